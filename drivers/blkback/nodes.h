@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The xenstore nodes of a vbd of kind "ramdisk": what the tool writes and what
+ * xen-ramdiskd reads and writes. This is the contract between the two, and the
+ * only header of the backend that others may include.
+ *
+ * In the backend's domain (always Domain-0), under
+ * /local/domain/0/backend/ramdisk/<domid>/<devid>, readable by the frontend:
+ *
+ *   by the tool, in one transaction with the frontend's nodes
+ *     frontend     path of the frontend's directory
+ *     frontend-id  its domain
+ *     online       1; 0 asks the backend to go for good once the frontend closed
+ *     state        1 (XenbusStateInitialising); 5 (Closing) asks to detach
+ *     format       RD_FORMAT of the tool, decimal
+ *     store        the store's directory; a daemon serves its own store only
+ *     params       the seed's path, canonical
+ *     dev          the vdev as a person wrote it, for people
+ *     mode         r or w
+ *     removable    0
+ *     device-type  disk
+ *   by xen-ramdiskd
+ *     state        as in xen/io/xenbus.h
+ *     feature-*, info, sectors, sector-size, physical-sector-size: xen/io/blkif.h
+ *     error        one sentence for people when it closed the device by itself
+ *
+ * In the frontend's domain, under /local/domain/<domid>/device/vbd/<devid>,
+ * owned by it and readable by Domain-0 (by the tool): backend, backend-id,
+ * virtual-device, device-type, state = 1. The rest is the frontend's.
+ *
+ * <devid> is the number of xen/io/blkif.h and docs/man/xen-vbd-interface.7 of
+ * Xen: 202 << 8 | disk << 4 | partition for xvda to xvdp, 1 << 28 | ... above.
+ *
+ * The daemon holds an open-file-description lock on <store>/xen-ramdiskd.pid
+ * for as long as it runs, and writes there one line: "PID FORMAT VERSION\n".
+ */
+#ifndef BLKBACK_NODES_H
+#define BLKBACK_NODES_H
+
+#define NODES_KIND "ramdisk"
+/* relative to the reader's own domain, which is how a watch may name it */
+#define NODES_BACKEND "backend/" NODES_KIND
+#define NODES_DAEMON_FILE "xen-ramdiskd.pid"
+
+#endif

@@ -23,6 +23,8 @@
  *     state        as in xen/io/xenbus.h
  *     feature-*, info, sectors, sector-size, physical-sector-size: xen/io/blkif.h
  *     error        one sentence for people when it closed the device by itself
+ *   With online 0 xen-ramdiskd removes the directory once the frontend has
+ *   closed and the disk's reference is given back: "gone" means detached.
  *
  * In the frontend's domain, under /local/domain/<domid>/device/vbd/<devid>,
  * owned by it and readable by Domain-0 (by the tool): backend, backend-id,
@@ -41,5 +43,7 @@
 /* relative to the reader's own domain, which is how a watch may name it */
 #define NODES_BACKEND "backend/" NODES_KIND
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"
+/* printf and scanf format of a worker's label in the store: domid, devid */
+#define NODES_LABEL "vbd/%u/%u"
 
 #endif

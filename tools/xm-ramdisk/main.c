@@ -1,5 +1,64 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-int main(void)
+/* xm-ramdisk: finds the subcommand and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} subcommands[] = {
+	{ "attach", cmd_attach, "attach a seed's RAM disk to a domain" },
+	{ "detach", cmd_detach, "detach it; the last detach discards it" },
+	{ "list", cmd_list, "show the disks and who is attached" },
+};
+
+#define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
+
+static void help(FILE *to)
 {
-	return 0;
+	size_t i;
+
+	fputs("usage: xm-ramdisk SUBCOMMAND [ARGUMENT...]\n\n"
+	      "One seed image, loaded once into memory, as one block device in\n"
+	      "many Xen domains. Writes are seen by all, the seed is never\n"
+	      "written, and the last detach discards everything.\n\n",
+	      to);
+	for (i = 0; i < SUBCOMMANDS; i++)
+		fprintf(to, "  %-10s %s\n", subcommands[i].name,
+			subcommands[i].what);
+	fputs("\n  xm-ramdisk SUBCOMMAND --help   its arguments and options\n"
+	      "  xm-ramdisk --version           version and store format\n"
+	      "  man 8 xm-ramdisk               the manual\n",
+	      to);
+}
+
+static bool is(const char *arg, const char *a, const char *b)
+{
+	return !strcmp(arg, a) || !strcmp(arg, b);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	if (is(argv[1], "--help", "-h") || !strcmp(argv[1], "help")) {
+		help(stdout);
+		return EXIT_DONE;
+	}
+	if (is(argv[1], "--version", "-V")) {
+		printf("xm-ramdisk %s (store format %u)\n", RD_VERSION,
+		       RD_FORMAT);
+		return EXIT_DONE;
+	}
+	for (i = 0; i < SUBCOMMANDS; i++)
+		if (!strcmp(argv[1], subcommands[i].name))
+			return subcommands[i].run(argc - 1, argv + 1);
+	return say_usage(NULL, "no subcommand '%s'", argv[1]);
 }

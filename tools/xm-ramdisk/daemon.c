@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Is xen-ramdiskd there, is it ours, and if not, start it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "drivers/blkback/nodes.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+extern char **environ;
+
+/* 1 if a daemon of ours runs, 0 if none does, -1 if it was said why not. */
+static int running(struct rd_store *store)
+{
+	char path[PATH_MAX], line[128] = "", version[64] = "?";
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	unsigned format;
+	int fd, pid, held;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", rd_store_path(store),
+		 NODES_DAEMON_FILE);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	held = fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+	n = pread(fd, line, sizeof(line) - 1, 0);
+	close(fd);
+	if (!held)
+		return 0;
+	if (n > 0 && sscanf(line, "%d %u %63s", &pid, &format, version) >= 2 &&
+	    format == RD_FORMAT)
+		return 1;
+	if (n <= 0)
+		return 0; /* it has just locked the file: as good as starting */
+	say_failed(
+		"the running xen-ramdiskd (%.*s: process, format, version) and this xm-ramdisk %s (format %u) do not belong together; restart xen-ramdiskd from the same package",
+		(int)strcspn(line, "\n"), line, RD_VERSION, RD_FORMAT);
+	return -1;
+}
+
+/* The daemon beside this program, as in a build folder, or the one in $PATH. */
+static void find_program(char path[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
+	char *slash;
+
+	if (n > 0) {
+		path[n] = 0;
+		slash = strrchr(path, '/');
+		strcpy(slash + 1, "xen-ramdiskd");
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	strcpy(path, "xen-ramdiskd");
+}
+
+/* Returns when the daemon serves: it puts itself into the background then. */
+static int start(struct rd_store *store)
+{
+	char program[PATH_MAX], dir[PATH_MAX];
+	char *argv[] = { program, (char[]){ "--store" }, dir, NULL };
+	int rc, status = -1;
+	pid_t pid;
+
+	find_program(program);
+	snprintf(dir, sizeof(dir), "%s", rd_store_path(store));
+	rc = posix_spawnp(&pid, program, NULL, NULL, argv, environ);
+	if (rc)
+		return say_failed("cannot start %s: %s", program, strerror(rc));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return EXIT_DONE;
+	/* two commands may have started one each: the first one serves both */
+	if (running(store) == 1)
+		return EXIT_DONE;
+	return say_failed("%s did not start; its reason is above", program);
+}
+
+int daemon_ensure(struct rd_store *store)
+{
+	switch (running(store)) {
+	case 0:
+		return start(store);
+	case 1:
+		return EXIT_DONE;
+	default:
+		return EXIT_FAILED;
+	}
+}

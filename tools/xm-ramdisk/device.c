@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The xenstore nodes of one vbd, from the toolstack's side: made, looked at,
+ * asked to close, and removed. drivers/blkback/nodes.h says what they mean.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xen/io/xenbus.h>
+
+#include "drivers/blkback/nodes.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+void device_init(struct device *d, struct xs_handle *xs, unsigned domid,
+		 unsigned devid)
+{
+	memset(d, 0, sizeof(*d));
+	d->xs = xs;
+	d->domid = domid;
+	d->devid = devid;
+	domain_name(xs, domid, d->domain);
+	vdev_name(devid, d->vdev);
+	snprintf(d->back, sizeof(d->back), "/local/domain/0/%s/%u/%u",
+		 NODES_BACKEND, domid, devid);
+	snprintf(d->front, sizeof(d->front), "/local/domain/%u/device/vbd/%u",
+		 domid, devid);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+static char *read_node(struct device *d, xs_transaction_t t, const char *dir,
+		       const char *name)
+{
+	char path[128];
+	unsigned len;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return xs_read(d->xs, t, path, &len);
+}
+
+static int read_state(struct device *d, const char *dir)
+{
+	char *text = read_node(d, XBT_NULL, dir, "state");
+	int state = text ? atoi(text) : 0;
+
+	free(text);
+	return state;
+}
+
+int device_backend(struct device *d, char **path)
+{
+	*path = read_node(d, XBT_NULL, d->front, "backend");
+	return *path ? 0 : -errno;
+}
+
+void device_look(struct device *d, struct device_state *state)
+{
+	char *error;
+
+	memset(state, 0, sizeof(*state));
+	state->back = read_state(d, d->back);
+	state->front = read_state(d, d->front);
+	state->domain_gone =
+		d->domid != 0 && !xs_is_domain_introduced(d->xs, d->domid);
+	error = read_node(d, XBT_NULL, d->back, "error");
+	if (error)
+		snprintf(state->error, sizeof(state->error), "%s", error);
+	free(error);
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+static bool write_node(struct device *d, xs_transaction_t t, const char *dir,
+		       const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return xs_write(d->xs, t, path, value, (unsigned)strlen(value));
+}
+
+static bool write_number(struct device *d, xs_transaction_t t, const char *dir,
+			 const char *name, unsigned value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	return write_node(d, t, dir, name, text);
+}
+
+/* A directory that @owner may write and @reader may read. */
+static bool make_dir(struct device *d, xs_transaction_t t, const char *dir,
+		     unsigned owner, unsigned reader)
+{
+	struct xs_permissions p[2] = {
+		{ .id = owner, .perms = XS_PERM_NONE },
+		{ .id = reader, .perms = XS_PERM_READ },
+	};
+
+	return xs_mkdir(d->xs, t, dir) &&
+	       xs_set_permissions(d->xs, t, dir, p, 2);
+}
+
+static bool write_backend(struct device *d, xs_transaction_t t,
+			  const char *store, const char *seed, bool writable)
+{
+	return make_dir(d, t, d->back, 0, d->domid) &&
+	       write_node(d, t, d->back, "frontend", d->front) &&
+	       write_number(d, t, d->back, "frontend-id", d->domid) &&
+	       write_node(d, t, d->back, "online", "1") &&
+	       write_number(d, t, d->back, "format", RD_FORMAT) &&
+	       write_node(d, t, d->back, "store", store) &&
+	       write_node(d, t, d->back, "params", seed) &&
+	       write_node(d, t, d->back, "dev", d->vdev) &&
+	       write_node(d, t, d->back, "mode", writable ? "w" : "r") &&
+	       write_node(d, t, d->back, "removable", "0") &&
+	       write_node(d, t, d->back, "device-type", "disk") &&
+	       write_number(d, t, d->back, "state", XenbusStateInitialising);
+}
+
+static bool write_frontend(struct device *d, xs_transaction_t t)
+{
+	return make_dir(d, t, d->front, d->domid, 0) &&
+	       write_node(d, t, d->front, "backend", d->back) &&
+	       write_node(d, t, d->front, "backend-id", "0") &&
+	       write_number(d, t, d->front, "virtual-device", d->devid) &&
+	       write_node(d, t, d->front, "device-type", "disk") &&
+	       write_number(d, t, d->front, "state", XenbusStateInitialising);
+}
+
+/*
+ * Who holds the vdev, as a malloc'ed path; NULL if it is free. What is left of
+ * a frontend whose backend is gone holds nothing, and is removed.
+ */
+static char *holder(struct device *d, xs_transaction_t t)
+{
+	char *backend, *there;
+	unsigned len;
+
+	there = read_node(d, t, d->back, "state");
+	free(there);
+	if (there)
+		return strdup(d->back);
+	backend = read_node(d, t, d->front, "backend");
+	there = backend ? xs_read(d->xs, t, backend, &len) : NULL;
+	free(there);
+	if (there)
+		return backend;
+	free(backend);
+	xs_rm(d->xs, t, d->front);
+	return NULL;
+}
+
+int device_create(struct device *d, const char *store, const char *seed,
+		  bool writable)
+{
+	xs_transaction_t t;
+	char *used;
+	bool written;
+
+	for (;;) {
+		t = xs_transaction_start(d->xs);
+		if (t == XBT_NULL)
+			break;
+		used = holder(d, t);
+		if (used) {
+			xs_transaction_end(d->xs, t, true);
+			say_failed("%s of %s is in use (%s); choose another vdev or detach that one",
+				   d->vdev, d->domain, used);
+			free(used);
+			return EXIT_FAILED;
+		}
+		written = write_backend(d, t, store, seed, writable) &&
+			  write_frontend(d, t);
+		if (!written) {
+			int e = errno;
+
+			xs_transaction_end(d->xs, t, true);
+			errno = e;
+			break;
+		}
+		if (xs_transaction_end(d->xs, t, false))
+			return EXIT_DONE;
+		if (errno != EAGAIN) /* somebody else wrote: again */
+			break;
+	}
+	return say_failed("cannot write the nodes of %s for %s to xenstore: %s",
+			  d->vdev, d->domain, strerror(errno));
+}
+
+int device_ask_to_close(struct device *d)
+{
+	xs_transaction_t t;
+	bool written;
+
+	do {
+		t = xs_transaction_start(d->xs);
+		written = t != XBT_NULL &&
+			  write_node(d, t, d->back, "online", "0") &&
+			  write_number(d, t, d->back, "state",
+				       XenbusStateClosing);
+		if (t != XBT_NULL && xs_transaction_end(d->xs, t, !written) &&
+		    written)
+			return EXIT_DONE;
+	} while (written && errno == EAGAIN);
+	return say_failed("cannot ask %s of %s to close in xenstore: %s",
+			  d->vdev, d->domain, strerror(errno));
+}
+
+void device_remove_frontend(struct device *d)
+{
+	xs_rm(d->xs, XBT_NULL, d->front);
+}
+
+void device_remove(struct device *d)
+{
+	device_remove_frontend(d);
+	xs_rm(d->xs, XBT_NULL, d->back);
+}
+
+/* ---- waiting ----------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+int64_t deadline_in(int seconds)
+{
+	return now_ms() + seconds * INT64_C(1000);
+}
+
+/* Sleep until xenstore has news, a signal came, or it is time. */
+static int wait_event(struct device *d, int64_t deadline)
+{
+	struct pollfd p = { .fd = xs_fileno(d->xs), .events = POLLIN };
+	int64_t left = deadline - now_ms();
+	char **event;
+	int rc;
+
+	if (left <= 0)
+		return -ETIMEDOUT;
+	rc = poll(&p, 1, left > 60000 ? 60000 : (int)left);
+	if (rc < 0)
+		return errno == EINTR ? 0 : -errno;
+	while ((event = xs_check_watch(d->xs)))
+		free(event);
+	return 0;
+}
+
+int device_wait(struct device *d,
+		bool (*done)(const struct device_state *state),
+		struct device_state *state, int64_t deadline,
+		const volatile sig_atomic_t *stop)
+{
+	int rc = 0;
+
+	if (!xs_watch(d->xs, d->back, "") || !xs_watch(d->xs, d->front, "") ||
+	    !xs_watch(d->xs, "@releaseDomain", ""))
+		rc = -errno;
+	while (!rc) {
+		device_look(d, state);
+		if (done(state))
+			break;
+		rc = *stop ? -EINTR : wait_event(d, deadline);
+	}
+	xs_unwatch(d->xs, d->back, "");
+	xs_unwatch(d->xs, d->front, "");
+	xs_unwatch(d->xs, "@releaseDomain", "");
+	return rc;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Domains by name and number, as xenstore has them. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define DOMAINS "/local/domain"
+#define DOMID_MAX 0x7ff0u /* DOMID_FIRST_RESERVED of xen.h */
+
+static bool parse_domid(const char *text, unsigned *domid)
+{
+	unsigned long n;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	*domid = (unsigned)n;
+	return !errno && !*end && n < DOMID_MAX;
+}
+
+static bool read_name(struct xs_handle *xs, unsigned domid,
+		      char name[DOMAIN_NAME_MAX])
+{
+	char path[64], *value;
+	unsigned len;
+
+	snprintf(path, sizeof(path), DOMAINS "/%u/name", domid);
+	value = xs_read(xs, XBT_NULL, path, &len);
+	if (!value)
+		return false;
+	snprintf(name, DOMAIN_NAME_MAX, "%s", value);
+	free(value);
+	return name[0] != 0;
+}
+
+static bool find_by_name(struct xs_handle *xs, const char *text,
+			 unsigned *domid)
+{
+	char name[DOMAIN_NAME_MAX], **ids;
+	bool found = false;
+	unsigned i, n = 0;
+
+	ids = xs_directory(xs, XBT_NULL, DOMAINS, &n);
+	for (i = 0; ids && i < n && !found; i++)
+		found = parse_domid(ids[i], domid) &&
+			read_name(xs, *domid, name) && !strcmp(name, text);
+	free(ids);
+	/* xen-init-dom0 may not have run: it is Domain-0 all the same */
+	if (!found && !strcmp(text, "Domain-0")) {
+		*domid = 0;
+		found = true;
+	}
+	return found;
+}
+
+int domain_find(struct xs_handle *xs, const char *text, unsigned *domid)
+{
+	if (parse_domid(text, domid)) {
+		if (*domid == 0 || xs_is_domain_introduced(xs, *domid))
+			return EXIT_DONE;
+	} else if (find_by_name(xs, text, domid)) {
+		return EXIT_DONE;
+	}
+	return say_failed("no domain '%s'; 'xl list' shows those there are",
+			  text);
+}
+
+const char *domain_name(struct xs_handle *xs, unsigned domid,
+			char name[DOMAIN_NAME_MAX])
+{
+	if (!xs || !read_name(xs, domid, name))
+		snprintf(name, DOMAIN_NAME_MAX, "domain %u", domid);
+	return name;
+}

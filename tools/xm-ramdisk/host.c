@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Is this a Xen control domain, are we root, does xenstore answer? */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <xenstore_lib.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define ANSWER_SECONDS 20
+
+/* Whether the first line of @path contains @word. */
+static bool file_says(const char *path, const char *word)
+{
+	char line[128] = "";
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return false;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = 0;
+	fclose(f);
+	return strstr(line, word) != NULL;
+}
+
+/*
+ * With xenstored gone its device in the kernel still opens, and a read from it
+ * never returns. So: ask for the first answer against the clock.
+ */
+static void no_answer(int signal)
+{
+	static const char text[] =
+		"xm-ramdisk: xenstore does not answer; is xenstored running?\n";
+	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)signal, (void)n;
+	_exit(EXIT_FAILED);
+}
+
+static bool answers(struct xs_handle *xs)
+{
+	void (*before)(int) = signal(SIGALRM, no_answer);
+	unsigned n;
+	char **names;
+
+	alarm(ANSWER_SECONDS);
+	names = xs_directory(xs, XBT_NULL, "/", &n);
+	alarm(0);
+	signal(SIGALRM, before);
+	free(names);
+	return names != NULL;
+}
+
+/* xenstored's socket is there and nobody listens: it died. */
+static bool socket_is_dead(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, rc;
+
+	if (strlen(path) >= sizeof(a.sun_path) || access(path, F_OK))
+		return false;
+	strcpy(a.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	rc = connect(fd, (struct sockaddr *)&a, sizeof(a));
+	rc = rc < 0 && errno == ECONNREFUSED;
+	close(fd);
+	return rc;
+}
+
+static bool on_xen(void)
+{
+	return file_says("/sys/hypervisor/type", "xen") ||
+	       access("/proc/xen/capabilities", F_OK) == 0;
+}
+
+bool host_has_xenstore(void)
+{
+	return on_xen() && access(xs_daemon_socket(), F_OK) == 0 &&
+	       !socket_is_dead(xs_daemon_socket());
+}
+
+int host_open(const char *what, struct xs_handle **xs)
+{
+	const char *path = xs_daemon_socket();
+
+	if (!on_xen())
+		return say_failed(
+			"no Xen here: /sys/hypervisor/type does not say xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources");
+	if (geteuid() != 0)
+		return say_failed("%s needs root: it writes xenstore", what);
+	if (socket_is_dead(path))
+		return say_failed(
+			"xenstore is down: nobody answers at %s; is xenstored running?",
+			path);
+	*xs = xs_open(0);
+	if (!*xs)
+		return say_failed(
+			"xenstore is down: neither %s nor /dev/xen/xenbus can be used (%s); is xenstored running?",
+			path, strerror(errno));
+	if (answers(*xs))
+		return EXIT_DONE;
+	say_failed("xenstore answers: %s; is this Domain-0?", strerror(errno));
+	xs_close(*xs);
+	return EXIT_FAILED;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writes JSON (RFC 8259) to a stream, indented, keys in the order of the
+ * calls. @key is NULL inside an array. Up to JSON_DEPTH levels.
+ */
+#ifndef XM_RAMDISK_JSON_H
+#define XM_RAMDISK_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define JSON_DEPTH 16
+
+struct json {
+	FILE *out;
+	unsigned depth;
+	char close[JSON_DEPTH];
+	bool more[JSON_DEPTH]; /* this level has a value already */
+};
+
+/* @bracket is '{' or '['. */
+void json_open(struct json *j, const char *key, char bracket);
+void json_close(struct json *j);
+void json_string(struct json *j, const char *key, const char *value);
+void json_number(struct json *j, const char *key, uint64_t value);
+void json_bool(struct json *j, const char *key, bool value);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Messages for the person who typed the command. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+static void say(const char *format, va_list ap)
+{
+	fputs("xm-ramdisk: ", stderr);
+	vfprintf(stderr, format, ap);
+}
+
+int say_failed(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say(format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return EXIT_FAILED;
+}
+
+int say_usage(const char *subcommand, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say(format, ap);
+	va_end(ap);
+	fprintf(stderr, "; see 'xm-ramdisk %s%s--help'\n",
+		subcommand ? subcommand : "", subcommand ? " " : "");
+	return EXIT_USAGE;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A line on the terminal about a load that takes more than a second. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define QUIET_MS 1000
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+void progress_start(struct progress *p, const char *seed,
+		    const volatile sig_atomic_t *stop)
+{
+	p->seed = seed;
+	p->terminal = isatty(STDERR_FILENO);
+	p->shown = false;
+	p->start = now_ms();
+	p->stop = stop;
+}
+
+int progress_step(void *arg, uint64_t done, uint64_t total)
+{
+	struct progress *p = arg;
+
+	if (*p->stop)
+		return 1;
+	if (!p->terminal || total == 0 || now_ms() - p->start < QUIET_MS)
+		return 0;
+	fprintf(stderr, "\rloading %s: %" PRIu64 " of %" PRIu64 " MiB (%d %%)\033[K",
+		p->seed, done >> 20, total >> 20,
+		(int)((double)done * 100 / (double)total));
+	p->shown = true;
+	return 0;
+}
+
+void progress_end(struct progress *p)
+{
+	if (p->shown)
+		fputs("\r\033[K", stderr);
+	p->shown = false;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An interrupted command takes back what it began, so it must not just die. */
+#include <string.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int signal)
+{
+	stop = signal;
+}
+
+const volatile sig_atomic_t *signals_catch(void)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_signal; /* no SA_RESTART: waits shall end */
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	return &stop;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk: what its files share. One process, one thread. A subcommand is
+ * one file with one function here; it returns main's exit status.
+ *
+ * Helpers that return an exit status have said why on stderr already.
+ */
+#ifndef XM_RAMDISK_H
+#define XM_RAMDISK_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <xenstore.h>
+
+#include "include/ramdisk.h"
+
+/* Exit statuses, documented in docs/xm-ramdisk.8. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* ---- subcommands: argv[0] is the subcommand's name --------------------- */
+
+int cmd_attach(int argc, char **argv);
+int cmd_detach(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+
+/* ---- message.c --------------------------------------------------------- */
+
+/* One line on stderr behind the program's name. Returns EXIT_FAILED. */
+int say_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, and where the help is. Returns EXIT_USAGE. */
+int say_usage(const char *subcommand, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- vdev.c ------------------------------------------------------------ */
+
+#define VDEV_NAME_MAX 24
+
+/*
+ * A virtual device as people write it (xvdb, xvdaa3, sdc1, hda, 51728, 0xca10)
+ * as the number of xen-vbd-interface(7). 0 or -EINVAL.
+ */
+int vdev_parse(const char *text, unsigned *devid);
+/* The name that a Linux guest would use, or the number. Returns @name. */
+const char *vdev_name(unsigned devid, char name[VDEV_NAME_MAX]);
+
+/* ---- host.c ------------------------------------------------------------ */
+
+/*
+ * See that this is a Xen control domain and that we are root, and open
+ * xenstore. EXIT_DONE and *xs, or the reason was said. @what is the
+ * subcommand, for the message.
+ */
+int host_open(const char *what, struct xs_handle **xs);
+/* Whether xenstored listens here; for those who can do without it. */
+bool host_has_xenstore(void);
+
+/* ---- domain.c ---------------------------------------------------------- */
+
+#define DOMAIN_NAME_MAX 256
+
+/* A domain by name or number; said why if there is none. An exit status. */
+int domain_find(struct xs_handle *xs, const char *text, unsigned *domid);
+/* Its name, or "domain N" if it has none. Returns @name. */
+const char *domain_name(struct xs_handle *xs, unsigned domid,
+			char name[DOMAIN_NAME_MAX]);
+
+/* ---- daemon.c ---------------------------------------------------------- */
+
+/*
+ * See that a xen-ramdiskd of our own format serves the store, and start one
+ * if none runs. An exit status.
+ */
+int daemon_ensure(struct rd_store *store);
+
+/* ---- progress.c -------------------------------------------------------- */
+
+struct progress {
+	const char *seed;
+	bool terminal, shown;
+	int64_t start; /* ms */
+	const volatile sig_atomic_t *stop; /* non-zero gives the load up */
+};
+void progress_start(struct progress *p, const char *seed,
+		    const volatile sig_atomic_t *stop);
+rd_progress_fn progress_step; /* its argument is a struct progress */
+void progress_end(struct progress *p);
+
+/* ---- device.c: the xenstore nodes of one vbd --------------------------- */
+
+struct device {
+	struct xs_handle *xs;
+	unsigned domid, devid;
+	char domain[DOMAIN_NAME_MAX]; /* for people */
+	char vdev[VDEV_NAME_MAX];
+	char back[96], front[96]; /* directories */
+};
+
+/* What one look at the nodes of a device shows. */
+struct device_state {
+	int back, front; /* enum xenbus_state, 0 if the node is missing */
+	bool domain_gone;
+	char error[512]; /* the backend's last sentence, or empty */
+};
+
+void device_init(struct device *d, struct xs_handle *xs, unsigned domid,
+		 unsigned devid);
+/*
+ * Write both directories in one transaction. EXIT_FAILED if the vdev is in
+ * use, or xenstore refuses.
+ */
+int device_create(struct device *d, const char *store, const char *seed,
+		  bool writable);
+/*
+ * Ask frontend and backend to let go, at the next detach for good.
+ */
+int device_ask_to_close(struct device *d);
+void device_remove_frontend(struct device *d);
+void device_remove(struct device *d);
+/*
+ * Whose backend serves the vdev: 0 and a malloc'ed path, -ENOENT if nothing
+ * is attached there, -errno.
+ */
+int device_backend(struct device *d, char **path);
+void device_look(struct device *d, struct device_state *state);
+/*
+ * Wait until @done says so of the device's state, at most until @deadline
+ * (deadline_in()) or a signal set *stop. 0, -ETIMEDOUT, -EINTR or -errno; in
+ * every case *state is the last look.
+ */
+int device_wait(struct device *d,
+		bool (*done)(const struct device_state *state),
+		struct device_state *state, int64_t deadline,
+		const volatile sig_atomic_t *stop);
+/* Milliseconds on the clock that deadlines are on, @seconds from now. */
+int64_t deadline_in(int seconds);
+
+/* ---- signals.c --------------------------------------------------------- */
+
+/* SIGINT and SIGTERM set the flag returned, instead of ending the process. */
+const volatile sig_atomic_t *signals_catch(void);
+
+/* ---- arguments.c ------------------------------------------------------- */
+
+/* --timeout's value: 1 to 86400 seconds. 0 or -EINVAL. */
+int parse_seconds(const char *text, int *seconds);
+
+#endif

@@ -12,7 +12,7 @@
 #
 # COMMAND may be a function and runs in this shell. A failed check shows the
 # output and the scenario goes on; verbose=yes shows it for the good ones too.
-# The functions for guests are in guest.sh.
+# The functions for guests are in guest.sh, those for RAM disks in disks.sh.
 
 vm_failed=0 # read by scenario-main
 verbose=${verbose-}
@@ -20,6 +20,8 @@ vm_out=/run/vm/check.$$
 
 # shellcheck disable=SC1091 # there inside the test bed only
 . /usr/lib/vm/guest.sh
+# shellcheck disable=SC1091
+. /usr/lib/vm/disks.sh
 
 vm_seconds() { # SINCE, both in EPOCHREALTIME's form; tenths are enough
 	local now=${EPOCHREALTIME/[.,]/} since=${1/[.,]/} t

@@ -5,7 +5,7 @@
 #
 #   guest_start NAME [OPTION...]     makes it and waits until it takes commands
 #   guest_create NAME [OPTION...]    makes it only; then guest_wait NAME
-#   guest_run NAME COMMAND           runs a shell command in it; output and status
+#   guest_run NAME COMMAND           runs a command of bash in it; output and status
 #                                    are the command's (255 and a line on stderr
 #                                    if the guest ended or did not answer)
 #   guest_domid NAME                 prints its number

@@ -36,6 +36,7 @@ TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
+HELPER_SRC := $(wildcard tests/helpers/*.c)
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_LIBS  = -laio
@@ -45,6 +46,7 @@ PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 RING_TESTS := $(patsubst tests/ring/%.c,$(B)/tests/ring/%,$(RING_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
+HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
 all: $(B)/libramdisk.a $(PROGRAMS)
 
@@ -86,13 +88,14 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC)) $(B)/libramdisk.a test
 		$(filter-out %/main.o,$(call obj,$(BACK_SRC))) \
 		$(B)/libramdisk.a -lcunit $(LIB_LIBS) -lpthread
 
-$(B)/tests/bench/%: tests/bench/%.c $(B)/libramdisk.a | build-packages
-	$(call say,BENCH,$@)
+# Programs that measure, or that tests run beside what they test.
+$(BENCHES) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
 		$(B)/libramdisk.a $(LIB_LIBS) -lpthread
 
-test-programs: $(UNIT_TESTS) $(RING_TESTS)
+test-programs: $(UNIT_TESTS) $(RING_TESTS) $(HELPERS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs

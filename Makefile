@@ -40,7 +40,7 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-LIB_LIBS  = -laio
+LIB_LIBS  = -laio -lpthread
 XEN_LIBS  = -lxenstore -lxengnttab -lxenevtchn -lxentoolcore
 
 PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk

@@ -37,6 +37,7 @@ UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
 FAKE_SRC := $(wildcard tests/ring/fake/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
+HELPER_SRC := $(wildcard tests/helpers/*.c)
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_LIBS  = -laio -lpthread
@@ -46,6 +47,7 @@ PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 RING_TESTS := $(patsubst tests/ring/%.c,$(B)/tests/ring/%,$(RING_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
+HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
 all: $(B)/libramdisk.a $(PROGRAMS)
 
@@ -88,13 +90,14 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) tests/cuni
 		$(filter-out %/main.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
 		-lcunit -lpthread
 
-$(B)/tests/bench/%: tests/bench/%.c $(B)/libramdisk.a | build-packages
-	$(call say,BENCH,$@)
+# Programs that measure, or that tests run beside what they test.
+$(BENCHES) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
 		$(B)/libramdisk.a $(LIB_LIBS) -lpthread
 
-test-programs: $(UNIT_TESTS) $(RING_TESTS)
+test-programs: $(UNIT_TESTS) $(RING_TESTS) $(HELPERS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
@@ -114,7 +117,7 @@ vm-shell: install-demo-packages
 	$(Q)B=$(B) tests/vm/run --shell
 
 bench: $(BENCHES)
-	$(Q)for b in $^; do $$b || exit 1; done
+	$(Q)for b in $^; do B=$(B) $$b || exit 1; done
 
 # ---- what must be on the machine -------------------------------------------
 
@@ -145,7 +148,8 @@ help:
 	@echo 'make check        every test (root: installs packages)'
 	@echo 'make check-quick  the tests that need no virtual machine'
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
-	@echo 'make bench        benchmarks that need no virtual machine'
+	@echo 'make bench        seconds to load a seed of 1 GiB (needs 2 GiB in /dev/shm); for'
+	@echo '                  guests: tests/vm/run --bench tests/vm/bench/guest-io'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'

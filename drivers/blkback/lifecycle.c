@@ -192,8 +192,8 @@ void blkback_life_done(struct blkback_device *dev)
 
 void blkback_life_remove(struct blkback_device *dev)
 {
-	int ret = blkback_xenbus_remove(dev->host->xs, dev->back, dev->state,
-					2);
+	int ret = blkback_xenbus_remove(dev->host->xs, dev->back, dev->front,
+					dev->state, 2);
 
 	if (!ret)
 		blkback_log(BLKBACK_INFO, "%s: detached; its nodes are removed",

@@ -23,8 +23,9 @@
  *     state        as in xen/io/xenbus.h
  *     feature-*, info, sectors, sector-size, physical-sector-size: xen/io/blkif.h
  *     error        one sentence for people when it closed the device by itself
- *   With online 0 xen-ramdiskd removes the directory once the frontend has
- *   closed and the disk's reference is given back: "gone" means detached.
+ *   With online 0 xen-ramdiskd removes the directory, and the frontend's, once
+ *   the frontend has closed and the disk's reference is given back: "gone" means
+ *   detached.
  *
  * In the frontend's domain, under /local/domain/<domid>/device/vbd/<devid>,
  * owned by it and readable by Domain-0 (by the tool): backend, backend-id,

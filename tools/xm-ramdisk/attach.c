@@ -148,6 +148,11 @@ static bool backend_gone(const struct device_state *s)
 	return s->back == 0;
 }
 
+static bool domain_is_gone(const struct device_state *s)
+{
+	return s->domain_gone;
+}
+
 /* Nothing of a failed attach is left; the frontend has time to see it go. */
 static void take_back(struct device *d, const struct device_state *seen)
 {
@@ -196,6 +201,10 @@ static int connect_device(const struct attach *a, struct device *d)
 	if (rc == 0 && s.back == XenbusStateConnected &&
 	    s.front == XenbusStateConnected && !s.error[0])
 		return EXIT_DONE;
+	/* a domain that is being destroyed loses its devices first */
+	if (rc == 0 && !s.error[0] && !s.domain_gone)
+		device_wait(d, domain_is_gone, &s, deadline_in(CLOSE_SECONDS),
+			    a->stop);
 	rc = say_why(a, d, &s, rc);
 	take_back(d, &s);
 	return rc;

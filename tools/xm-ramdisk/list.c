@@ -156,7 +156,9 @@ static int list(bool json)
 	}
 	if (count && host_has_xenstore())
 		xs = xs_open(0);
-	(json ? print_json : print_text)(xs, disks, count);
+	/* "no RAM disks" would be wrong when one of them cannot be read */
+	if (json || count || !err.text[0])
+		(json ? print_json : print_text)(xs, disks, count);
 	if (xs)
 		xs_close(xs);
 	rd_list_free(disks, count);

@@ -39,8 +39,11 @@ struct blkback_message {
 			char seed[BLKBACK_PATH_MAX];
 			char store[BLKBACK_PATH_MAX];
 			char label[RD_LABEL_MAX];
+			char disk[RD_ID_MAX]; /* of one that is loaded, or empty */
 			uint32_t domid; /* of the frontend */
 			uint32_t writable;
+			uint32_t private_view;
+			uint32_t reserved;
 		} attach;
 		struct {
 			uint32_t protocol; /* enum blkback_protocol */
@@ -59,7 +62,7 @@ struct blkback_message {
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8272, "message of version 1");
+_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 1");
 
 /* Empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

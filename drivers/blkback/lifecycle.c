@@ -80,6 +80,9 @@ static void send_attach(struct blkback_device *dev)
 		 dev->host->store);
 	snprintf(msg.u.attach.label, sizeof(msg.u.attach.label), NODES_LABEL,
 		 dev->domid, dev->devid);
+	snprintf(msg.u.attach.disk, sizeof(msg.u.attach.disk), "%s",
+		 dev->config.disk);
+	msg.u.attach.private_view = dev->config.private_view;
 	msg.u.attach.domid = dev->domid;
 	msg.u.attach.writable = dev->config.writable;
 	/* A worker that cannot be told anything is dead: its death is seen. */

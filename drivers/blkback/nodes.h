@@ -17,6 +17,9 @@
  *     params       the seed's path, canonical
  *     dev          the vdev as a person wrote it, for people
  *     mode         r or w
+ *     disk         id of the disk, which the tool holds until the device is
+ *                  connected; missing: the seed's own disk, loaded if need be
+ *     private      1: a copy-on-write view of the domain's own; may be missing
  *     removable    0
  *     device-type  disk
  *   by xen-ramdiskd

@@ -11,6 +11,7 @@ CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
+INCDIR  ?= $(PREFIX)/include
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 B       ?= build
 # SAN=address,undefined or SAN=thread: build with sanitizers, in build-SAN.
@@ -46,7 +47,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 RING_TESTS := $(patsubst tests/ring/%.c,$(B)/tests/ring/%,$(RING_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 
-all: $(B)/libramdisk.a $(PROGRAMS)
+all: $(B)/libramdisk.a $(PROGRAMS) $(B)/gen/interface-versions.svg
 
 # ---- the programs ----------------------------------------------------------
 
@@ -66,6 +67,34 @@ $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 $(B)/xm-ramdisk: $(call obj,$(TOOL_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore $(LIB_LIBS)
+
+# ---- interface versions: all of it comes from two tables -------------------
+
+IFACE    := tools/xm-ramdisk/interface
+IFACE_TSV := $(IFACE)/changes.tsv $(IFACE)/versions.tsv
+iface_gen = awk -v what=$(1) -f $(IFACE)/generate.awk $(IFACE_TSV)
+
+$(B)/gen/interface-table.inc: $(IFACE_TSV) $(IFACE)/generate.awk
+	$(call say,AWK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(call iface_gen,tables) > $@
+$(call obj,tools/xm-ramdisk/interface-table.c): $(B)/gen/interface-table.inc
+$(call obj,tools/xm-ramdisk/interface-table.c): ALL_CFLAGS += -I$(B)/gen
+
+$(B)/gen/xen-interface.h: $(IFACE_TSV) $(IFACE)/generate.awk $(IFACE)/compat.h.in
+	$(call say,AWK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(call iface_gen,header) $(IFACE)/compat.h.in > $@
+
+$(B)/gen/interface-versions.svg: $(B)/xm-ramdisk
+	$(call say,SVG,$@)
+	$(Q)$(B)/xm-ramdisk interface list --svg $@
+
+# After a change of the tables: header and picture are in the tree as well, so
+# that both can be had without building; tests/unit/interface.sh compares.
+interface: $(B)/gen/xen-interface.h $(B)/gen/interface-versions.svg
+	cp $(B)/gen/xen-interface.h include/xen-interface.h
+	cp $(B)/gen/interface-versions.svg docs/interface-versions.svg
 
 # ---- the tests -------------------------------------------------------------
 
@@ -124,14 +153,18 @@ install-test-packages install-demo-packages:
 # ---- install ---------------------------------------------------------------
 
 install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
+		$(DESTDIR)$(INCDIR)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
 	install -m 644 tools/xm-ramdisk/completion.bash $(DESTDIR)$(COMPDIR)/xm-ramdisk
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(notdir $(PROGRAMS)))
 	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk.8 $(DESTDIR)$(MANDIR)/man8/xen-ramdiskd.8
+	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk-interface.8 $(DESTDIR)$(INCDIR)/xen-interface.h
 	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk
 
 clean:
@@ -145,10 +178,12 @@ help:
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
 	@echo 'make bench        benchmarks that need no virtual machine'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
+	@echo 'make interface    header and picture of the interface versions, after a new release'
+	@echo 'make fuzz         fuzz the parsers with clang, FUZZ_SECONDS=60 each'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: all check check-quick demo vm-shell bench install uninstall clean help \
+.PHONY: all interface fuzz check check-quick demo vm-shell bench install uninstall clean help \
 	test-programs build-packages test-packages \
 	install-test-packages install-demo-packages
 .DELETE_ON_ERROR:

@@ -13,6 +13,7 @@ static const struct {
 	{ "attach", cmd_attach, "attach a seed's RAM disk to a domain" },
 	{ "detach", cmd_detach, "detach it; the last detach discards it" },
 	{ "list", cmd_list, "show the disks and who is attached" },
+	{ "interface", cmd_interface, "which Xen fits which, and what runs here" },
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))

@@ -98,8 +98,9 @@ static int make_header(struct rd_disk *disk)
 	struct rd_header *h;
 	int fd = disk->header_fd;
 
+	/* with the first slots, so that a load is not done for nothing */
 	if (ftruncate(fd, 0) < 0 || ftruncate(fd, RD_HEADER_BYTES) < 0 ||
-	    fallocate(fd, 0, 0, sizeof(*h)) < 0)
+	    fallocate(fd, 0, 0, sizeof(*h) + RD_BLOCK) < 0)
 		return -errno;
 	h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (h == MAP_FAILED)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What supervisor and worker say to each other, over a SOCK_SEQPACKET pair:
+ * messages of one fixed size, with a version, since a worker may be of
+ * another build than the supervisor that it talks to. Either side's end of
+ * file means that the other is gone.
+ */
+#ifndef BLKBACK_CONTROL_H
+#define BLKBACK_CONTROL_H
+
+#include "ring.h"
+
+#include <ramdisk.h>
+
+#define BLKBACK_CONTROL_VERSION 1u
+#define BLKBACK_CONTROL_FD 3 /* the worker's end */
+#define BLKBACK_MAX_RING_REFS 16u
+#define BLKBACK_PATH_MAX 4096u /* bytes, with the NUL */
+#define BLKBACK_TEXT_MAX 768u
+
+enum blkback_message_type {
+	/* to the worker */
+	BLKBACK_ATTACH = 1,
+	BLKBACK_CONNECT = 2,
+	BLKBACK_DISCONNECT = 3,
+	/* from the worker */
+	BLKBACK_ATTACHED = 16,
+	BLKBACK_CONNECTED = 17,
+	BLKBACK_DISCONNECTED = 18,
+	BLKBACK_FAILED = 19, /* an ATTACH or CONNECT */
+	BLKBACK_RING_ERROR = 20, /* the ring is not served any more */
+};
+
+struct blkback_message {
+	uint32_t version;
+	uint32_t type;
+	union {
+		struct {
+			char seed[BLKBACK_PATH_MAX];
+			char store[BLKBACK_PATH_MAX];
+			char label[RD_LABEL_MAX];
+			uint32_t domid; /* of the frontend */
+			uint32_t writable;
+		} attach;
+		struct {
+			uint32_t protocol; /* enum blkback_protocol */
+			uint32_t nr_refs;
+			uint32_t refs[BLKBACK_MAX_RING_REFS];
+			uint32_t event_channel;
+		} connect;
+		struct {
+			uint64_t size; /* bytes */
+		} attached;
+		struct {
+			uint32_t which; /* the message that failed */
+			uint32_t reserved;
+			char text[BLKBACK_TEXT_MAX];
+		} failed; /* and RING_ERROR */
+	} u;
+};
+
+_Static_assert(sizeof(struct blkback_message) == 8272, "message of version 1");
+
+/* Empty message of @type. */
+void blkback_message_init(struct blkback_message *msg,
+			  enum blkback_message_type type);
+
+/* 0; -EPIPE when the other side is gone; -EAGAIN when it does not read. */
+int blkback_control_send(int fd, struct blkback_message *msg);
+
+/* Send a message without contents. */
+int blkback_control_send_type(int fd, enum blkback_message_type type);
+
+/* Send FAILED or RING_ERROR with @text. */
+int blkback_control_send_text(int fd, enum blkback_message_type type,
+			      enum blkback_message_type which,
+			      const char *text);
+
+/*
+ * Receive without waiting; strings are terminated. 0; -EAGAIN when there is
+ * nothing; -EPIPE at end of file; -EPROTO when it is not of this version.
+ */
+int blkback_control_recv(int fd, struct blkback_message *msg);
+
+#endif

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The state machine of one vbd: observe() reads what may have changed, step()
+ * chooses what is due. Owns the device and its worker's socket; supervisor's
+ * thread only. The meaning of the states is xenbus's, as Linux frontends and
+ * toolstacks take it.
+ */
+#include "device.h"
+#include "frontend.h"
+#include "lifecycle.h"
+#include "nodes.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WORKER_PATIENCE 1000 /* ms to die after its socket has closed */
+#define STEPS_A_LOOK 16 /* more cannot be due without something new */
+
+struct blkback_device *blkback_device_new(struct blkback_host *host,
+					  uint32_t domid, uint32_t devid)
+{
+	struct blkback_device *dev = calloc(1, sizeof(*dev));
+
+	if (!dev)
+		return NULL;
+	dev->host = host;
+	dev->domid = domid;
+	dev->devid = devid;
+	dev->sock = -1;
+	dev->back_dirty = true;
+	dev->front_dirty = true;
+	dev->domain_dirty = true;
+	snprintf(dev->label, sizeof(dev->label), "%" PRIu32 "/%" PRIu32,
+		 domid, devid);
+	snprintf(dev->back, sizeof(dev->back), "%s/%s", NODES_BACKEND,
+		 dev->label);
+	snprintf(dev->front, sizeof(dev->front),
+		 "/local/domain/%" PRIu32 "/device/vbd/%" PRIu32, domid, devid);
+	return dev;
+}
+
+static void watch_frontend(struct blkback_device *dev, bool on)
+{
+	char path[BLKBACK_XPATH_MAX + 8], token[RD_LABEL_MAX + 8];
+
+	if (dev->watching == on)
+		return;
+	snprintf(path, sizeof(path), "%s/state", dev->front);
+	snprintf(token, sizeof(token), "front/%s", dev->label);
+	if (on)
+		dev->watching = xs_watch(dev->host->xs, path, token);
+	else if (xs_unwatch(dev->host->xs, path, token))
+		dev->watching = false;
+	if (dev->watching != on)
+		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
+				  "%s: cannot set or remove a watch on %s: %s",
+				  dev->label, path, strerror(errno));
+}
+
+void blkback_device_free(struct blkback_device *dev)
+{
+	watch_frontend(dev, false);
+	if (dev->sock >= 0)
+		close(dev->sock);
+	free(dev);
+}
+
+/* ---- observing --------------------------------------------------------- */
+
+static bool has_worker(const struct blkback_device *dev)
+{
+	return dev->phase >= BLKBACK_ATTACHING && dev->phase < BLKBACK_ENDING;
+}
+
+/*
+ * Another device was put in this one's place. While we have written no state
+ * of our own yet, only what the tool wrote can tell.
+ */
+static bool replaced(struct blkback_device *dev, uint32_t state)
+{
+	struct blkback_config config;
+	char text[BLKBACK_TEXT_MAX];
+
+	if (state == XenbusStateInitialising &&
+	    dev->state != XenbusStateInitialising)
+		return true;
+	if (dev->phase != BLKBACK_ATTACHING)
+		return false;
+	return blkback_config_read(dev, &config, text, sizeof(text)) ||
+	       memcmp(&config, &dev->config, sizeof(config));
+}
+
+/* 0, or -ESTALE: replaced; -EIO: xenstore does not say, look later. */
+static int observe_back(struct blkback_device *dev)
+{
+	uint32_t state, online = 1;
+	int ret;
+
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "state",
+					 UINT32_MAX, &state);
+	dev->present = ret != -ENOENT;
+	if (ret == -ENOENT)
+		return 0;
+	if (ret)
+		return -EIO;
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "online",
+					 1, &online);
+	dev->online = ret || online;
+	if (dev->phase == BLKBACK_NEW) {
+		dev->state = state;
+		return 0;
+	}
+	if (replaced(dev, state)) {
+		/* What is there now is not what we serve; do not write it. */
+		dev->state = state;
+		return -ESTALE;
+	}
+	if (state != dev->state) {
+		dev->close_asked |= state == XenbusStateClosing;
+		dev->state = state;
+	}
+	return 0;
+}
+
+static bool domain_gone(const struct blkback_device *dev)
+{
+	/* Not asked for our own domain, which asks. */
+	return dev->domid && !xs_is_domain_introduced(dev->host->xs,
+						      dev->domid);
+}
+
+/*
+ * A frontend that is not there yet is not a closed one: it is gone only if it
+ * was there, which the nodes of an earlier daemon's device prove as well.
+ */
+static void observe_front(struct blkback_device *dev)
+{
+	uint32_t state = 0;
+	bool leftover = dev->phase == BLKBACK_NEW &&
+			dev->state != XenbusStateInitialising;
+	int ret;
+
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->front, "state",
+					 UINT32_MAX, &state);
+	dev->front_bad = ret == -EINVAL || ret == -ERANGE || ret == -E2BIG;
+	dev->front_state = ret ? 0 : state;
+	if (!ret || dev->front_bad)
+		dev->front_seen = true;
+	dev->front_gone = ret == -ENOENT && (dev->front_seen || leftover) &&
+			  !blkback_xenbus_exists(dev->host->xs, dev->front);
+}
+
+/* The frontend was there and will not come back. */
+static bool is_gone(const struct blkback_device *dev)
+{
+	return dev->front_gone || dev->domain_gone;
+}
+
+/* ---- choosing ---------------------------------------------------------- */
+
+static void step_new(struct blkback_device *dev)
+{
+	char text[BLKBACK_TEXT_MAX];
+	int ret;
+
+	ret = blkback_config_read(dev, &dev->config, text, sizeof(text));
+	if (ret == -EXDEV) {
+		dev->phase = BLKBACK_FOREIGN;
+		blkback_log(BLKBACK_INFO,
+			    "%s: belongs to another store than %s; left alone",
+			    dev->label, dev->host->store);
+		return;
+	}
+	if (is_gone(dev)) {
+		blkback_life_done(dev);
+		return;
+	}
+	if (dev->host->stopping)
+		return;
+	watch_frontend(dev, true);
+	if (dev->state == XenbusStateClosed) {
+		dev->phase = BLKBACK_DONE;
+		return;
+	}
+	if (dev->state == XenbusStateInitialising && !ret && dev->online) {
+		blkback_life_start(dev);
+		return;
+	}
+	if (ret)
+		blkback_life_fail(dev, text);
+	else if (dev->state != XenbusStateInitialising &&
+		 dev->state != XenbusStateClosing)
+		blkback_life_fail(dev,
+			"xen-ramdiskd ended while this device was attached; detach it and attach it again");
+	blkback_life_done(dev);
+}
+
+/* Whether the frontend has let its ring go, or never had one. */
+static bool front_is_off(const struct blkback_device *dev)
+{
+	return dev->front_state == XenbusStateUnknown ||
+	       dev->front_state == XenbusStateInitialising ||
+	       dev->front_state == XenbusStateClosed;
+}
+
+static void step_idle(struct blkback_device *dev, int64_t now_ms)
+{
+	/* Nothing is connected: a request to go needs nobody's consent. */
+	if (dev->close_asked || !dev->online) {
+		blkback_life_end(dev, now_ms);
+		return;
+	}
+	if (dev->front_bad) {
+		if (!dev->failed)
+			blkback_life_fail(dev,
+				"the frontend's state is not a number");
+		return;
+	}
+	if (dev->state == XenbusStateInitialising) {
+		blkback_life_offer(dev);
+		return;
+	}
+	switch (dev->front_state) {
+	case XenbusStateInitialising:
+		if (dev->state != XenbusStateInitWait)
+			blkback_life_offer(dev);
+		break;
+	case XenbusStateInitialised:
+	case XenbusStateConnected:
+		/* A frontend that was refused has to close first. */
+		if (dev->failed)
+			break;
+		if (dev->state != XenbusStateInitWait)
+			blkback_life_offer(dev);
+		else
+			blkback_life_connect(dev, now_ms);
+		break;
+	case XenbusStateClosing:
+		blkback_life_switch(dev, XenbusStateClosing);
+		break;
+	case XenbusStateClosed:
+		blkback_life_switch(dev, XenbusStateClosed);
+		break;
+	case XenbusStateUnknown:
+		if (dev->front_seen)
+			blkback_life_switch(dev, XenbusStateClosed);
+		break;
+	default:
+		break;
+	}
+}
+
+static void step_serving(struct blkback_device *dev, int64_t now_ms)
+{
+	if (dev->front_bad) {
+		blkback_life_fail(dev, "the frontend's state is not a number");
+		blkback_life_disconnect(dev, now_ms);
+		return;
+	}
+	if (front_is_off(dev)) {
+		blkback_life_disconnect(dev, now_ms);
+		return;
+	}
+	if (dev->front_state == XenbusStateClosing)
+		blkback_life_switch(dev, XenbusStateClosing);
+	else if (dev->state == XenbusStateInitWait)
+		blkback_life_publish(dev);
+}
+
+static void step(struct blkback_device *dev, int64_t now_ms)
+{
+	switch (dev->phase) {
+	case BLKBACK_NEW:
+		step_new(dev);
+		break;
+	case BLKBACK_IDLE:
+		step_idle(dev, now_ms);
+		break;
+	case BLKBACK_SERVING:
+		step_serving(dev, now_ms);
+		break;
+	case BLKBACK_ATTACHING:
+		/* No need to wait for a seed that nobody wants any more. */
+		if (dev->close_asked || !dev->online)
+			blkback_life_end(dev, now_ms);
+		break;
+	case BLKBACK_DONE:
+		if (is_gone(dev))
+			blkback_life_remove(dev);
+		else
+			blkback_life_switch(dev, XenbusStateClosed);
+		break;
+	case BLKBACK_FOREIGN:
+	case BLKBACK_CONNECTING:
+	case BLKBACK_DISCONNECTING:
+	case BLKBACK_ENDING:
+		break;
+	}
+}
+
+/* Begin anew with what is in xenstore now. */
+static void renew(struct blkback_device *dev)
+{
+	dev->phase = BLKBACK_NEW;
+	dev->front_seen = false;
+	dev->domain_gone = false;
+	dev->replaced = false;
+	dev->close_asked = false;
+	dev->failed = false;
+	dev->back_dirty = true;
+	dev->front_dirty = true;
+	dev->domain_dirty = true;
+}
+
+/* False: xenstore did not answer; nothing was decided. */
+static bool look(struct blkback_device *dev, int64_t now_ms)
+{
+	bool back = dev->back_dirty, front = dev->front_dirty,
+	     domain = dev->domain_dirty;
+	int ret = 0;
+
+	dev->back_dirty = dev->front_dirty = dev->domain_dirty = false;
+	if (back && dev->phase == BLKBACK_FOREIGN)
+		dev->phase = BLKBACK_NEW;
+	if (back)
+		ret = observe_back(dev);
+	if (ret == -EIO)
+		return false;
+	dev->replaced |= ret == -ESTALE;
+	if (dev->replaced && dev->phase == BLKBACK_DONE) {
+		renew(dev);
+		return true;
+	}
+	if (front && dev->present)
+		observe_front(dev);
+	if (domain)
+		dev->domain_gone = domain_gone(dev);
+	if ((!dev->present || dev->replaced || is_gone(dev)) &&
+	    has_worker(dev))
+		blkback_life_end(dev, now_ms);
+	return true;
+}
+
+static bool is_over(const struct blkback_device *dev)
+{
+	return !dev->present && dev->phase != BLKBACK_ENDING;
+}
+
+static bool is_dirty(const struct blkback_device *dev)
+{
+	return dev->back_dirty || dev->front_dirty || dev->domain_dirty;
+}
+
+bool blkback_device_process(struct blkback_device *dev, int64_t now_ms)
+{
+	unsigned i;
+
+	for (i = 0; i < STEPS_A_LOOK; i++) {
+		enum blkback_phase phase = dev->phase;
+		uint32_t state = dev->state;
+
+		if (!look(dev, now_ms))
+			return true;
+		if (is_over(dev))
+			return false;
+		if (!is_dirty(dev))
+			step(dev, now_ms);
+		if (!is_dirty(dev) && phase == dev->phase &&
+		    state == dev->state)
+			break;
+	}
+	if (dev->kill_at && dev->pid && now_ms >= dev->kill_at &&
+	    !dev->killed) {
+		blkback_log(BLKBACK_WARNING,
+			    "%s: worker %d does not end; killed", dev->label,
+			    (int)dev->pid);
+		dev->host->kill(dev->host, dev->pid);
+		dev->killed = true;
+	}
+	return true;
+}
+
+/* ---- the worker -------------------------------------------------------- */
+
+static void on_failed(struct blkback_device *dev,
+		      const struct blkback_message *msg, int64_t now_ms)
+{
+	blkback_life_fail(dev, msg->u.failed.text);
+	if (dev->phase == BLKBACK_ATTACHING)
+		blkback_life_end(dev, now_ms);
+	else if (dev->phase == BLKBACK_CONNECTING)
+		dev->phase = BLKBACK_IDLE;
+}
+
+static void on_message(struct blkback_device *dev,
+		       const struct blkback_message *msg, int64_t now_ms)
+{
+	switch (msg->type) {
+	case BLKBACK_ATTACHED:
+		dev->size = msg->u.attached.size;
+		if (dev->phase == BLKBACK_ATTACHING)
+			dev->phase = BLKBACK_IDLE;
+		break;
+	case BLKBACK_CONNECTED:
+		if (dev->phase == BLKBACK_CONNECTING)
+			dev->phase = BLKBACK_SERVING;
+		break;
+	case BLKBACK_DISCONNECTED:
+		if (dev->phase == BLKBACK_DISCONNECTING)
+			dev->phase = BLKBACK_IDLE;
+		break;
+	case BLKBACK_FAILED:
+		on_failed(dev, msg, now_ms);
+		break;
+	case BLKBACK_RING_ERROR:
+		if (dev->phase != BLKBACK_SERVING)
+			break;
+		blkback_life_fail(dev, msg->u.failed.text);
+		blkback_life_disconnect(dev, now_ms);
+		break;
+	default:
+		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
+				  "%s: worker %d sent message %u, unknown here",
+				  dev->label, (int)dev->pid, msg->type);
+		break;
+	}
+	dev->back_dirty = true;
+	dev->front_dirty = true;
+}
+
+void blkback_device_message(struct blkback_device *dev, int64_t now_ms)
+{
+	static struct blkback_message msg;
+	int ret;
+
+	while (dev->sock >= 0) {
+		ret = blkback_control_recv(dev->sock, &msg);
+		if (ret == -EAGAIN)
+			return;
+		if (ret) {
+			/* Dead, or of no use: its death tells the rest. */
+			close(dev->sock);
+			dev->sock = -1;
+			if (!dev->kill_at)
+				dev->kill_at = now_ms + WORKER_PATIENCE;
+			return;
+		}
+		on_message(dev, &msg, now_ms);
+	}
+}
+
+void blkback_device_worker_died(struct blkback_device *dev, int status)
+{
+	char text[128];
+	int pid = (int)dev->pid;
+
+	dev->pid = 0;
+	if (dev->phase != BLKBACK_ENDING) {
+		if (WIFSIGNALED(status))
+			snprintf(text, sizeof(text),
+				 "worker %d was killed by signal %d; the device is closed",
+				 pid, WTERMSIG(status));
+		else
+			snprintf(text, sizeof(text),
+				 "worker %d ended with status %d; the device is closed",
+				 pid, WEXITSTATUS(status));
+		blkback_life_fail(dev, text);
+	}
+	blkback_life_done(dev);
+}
+
+void blkback_device_stop(struct blkback_device *dev, int64_t now_ms)
+{
+	if (!has_worker(dev))
+		return;
+	blkback_life_fail(dev,
+		"xen-ramdiskd was stopped; the device is closed");
+	blkback_life_end(dev, now_ms);
+}

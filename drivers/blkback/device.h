@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One vbd, as the supervisor sees it: its nodes in xenstore and its worker.
+ *
+ * The state machine goes by levels, not by events. Whatever happened only
+ * marks the device, and blkback_device_process() then looks at how things are
+ * and does what is due. So a guest's million writes to a node cost what one
+ * costs (XSA-349), and no order of events is special.
+ *
+ * All of it runs on the supervisor's one thread.
+ */
+#ifndef BLKBACK_DEVICE_H
+#define BLKBACK_DEVICE_H
+
+#include "control.h"
+#include "log.h"
+#include "xenbus.h"
+
+#include <sys/types.h>
+
+struct blkback_device;
+
+/* What devices need of the process around them; the tests bring their own. */
+struct blkback_host {
+	struct xs_handle *xs;
+	const char *store; /* canonical path of the store served */
+	bool stopping; /* nothing is started any more */
+	/* Start a worker: its process and our end of its socket. */
+	int (*start)(struct blkback_host *host, const char *label, pid_t *pid,
+		     int *sock);
+	void (*kill)(struct blkback_host *host, pid_t pid);
+};
+
+enum blkback_phase {
+	BLKBACK_NEW, /* not looked at yet */
+	BLKBACK_FOREIGN, /* of another daemon's store */
+	BLKBACK_ATTACHING, /* the worker attaches to the disk */
+	BLKBACK_IDLE, /* attached; no ring */
+	BLKBACK_CONNECTING, /* the worker maps the ring */
+	BLKBACK_SERVING, /* connected */
+	BLKBACK_DISCONNECTING, /* the worker unmaps the ring */
+	BLKBACK_ENDING, /* the worker was told to go */
+	BLKBACK_DONE, /* no worker; the nodes stay until removed */
+};
+
+/* What a tool wrote; a change means another device under the same number. */
+struct blkback_config {
+	char seed[BLKBACK_PATH_MAX];
+	bool writable;
+};
+
+struct blkback_device {
+	struct blkback_device *next;
+	struct blkback_host *host;
+	uint32_t domid, devid;
+	char label[RD_LABEL_MAX]; /* "domid/devid" */
+	char back[BLKBACK_XPATH_MAX], front[BLKBACK_XPATH_MAX];
+	struct blkback_config config;
+	enum blkback_phase phase;
+
+	/* due to be looked at */
+	bool back_dirty, front_dirty, domain_dirty;
+
+	/* as last seen in xenstore */
+	bool present; /* our directory */
+	bool online;
+	bool close_asked; /* somebody else wrote Closing */
+	bool replaced; /* by another device of the same number */
+	bool front_seen, front_gone, domain_gone;
+	uint32_t front_state; /* 0: there is none */
+	bool front_bad; /* its state is no number */
+
+	uint32_t state; /* that we wrote, or adopted */
+	bool failed; /* we wrote error and Closing */
+	bool watching;
+	uint64_t size; /* of the disk, bytes */
+
+	pid_t pid; /* of the worker; 0: none */
+	int sock; /* to it; -1: none */
+	bool killed; /* by us */
+	int64_t kill_at; /* ms, monotonic: it is given up then; 0: not set */
+	struct blkback_gate trouble, failures, news;
+};
+
+/* NULL when out of memory. The device is marked, not yet looked at. */
+struct blkback_device *blkback_device_new(struct blkback_host *host,
+					  uint32_t domid, uint32_t devid);
+void blkback_device_free(struct blkback_device *dev);
+
+/*
+ * Look, and do what is due; again until nothing is. Returns false when the
+ * device is over: no nodes, no worker; the caller frees it.
+ */
+bool blkback_device_process(struct blkback_device *dev, int64_t now_ms);
+
+/* The worker's socket is readable. */
+void blkback_device_message(struct blkback_device *dev, int64_t now_ms);
+
+/* The worker has died; @status as from waitpid(). The store was reaped. */
+void blkback_device_worker_died(struct blkback_device *dev, int status);
+
+/* The daemon stops: close the device and send the worker away. */
+void blkback_device_stop(struct blkback_device *dev, int64_t now_ms);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The nodes of frontends and tools. A guest's are read in its own device
+ * directory only, whose name we make ourselves, with limits, and anything
+ * that is not exactly what blkif.h says is refused: never a guess. Runs on the
+ * supervisor's thread and keeps nothing.
+ */
+#include "frontend.h"
+#include "nodes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <xen/io/protocols.h>
+
+static int number_text(int err, const char *node, char *text, size_t size)
+{
+	if (err == -ENOENT)
+		snprintf(text, size, "the frontend wrote no %s", node);
+	else if (err == -EINVAL || err == -ERANGE)
+		snprintf(text, size,
+			 "the frontend's %s is not a number that can be",
+			 node);
+	else
+		snprintf(text, size, "cannot read the frontend's %s: %s", node,
+			 strerror(-err));
+	return err;
+}
+
+static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
+			 char *text, size_t size)
+{
+	char name[32];
+	int ret = blkback_xenbus_read(dev->host->xs, dev->front, "protocol",
+				      name, sizeof(name));
+
+	/*
+	 * blkif.h says that none means the backend's own ABI. Linux and
+	 * tapback take it for x86_32, from guests older than the node.
+	 */
+	if (ret == -ENOENT || (!ret && !strcmp(name, XEN_IO_PROTO_ABI_X86_32))) {
+		*protocol = BLKBACK_X86_32;
+		return 0;
+	}
+	if (!ret && !strcmp(name, XEN_IO_PROTO_ABI_X86_64)) {
+		*protocol = BLKBACK_X86_64;
+		return 0;
+	}
+	snprintf(text, size,
+		 "the frontend's protocol is neither " XEN_IO_PROTO_ABI_X86_64
+		 " nor " XEN_IO_PROTO_ABI_X86_32);
+	return ret ? ret : -EPROTO;
+}
+
+/* A node that a frontend may leave out, for @absent, and its limits. */
+static int read_optional(struct blkback_device *dev, const char *node,
+			 uint32_t min, uint32_t max, uint32_t *value,
+			 bool *given, char *text, size_t size)
+{
+	int ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
+					     UINT32_MAX, value);
+
+	*given = !ret;
+	if (ret == -ENOENT) {
+		*value = min;
+		return 0;
+	}
+	if (ret)
+		return number_text(ret, node, text, size);
+	if (*value >= min && *value <= max)
+		return 0;
+	snprintf(text, size, "the frontend's %s is %u; %u to %u is served",
+		 node, *value, min, max);
+	return -ERANGE;
+}
+
+static int read_ring_refs(struct blkback_device *dev,
+			  struct blkback_message *msg, char *text, size_t size)
+{
+	uint32_t order, i;
+	bool given;
+	int ret = read_optional(dev, "ring-page-order", 0,
+				BLKBACK_MAX_RING_ORDER, &order, &given, text,
+				size);
+
+	if (ret)
+		return ret;
+	msg->u.connect.nr_refs = 1u << order;
+	for (i = 0; i < msg->u.connect.nr_refs; i++) {
+		char node[24] = "ring-ref";
+		uint32_t *ref = &msg->u.connect.refs[i];
+
+		/* A single page goes by the old name, or by number 0. */
+		if (order)
+			snprintf(node, sizeof(node), "ring-ref%u", i);
+		ret = blkback_xenbus_read_number(dev->host->xs, dev->front,
+						 node, UINT32_MAX, ref);
+		if (ret == -ENOENT && given && !order)
+			ret = blkback_xenbus_read_number(dev->host->xs,
+				dev->front, "ring-ref0", UINT32_MAX, ref);
+		if (ret)
+			return number_text(ret, node, text, size);
+	}
+	return 0;
+}
+
+int blkback_frontend_read(struct blkback_device *dev,
+			  struct blkback_message *msg, char *text, size_t size)
+{
+	uint32_t queues;
+	bool given;
+	int ret;
+
+	blkback_message_init(msg, BLKBACK_CONNECT);
+	ret = read_protocol(dev, &msg->u.connect.protocol, text, size);
+	if (!ret)
+		ret = read_optional(dev, "multi-queue-num-queues", 1, 1,
+				    &queues, &given, text, size);
+	if (!ret)
+		ret = read_ring_refs(dev, msg, text, size);
+	if (ret)
+		return ret;
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->front,
+					 "event-channel", UINT32_MAX,
+					 &msg->u.connect.event_channel);
+	return ret ? number_text(ret, "event-channel", text, size) : 0;
+}
+
+static int read_own(struct blkback_device *dev, const char *node, char *buf,
+		    size_t len, char *text, size_t size)
+{
+	int ret = blkback_xenbus_read(dev->host->xs, dev->back, node, buf,
+				      len);
+
+	if (ret)
+		snprintf(text, size, "cannot read %s/%s: %s", dev->back, node,
+			 strerror(-ret));
+	return ret;
+}
+
+static int check_versions(struct blkback_device *dev, char *text, size_t size)
+{
+	char format[24];
+	uint32_t value = 0;
+	int ret = read_own(dev, "format", format, sizeof(format), text, size);
+
+	if (ret)
+		return ret;
+	if (!blkback_parse_number(format, UINT32_MAX, &value) &&
+	    value == RD_FORMAT)
+		return 0;
+	snprintf(text, size,
+		 "the tool that attached this has format %u, xen-ramdiskd has %u: they do not belong together; install both from one version",
+		 value, RD_FORMAT);
+	return -EPROTO;
+}
+
+static int check_frontend(struct blkback_device *dev, char *text, size_t size)
+{
+	char path[BLKBACK_XPATH_MAX] = "";
+	uint32_t domid = 0;
+	int ret;
+
+	ret = read_own(dev, "frontend", path, sizeof(path), text, size);
+	if (ret)
+		return ret;
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->back,
+					 "frontend-id", UINT32_MAX, &domid);
+	if (!ret && domid == dev->domid && !strcmp(path, dev->front))
+		return 0;
+	snprintf(text, size,
+		 "%s names another frontend than %s of domain %u", dev->back,
+		 dev->front, dev->domid);
+	return -EINVAL;
+}
+
+int blkback_config_read(struct blkback_device *dev,
+			struct blkback_config *config, char *text, size_t size)
+{
+	char store[BLKBACK_PATH_MAX] = "", mode[8] = "";
+	int ret;
+
+	/* Cleared whole, so that two can be compared by their bytes. */
+	memset(config, 0, sizeof(*config));
+	ret = read_own(dev, "store", store, sizeof(store), text, size);
+	if (ret)
+		return ret;
+	if (strcmp(store, dev->host->store))
+		return -EXDEV;
+	ret = check_versions(dev, text, size);
+	if (!ret)
+		ret = check_frontend(dev, text, size);
+	if (!ret)
+		ret = read_own(dev, "params", config->seed,
+			       sizeof(config->seed), text, size);
+	if (!ret)
+		ret = read_own(dev, "mode", mode, sizeof(mode), text, size);
+	if (ret)
+		return ret;
+	config->writable = !strcmp(mode, "w");
+	if (config->writable || !strcmp(mode, "r"))
+		return 0;
+	snprintf(text, size, "%s/mode is neither r nor w", dev->back);
+	return -EINVAL;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a frontend and a tool wrote about a vbd, read and judged. */
+#ifndef BLKBACK_FRONTEND_H
+#define BLKBACK_FRONTEND_H
+
+#include "device.h"
+
+/*
+ * Read the nodes by which a frontend asks to be connected into @msg, a
+ * CONNECT. On failure @text has one sentence for people, without a byte of
+ * what the guest wrote.
+ */
+int blkback_frontend_read(struct blkback_device *dev,
+			  struct blkback_message *msg, char *text,
+			  size_t size);
+
+/*
+ * Read a tool's nodes into @config. -EXDEV: of another store, and not ours.
+ * On other failures @text has the sentence.
+ */
+int blkback_config_read(struct blkback_device *dev,
+			struct blkback_config *config, char *text,
+			size_t size);
+
+#endif

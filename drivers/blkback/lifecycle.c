@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The steps of a vbd's life. Supervisor's thread only. Our side of xenstore is
+ * written here and nowhere else, each time in one transaction that holds only
+ * if nobody else wrote our state node meanwhile.
+ */
+#include "lifecycle.h"
+#include "frontend.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+
+#define WORKER_PATIENCE 5000 /* ms for a worker to detach and go */
+
+static int update(struct blkback_device *dev, uint32_t state,
+		  struct blkback_node *nodes, size_t n)
+{
+	char text[12];
+	int ret;
+
+	snprintf(text, sizeof(text), "%" PRIu32, state);
+	nodes[n - 1] = (struct blkback_node){ "state", text };
+	ret = blkback_xenbus_update(dev->host->xs, dev->back, dev->state,
+				    nodes, n);
+	if (!ret) {
+		dev->state = state;
+		return 0;
+	}
+	/* Gone, or written by a tool: that is what is to be looked at. */
+	dev->back_dirty = true;
+	if (ret != -ENOENT && ret != -ESTALE)
+		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
+				  "%s: cannot write %s: %s", dev->label,
+				  dev->back, strerror(-ret));
+	return ret;
+}
+
+int blkback_life_switch(struct blkback_device *dev, uint32_t state)
+{
+	struct blkback_node nodes[1];
+
+	if (dev->state == state)
+		return 0;
+	return update(dev, state, nodes, 1);
+}
+
+void blkback_life_fail(struct blkback_device *dev, const char *text)
+{
+	struct blkback_node nodes[2] = { { "error", text } };
+
+	blkback_log_gated(&dev->failures, BLKBACK_WARNING, "%s: %s",
+			  dev->label, text);
+	dev->failed = true;
+	update(dev, XenbusStateClosing, nodes, 2);
+}
+
+/* The socket is of no use any more; the worker sees the end of file. */
+static void close_socket(struct blkback_device *dev)
+{
+	if (dev->sock >= 0)
+		close(dev->sock);
+	dev->sock = -1;
+}
+
+static void send_attach(struct blkback_device *dev)
+{
+	static struct blkback_message msg;
+
+	blkback_message_init(&msg, BLKBACK_ATTACH);
+	snprintf(msg.u.attach.seed, sizeof(msg.u.attach.seed), "%s",
+		 dev->config.seed);
+	snprintf(msg.u.attach.store, sizeof(msg.u.attach.store), "%s",
+		 dev->host->store);
+	snprintf(msg.u.attach.label, sizeof(msg.u.attach.label), "%s",
+		 dev->label);
+	msg.u.attach.domid = dev->domid;
+	msg.u.attach.writable = dev->config.writable;
+	/* A worker that cannot be told anything is dead: its death is seen. */
+	(void)blkback_control_send(dev->sock, &msg);
+}
+
+void blkback_life_start(struct blkback_device *dev)
+{
+	char text[128];
+	int ret;
+
+	ret = dev->host->start(dev->host, dev->label, &dev->pid, &dev->sock);
+	if (ret) {
+		dev->pid = 0;
+		dev->sock = -1;
+		snprintf(text, sizeof(text), "cannot start a worker: %s",
+			 strerror(-ret));
+		blkback_life_fail(dev, text);
+		blkback_life_done(dev);
+		return;
+	}
+	dev->killed = false;
+	dev->phase = BLKBACK_ATTACHING;
+	blkback_log(BLKBACK_INFO, "%s: attaches %s for %s, worker %d",
+		    dev->label, dev->config.seed,
+		    dev->config.writable ? "writing" : "reading",
+		    (int)dev->pid);
+	send_attach(dev);
+}
+
+void blkback_life_offer(struct blkback_device *dev)
+{
+	struct blkback_node nodes[] = {
+		{ "feature-flush-cache", "1" },
+		{ "feature-barrier", "1" },
+		{ "error", NULL },
+		{ NULL, NULL }, /* state */
+	};
+
+	dev->failed = false;
+	update(dev, XenbusStateInitWait, nodes,
+	       sizeof(nodes) / sizeof(nodes[0]));
+}
+
+void blkback_life_connect(struct blkback_device *dev, int64_t now_ms)
+{
+	struct blkback_message msg;
+	char text[BLKBACK_TEXT_MAX];
+
+	if (blkback_frontend_read(dev, &msg, text, sizeof(text))) {
+		blkback_life_fail(dev, text);
+		return;
+	}
+	dev->phase = BLKBACK_CONNECTING;
+	if (blkback_control_send(dev->sock, &msg))
+		blkback_life_end(dev, now_ms);
+}
+
+void blkback_life_publish(struct blkback_device *dev)
+{
+	char sectors[24], info[12];
+	struct blkback_node nodes[] = {
+		{ "sectors", sectors },
+		{ "sector-size", "512" },
+		{ "physical-sector-size", "4096" },
+		{ "info", info },
+		{ NULL, NULL }, /* state */
+	};
+
+	snprintf(sectors, sizeof(sectors), "%" PRIu64, dev->size / 512);
+	snprintf(info, sizeof(info), "%u",
+		 dev->config.writable ? 0 : VDISK_READONLY);
+	if (!update(dev, XenbusStateConnected, nodes,
+		    sizeof(nodes) / sizeof(nodes[0])))
+		blkback_log_gated(&dev->news, BLKBACK_INFO, "%s: connected",
+				  dev->label);
+}
+
+void blkback_life_disconnect(struct blkback_device *dev, int64_t now_ms)
+{
+	dev->phase = BLKBACK_DISCONNECTING;
+	if (blkback_control_send_type(dev->sock, BLKBACK_DISCONNECT))
+		blkback_life_end(dev, now_ms);
+}
+
+void blkback_life_end(struct blkback_device *dev, int64_t now_ms)
+{
+	close_socket(dev);
+	if (!dev->pid) {
+		blkback_life_done(dev);
+		return;
+	}
+	dev->phase = BLKBACK_ENDING;
+	dev->kill_at = now_ms + WORKER_PATIENCE;
+}
+
+void blkback_life_done(struct blkback_device *dev)
+{
+	close_socket(dev);
+	dev->pid = 0;
+	dev->kill_at = 0;
+	dev->phase = BLKBACK_DONE;
+	/* What is there now may be another device, not yet begun. */
+	if (!dev->replaced)
+		blkback_life_switch(dev, XenbusStateClosed);
+	/* How things are now decides what becomes of the nodes. */
+	dev->back_dirty = true;
+	dev->front_dirty = true;
+}
+
+void blkback_life_remove(struct blkback_device *dev)
+{
+	int ret = blkback_xenbus_remove(dev->host->xs, dev->back, dev->state,
+					2);
+
+	if (!ret)
+		blkback_log(BLKBACK_INFO, "%s: the frontend is gone; removed",
+			    dev->label);
+	else if (ret != -ENOENT && ret != -ESTALE)
+		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
+				  "%s: cannot remove %s: %s", dev->label,
+				  dev->back, strerror(-ret));
+	dev->back_dirty = true;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What can be done to a vbd: the steps between which device.c chooses. Each
+ * changes the device's nodes, its worker or its phase, and may leave marks
+ * for device.c to look again. Private to the state machine.
+ */
+#ifndef BLKBACK_LIFECYCLE_H
+#define BLKBACK_LIFECYCLE_H
+
+#include "device.h"
+
+#include <xen/io/xenbus.h>
+
+/*
+ * Write our state, unless the directory is gone or somebody else wrote it;
+ * then -errno, and the device is marked to be looked at.
+ */
+int blkback_life_switch(struct blkback_device *dev, uint32_t state);
+
+/* error node and Closing; the worker, if any, keeps the disk. */
+void blkback_life_fail(struct blkback_device *dev, const char *text);
+
+/* Start the worker and have it attach. */
+void blkback_life_start(struct blkback_device *dev);
+
+/* Features, and InitWait: the frontend may connect. */
+void blkback_life_offer(struct blkback_device *dev);
+
+/* Read the frontend's nodes and have the worker connect. */
+void blkback_life_connect(struct blkback_device *dev, int64_t now_ms);
+
+/* The worker is connected: tell the frontend what disk it has. */
+void blkback_life_publish(struct blkback_device *dev);
+
+void blkback_life_disconnect(struct blkback_device *dev, int64_t now_ms);
+
+/* Send the worker away, by force if it takes longer than it should. */
+void blkback_life_end(struct blkback_device *dev, int64_t now_ms);
+
+/* There is no worker any more: Closed. */
+void blkback_life_done(struct blkback_device *dev);
+
+/* Remove our nodes; the frontend is gone. */
+void blkback_life_remove(struct blkback_device *dev);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Log lines of the backend. Owns the process's log settings. A line is
+ * formatted into a bounded buffer and handed over in one piece, so that lines
+ * of several workers on one stderr do not mix. No locks: one thread logs.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+	bool to_stderr;
+	enum blkback_level level;
+	const char *label;
+} settings = { true, BLKBACK_INFO, NULL };
+
+static const struct {
+	const char *name;
+	int priority;
+} levels[] = {
+	[BLKBACK_ERROR] = { "error", LOG_ERR },
+	[BLKBACK_WARNING] = { "warning", LOG_WARNING },
+	[BLKBACK_INFO] = { "info", LOG_INFO },
+	[BLKBACK_DEBUG] = { "debug", LOG_DEBUG },
+};
+
+void blkback_log_open(bool to_stderr, enum blkback_level level,
+		      const char *label)
+{
+	settings.to_stderr = to_stderr;
+	settings.level = level;
+	settings.label = label;
+	if (!to_stderr)
+		openlog("xen-ramdiskd", LOG_PID, LOG_DAEMON);
+}
+
+int blkback_log_parse_level(const char *name, enum blkback_level *level)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (!strcmp(name, levels[i].name)) {
+			*level = (enum blkback_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *blkback_log_level_name(enum blkback_level level)
+{
+	return levels[level].name;
+}
+
+static void emit(enum blkback_level level, unsigned suppressed,
+		 const char *fmt, va_list ap)
+{
+	char text[1024], line[1200], more[64] = "";
+	int n;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (suppressed)
+		snprintf(more, sizeof(more), " (and %u more like this)",
+			 suppressed);
+	if (!settings.to_stderr) {
+		syslog(levels[level].priority, "%s%s%s%s",
+		       settings.label ? settings.label : "",
+		       settings.label ? ": " : "", text, more);
+		return;
+	}
+	n = snprintf(line, sizeof(line), "xen-ramdiskd[%d]: %s: %s%s%s%s\n",
+		     (int)getpid(), levels[level].name,
+		     settings.label ? settings.label : "",
+		     settings.label ? ": " : "", text, more);
+	if (n >= (int)sizeof(line))
+		n = sizeof(line) - 1;
+	/* A log that cannot be written is no reason to stop serving. */
+	if (write(STDERR_FILENO, line, n) < 0)
+		return;
+}
+
+void blkback_log(enum blkback_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level > settings.level)
+		return;
+	va_start(ap, fmt);
+	emit(level, 0, fmt, ap);
+	va_end(ap);
+}
+
+bool blkback_gate_pass(struct blkback_gate *gate, int64_t second,
+		       unsigned *suppressed)
+{
+	if (gate->second == second + 1) {
+		gate->suppressed++;
+		return false;
+	}
+	*suppressed = gate->suppressed;
+	gate->second = second + 1;
+	gate->suppressed = 0;
+	return true;
+}
+
+void blkback_log_gated(struct blkback_gate *gate, enum blkback_level level,
+		       const char *fmt, ...)
+{
+	struct timespec now;
+	unsigned suppressed;
+	va_list ap;
+
+	if (level > settings.level)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!blkback_gate_pass(gate, now.tv_sec, &suppressed))
+		return;
+	va_start(ap, fmt);
+	emit(level, suppressed, fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Log lines of the backend: to stderr in the foreground, else to syslog.
+ * The state is one per process, set once at its start; each process of the
+ * backend logs from one thread.
+ */
+#ifndef BLKBACK_LOG_H
+#define BLKBACK_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum blkback_level {
+	BLKBACK_ERROR,
+	BLKBACK_WARNING,
+	BLKBACK_INFO,
+	BLKBACK_DEBUG,
+};
+
+/* @label is put before each line when not NULL; it must stay valid. */
+void blkback_log_open(bool to_stderr, enum blkback_level level,
+		      const char *label);
+
+/* 0, or -EINVAL when @name is none of error, warning, info, debug. */
+int blkback_log_parse_level(const char *name, enum blkback_level *level);
+const char *blkback_log_level_name(enum blkback_level level);
+
+void blkback_log(enum blkback_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * One kind of message of one device, which the guest can cause: at most one
+ * line a second. Starts as zeros.
+ */
+struct blkback_gate {
+	int64_t second; /* of the last line, monotonic, plus one */
+	unsigned suppressed; /* since then */
+};
+
+/* As blkback_log(), once a second; the next line counts what was left out. */
+void blkback_log_gated(struct blkback_gate *gate, enum blkback_level level,
+		       const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Whether @gate lets a line of @second pass, and how many it held back. */
+bool blkback_gate_pass(struct blkback_gate *gate, int64_t second,
+		       unsigned *suppressed);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xen-ramdiskd: options, and becoming a daemon. One program in two modes: the
+ * supervisor, and (--worker, internal) the worker of one vbd. Everything that
+ * fails at the start is printed here, once, in one line.
+ */
+#include "control.h"
+#include "supervisor.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"usage: xen-ramdiskd [--foreground] [--store DIR] [--log-level LEVEL]";
+
+static const char help[] =
+	"\n"
+	"Serves shared RAM disks to the guests of this Xen host, and to Domain-0.\n"
+	"\n"
+	"  -f, --foreground       stay in the foreground, log to stderr\n"
+	"  -s, --store DIR        the store to serve (default $XEN_RAMDISK_DIR,\n"
+	"                         or " RD_STORE_DIR ")\n"
+	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
+	"  -h, --help             this text\n"
+	"  -V, --version          the version\n"
+	"\n"
+	"Exit status: 0 stopped or in the background, 1 failed, 2 usage.\n";
+
+struct arguments {
+	struct blkback_options options;
+	const char *worker; /* its label; NULL: the supervisor */
+};
+
+static int usage_error(const char *what, const char *arg)
+{
+	fprintf(stderr, "xen-ramdiskd: %s%s; %s\n", what, arg, usage);
+	return 2;
+}
+
+/* -1: go on; else the exit status. */
+static int parse(int argc, char **argv, struct arguments *args)
+{
+	static const struct option options[] = {
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "store", required_argument, NULL, 's' },
+		{ "log-level", required_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "worker", optional_argument, NULL, 'w' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":fs:l:hV", options, NULL)) >= 0) {
+		switch (c) {
+		case 'f':
+			args->options.foreground = true;
+			break;
+		case 's':
+			args->options.store = optarg;
+			break;
+		case 'l':
+			if (!blkback_log_parse_level(optarg,
+						     &args->options.level))
+				break;
+			return usage_error("a log level is error, warning, info or debug, not ",
+					   optarg);
+		case 'w':
+			args->worker = optarg ? optarg : "worker";
+			break;
+		case 'h':
+			printf("%s\n%s", usage, help);
+			return 0;
+		case 'V':
+			printf("xen-ramdiskd %s (format %u)\n", RD_VERSION,
+			       RD_FORMAT);
+			return 0;
+		case ':':
+			return usage_error("a value is missing after ",
+					   argv[optind - 1]);
+		default:
+			return usage_error("unknown option ",
+					   argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return usage_error("takes no argument, but got ",
+				   argv[optind]);
+	return -1;
+}
+
+static int serve(struct blkback_supervisor *sup)
+{
+	int ret = blkback_supervisor_run(sup);
+
+	blkback_supervisor_close(sup);
+	return ret ? 1 : 0;
+}
+
+static int run_foreground(const struct blkback_options *options)
+{
+	struct blkback_supervisor *sup;
+	char text[1024] = "out of memory";
+
+	if (blkback_supervisor_open(&sup, options, text, sizeof(text))) {
+		fprintf(stderr, "xen-ramdiskd: %s\n", text);
+		return 1;
+	}
+	return serve(sup);
+}
+
+/* Let go of the terminal and of whoever waits for our output. */
+static void detach_output(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
+static int run_daemon(const struct blkback_options *options, int ready)
+{
+	struct blkback_supervisor *sup;
+	char text[1024] = "out of memory";
+
+	setsid();
+	if (chdir("/")) {
+		fprintf(stderr, "xen-ramdiskd: cannot enter /: %s\n",
+			strerror(errno));
+		return 1;
+	}
+	if (blkback_supervisor_open(&sup, options, text, sizeof(text))) {
+		fprintf(stderr, "xen-ramdiskd: %s\n", text);
+		return 1;
+	}
+	detach_output();
+	if (write(ready, "", 1) != 1)
+		blkback_log(BLKBACK_WARNING, "nobody waited for the start");
+	close(ready);
+	return serve(sup);
+}
+
+/* Returns in the parent once the daemon is ready, or said why it is not. */
+static int daemonize(struct blkback_options *options)
+{
+	char *store = NULL, byte;
+	int ready[2];
+	pid_t pid;
+
+	if (options->store && options->store[0] != '/') {
+		store = realpath(options->store, NULL);
+		if (store)
+			options->store = store;
+	}
+	if (pipe2(ready, O_CLOEXEC) || (pid = fork()) < 0) {
+		fprintf(stderr, "xen-ramdiskd: cannot start: %s\n",
+			strerror(errno));
+		free(store);
+		return 1;
+	}
+	if (pid == 0) {
+		int ret;
+
+		close(ready[0]);
+		ret = run_daemon(options, ready[1]);
+		free(store);
+		return ret;
+	}
+	free(store);
+	close(ready[1]);
+	/* The daemon prints its own reason: it has our stderr until then. */
+	return read(ready[0], &byte, 1) == 1 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = { .options.level = BLKBACK_INFO };
+	int ret = parse(argc, argv, &args);
+
+	if (ret >= 0)
+		return ret;
+	blkback_log_open(args.options.foreground, args.options.level,
+			 args.worker);
+	if (args.worker)
+		return blkback_worker_run(BLKBACK_CONTROL_FD);
+	if (args.options.foreground)
+		return run_foreground(&args.options);
+	return daemonize(&args.options);
+}

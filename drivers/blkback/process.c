@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Starting worker processes. Between fork and exec only what POSIX allows
+ * there: libxenstore's reader thread makes the supervisor a process of two.
+ */
+#include "process.h"
+#include "control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static _Noreturn void become_worker(int sock, char *const argv[])
+{
+	sigset_t none;
+
+	/* A terminal's ^C is for the supervisor, which ends the workers. */
+	setsid();
+	if (sock == BLKBACK_CONTROL_FD)
+		fcntl(sock, F_SETFD, 0);
+	else if (dup2(sock, BLKBACK_CONTROL_FD) < 0)
+		_exit(127);
+	if (close_range(BLKBACK_CONTROL_FD + 1, ~0u, 0))
+		_exit(127);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* The same program, also when its file was replaced by now. */
+	execv("/proc/self/exe", argv);
+	_exit(127);
+}
+
+int blkback_process_start(const char *label, bool to_stderr,
+			  enum blkback_level level, pid_t *pid, int *sock)
+{
+	char worker[96], log_level[32];
+	char *argv[] = { "xen-ramdiskd", worker, log_level,
+			 to_stderr ? "--foreground" : NULL, NULL };
+	int pair[2], err;
+
+	snprintf(worker, sizeof(worker), "--worker=%s", label);
+	snprintf(log_level, sizeof(log_level), "--log-level=%s",
+		 blkback_log_level_name(level));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	*pid = fork();
+	if (*pid < 0) {
+		err = errno;
+		close(pair[0]);
+		close(pair[1]);
+		return -err;
+	}
+	if (*pid == 0)
+		become_worker(pair[1], argv);
+	close(pair[1]);
+	*sock = pair[0];
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Starting worker processes. */
+#ifndef BLKBACK_PROCESS_H
+#define BLKBACK_PROCESS_H
+
+#include "log.h"
+
+#include <sys/types.h>
+
+/*
+ * Start this program again as a worker. @label shows in ps and in the log.
+ * The new process has a new session, no signal blocked, and no descriptor but
+ * 0 to 2 and its end of @sock. 0 or -errno.
+ */
+int blkback_process_start(const char *label, bool to_stderr,
+			  enum blkback_level level, pid_t *pid, int *sock);
+
+#endif

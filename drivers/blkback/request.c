@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Validation of requests: the second of the three walls. Pure functions of
+ * private memory; no state, no locks, any thread. After it no code asks again.
+ */
+#include "request.h"
+
+#include <errno.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+
+#define LAST_SECT (BLKBACK_PAGE / BLKBACK_SECTOR - 1)
+
+_Static_assert(BLKBACK_MAX_SEGMENTS == BLKIF_MAX_SEGMENTS_PER_REQUEST,
+	       "segments of a request");
+
+static int decode_operation(const struct blkback_wire *wire,
+			    struct blkback_request *req)
+{
+	switch (wire->operation) {
+	case BLKIF_OP_READ:
+		req->action = BLKBACK_READ;
+		return 0;
+	case BLKIF_OP_WRITE:
+		req->action = BLKBACK_WRITE;
+		return 0;
+	case BLKIF_OP_WRITE_BARRIER:
+		req->barrier = true;
+		/* fall through */
+	case BLKIF_OP_FLUSH_DISKCACHE:
+		/* With data: written, and flushed after it. */
+		req->action = wire->nr_segments ? BLKBACK_WRITE : BLKBACK_FLUSH;
+		req->flush = true;
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int check_segments(const struct blkback_wire *wire,
+			  struct blkback_request *req)
+{
+	unsigned i;
+
+	if (wire->nr_segments < 1 || wire->nr_segments > BLKBACK_MAX_SEGMENTS)
+		return -EINVAL;
+	for (i = 0; i < wire->nr_segments; i++) {
+		const struct blkback_wire_segment *from = &wire->seg[i];
+		struct blkback_segment *to = &req->seg[i];
+		unsigned sectors;
+
+		if (from->first_sect > from->last_sect ||
+		    from->last_sect > LAST_SECT)
+			return -EINVAL;
+		sectors = from->last_sect - from->first_sect + 1u;
+		to->gref = from->gref;
+		to->offset = (uint16_t)(from->first_sect * BLKBACK_SECTOR);
+		to->len = (uint16_t)(sectors * BLKBACK_SECTOR);
+		req->len += to->len;
+	}
+	req->nr_segments = wire->nr_segments;
+	return 0;
+}
+
+int blkback_request_validate(const struct blkback_limits *limits,
+			     const struct blkback_wire *wire,
+			     struct blkback_request *req)
+{
+	int err;
+
+	*req = (struct blkback_request){
+		.id = wire->id,
+		.operation = wire->operation,
+	};
+	err = decode_operation(wire, req);
+	if (err)
+		return err;
+	if (req->action == BLKBACK_FLUSH)
+		return 0; /* its sector number means nothing */
+	/* XSA-142, XSA-266: by what it does, not by its operation's name. */
+	if (req->action == BLKBACK_WRITE && !limits->writable)
+		return -EROFS;
+	err = check_segments(wire, req);
+	if (err)
+		return err;
+	if (!blkback_within(wire->sector, req->len / BLKBACK_SECTOR,
+			    limits->sectors))
+		return -ERANGE;
+	req->off = wire->sector * BLKBACK_SECTOR;
+	return 0;
+}
+
+int16_t blkback_request_status(int err)
+{
+	switch (err) {
+	case 0:
+		return BLKIF_RSP_OKAY;
+	case -EOPNOTSUPP:
+		return BLKIF_RSP_EOPNOTSUPP;
+	default:
+		return BLKIF_RSP_ERROR;
+	}
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The shared ring of blkif, from the backend's side: the first of the three
+ * walls that guest input passes. It copies each request once, by the layout
+ * of the frontend's ABI, and nothing behind it ever looks at the ring again
+ * (XSA-155).
+ *
+ * A ring is used by one thread. The frontend may write any byte of the shared
+ * pages at any time; all indexes that this side needs are kept in private
+ * memory, and the only shared words that are read are req_prod and rsp_event.
+ */
+#ifndef BLKBACK_RING_H
+#define BLKBACK_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLKBACK_PAGE 4096u /* bytes; a Xen page, of grants and rings */
+#define BLKBACK_MAX_RING_ORDER 0u /* log2 of the most ring pages served */
+#define BLKBACK_MAX_SEGMENTS 11u /* in a request itself */
+
+/* The number is on the control socket: append only. */
+enum blkback_protocol {
+	BLKBACK_X86_32 = 0,
+	BLKBACK_X86_64 = 1,
+	BLKBACK_PROTOCOLS
+};
+
+/* Byte offsets in a ring slot, from xen/io/blkif.h under each ABI. */
+struct blkback_layout {
+	uint16_t stride; /* bytes of a slot */
+	struct {
+		uint16_t id, sector, seg;
+	} rw;
+	struct {
+		uint16_t flag, id, sector, nr;
+	} discard;
+	struct {
+		uint16_t op, nr, id, sector, handle, gref;
+	} indirect;
+	struct {
+		uint16_t id, op, status, size;
+	} rsp;
+};
+
+extern const struct blkback_layout blkback_layouts[BLKBACK_PROTOCOLS];
+
+/* The first page of a ring; slots follow. xen/io/ring.h */
+struct blkback_sring {
+	_Atomic uint32_t req_prod, req_event; /* requests */
+	_Atomic uint32_t rsp_prod, rsp_event; /* responses */
+	uint8_t pad[48];
+	uint8_t slot[];
+};
+
+struct blkback_ring {
+	struct blkback_sring *shared; /* not owned: mapped by the worker */
+	const struct blkback_layout *layout;
+	uint32_t slots; /* a power of two */
+	uint32_t req_cons; /* requests taken */
+	uint32_t rsp_prod_pvt; /* responses written */
+	uint32_t rsp_pushed; /* responses published */
+};
+
+struct blkback_wire_segment {
+	uint32_t gref;
+	uint8_t first_sect, last_sect;
+};
+
+/* A private copy of a request as the guest wrote it: nothing is checked. */
+struct blkback_wire {
+	uint64_t id;
+	uint64_t sector;
+	uint8_t operation;
+	uint8_t nr_segments;
+	struct blkback_wire_segment seg[BLKBACK_MAX_SEGMENTS];
+};
+
+/* Slots of a ring of @pages pages. */
+uint32_t blkback_ring_slots(enum blkback_protocol protocol, unsigned pages);
+
+/*
+ * Take over the ring at @shared, which goes on at its published rsp_prod.
+ * -EPROTO when its req_prod cannot be.
+ */
+int blkback_ring_attach(struct blkback_ring *ring, void *shared,
+			unsigned pages, enum blkback_protocol protocol);
+
+/*
+ * How many requests wait, or -EPROTO when req_prod cannot be: more than the
+ * ring holds, or behind what was already taken (CVE-2010-4247).
+ */
+int blkback_ring_pending(struct blkback_ring *ring);
+
+/* Copy the next request; only after blkback_ring_pending() said there is. */
+void blkback_ring_take(struct blkback_ring *ring, struct blkback_wire *wire);
+
+/* Write the next response, in ring order; not seen before the push. */
+void blkback_ring_respond(struct blkback_ring *ring, uint64_t id,
+			  uint8_t operation, int16_t status);
+
+/* Publish what was written. True when the frontend wants an event for it. */
+bool blkback_ring_push(struct blkback_ring *ring);
+
+/*
+ * Ask for an event with the next request, then look again, so that none falls
+ * between. As blkback_ring_pending().
+ */
+int blkback_ring_final_check(struct blkback_ring *ring);
+
+#endif

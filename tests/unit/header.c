@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Headers that cannot be trusted, and stores of another format. */
+#include <errno.h>
+
+#include "drivers/block-ram/header.h"
+#include "tests/unit/scratch.h"
+
+static struct rd_header good(void)
+{
+	struct rd_header h;
+
+	memset(&h, 0, sizeof(h));
+	memcpy(h.magic, RD_MAGIC, 8);
+	h.format = RD_FORMAT;
+	h.state = RD_READY;
+	h.slots = RD_SLOTS;
+	h.slots_used = 3;
+	h.size = 1024;
+	h.seed_size = 1000;
+	strcpy(h.id, "f-1.2-3-4");
+	strcpy(h.seed, "/seed");
+	return h;
+}
+
+static int check(const struct rd_header *h)
+{
+	struct rd_error err;
+
+	return rd_header_check(h, sizeof(*h), RD_HEADER_BYTES, "path", &err);
+}
+
+static void a_good_one(void)
+{
+	struct rd_header h = good();
+
+	CU_ASSERT_EQUAL(check(&h), 0);
+}
+
+static void each_field(void)
+{
+	struct rd_header h;
+	struct rd_error err;
+
+#define BAD(change, code)               \
+	do {                            \
+		h = good();             \
+		change;                 \
+		CU_ASSERT_EQUAL(check(&h), code); \
+	} while (0)
+	BAD(h.magic[0] = 'x', -EUCLEAN);
+	BAD(memset(h.magic, 0, 8), -ENOENT);
+	BAD(h.format++, -EPROTO);
+	BAD(h.state = 3, -EUCLEAN);
+	BAD(h.slots--, -EUCLEAN);
+	BAD(h.slots_used = RD_SLOTS + 1, -EUCLEAN);
+	BAD(h.size = 1000, -EUCLEAN);
+	BAD(h.size = UINT64_MAX - 511, -EUCLEAN);
+	BAD(h.loaded = 1025, -EUCLEAN);
+	BAD(h.seed_size = 1025, -EUCLEAN);
+	BAD(memset(h.id, 'x', sizeof(h.id)), -EUCLEAN);
+	BAD(memset(h.seed, 'x', sizeof(h.seed)), -EUCLEAN);
+	h = good();
+	CU_ASSERT_EQUAL(rd_header_check(&h, 5, RD_HEADER_BYTES, "p", &err),
+			-ENOENT);
+	CU_ASSERT_EQUAL(rd_header_check(&h, 4096, RD_HEADER_BYTES, "p", &err),
+			-EUCLEAN);
+	CU_ASSERT_EQUAL(rd_header_check(&h, sizeof(h), sizeof(h), "p", &err),
+			-EUCLEAN);
+}
+
+static void header_path(const struct rd_disk *d, char path[256])
+{
+	snprintf(path, 256, "%s/%s.header", scratch_store, rd_id(d));
+}
+
+static void patch(const char *path, off_t off, const void *bytes, size_t n)
+{
+	int fd = open(path, O_WRONLY);
+
+	CU_ASSERT_EQUAL(pwrite(fd, bytes, n, off), (ssize_t)n);
+	close(fd);
+}
+
+/* In use by a program of another version: refused in one sentence. */
+static void another_format(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("format", MIB, 0);
+	struct rd_disk *d = attached(s, seed, true), *e;
+	uint32_t other = RD_FORMAT + 7, ours = RD_FORMAT;
+	struct rd_disk_info *disks;
+	struct rd_error err;
+	char path[256];
+	size_t n;
+
+	header_path(d, path);
+	patch(path, 8, &other, 4);
+	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EPROTO);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "knows format 1"));
+	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, &err), 0);
+	CU_ASSERT_EQUAL(n, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
+	rd_list_free(disks, n);
+	CU_ASSERT_EQUAL(rd_reap(s), 0); /* alive, whatever it is */
+	patch(path, 8, &ours, 4);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+/* Dead, so nobody can miss it: thrown away, whatever it was. */
+static void dead_and_damaged(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("damaged", MIB, 5);
+	struct rd_disk *d = attached(s, seed, true);
+	unsigned char byte;
+	char path[256], data[256];
+	int fd;
+
+	header_path(d, path);
+	snprintf(data, sizeof(data), "%s/%s.data", scratch_store, rd_id(d));
+	rd_detach(d);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	CU_ASSERT_EQUAL(write(fd, "garbage from elsewhere", 22), 22);
+	close(fd);
+	close(open(data, O_WRONLY | O_CREAT, 0600));
+	d = attached(s, seed, true);
+	CU_ASSERT_EQUAL(rd_read(d, &byte, 12345, 1), 0);
+	CU_ASSERT_EQUAL(byte, pattern(12345, 5));
+	rd_detach(d);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(s);
+}
+
+/* In use, and damaged: refused, and not made worse. */
+static void alive_and_damaged(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("alive", MIB, 5);
+	struct rd_disk *d = attached(s, seed, true), *e;
+	uint32_t bad = 99, ready = RD_READY;
+	struct rd_error err;
+	char path[256];
+
+	header_path(d, path);
+	patch(path, 12, &bad, 4);
+	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EUCLEAN);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is damaged"));
+	CU_ASSERT_EQUAL(store_files(), 3);
+	patch(path, 12, &ready, 4);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+static const struct test tests[] = {
+	{ "a good header", a_good_one },
+	{ "each field is checked", each_field },
+	{ "another format is refused", another_format },
+	{ "dead and damaged: made anew", dead_and_damaged },
+	{ "alive and damaged: refused", alive_and_damaged },
+};
+
+int main(void)
+{
+	int rc;
+
+	scratch_make();
+	rc = RUN_TESTS("header", tests);
+	scratch_remove();
+	return rc;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The range interface: bounds, wholeness of blocks, held ranges, dead owners. */
+#include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "drivers/block-ram/bounds.h"
+#include "drivers/block-ram/disk.h"
+#include "tests/unit/scratch.h"
+
+static void bounds(void)
+{
+	CU_ASSERT_TRUE(rd_in_bounds(0, 0, 0));
+	CU_ASSERT_TRUE(rd_in_bounds(0, 10, 10));
+	CU_ASSERT_TRUE(rd_in_bounds(10, 0, 10));
+	CU_ASSERT_FALSE(rd_in_bounds(11, 0, 10));
+	CU_ASSERT_FALSE(rd_in_bounds(1, 10, 10));
+	CU_ASSERT_FALSE(rd_in_bounds(UINT64_MAX, 2, 10));
+	CU_ASSERT_FALSE(rd_in_bounds(2, UINT64_MAX, 10));
+	CU_ASSERT_FALSE(rd_in_bounds(UINT64_MAX, UINT64_MAX, 10));
+}
+
+static void any_offset_and_length(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = attached(s, make_seed("any", MIB, 0), true);
+	unsigned char *model = malloc(MIB), *got = malloc(MIB);
+	unsigned state = 12345, bad = 0;
+	size_t i, j, off, len;
+
+	for (i = 0; i < MIB; i++)
+		model[i] = pattern(i, 0);
+	for (i = 0; i < 3000; i++) {
+		state = state * 1103515245 + 12345;
+		off = state / 64 % MIB;
+		state = state * 1103515245 + 12345;
+		len = state / 64 % 20000;
+		if (len > MIB - off)
+			len = MIB - off;
+		if (i % 2) {
+			for (j = 0; j < len; j++)
+				model[off + j] = (unsigned char)(i + j);
+			bad += rd_write(d, model + off, off, len) != 0;
+		} else {
+			bad += rd_read(d, got, off, len) != 0;
+			bad += memcmp(got, model + off, len) != 0;
+		}
+	}
+	CU_ASSERT_EQUAL(bad, 0);
+	rd_detach(d);
+	free(model);
+	free(got);
+	rd_store_close(s);
+}
+
+/* ---- held ranges ------------------------------------------------------- */
+
+static void held_range(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *a = attached(s, make_seed("held", MIB, 0), true);
+	struct rd_disk *b = attached(s, seed_path("held"), true);
+	struct rd_range w, r;
+	unsigned char byte;
+
+	/* 8191 to 12288 touches blocks 1, 2 and 3 */
+	CU_ASSERT_EQUAL(rd_range_begin(a, 8191, 4098, RD_RANGE_WRITE, &w), 0);
+	CU_ASSERT_EQUAL(rd_range_begin(b, 4096, 1, RD_RANGE_NOWAIT, &r),
+			-EWOULDBLOCK);
+	CU_ASSERT_EQUAL(rd_range_begin(b, 12288, 1,
+				       RD_RANGE_NOWAIT | RD_RANGE_WRITE, &r),
+			-EWOULDBLOCK);
+	CU_ASSERT_EQUAL(rd_range_begin(b, 16384, 1,
+				       RD_RANGE_NOWAIT | RD_RANGE_WRITE, &r),
+			0);
+	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	/* what was locked before the refusal is free again */
+	CU_ASSERT_EQUAL(rd_range_begin(b, 0, 8192,
+				       RD_RANGE_NOWAIT | RD_RANGE_WRITE, &r),
+			-EWOULDBLOCK);
+	CU_ASSERT_EQUAL(rd_read(b, &byte, 0, 1), 0);
+	memset(w.addr, 0x11, 4098);
+	CU_ASSERT_EQUAL(rd_range_end(&w), 0);
+	CU_ASSERT_EQUAL(rd_read(b, &byte, 12288, 1), 0);
+	CU_ASSERT_EQUAL(byte, 0x11);
+	rd_detach(a);
+	rd_detach(b);
+	rd_store_close(s);
+}
+
+static void read_range_notices_writers(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *a = attached(s, make_seed("notice", MIB, 0), true);
+	struct rd_disk *b = attached(s, seed_path("notice"), false);
+	struct rd_range r;
+
+	CU_ASSERT_EQUAL(rd_range_begin(b, 4096, 8192, 0, &r), 0);
+	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	CU_ASSERT_EQUAL(rd_range_begin(b, 4096, 8192, 0, &r), 0);
+	CU_ASSERT_EQUAL(rd_write(a, "x", 12287, 1), 0);
+	CU_ASSERT_EQUAL(rd_range_end(&r), -EAGAIN);
+	CU_ASSERT_EQUAL(rd_range_begin(b, 4096, 8192, 0, &r), 0);
+	CU_ASSERT_EQUAL(rd_write(a, "x", 12288, 1), 0); /* outside */
+	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	/* exclusive: a reader that nobody can disturb */
+	CU_ASSERT_EQUAL(rd_range_begin(b, 4096, 4096, RD_RANGE_EXCLUSIVE, &r),
+			0);
+	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	rd_detach(a);
+	rd_detach(b);
+	rd_store_close(s);
+}
+
+static void counters(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = attached(s, make_seed("count", MIB, 0), true);
+	struct rd_disk_info *disks;
+	struct rd_range r;
+	char buf[1000];
+	size_t n;
+
+	rd_read(d, buf, 0, 1000);
+	rd_write(d, buf, 0, 300);
+	rd_write(d, buf, MIB, 1);
+	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 512, RD_RANGE_WRITE, &r), 0);
+	rd_range_abort(&r);
+	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 512, 0, &r), 0);
+	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	rd_flush(d);
+	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(n, 1);
+	CU_ASSERT_EQUAL(disks[0].attachment[0].counters.reads, 2);
+	CU_ASSERT_EQUAL(disks[0].attachment[0].counters.read_bytes, 1512);
+	CU_ASSERT_EQUAL(disks[0].attachment[0].counters.writes, 1);
+	CU_ASSERT_EQUAL(disks[0].attachment[0].counters.write_bytes, 300);
+	CU_ASSERT_EQUAL(disks[0].attachment[0].counters.flushes, 1);
+	CU_ASSERT_EQUAL(disks[0].attachment[0].counters.errors, 2);
+	rd_list_free(disks, n);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+/* ---- wholeness --------------------------------------------------------- */
+
+#define BLOCKS 4 /* few, so that everyone meets */
+#define WRITES 20000
+
+struct shared {
+	const char *seed;
+	_Atomic unsigned running, torn, failed;
+};
+
+/* A block is whole if all its words are the same. */
+static bool whole(const uint64_t *block)
+{
+	size_t i;
+
+	for (i = 1; i < RD_BLOCK / sizeof(*block); i++)
+		if (block[i] != block[0])
+			return false;
+	return true;
+}
+
+static void write_and_check(struct shared *sh, struct rd_disk *d, uint64_t me)
+{
+	uint64_t block[RD_BLOCK / sizeof(uint64_t)];
+	unsigned i, j;
+
+	for (i = 0; i < WRITES; i++) {
+		uint64_t off = (i * 7 + me) % BLOCKS * RD_BLOCK;
+
+		for (j = 0; j < RD_BLOCK / sizeof(*block); j++)
+			block[j] = me << 32 | i;
+		if (rd_write(d, block, off, sizeof(block)))
+			sh->failed++;
+		off = (i * 5 + me) % BLOCKS * RD_BLOCK;
+		if (rd_read(d, block, off, sizeof(block)))
+			sh->failed++;
+		if (!whole(block))
+			sh->torn++;
+	}
+}
+
+static struct shared *shared_page(const char *seed)
+{
+	struct shared *sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CU_ASSERT_PTR_NOT_EQUAL_FATAL(sh, MAP_FAILED);
+	memset(sh, 0, sizeof(*sh));
+	sh->seed = seed;
+	return sh;
+}
+
+/* A seed of zeros: whole blocks to begin with. */
+static const char *zero_seed(const char *name)
+{
+	const char *path = make_seed(name, 0, 0);
+
+	CU_ASSERT_EQUAL(truncate(path, BLOCKS * RD_BLOCK), 0);
+	return path;
+}
+
+static void whole_between_processes(void)
+{
+	struct rd_store *s = open_store();
+	struct shared *sh = shared_page(zero_seed("whole"));
+	struct rd_disk *keep = attached(s, sh->seed, true);
+	int i, status;
+
+	fflush(stdout);
+	for (i = 0; i < 4; i++) {
+		if (fork() == 0) {
+			struct rd_store *cs;
+			struct rd_disk *d;
+
+			if (rd_store_open(&cs, scratch_store, NULL) ||
+			    attach(cs, sh->seed, true, &d, NULL))
+				_exit(1);
+			write_and_check(sh, d, (uint64_t)i + 1);
+			_exit(0);
+		}
+	}
+	for (i = 0; i < 4; i++) {
+		wait(&status);
+		CU_ASSERT_EQUAL(status, 0);
+	}
+	CU_ASSERT_EQUAL(sh->torn, 0);
+	CU_ASSERT_EQUAL(sh->failed, 0);
+	rd_detach(keep);
+	munmap(sh, sizeof(*sh));
+	rd_store_close(s);
+}
+
+struct thread {
+	struct shared *sh;
+	struct rd_disk *d;
+	uint64_t me;
+};
+
+static void *thread_main(void *arg)
+{
+	struct thread *t = arg;
+
+	write_and_check(t->sh, t->d, t->me);
+	return NULL;
+}
+
+static void whole_between_threads(void)
+{
+	struct rd_store *s = open_store();
+	struct shared *sh = shared_page(zero_seed("threads"));
+	struct rd_disk *d = attached(s, sh->seed, true);
+	struct thread t[4];
+	pthread_t id[4];
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		t[i] = (struct thread){ sh, d, (uint64_t)i + 1 };
+		CU_ASSERT_EQUAL_FATAL(
+			pthread_create(&id[i], NULL, thread_main, &t[i]), 0);
+	}
+	for (i = 0; i < 4; i++)
+		pthread_join(id[i], NULL);
+	CU_ASSERT_EQUAL(sh->torn, 0);
+	CU_ASSERT_EQUAL(sh->failed, 0);
+	rd_detach(d);
+	munmap(sh, sizeof(*sh));
+	rd_store_close(s);
+}
+
+/* ---- dead owners ------------------------------------------------------- */
+
+static void hold_block_0(void *arg)
+{
+	struct rd_store *s;
+	struct rd_disk *d;
+	struct rd_range r;
+
+	if (rd_store_open(&s, scratch_store, NULL) ||
+	    attach(s, arg, true, &d, NULL) ||
+	    rd_range_begin(d, 0, 512, RD_RANGE_WRITE, &r))
+		_exit(1);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void *unlocker(void *arg)
+{
+	usleep(300000);
+	child_kill(*(pid_t *)arg);
+	return NULL;
+}
+
+/* A living holder is waited for, and its death ends the wait. */
+static void dead_holder_is_taken_over(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = zero_seed("dead");
+	struct rd_disk *d = attached(s, seed, true);
+	pid_t pid = child_start(hold_block_0, (void *)(uintptr_t)seed);
+	double start = seconds();
+	struct rd_range r;
+	pthread_t id;
+
+	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 1, RD_RANGE_NOWAIT, &r),
+			-EWOULDBLOCK);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&id, NULL, unlocker, &pid), 0);
+	CU_ASSERT_EQUAL(rd_write(d, "x", 0, 1), 0);
+	CU_ASSERT_TRUE(seconds() - start > 0.29);
+	pthread_join(id, NULL);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+/* Its slot's next attachment is not taken for the owner of its locks. */
+static void dead_holders_slot_is_swept(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = zero_seed("swept");
+	struct rd_disk *d = attached(s, seed, true), *e;
+	struct rd_range r;
+
+	child_kill(child_start(hold_block_0, (void *)(uintptr_t)seed));
+	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 1, RD_RANGE_NOWAIT, &r),
+			-EWOULDBLOCK);
+	e = attached(s, seed, true);
+	CU_ASSERT_EQUAL(e->slot, 1);
+	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 1, RD_RANGE_NOWAIT, &r), 0);
+	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	rd_detach(d);
+	rd_detach(e);
+	rd_store_close(s);
+}
+
+static const struct test tests[] = {
+	{ "bounds cannot wrap", bounds },
+	{ "any offset and length, against a model", any_offset_and_length },
+	{ "a held range keeps others out", held_range },
+	{ "a read range notices writers", read_range_notices_writers },
+	{ "counters", counters },
+	{ "blocks are whole between processes", whole_between_processes },
+	{ "blocks are whole between threads", whole_between_threads },
+	{ "a dead holder is taken over", dead_holder_is_taken_over },
+	{ "a dead holder's slot is swept", dead_holders_slot_is_swept },
+};
+
+int main(void)
+{
+	int rc;
+
+	scratch_make();
+	rc = RUN_TESTS("range", tests);
+	scratch_remove();
+	return rc;
+}

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# What a scenario is written with; sourced before it, in Domain-0.
+#
+#   step TITLE                            a headline, with the seconds so far
+#   check NAME COMMAND...                 ok when the command succeeds
+#   check_output NAME REGEX COMMAND...    ... and its output matches (grep -E)
+#   check_fails NAME REGEX COMMAND...     ok when it fails and its output matches
+#   wait_for SECONDS COMMAND...           until it succeeds; the limit is for a hang
+#   show COMMAND...                       runs it, with its output indented
+#
+# COMMAND may be a function and runs in this shell. A failed check shows the
+# output and the scenario goes on; verbose=yes shows it for the good ones too.
+# The functions for guests are in guest.sh, those for RAM disks in disks.sh.
+
+vm_failed=0 # read by scenario-main
+verbose=${verbose-}
+vm_out=/run/vm/check.$$
+
+# shellcheck disable=SC1091 # there inside the test bed only
+. /usr/lib/vm/guest.sh
+# shellcheck disable=SC1091
+. /usr/lib/vm/disks.sh
+
+vm_seconds() { # SINCE, both in EPOCHREALTIME's form; tenths are enough
+	local now=${EPOCHREALTIME/[.,]/} since=${1/[.,]/} t
+	t=$(((now - since) / 100000))
+	echo "$((t / 10)).$((t % 10))"
+}
+
+step() {
+	echo "== $* ($(cut -d. -f1 /proc/uptime) s)"
+}
+
+vm_indent() {
+	sed 's/^/    /' "$1"
+}
+
+vm_ok() { # NAME SINCE
+	echo "ok $1 ($(vm_seconds "$2") s)"
+	[ "$verbose" != yes ] || vm_indent "$vm_out"
+	return 0
+}
+
+vm_not_ok() { # NAME SINCE REASON
+	echo "not ok $1 ($(vm_seconds "$2") s): $3"
+	vm_indent "$vm_out"
+	# shellcheck disable=SC2034 # scenario-main reads it
+	vm_failed=1
+	return 1
+}
+
+check() {
+	local name=$1 start=$EPOCHREALTIME status
+	shift
+	"$@" >"$vm_out" 2>&1 </dev/null
+	status=$?
+	if [ $status = 0 ]; then
+		vm_ok "$name" "$start"
+	else
+		vm_not_ok "$name" "$start" "status $status from: $*"
+	fi
+}
+
+check_output() {
+	local name=$1 regex=$2 start=$EPOCHREALTIME status
+	shift 2
+	"$@" >"$vm_out" 2>&1 </dev/null
+	status=$?
+	if [ $status != 0 ]; then
+		vm_not_ok "$name" "$start" "status $status from: $*"
+	elif ! grep -qE -e "$regex" "$vm_out"; then
+		vm_not_ok "$name" "$start" "no line matches '$regex' from: $*"
+	else
+		vm_ok "$name" "$start"
+	fi
+}
+
+check_fails() {
+	local name=$1 regex=$2 start=$EPOCHREALTIME status
+	shift 2
+	"$@" >"$vm_out" 2>&1 </dev/null
+	status=$?
+	if [ $status = 0 ]; then
+		vm_not_ok "$name" "$start" "it should have failed: $*"
+	elif ! grep -qE -e "$regex" "$vm_out"; then
+		vm_not_ok "$name" "$start" "status $status, and no line matches '$regex' from: $*"
+	else
+		vm_ok "$name" "$start"
+	fi
+}
+
+# The limit is long enough for any machine: it ends what will never happen.
+wait_for() {
+	local limit=$(($1 * ${slow:-1})) end
+	shift
+	end=$((SECONDS + limit))
+	until "$@"; do
+		if [ $SECONDS -ge $end ]; then
+			echo "waited $limit s in vain for: $*" >&2
+			return 1
+		fi
+		sleep 0.2
+	done
+}
+
+show() {
+	local status
+	"$@" >"$vm_out" 2>&1 </dev/null
+	status=$?
+	vm_indent "$vm_out"
+	return $status
+}

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Guests, for scenarios:
+#
+#   guest_start NAME [OPTION...]     makes it and waits until it takes commands
+#   guest_create NAME [OPTION...]    makes it only; then guest_wait NAME
+#   guest_run NAME COMMAND           runs a shell command in it; output and status
+#                                    are the command's (255 and a line on stderr
+#                                    if the guest ended or did not answer)
+#   guest_domid NAME                 prints its number
+#   guest_state NAME                 prints running, paused, crashed, shutdown or gone
+#   guest_destroy NAME               xl destroy, and waits until it is gone
+#   guest_console NAME [LINES]       the end of its console's log
+#
+# OPTION: pvh; no-blkfront (a guest whose frontend never answers); fio (fio is
+# there, 80 MB more memory); mem=MIB; vcpus=N; or key=value in quotes, a line of
+# the guest's xl.cfg such as 'disk=["phy:/dev/ram0,xvdc,w"]'. A guest that is there and
+# silent can also be had with xl pause.
+#
+# A guest that panics stays, as "crashed", until it is destroyed. How commands
+# travel is written in guest-agent.
+
+vm_guest_limit=600
+vm_run_id=0
+
+guest_domid() { # NAME
+	xl domid "$1" 2>/dev/null
+}
+
+guest_state() { # NAME
+	local flags
+	flags=$(xl list "$1" 2>/dev/null | awk 'NR == 2 {print $5}')
+	case $flags in
+	'') echo gone ;;
+	*c*) echo crashed ;;
+	*s*) echo shutdown ;;
+	*d*) echo dying ;;
+	*p*) echo paused ;;
+	*) echo running ;;
+	esac
+}
+
+guest_console() { # NAME [LINES]
+	tail -n "${2:-20}" "/share/guests/guest-$1.log" 2>/dev/null | tr -cd '\11\12\40-\176'
+}
+
+guest_create() { # NAME [OPTION...]
+	local name=$1 type=pv mem=192 vcpus=1 initrd=/boot/guest.cpio words='' lines='' o
+	shift
+	for o in "$@"; do
+		case $o in
+		pv | pvh) type=$o ;;
+		no-blkfront) words+=" $o" ;;
+		fio) initrd=/run/vm/guest-fio.cpio mem=$((mem + 160)) ;;
+		mem=*) mem=${o#*=} ;;
+		vcpus=*) vcpus=${o#*=} ;;
+		*=*) lines+=$o$'\n' ;;
+		*) echo "guest_create: unknown option $o" >&2; return 2 ;;
+		esac
+	done
+	[ "$initrd" = /boot/guest.cpio ] || [ -e "$initrd" ] ||
+		cat /boot/guest.cpio /boot/guest-fio.cpio >"$initrd" || return
+	cat >"/run/vm/$name.cfg" <<END
+name="$name"
+type="$type"
+kernel="/boot/guest-vmlinux"
+ramdisk="$initrd"
+extra="console=hvc0 loglevel=4 panic=1 mitigations=off rdinit=/init$words"
+memory=$mem
+vcpus=$vcpus
+tsc_mode="native"
+on_crash="preserve"
+on_reboot="destroy"
+$lines
+END
+	# It remarks on tsc_mode on its standard output.
+	xl create -q "/run/vm/$name.cfg" >/dev/null
+}
+
+# Waits for a node to appear, by a watch; ends early when the domain does.
+vm_wait_node() { # NAME PATH LIMIT
+	local name=$1 path=$2 limit=$(($3 * ${slow:-1})) end fd watch event state rc=1 released=0
+	end=$((SECONDS + limit))
+	exec {fd}< <(exec xenstore-watch "$path" @releaseDomain 2>/dev/null)
+	watch=$!
+	while :; do
+		event=
+		read -r -t 10 -u "$fd" event
+		if xenstore-exists "$path"; then
+			rc=0
+			break
+		fi
+		# A watch fires once when it is set; a domain that ended before that is
+		# found when nothing comes any more.
+		case $event in
+		"$path") continue ;;
+		@releaseDomain) [ $((released++)) != 0 ] || continue ;;
+		esac
+		state=$(guest_state "$name")
+		case $state in
+		crashed | shutdown | dying | gone)
+			echo "guest $name: $state" >&2
+			break ;;
+		esac
+		if [ $SECONDS -ge $end ]; then
+			echo "guest $name: no answer within $limit s (it is $state)" >&2
+			break
+		fi
+	done
+	kill "$watch" 2>/dev/null
+	exec {fd}<&-
+	return $rc
+}
+
+guest_wait() { # NAME
+	local id
+	id=$(guest_domid "$1") || { echo "guest $1: not there" >&2; return 1; }
+	vm_wait_node "$1" "/local/domain/$id/data/agent" $vm_guest_limit && return
+	guest_console "$1" >&2
+	return 1
+}
+
+guest_start() { # NAME [OPTION...]
+	guest_create "$@" && guest_wait "$1"
+}
+
+guest_run() { # NAME COMMAND
+	local id dir parts cut status paths=() n
+	id=$(guest_domid "$1") || { echo "guest $1: not there" >&2; return 255; }
+	vm_run_id=$((vm_run_id + 1))
+	dir=/local/domain/$id/data/run/$BASHPID-$vm_run_id
+	if [ ${#2} -gt 2500 ]; then
+		echo "guest_run: a command may have 2500 characters" >&2
+		return 255
+	fi
+	xenstore-write "$dir/command" "$(base64 -w 0 <<<"$2")" || return 255
+	if ! vm_wait_node "$1" "$dir/status" "${guest_run_limit:-1200}"; then
+		echo "guest $1: did not end: $2" >&2
+		guest_console "$1" 5 >&2
+		return 255
+	fi
+	{ read -r status; read -r cut; read -r parts; } < <(xenstore-read "$dir/status" "$dir/cut" "$dir/parts")
+	for ((n = 0; n < parts; n++)); do
+		paths+=("$dir/out/$n")
+	done
+	[ "$parts" = 0 ] || xenstore-read "${paths[@]}" | tr -d '\n' | base64 -d | gzip -dc
+	[ "$cut" = no ] || echo "guest_run: the output was longer than 64 KiB; the rest is lost" >&2
+	xenstore-rm "$dir"
+	return "$status"
+}
+
+vm_gone() { # NAME
+	[ "$(guest_state "$1")" = gone ]
+}
+
+guest_destroy() { # NAME
+	xl destroy "$1" && wait_for $vm_guest_limit vm_gone "$1"
+}

@@ -127,6 +127,20 @@ check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run
 
+# Parsers of what strangers made, under libFuzzer. FUZZ_SECONDS each.
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FUZZ_SECONDS ?= 60
+$(B)/fuzz/%: tests/fuzz/%.c $(TOOL_SRC) $(B)/gen/interface-table.inc
+	@mkdir -p $(@D)/corpus-$*
+	$(Q)clang -O1 -g -std=gnu11 -D_GNU_SOURCE -I. -Iinclude -I$(B)/gen \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $@ $< $(filter-out %/main.c,$(wildcard tools/xm-ramdisk/interface*.c)) \
+		tools/xm-ramdisk/message.c
+
+fuzz: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
+		$(B)/fuzz/corpus-$${f##*/} || exit 1; done
+
 # The tests that need no virtual machine, for between two edits.
 check-quick:
 	$(Q)$(MAKE) --no-print-directory all test-programs

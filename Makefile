@@ -28,7 +28,11 @@ say      = $(if $(V),,@echo "  $(1)	$(2)";)
 
 ALL_CFLAGS  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wvla $(WERROR) -fPIC \
-	-D_GNU_SOURCE -Iinclude -I. $(CFLAGS) $(SANFLAGS)
+	-D_GNU_SOURCE -Iinclude -I. $(XEN_CFLAGS) $(CFLAGS) $(SANFLAGS)
+# Every file that includes Xen's headers gets them through xen-interface.h. It
+# asks for the oldest interface with today's names of rings and grants; a tree
+# of Xen's headers that is older stops the build with a sentence.
+XEN_CFLAGS = -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0 -include xen-interface.h
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
 
 LIB_SRC  := $(wildcard drivers/block-ram/*.c)
@@ -138,6 +142,11 @@ $(B)/fuzz/%: tests/fuzz/%.c $(TOOL_SRC) $(B)/gen/interface-table.inc
 		tools/xm-ramdisk/message.c
 
 fuzz: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+	$(Q)cp $(IFACE)/compat.h.in $(B)/fuzz/corpus-interface-header
+	$(Q)for f in ustar gnu pax v7; do tar --format=$$f -cf \
+		$(B)/fuzz/corpus-interface-tar/$$f build-aux $(IFACE)/generate.awk \
+		--transform s,build-aux/packages,xen-4/xen/include/public/domctl.h,; done
+	$(Q)cp $(call obj,tools/xm-ramdisk/main.c) $(B)/fuzz/corpus-interface-elf
 	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
 		$(B)/fuzz/corpus-$${f##*/} || exit 1; done
 

@@ -127,7 +127,7 @@ typedef long iface_read_fn(void *arg, void *buf, size_t len);
  * -EINVAL if it is not a tar archive, -EFBIG beyond the limits.
  */
 int iface_tar_read(struct iface_facts *facts, iface_read_fn *read, void *arg);
-#define IFACE_TAR_MAX (UINT64_C(4) << 30) /* bytes unpacked */
+#define IFACE_TAR_MAX (UINT64_C(1) << 30) /* bytes unpacked */
 #define IFACE_TAR_MEMBERS 400000u
 
 /* An ELF file: its XEN_INTERFACE_MARK, its soname, the libraries it needs. */

@@ -5,6 +5,8 @@
 
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
+XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);

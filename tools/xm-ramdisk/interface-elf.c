@@ -198,28 +198,37 @@ static bool from_dynamic(struct iface_facts *facts, const struct elf *e)
 	return false;
 }
 
-static bool from_mark(struct iface_facts *facts, const unsigned char *data,
-		      size_t len)
+/* What follows one MARK: a value, or it is only this file's own string. */
+static bool mark_at(struct iface_facts *facts, const unsigned char *at,
+		    size_t left)
 {
-	const unsigned char *at = memmem(data, len, MARK, strlen(MARK));
 	char text[80];
-	size_t left;
 	unsigned v;
 
-	if (!at)
-		return false;
-	at += strlen(MARK);
-	left = len - (size_t)(at - data);
 	snprintf(text, sizeof(text), "%.*s",
 		 (int)(left < sizeof(text) - 1 ? left : sizeof(text) - 1),
 		 (const char *)at);
+	text[strcspn(text, ";")] = '\0';
 	if (sscanf(text, "0x%8x", &v) != 1)
 		return false;
 	facts->known[IFACE_GUEST] = true;
 	facts->value[IFACE_GUEST] = v;
 	snprintf(facts->how, sizeof(facts->how),
-		 "its XEN_INTERFACE_MARK: %.70s", text);
+		 "its XEN_INTERFACE_MARK: interface=%.70s", text);
 	return true;
+}
+
+static bool from_mark(struct iface_facts *facts, const unsigned char *data,
+		      size_t len)
+{
+	const unsigned char *end = data + len, *at = data;
+
+	while ((at = memmem(at, (size_t)(end - at), MARK, strlen(MARK)))) {
+		at += strlen(MARK);
+		if (mark_at(facts, at, (size_t)(end - at)))
+			return true;
+	}
+	return false;
 }
 
 int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,

@@ -40,6 +40,7 @@ BACK_SRC := $(wildcard drivers/blkback/*.c)
 TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
+FAKE_SRC := $(wildcard tests/ring/fake/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
@@ -111,13 +112,14 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libramdisk.a tests/cunit.h | test-package
 		$(B)/libramdisk.a -lcunit -lxenstore $(LIB_LIBS) -lpthread
 $(UNIT_TESTS): $(call obj,$(TOOL_SRC))
 
-# A ring test links the backend without its main and without the Xen libraries.
-$(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC)) $(B)/libramdisk.a tests/cunit.h | test-packages
+# A ring test links the backend without its main, and fakes in the place of
+# the Xen libraries and of the store.
+$(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) tests/cunit.h | test-packages
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
-		$(filter-out %/main.o,$(call obj,$(BACK_SRC))) \
-		$(B)/libramdisk.a -lcunit $(LIB_LIBS) -lpthread
+		$(filter-out %/main.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
+		-lcunit -lpthread
 
 $(B)/tests/bench/%: tests/bench/%.c $(B)/libramdisk.a | build-packages
 	$(call say,BENCH,$@)

@@ -57,6 +57,12 @@ extern "C" {
 /* Where the store is unless $XEN_RAMDISK_DIR names another place. */
 #define RD_STORE_DIR "/run/xen-ramdisk"
 
+/* Whether @n units at @off lie within @size of them; cannot wrap. */
+static inline bool rd_in_bounds(uint64_t off, uint64_t n, uint64_t size)
+{
+	return n <= size && off <= size - n;
+}
+
 struct rd_error {
 	char text[768];
 };

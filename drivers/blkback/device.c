@@ -290,7 +290,8 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 			blkback_life_end(dev, now_ms);
 		break;
 	case BLKBACK_DONE:
-		if (is_gone(dev))
+		/* A frontend that has not closed yet is first to see Closed. */
+		if (is_gone(dev) || (!dev->online && front_is_off(dev)))
 			blkback_life_remove(dev);
 		else
 			blkback_life_switch(dev, XenbusStateClosed);

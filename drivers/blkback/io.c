@@ -173,7 +173,8 @@ static int gather(struct blkback_io *io)
 		err = next_request(io, e);
 		if (err <= 0)
 			return err;
-		if (e->req.barrier && io->n) {
+		/* Only valid ones are carried: a refusal is answered here. */
+		if (!e->err && e->req.barrier && io->n) {
 			carry(io, e);
 			return 0;
 		}

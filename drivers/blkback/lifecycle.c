@@ -6,6 +6,7 @@
  */
 #include "lifecycle.h"
 #include "frontend.h"
+#include "nodes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -77,8 +78,8 @@ static void send_attach(struct blkback_device *dev)
 		 dev->config.seed);
 	snprintf(msg.u.attach.store, sizeof(msg.u.attach.store), "%s",
 		 dev->host->store);
-	snprintf(msg.u.attach.label, sizeof(msg.u.attach.label), "%s",
-		 dev->label);
+	snprintf(msg.u.attach.label, sizeof(msg.u.attach.label), NODES_LABEL,
+		 dev->domid, dev->devid);
 	msg.u.attach.domid = dev->domid;
 	msg.u.attach.writable = dev->config.writable;
 	/* A worker that cannot be told anything is dead: its death is seen. */
@@ -195,7 +196,7 @@ void blkback_life_remove(struct blkback_device *dev)
 					2);
 
 	if (!ret)
-		blkback_log(BLKBACK_INFO, "%s: the frontend is gone; removed",
+		blkback_log(BLKBACK_INFO, "%s: detached; its nodes are removed",
 			    dev->label);
 	else if (ret != -ENOENT && ret != -ESTALE)
 		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,

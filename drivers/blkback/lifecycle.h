@@ -40,7 +40,7 @@ void blkback_life_end(struct blkback_device *dev, int64_t now_ms);
 /* There is no worker any more: Closed. */
 void blkback_life_done(struct blkback_device *dev);
 
-/* Remove our nodes; the frontend is gone. */
+/* Remove our nodes: the frontend is gone, or closed and asked for it. */
 void blkback_life_remove(struct blkback_device *dev);
 
 #endif

@@ -6,6 +6,7 @@
 #include "request.h"
 
 #include <errno.h>
+#include <ramdisk.h>
 #include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
@@ -84,7 +85,7 @@ int blkback_request_validate(const struct blkback_limits *limits,
 	err = check_segments(wire, req);
 	if (err)
 		return err;
-	if (!blkback_within(wire->sector, req->len / BLKBACK_SECTOR,
+	if (!rd_in_bounds(wire->sector, req->len / BLKBACK_SECTOR,
 			    limits->sectors))
 		return -ERANGE;
 	req->off = wire->sector * BLKBACK_SECTOR;

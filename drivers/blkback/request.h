@@ -40,12 +40,6 @@ struct blkback_request {
 	struct blkback_segment seg[BLKBACK_MAX_SEGMENTS];
 };
 
-/* Whether @n units at @off lie within @size; the only such check. */
-static inline bool blkback_within(uint64_t off, uint64_t n, uint64_t size)
-{
-	return n <= size && off <= size - n;
-}
-
 /*
  * Check @wire and fill @req. id and operation of @req are always set, so that
  * a refusal can be answered.

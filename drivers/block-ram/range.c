@@ -12,7 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "drivers/block-ram/bounds.h"
 #include "drivers/block-ram/disk.h"
 
 #define OWNER_SHIFT 48

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "drivers/block-ram/bounds.h"
 #include "drivers/block-ram/disk.h"
 #include "tests/unit/scratch.h"
 

@@ -5,7 +5,7 @@
 #
 #   guest_start NAME [OPTION...]     makes it and waits until it takes commands
 #   guest_create NAME [OPTION...]    makes it only; then guest_wait NAME
-#   guest_run NAME COMMAND           runs a shell command in it; output and status
+#   guest_run NAME COMMAND           runs a command of bash in it; output and status
 #                                    are the command's (255 and a line on stderr
 #                                    if the guest ended or did not answer)
 #   guest_domid NAME                 prints its number
@@ -46,7 +46,7 @@ guest_console() { # NAME [LINES]
 }
 
 guest_create() { # NAME [OPTION...]
-	local name=$1 type=pv mem=192 vcpus=1 initrd=/boot/guest.cpio words='' lines='' o
+	local name=$1 type=pv mem=192 vcpus=1 initrd=/boot/guest.cpio words='' lines='' o status
 	shift
 	for o in "$@"; do
 		case $o in
@@ -74,8 +74,11 @@ on_crash="preserve"
 on_reboot="destroy"
 $lines
 END
-	# It remarks on tsc_mode on its standard output.
-	xl create -q "/run/vm/$name.cfg" >/dev/null
+	# xl remarks on tsc_mode every time.
+	xl create -q "/run/vm/$name.cfg" >"/run/vm/$name.create" 2>&1
+	status=$?
+	grep -v '^got a tsc mode' "/run/vm/$name.create" >&2
+	return $status
 }
 
 # Waits for a node to appear, by a watch; ends early when the domain does.

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stand-ins for the Xen libraries and the store, linked in their place: what a
+ * test sets up, injects and counts. One thread.
+ */
+#ifndef TESTS_RING_FAKE_H
+#define TESTS_RING_FAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- grants ---- */
+#define FAKE_GRANTS 512u
+extern uint8_t fake_page[FAKE_GRANTS][4096]; /* by grant reference */
+extern int fake_fail_op; /* this operation of a call fails; -1: none */
+extern int fake_fail_calls; /* so many calls fail as a whole */
+extern unsigned fake_calls, fake_ops; /* grant copies so far */
+extern int fake_mapped; /* pages mapped now */
+extern bool fake_map_fails;
+extern void (*fake_before_copy)(void); /* the guest, meanwhile */
+void fake_grants_reset(void);
+
+/* ---- event channels ---- */
+extern unsigned fake_notified;
+extern int fake_bound; /* ports bound now */
+extern bool fake_bind_fails;
+void fake_evtchn_raise(void);
+void fake_evtchn_reset(void);
+
+/* ---- xenstore ---- */
+void fake_xs_reset(void);
+void fake_xs_set(const char *path, const char *value);
+const char *fake_xs_get(const char *path); /* NULL: there is none */
+void fake_xs_rm(const char *path);
+void fake_xs_introduce(unsigned domid, bool yes);
+extern unsigned fake_xs_watches; /* set now */
+extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
+
+/* ---- the store: one disk ---- */
+#define FAKE_DISK_SIZE (64u * 4096u)
+extern uint8_t *fake_disk; /* page-aligned; the disk begins at fake_skew in it */
+extern unsigned fake_ends_again; /* so many reads are overtaken */
+extern unsigned fake_begins_exclusive, fake_held, fake_errors, fake_flushes;
+extern bool fake_attach_fails;
+extern int fake_attached;
+struct rd_disk;
+struct rd_disk *fake_disk_new(bool writable, unsigned skew);
+uint64_t fake_disk_hash(void);
+
+#endif

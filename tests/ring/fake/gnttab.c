@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A libxengnttab over an array of pages. */
+#include "fake.h"
+
+#include <errno.h>
+#include <string.h>
+#include <xengnttab.h>
+
+uint8_t fake_page[FAKE_GRANTS][4096] __attribute__((aligned(4096)));
+int fake_fail_op, fake_fail_calls, fake_mapped;
+unsigned fake_calls, fake_ops;
+bool fake_map_fails;
+void (*fake_before_copy)(void);
+
+void fake_grants_reset(void)
+{
+	memset(fake_page, 0, sizeof(fake_page));
+	fake_fail_op = -1;
+	fake_fail_calls = 0;
+	fake_calls = fake_ops = 0;
+	fake_mapped = 0;
+	fake_map_fails = false;
+	fake_before_copy = NULL;
+}
+
+xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger,
+				 unsigned open_flags)
+{
+	(void)logger;
+	(void)open_flags;
+	return (xengnttab_handle *)fake_page;
+}
+
+int xengnttab_close(xengnttab_handle *xgt)
+{
+	(void)xgt;
+	return 0;
+}
+
+void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count,
+				      uint32_t domid, uint32_t *refs, int prot)
+{
+	(void)xgt;
+	(void)domid;
+	(void)prot;
+	if (fake_map_fails || refs[0] + count > FAKE_GRANTS) {
+		errno = EINVAL;
+		return NULL;
+	}
+	fake_mapped += (int)count;
+	return fake_page[refs[0]];
+}
+
+int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
+{
+	(void)xgt;
+	(void)start_address;
+	fake_mapped -= (int)count;
+	return 0;
+}
+
+static int16_t copy_one(struct xengnttab_grant_copy_segment *s)
+{
+	bool to_guest = s->flags == GNTCOPY_dest_gref;
+	union xengnttab_copy_ptr *guest = to_guest ? &s->dest : &s->source;
+	uint8_t *ours = to_guest ? s->source.virt : s->dest.virt;
+	uint8_t *page;
+
+	if (guest->foreign.ref >= FAKE_GRANTS)
+		return GNTST_bad_gntref;
+	/* Neither side may cross a page. */
+	if (guest->foreign.offset + s->len > 4096u ||
+	    (uintptr_t)ours % 4096 + s->len > 4096u || !s->len)
+		return GNTST_bad_copy_arg;
+	page = fake_page[guest->foreign.ref] + guest->foreign.offset;
+	if (to_guest)
+		memcpy(page, ours, s->len);
+	else
+		memcpy(ours, page, s->len);
+	return GNTST_okay;
+}
+
+int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
+			 xengnttab_grant_copy_segment_t *segs)
+{
+	uint32_t i;
+
+	(void)xgt;
+	fake_calls++;
+	if (fake_before_copy)
+		fake_before_copy();
+	if (fake_fail_calls > 0) {
+		fake_fail_calls--;
+		errno = ENOMEM;
+		return -1;
+	}
+	for (i = 0; i < count; i++, fake_ops++)
+		segs[i].status = (int)i == fake_fail_op ? GNTST_bad_gntref
+							: copy_one(&segs[i]);
+	return 0;
+}

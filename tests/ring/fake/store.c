@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A store of one disk in this process's memory, that keeps ramdisk.h's rules
+ * for ranges and can be told to overtake reads.
+ */
+#include "fake.h"
+
+#include <errno.h>
+#include <ramdisk.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCKS (FAKE_DISK_SIZE / RD_BLOCK + 1)
+
+struct rd_disk {
+	bool writable;
+	uint8_t *data;
+};
+
+static struct rd_disk disk;
+static bool locked[BLOCKS];
+static uint64_t version[BLOCKS];
+uint8_t *fake_disk;
+unsigned fake_ends_again, fake_begins_exclusive, fake_held, fake_errors,
+	fake_flushes;
+bool fake_attach_fails;
+int fake_attached;
+
+struct rd_disk *fake_disk_new(bool writable, unsigned skew)
+{
+	static uint8_t memory[FAKE_DISK_SIZE + 4096]
+		__attribute__((aligned(4096)));
+	size_t i;
+
+	fake_disk = memory + skew;
+	for (i = 0; i < FAKE_DISK_SIZE; i++)
+		fake_disk[i] = (uint8_t)(i * 31 + i / 509);
+	memset(locked, 0, sizeof(locked));
+	memset(version, 0, sizeof(version));
+	fake_ends_again = fake_begins_exclusive = fake_held = 0;
+	fake_errors = fake_flushes = 0;
+	fake_attach_fails = false;
+	disk = (struct rd_disk){ writable, fake_disk };
+	return &disk;
+}
+
+uint64_t fake_disk_hash(void)
+{
+	uint64_t h = 14695981039346656037ull;
+	size_t i;
+
+	for (i = 0; i < FAKE_DISK_SIZE; i++)
+		h = (h ^ fake_disk[i]) * 1099511628211ull;
+	return h;
+}
+
+int rd_store_open(struct rd_store **store, const char *dir,
+		  struct rd_error *err)
+{
+	(void)dir;
+	(void)err;
+	*store = NULL;
+	return 0;
+}
+
+void rd_store_close(struct rd_store *store)
+{
+	(void)store;
+}
+
+const char *rd_store_path(const struct rd_store *store)
+{
+	(void)store;
+	return "/fake";
+}
+
+int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
+	      struct rd_disk **out, struct rd_error *err)
+{
+	(void)store;
+	if (fake_attach_fails) {
+		snprintf(err->text, sizeof(err->text), "%s is empty",
+			 req->seed);
+		return -EINVAL;
+	}
+	*out = fake_disk_new(req->writable, 0);
+	fake_attached++;
+	return 0;
+}
+
+void rd_detach(struct rd_disk *d)
+{
+	(void)d;
+	fake_attached--;
+}
+
+int rd_reap(struct rd_store *store)
+{
+	(void)store;
+	return 0;
+}
+
+uint64_t rd_size(const struct rd_disk *d)
+{
+	(void)d;
+	return FAKE_DISK_SIZE;
+}
+
+bool rd_writable(const struct rd_disk *d)
+{
+	return d->writable;
+}
+
+int rd_flush(struct rd_disk *d)
+{
+	(void)d;
+	fake_flushes++;
+	return 0;
+}
+
+void rd_count_error(struct rd_disk *d)
+{
+	(void)d;
+	fake_errors++;
+}
+
+static uint64_t sum_versions(const struct rd_range *r)
+{
+	uint64_t b, sum = 0;
+
+	for (b = r->off / RD_BLOCK; b <= (r->off + r->len - 1) / RD_BLOCK; b++)
+		sum += version[b];
+	return sum;
+}
+
+static bool any_locked(const struct rd_range *r)
+{
+	uint64_t b;
+
+	for (b = r->off / RD_BLOCK; b <= (r->off + r->len - 1) / RD_BLOCK; b++)
+		if (locked[b])
+			return true;
+	return false;
+}
+
+static void set_locked(const struct rd_range *r, bool yes)
+{
+	uint64_t b;
+
+	for (b = r->off / RD_BLOCK; b <= (r->off + r->len - 1) / RD_BLOCK;
+	     b++) {
+		locked[b] = yes;
+		if (!yes && (r->flags & RD_RANGE_WRITE))
+			version[b]++;
+	}
+}
+
+int rd_range_begin(struct rd_disk *d, uint64_t off, size_t len, unsigned flags,
+		   struct rd_range *range)
+{
+	*range = (struct rd_range){ d->data + off, d, off, len, flags, 0 };
+	if (len > FAKE_DISK_SIZE || off > FAKE_DISK_SIZE - len)
+		return -EINVAL;
+	if ((flags & RD_RANGE_WRITE) && !d->writable)
+		return -EROFS;
+	if (fake_held && !(flags & RD_RANGE_NOWAIT))
+		abort(); /* the rule against deadlock */
+	if (any_locked(range)) {
+		if (!(flags & RD_RANGE_NOWAIT))
+			abort(); /* would wait for ever */
+		return -EWOULDBLOCK;
+	}
+	if (flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE))
+		set_locked(range, true);
+	if (flags & RD_RANGE_EXCLUSIVE)
+		fake_begins_exclusive++;
+	range->snapshot = sum_versions(range);
+	fake_held++;
+	return 0;
+}
+
+int rd_range_end(struct rd_range *range)
+{
+	fake_held--;
+	if (range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE)) {
+		set_locked(range, false);
+		return 0;
+	}
+	if (fake_ends_again) {
+		fake_ends_again--;
+		return -EAGAIN;
+	}
+	return sum_versions(range) == range->snapshot ? 0 : -EAGAIN;
+}
+
+void rd_range_abort(struct rd_range *range)
+{
+	fake_held--;
+	if (range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE))
+		set_locked(range, false);
+	fake_errors++;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A libxenstore over a table of absolute paths, as Domain-0 sees it. Writes of
+ * a transaction act at once: the code under test checks before it writes.
+ */
+#include "fake.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xenstore.h>
+
+#define NODES 256
+#define PATH 256
+
+static struct {
+	char path[PATH];
+	char *value;
+} nodes[NODES];
+static size_t nr_nodes;
+static bool introduced[64];
+unsigned fake_xs_watches;
+void (*fake_xs_in_transaction)(void);
+
+void fake_xs_reset(void)
+{
+	while (nr_nodes)
+		free(nodes[--nr_nodes].value);
+	memset(introduced, 0, sizeof(introduced));
+	fake_xs_watches = 0;
+	fake_xs_in_transaction = NULL;
+}
+
+static const char *absolute(const char *path, char *buf)
+{
+	if (path[0] == '/')
+		return path;
+	snprintf(buf, PATH, "/local/domain/0/%s", path);
+	return buf;
+}
+
+static long lookup(const char *path)
+{
+	char buf[PATH];
+	size_t i;
+
+	path = absolute(path, buf);
+	for (i = 0; i < nr_nodes; i++)
+		if (!strcmp(nodes[i].path, path))
+			return (long)i;
+	return -1;
+}
+
+static bool below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
+}
+
+void fake_xs_set(const char *path, const char *value)
+{
+	char buf[PATH], parent[PATH];
+	long i = lookup(path);
+	char *slash;
+
+	path = absolute(path, buf);
+	if (i < 0) {
+		snprintf(parent, sizeof(parent), "%s", path);
+		slash = strrchr(parent, '/');
+		if (slash && slash != parent) {
+			*slash = '\0';
+			if (lookup(parent) < 0)
+				fake_xs_set(parent, "");
+		}
+		if (nr_nodes == NODES)
+			abort();
+		i = (long)nr_nodes++;
+		snprintf(nodes[i].path, PATH, "%s", path);
+		nodes[i].value = NULL;
+	}
+	free(nodes[i].value);
+	nodes[i].value = strdup(value);
+}
+
+const char *fake_xs_get(const char *path)
+{
+	long i = lookup(path);
+
+	return i < 0 ? NULL : nodes[i].value;
+}
+
+void fake_xs_rm(const char *path)
+{
+	char buf[PATH];
+	size_t i = 0;
+
+	path = absolute(path, buf);
+	while (i < nr_nodes) {
+		if (!below(nodes[i].path, path)) {
+			i++;
+			continue;
+		}
+		free(nodes[i].value);
+		nodes[i] = nodes[--nr_nodes];
+	}
+}
+
+void fake_xs_introduce(unsigned domid, bool yes)
+{
+	introduced[domid % 64] = yes;
+}
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+	(void)flags;
+	return (struct xs_handle *)nodes;
+}
+
+void xs_close(struct xs_handle *h)
+{
+	(void)h;
+}
+
+char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
+		    unsigned int *num)
+{
+	char buf[PATH], **list;
+	size_t i, n = 0, len;
+	char *text;
+
+	(void)h;
+	(void)t;
+	path = absolute(path, buf);
+	len = strlen(path);
+	if (lookup(path) < 0) {
+		errno = ENOENT;
+		return NULL;
+	}
+	list = malloc(NODES * (sizeof(char *) + PATH));
+	text = (char *)(list + NODES);
+	for (i = 0; i < nr_nodes; i++) {
+		const char *name = nodes[i].path + len + 1;
+
+		if (!below(nodes[i].path, path) || !nodes[i].path[len] ||
+		    strchr(name, '/'))
+			continue;
+		list[n] = text + n * PATH;
+		snprintf(list[n++], PATH, "%s", name);
+	}
+	*num = (unsigned)n;
+	return list;
+}
+
+void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
+	      unsigned int *len)
+{
+	long i = lookup(path);
+
+	(void)h;
+	(void)t;
+	if (i < 0) {
+		errno = ENOENT;
+		return NULL;
+	}
+	*len = (unsigned)strlen(nodes[i].value);
+	return strdup(nodes[i].value);
+}
+
+bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
+	      const void *data, unsigned int len)
+{
+	char *text = strndup(data, len);
+
+	(void)h;
+	(void)t;
+	fake_xs_set(path, text);
+	free(text);
+	return true;
+}
+
+bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
+{
+	(void)h;
+	(void)t;
+	if (lookup(path) < 0) {
+		errno = ENOENT;
+		return false;
+	}
+	fake_xs_rm(path);
+	return true;
+}
+
+bool xs_watch(struct xs_handle *h, const char *path, const char *token)
+{
+	(void)h;
+	(void)path;
+	(void)token;
+	fake_xs_watches++;
+	return true;
+}
+
+bool xs_unwatch(struct xs_handle *h, const char *path, const char *token)
+{
+	(void)h;
+	(void)path;
+	(void)token;
+	fake_xs_watches--;
+	return true;
+}
+
+int xs_fileno(struct xs_handle *h)
+{
+	(void)h;
+	return -1;
+}
+
+char **xs_check_watch(struct xs_handle *h)
+{
+	(void)h;
+	errno = EAGAIN;
+	return NULL;
+}
+
+xs_transaction_t xs_transaction_start(struct xs_handle *h)
+{
+	void (*meanwhile)(void) = fake_xs_in_transaction;
+
+	(void)h;
+	fake_xs_in_transaction = NULL;
+	if (meanwhile)
+		meanwhile();
+	return 1;
+}
+
+bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abandon)
+{
+	(void)h;
+	(void)t;
+	(void)abandon;
+	return true;
+}
+
+bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
+{
+	(void)h;
+	return introduced[domid % 64];
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Batches: data, failing copies, ranges that collide, one push and event. */
+#include "drivers/blkback/io.h"
+#include "fake/fake.h"
+#include "tests/cunit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <xen/io/blkif.h>
+
+#define RING_REF 0u
+static struct blkback_io io;
+static struct blkif_sring *ring;
+static uint32_t prod;
+
+static void setup(bool writable, unsigned skew)
+{
+	fake_grants_reset();
+	fake_evtchn_reset();
+	memset(&io, 0, sizeof(io));
+	prod = 0;
+	ring = (struct blkif_sring *)fake_page[RING_REF];
+	ring->req_event = ring->rsp_event = 1;
+	io.disk = fake_disk_new(writable, skew);
+	io.limits.sectors = FAKE_DISK_SIZE / 512;
+	io.limits.writable = writable;
+	io.domid = 5;
+	CU_ASSERT_EQUAL(blkback_ring_attach(&io.ring, ring, 1, BLKBACK_X86_64),
+			0);
+}
+
+/* Put a request of @n whole pages, from grant @ref on, into the ring. */
+static struct blkif_request *put(uint8_t op, uint64_t sector, unsigned n,
+				 unsigned ref)
+{
+	struct blkif_request *r = &ring->ring[prod % 32].req;
+	unsigned i;
+
+	memset(r, 0, sizeof(*r));
+	r->operation = op;
+	r->nr_segments = (uint8_t)n;
+	r->id = 1000 + prod;
+	r->sector_number = sector;
+	for (i = 0; i < n && i < 11; i++) {
+		r->seg[i].gref = ref + i;
+		r->seg[i].last_sect = 7;
+	}
+	prod++;
+	return r;
+}
+
+static int run(void)
+{
+	ring->req_prod = prod;
+	return blkback_io_run(&io);
+}
+
+static int status(uint32_t i)
+{
+	const struct blkif_response *r = &ring->ring[i % 32].rsp;
+
+	CU_ASSERT_EQUAL(r->id, 1000 + i);
+	return r->status;
+}
+
+static void reads_and_writes(void)
+{
+	unsigned skew;
+
+	/* Also when a segment lies across two pages of ours. */
+	for (skew = 0; skew < 4096; skew += 512) {
+		setup(true, skew);
+		memset(fake_page[100], 0x5a, 3 * 4096);
+		put(BLKIF_OP_WRITE, 8, 3, 100);
+		put(BLKIF_OP_READ, 9, 1, 200);
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_EQUAL(status(0), 0);
+		CU_ASSERT_EQUAL(status(1), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_disk + 4096, fake_page[100],
+				       3 * 4096), 0);
+		CU_ASSERT_EQUAL(fake_disk[4095], (uint8_t)(4095 * 31 + 8));
+		CU_ASSERT_EQUAL(memcmp(fake_page[200], fake_disk + 9 * 512,
+				       4096), 0);
+		CU_ASSERT_EQUAL(fake_held, 0);
+	}
+}
+
+static void one_call_one_event(void)
+{
+	unsigned i;
+
+	setup(true, 0);
+	for (i = 0; i < 32; i++)
+		put(i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE, i * 8, 1, 100 + i);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(fake_calls, 1);
+	CU_ASSERT_EQUAL(fake_notified, 1);
+	CU_ASSERT_EQUAL(ring->rsp_prod, 32);
+	CU_ASSERT_EQUAL(ring->req_event, 33);
+	for (i = 0; i < 32; i++)
+		CU_ASSERT_EQUAL(status(i), 0);
+}
+
+/* XSA-361, 365, 371: operation i of n fails, for every i. */
+static void one_operation_fails(void)
+{
+	int fail;
+	uint32_t i;
+
+	for (fail = 0; fail < 12; fail++) {
+		setup(true, 0);
+		for (i = 0; i < 4; i++)
+			put(i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE, i * 24, 3,
+			    100 + 3 * i);
+		fake_fail_op = fail;
+		CU_ASSERT_EQUAL(run(), 0);
+		for (i = 0; i < 4; i++)
+			CU_ASSERT_EQUAL(status(i),
+					(int)i == fail / 3 ? -1 : 0);
+		CU_ASSERT_EQUAL(fake_held, 0);
+		CU_ASSERT_EQUAL(fake_errors, 1);
+		/* And a retry works. */
+		fake_fail_op = -1;
+		put(fail / 3 % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE, 0, 3, 100);
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_EQUAL(status(4), 0);
+	}
+}
+
+static void bad_grant(void)
+{
+	setup(true, 0);
+	put(BLKIF_OP_WRITE, 0, 1, 100000);
+	put(BLKIF_OP_WRITE, 8, 1, 100);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(0), -1);
+	CU_ASSERT_EQUAL(status(1), 0);
+}
+
+static void call_fails_once(void)
+{
+	setup(true, 0);
+	put(BLKIF_OP_READ, 0, 1, 100);
+	put(BLKIF_OP_READ, 8, 1, 101);
+	fake_fail_calls = 1;
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(0), 0);
+	CU_ASSERT_EQUAL(status(1), 0);
+}
+
+static void call_fails_always(void)
+{
+	uint64_t hash;
+
+	setup(true, 0);
+	hash = fake_disk_hash();
+	put(BLKIF_OP_WRITE, 0, 1, 100);
+	put(BLKIF_OP_READ, 8, 1, 101);
+	fake_fail_calls = 1000;
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(0), -1);
+	CU_ASSERT_EQUAL(status(1), -1);
+	CU_ASSERT_EQUAL(fake_held, 0);
+	CU_ASSERT_EQUAL(fake_calls, 3);
+	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
+}
+
+static void read_only(void)
+{
+	static const uint8_t ops[] = { BLKIF_OP_WRITE, BLKIF_OP_WRITE_BARRIER,
+		BLKIF_OP_FLUSH_DISKCACHE, BLKIF_OP_DISCARD,
+		BLKIF_OP_INDIRECT };
+	uint64_t hash;
+	uint32_t i;
+
+	setup(false, 0);
+	hash = fake_disk_hash();
+	for (i = 0; i < sizeof(ops); i++)
+		put(ops[i], 0, 1, 100);
+	put(BLKIF_OP_READ, 0, 1, 100);
+	put(BLKIF_OP_FLUSH_DISKCACHE, 0, 0, 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	for (i = 0; i < sizeof(ops); i++)
+		CU_ASSERT_EQUAL(status(i), i < 3 ? -1 : -2);
+	CU_ASSERT_EQUAL(status(i), 0);
+	CU_ASSERT_EQUAL(status(i + 1), 0);
+	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
+	CU_ASSERT_EQUAL(fake_errors, sizeof(ops));
+}
+
+/* Writes of one block in one ring take effect in its order. */
+static void writes_in_order(void)
+{
+	uint32_t i;
+
+	setup(true, 0);
+	for (i = 0; i < 8; i++) {
+		memset(fake_page[100 + i], (int)i + 1, 4096);
+		put(BLKIF_OP_WRITE, 16, 1, 100 + i);
+	}
+	put(BLKIF_OP_READ, 16, 1, 120);
+	CU_ASSERT_EQUAL(run(), 0);
+	for (i = 0; i < 9; i++)
+		CU_ASSERT_EQUAL(status(i), 0);
+	CU_ASSERT_EQUAL(fake_disk[16 * 512], 8);
+	CU_ASSERT_EQUAL(fake_page[120][0], 8);
+}
+
+static void overtaken_reads(void)
+{
+	unsigned times;
+
+	for (times = 1; times <= 5; times++) {
+		setup(true, 0);
+		put(BLKIF_OP_READ, 0, 1, 100);
+		fake_ends_again = times;
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_EQUAL(status(0), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[100], fake_disk, 4096), 0);
+		CU_ASSERT_EQUAL(fake_begins_exclusive, times >= 3 ? 1 : 0);
+		CU_ASSERT_EQUAL(fake_held, 0);
+	}
+}
+
+static void read_then_write(void)
+{
+	setup(true, 0);
+	memset(fake_page[101], 0x77, 4096);
+	put(BLKIF_OP_READ, 0, 1, 100);
+	put(BLKIF_OP_WRITE, 0, 1, 101);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(0), 0);
+	CU_ASSERT_EQUAL(status(1), 0);
+	CU_ASSERT_EQUAL(fake_held, 0);
+}
+
+static void barrier_alone(void)
+{
+	setup(true, 0);
+	put(BLKIF_OP_WRITE, 0, 1, 100);
+	put(BLKIF_OP_WRITE_BARRIER, 8, 1, 101);
+	put(BLKIF_OP_WRITE, 16, 1, 102);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(2), 0);
+	CU_ASSERT_EQUAL(fake_calls, 3);
+	CU_ASSERT_EQUAL(fake_flushes, 1);
+}
+
+/* XSA-155: the guest changes the ring while its requests are carried out. */
+static void scribble(void)
+{
+	memset((uint8_t *)ring + 64, 0xff, 4096 - 64);
+}
+
+static void changed_meanwhile(void)
+{
+	setup(true, 0);
+	memset(fake_page[100], 0x11, 4096);
+	put(BLKIF_OP_WRITE, 0, 1, 100);
+	put(BLKIF_OP_READ, 8, 1, 101);
+	fake_before_copy = scribble;
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(0), 0);
+	CU_ASSERT_EQUAL(status(1), 0);
+	CU_ASSERT_EQUAL(fake_disk[0], 0x11);
+	CU_ASSERT_EQUAL(memcmp(fake_page[101], fake_disk + 4096, 4096), 0);
+}
+
+static void runaway(void)
+{
+	uint64_t hash;
+
+	setup(true, 0);
+	hash = fake_disk_hash();
+	put(BLKIF_OP_WRITE, 0, 1, 100);
+	prod += 0x80000000u;
+	CU_ASSERT_EQUAL(run(), -EPROTO);
+	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
+}
+
+/* A guest that never lets the ring run dry does not keep the worker. */
+static void refill(void)
+{
+	ring->req_prod = ++prod;
+}
+
+static void bounded_run(void)
+{
+	setup(true, 0);
+	put(BLKIF_OP_READ, 0, 1, 100);
+	fake_before_copy = refill;
+	/* Slot contents are read again and again as they are: zeros fail. */
+	memset(&ring->ring[1], 0, sizeof(ring->ring[1]) * 31);
+	CU_ASSERT_TRUE(run() >= 0);
+	CU_ASSERT_TRUE(fake_calls <= 16);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "reads and writes at every skew", reads_and_writes },
+		{ "one call and one event a batch", one_call_one_event },
+		{ "operation i of n fails", one_operation_fails },
+		{ "a grant that is none", bad_grant },
+		{ "the call fails once", call_fails_once },
+		{ "the call fails always", call_fails_always },
+		{ "read-only: no write form gets through", read_only },
+		{ "writes to a block in order", writes_in_order },
+		{ "overtaken reads are done again", overtaken_reads },
+		{ "read, then write of the same block", read_then_write },
+		{ "a barrier goes alone", barrier_alone },
+		{ "the ring changes meanwhile", changed_meanwhile },
+		{ "req_prod that cannot be", runaway },
+		{ "a run is bounded", bounded_run },
+	};
+
+	/* Lines about the guest's doings are not what is tested. */
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	return RUN_TESTS("io", tests);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one door: each rule for requests. */
+#include "drivers/blkback/request.h"
+#include "tests/cunit.h"
+
+#include <errno.h>
+
+static const struct blkback_limits rw = { 1000, true }, ro = { 1000, false };
+static struct blkback_request req;
+
+/* One segment of the whole page, unless a test changes it. */
+static struct blkback_wire wire(uint8_t operation, uint64_t sector)
+{
+	return (struct blkback_wire){
+		.id = 0xfeedface12345678, .operation = operation,
+		.nr_segments = 1, .sector = sector, .seg[0] = { 9, 0, 7 },
+	};
+}
+
+static void good_ones(void)
+{
+	struct blkback_wire w = wire(0, 992);
+
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), 0);
+	CU_ASSERT_EQUAL(req.action, BLKBACK_READ);
+	CU_ASSERT_EQUAL(req.off, 992 * 512);
+	CU_ASSERT_EQUAL(req.len, 4096);
+	w.operation = 1;
+	w.seg[0].first_sect = 2;
+	w.seg[0].last_sect = 2;
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), 0);
+	CU_ASSERT_EQUAL(req.action, BLKBACK_WRITE);
+	CU_ASSERT_EQUAL(req.seg[0].offset, 1024);
+	CU_ASSERT_EQUAL(req.seg[0].len, 512);
+	CU_ASSERT_EQUAL(req.seg[0].gref, 9);
+}
+
+static void segment_count(void)
+{
+	struct blkback_wire w = wire(0, 0);
+	unsigned n, i;
+
+	for (i = 0; i < 11; i++)
+		w.seg[i].last_sect = 7;
+	for (n = 0; n < 256; n++) {
+		w.nr_segments = (uint8_t)n;
+		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req),
+				n >= 1 && n <= 11 ? 0 : -EINVAL);
+	}
+}
+
+static void segment_sectors(void)
+{
+	struct blkback_wire w = wire(0, 0);
+	unsigned first, last;
+
+	for (first = 0; first < 256; first++)
+		for (last = 0; last < 256; last++) {
+			int good = first <= last && last <= 7;
+
+			w.seg[0].first_sect = (uint8_t)first;
+			w.seg[0].last_sect = (uint8_t)last;
+			if (blkback_request_validate(&rw, &w, &req) !=
+			    (good ? 0 : -EINVAL))
+				CU_FAIL("first_sect and last_sect");
+		}
+}
+
+static void last_segment_counts(void)
+{
+	struct blkback_wire w = wire(1, 0);
+
+	w.nr_segments = 2;
+	w.seg[1].first_sect = 5;
+	w.seg[1].last_sect = 4;
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), -EINVAL);
+}
+
+static void bounds(void)
+{
+	struct blkback_wire w = wire(0, 993);
+	static const uint64_t outside[] = { 993, 1000, 1001, UINT64_MAX,
+		UINT64_MAX - 7, UINT64_MAX / 512, UINT64_MAX / 512 + 1,
+		1ull << 55, 1ull << 63 };
+	size_t i;
+
+	for (i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
+		w.sector = outside[i];
+		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req),
+				-ERANGE);
+	}
+}
+
+static void unknown_operations(void)
+{
+	unsigned op;
+
+	for (op = 4; op < 256; op++) {
+		struct blkback_wire w = wire((uint8_t)op, 0);
+
+		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req),
+				-EOPNOTSUPP);
+		CU_ASSERT_EQUAL(req.id, 0xfeedface12345678);
+		CU_ASSERT_EQUAL(req.operation, op);
+	}
+}
+
+static void flushes(void)
+{
+	struct blkback_wire w = wire(3, UINT64_MAX);
+
+	w.nr_segments = 0;
+	CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, &req), 0);
+	CU_ASSERT_EQUAL(req.action, BLKBACK_FLUSH);
+	CU_ASSERT_TRUE(req.flush);
+	CU_ASSERT_EQUAL(req.len, 0);
+	w = wire(3, 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), 0);
+	CU_ASSERT_EQUAL(req.action, BLKBACK_WRITE);
+	CU_ASSERT_TRUE(req.flush);
+	w = wire(2, 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), 0);
+	CU_ASSERT_TRUE(req.barrier);
+	w.nr_segments = 12;
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), -EINVAL);
+}
+
+static void read_only(void)
+{
+	static const uint8_t writes[] = { 1, 2, 3 };
+	struct blkback_wire w;
+	size_t i;
+
+	for (i = 0; i < sizeof(writes); i++) {
+		w = wire(writes[i], 0);
+		CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, &req),
+				-EROFS);
+	}
+	w = wire(0, 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, &req), 0);
+}
+
+static void statuses(void)
+{
+	CU_ASSERT_EQUAL(blkback_request_status(0), 0);
+	CU_ASSERT_EQUAL(blkback_request_status(-EOPNOTSUPP), -2);
+	CU_ASSERT_EQUAL(blkback_request_status(-EROFS), -1);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "good requests", good_ones },
+		{ "nr_segments 1 to 11", segment_count },
+		{ "first_sect <= last_sect <= 7", segment_sectors },
+		{ "every segment is checked", last_segment_counts },
+		{ "inside the disk", bounds },
+			{ "unknown operations, id echoed", unknown_operations },
+		{ "flush and barrier", flushes },
+		{ "read-only by what it does", read_only },
+		{ "statuses", statuses },
+	};
+
+	return RUN_TESTS("request", tests);
+}

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# bash completion for xm-ramdisk: subcommands, options, domains, seeds, vdevs.
+
+_xm_ramdisk_domains() {
+	xl list 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+# The vdevs of a domain that this tool attached.
+_xm_ramdisk_attached() { # DOMAIN
+	xm-ramdisk list --json 2>/dev/null | awk -v domain="\"$1\"," -v domid="$1," '
+		$1 == "\"domid\":" { mine = $2 == domid }
+		$1 == "\"domain\":" { mine = mine || $2 == domain }
+		$1 == "\"vdev\":" && mine { gsub(/[",]/, "", $2); print $2 }'
+}
+
+_xm_ramdisk() {
+	local cur=${COMP_WORDS[COMP_CWORD]} sub=${COMP_WORDS[1]-} words=() w n
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'attach detach list --help --version' -- "$cur")
+		return
+	fi
+	if [[ $cur == -* ]]; then
+		case $sub in
+		attach) w='--timeout= --help' ;;
+		detach) w='--force --timeout= --help' ;;
+		list) w='--json --help' ;;
+		*) w= ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$w" -- "$cur")
+		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		return
+	fi
+	# which of the arguments is being typed, options not counted
+	for ((n = 2; n < COMP_CWORD; n++)); do
+		[[ ${COMP_WORDS[n]} == -* ]] || words+=("${COMP_WORDS[n]}")
+	done
+	case $sub:${#words[@]} in
+	attach:0 | detach:0)
+		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_domains)" -- "$cur") ;;
+	attach:1)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	attach:2)
+		mapfile -t COMPREPLY < <(compgen -W 'xvdb xvdc xvdd xvde xvdf' -- "$cur") ;;
+	attach:3)
+		mapfile -t COMPREPLY < <(compgen -W 'r w' -- "$cur") ;;
+	detach:1)
+		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_attached "${words[0]}")" -- "$cur") ;;
+	esac
+}
+
+complete -F _xm_ramdisk xm-ramdisk

@@ -184,7 +184,8 @@ install: all
 	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
-	install -m 644 tools/xm-ramdisk/completion.bash $(DESTDIR)$(COMPDIR)/xm-ramdisk
+	cat tools/xm-ramdisk/interface-completion.bash tools/xm-ramdisk/completion.bash > $(B)/completion
+	install -m 644 $(B)/completion $(DESTDIR)$(COMPDIR)/xm-ramdisk
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(notdir $(PROGRAMS)))

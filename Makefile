@@ -148,7 +148,8 @@ fuzz: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 	$(Q)for f in ustar gnu pax v7; do tar --format=$$f -cf \
 		$(B)/fuzz/corpus-interface-tar/$$f build-aux $(IFACE)/generate.awk \
 		--transform s,build-aux/packages,xen-4/xen/include/public/domctl.h,; done
-	$(Q)cp $(call obj,tools/xm-ramdisk/main.c) $(B)/fuzz/corpus-interface-elf
+	$(Q)for l in ctrl guest; do echo 'int x;' | $(CC) -shared -nostdlib -s -x c - \
+		-Wl,-soname,libxen$$l.so.4.17 -o $(B)/fuzz/corpus-interface-elf/$$l; done
 	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
 		$(B)/fuzz/corpus-$${f##*/} || exit 1; done
 

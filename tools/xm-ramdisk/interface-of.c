@@ -23,29 +23,33 @@ static int fail(struct rd_error *err, const char *path, int rc)
 	return rc;
 }
 
-/* The file's first @max bytes, malloc'ed. */
+/* The file's first @max bytes, malloc'ed. 0 or -errno, and then nothing. */
 static int read_file(int fd, size_t max, unsigned char **data, size_t *len)
 {
+	unsigned char *buf;
+	size_t done = 0;
 	struct stat st;
-	ssize_t n;
+	ssize_t n = 1;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
+	*data = NULL;
 	*len = 0;
-	*data = malloc((size_t)st.st_size < max ? (size_t)st.st_size + 1 : max);
-	if (!*data)
+	if (fstat(fd, &st) < 0)
+		return -EIO;
+	if ((uint64_t)st.st_size < max)
+		max = (size_t)st.st_size;
+	buf = malloc(max + 1);
+	if (!buf)
 		return -ENOMEM;
-	max = (size_t)st.st_size < max ? (size_t)st.st_size : max;
-	while (*len < max) {
-		n = pread(fd, *data + *len, max - *len, (off_t)*len);
-		if (n < 0) {
-			free(*data);
-			return -errno;
-		}
-		if (n == 0)
-			break;
-		*len += (size_t)n;
+	while (n > 0 && done < max) {
+		n = pread(fd, buf + done, max - done, (off_t)done);
+		done += n > 0 ? (size_t)n : 0;
 	}
+	if (n < 0) {
+		free(buf);
+		return -EIO;
+	}
+	*data = buf;
+	*len = done;
 	return 0;
 }
 

@@ -95,7 +95,8 @@ struct prober {
 
 static bool prober_open(struct prober *p)
 {
-	void *(*open)(void *, unsigned), *(*alloc)(void *, size_t);
+	void *(*open)(void *logger, unsigned flags);
+	void *(*alloc)(void *xcall, size_t size);
 	struct iface_library lib;
 
 	memset(p, 0, sizeof(*p));

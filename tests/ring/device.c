@@ -196,7 +196,7 @@ static void read_only(void)
 	teardown();
 }
 
-/* Detach by a tool: Closed only after the worker has gone. */
+/* Detach by a tool: the nodes go only after the worker has gone. */
 static void detaches(void)
 {
 	struct blkback_message msg;
@@ -212,13 +212,24 @@ static void detaches(void)
 	say(BLKBACK_DISCONNECTED);
 	CU_ASSERT_EQUAL(told(&msg), -1);
 	CU_ASSERT_STRING_EQUAL(state(), "5");
+	/* No nodes any more: no reference any more. */
 	die(0);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
-	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
-	CU_ASSERT_FALSE(over);
-	fake_xs_rm(BACK);
-	fake_xs_rm(FRONT);
+	CU_ASSERT_TRUE(over);
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
+	teardown();
+}
+
+/* The worker was killed and the tool detaches: the frontend closes first. */
+static void detaches_without_worker(void)
+{
+	to_connected();
+	die(SIGKILL);
+	fake_xs_set(BACK "/online", "0");
+	fake_xs_set(BACK "/state", "5");
 	look();
+	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_FALSE(over);
+	front("6");
 	CU_ASSERT_TRUE(over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	teardown();
@@ -561,7 +572,8 @@ static void close_while_loading(void)
 	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_EQUAL(told(&msg), -1);
 	die(0);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_TRUE(over);
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	teardown();
 }
 
@@ -623,6 +635,7 @@ int main(void)
 		{ "connects", connects },
 		{ "read-only", read_only },
 		{ "detaches", detaches },
+		{ "detaches without a worker", detaches_without_worker },
 		{ "reconnects", reconnects },
 		{ "reconnects at once", reconnects_at_once },
 		{ "garbage nodes", garbage_nodes },

@@ -275,6 +275,10 @@ static void notifies_when_asked(void)
 	CU_ASSERT_TRUE(blkback_ring_push(&ring));
 	blkback_ring_respond(&ring, 6, 0, 0);
 	CU_ASSERT_FALSE(blkback_ring_push(&ring));
+	/* Asked for one that was published before. */
+	page.ring.rsp_event = 4;
+	blkback_ring_respond(&ring, 7, 0, 0);
+	CU_ASSERT_FALSE(blkback_ring_push(&ring));
 }
 
 /* rsp_prod is the guest's to write: a lie in it changes nothing. */
@@ -282,7 +286,7 @@ static void ignores_shared_rsp_prod(void)
 {
 	struct blkback_ring ring = attach(BLKBACK_X86_64, 0);
 
-	page.ring.rsp_prod = 7777;
+	page.ring.rsp_prod = 1;
 	blkback_ring_respond(&ring, 1, 0, 0);
 	page.ring.rsp_event = 1;
 	CU_ASSERT_TRUE(blkback_ring_push(&ring));

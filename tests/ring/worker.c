@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The worker, in a thread of its own, with a supervisor that the test plays. */
+#include "drivers/blkback/worker.h"
+#include "drivers/blkback/control.h"
+#include "drivers/blkback/log.h"
+#include "fake/fake.h"
+#include "tests/cunit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+
+#define RING_REF 3u
+static int sock;
+static pthread_t thread;
+
+static void *run(void *arg)
+{
+	return (void *)(intptr_t)blkback_worker_run((int)(intptr_t)arg);
+}
+
+static void start(void)
+{
+	int pair[2];
+
+	fake_grants_reset();
+	fake_evtchn_reset();
+	fake_attached = 0;
+	fake_attach_fails = false;
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	sock = pair[0];
+	pthread_create(&thread, NULL, run, (void *)(intptr_t)pair[1]);
+}
+
+/* Ends as the supervisor ends it; nothing is left mapped or attached. */
+static intptr_t finish(void)
+{
+	void *status;
+
+	close(sock);
+	pthread_join(thread, &status);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	CU_ASSERT_EQUAL(fake_bound, 0);
+	CU_ASSERT_EQUAL(fake_attached, 0);
+	return (intptr_t)status;
+}
+
+static int answer(struct blkback_message *msg)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+
+	if (poll(&p, 1, 20000) != 1 || blkback_control_recv(sock, msg))
+		return -1;
+	return (int)msg->type;
+}
+
+static int attach(struct blkback_message *msg)
+{
+	blkback_message_init(msg, BLKBACK_ATTACH);
+	strcpy(msg->u.attach.seed, "/seed.img");
+	msg->u.attach.domid = 5;
+	msg->u.attach.writable = 1;
+	blkback_control_send(sock, msg);
+	return answer(msg);
+}
+
+static int connect_ring(struct blkback_message *msg)
+{
+	blkback_message_init(msg, BLKBACK_CONNECT);
+	msg->u.connect.protocol = BLKBACK_X86_64;
+	msg->u.connect.nr_refs = 1;
+	msg->u.connect.refs[0] = RING_REF;
+	msg->u.connect.event_channel = 7;
+	blkback_control_send(sock, msg);
+	return answer(msg);
+}
+
+static int disconnect(struct blkback_message *msg)
+{
+	blkback_control_send_type(sock, BLKBACK_DISCONNECT);
+	return answer(msg);
+}
+
+/* Read the first page, and wait for the answer's event. */
+static int read_page(unsigned ref)
+{
+	struct blkif_sring *ring = (void *)fake_page[RING_REF];
+	struct blkif_request *r = &ring->ring[ring->req_prod % 32].req;
+	unsigned before = __atomic_load_n(&fake_notified, __ATOMIC_SEQ_CST);
+	unsigned waited;
+
+	memset(r, 0, sizeof(*r));
+	r->operation = BLKIF_OP_READ;
+	r->nr_segments = 1;
+	r->seg[0].gref = ref;
+	r->seg[0].last_sect = 7;
+	ring->rsp_event = ring->req_prod + 1;
+	__atomic_store_n(&ring->req_prod, ring->req_prod + 1,
+			 __ATOMIC_RELEASE);
+	fake_evtchn_raise();
+	for (waited = 0; waited < 20000; waited++) {
+		if (__atomic_load_n(&fake_notified, __ATOMIC_SEQ_CST) !=
+		    before)
+			return ((struct blkif_response *)r)->status;
+		usleep(1000);
+	}
+	return -1000;
+}
+
+static void serves(void)
+{
+	struct blkback_message msg;
+	int i;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.size, FAKE_DISK_SIZE);
+	for (i = 0; i < 3; i++) {
+		memset(fake_page[RING_REF], 0, 4096);
+		CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+		CU_ASSERT_EQUAL(fake_mapped, 1);
+		CU_ASSERT_EQUAL(read_page(100), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[100], fake_disk, 4096), 0);
+		CU_ASSERT_EQUAL(read_page(101), 0);
+		CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
+		CU_ASSERT_EQUAL(fake_mapped, 0);
+		CU_ASSERT_EQUAL(fake_bound, 0);
+	}
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* What was put into the ring before we were there is found without an event. */
+static void finds_what_waits(void)
+{
+	struct blkif_sring *ring;
+	struct blkback_message msg;
+	unsigned waited;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	ring = (void *)fake_page[RING_REF];
+	ring->rsp_event = 1;
+	ring->req_prod = 1;
+	ring->ring[0].req.operation = BLKIF_OP_FLUSH_DISKCACHE;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	for (waited = 0; waited < 20000; waited++) {
+		if (__atomic_load_n(&fake_notified, __ATOMIC_SEQ_CST))
+			break;
+		usleep(1000);
+	}
+	CU_ASSERT_EQUAL(ring->rsp_prod, 1);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+static void attach_fails(void)
+{
+	struct blkback_message msg;
+
+	start();
+	fake_attach_fails = true;
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_ATTACH);
+	CU_ASSERT_STRING_EQUAL(msg.u.failed.text, "/seed.img is empty");
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+static void connect_fails(void)
+{
+	struct blkback_message msg;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	fake_map_fails = true;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_CONNECT);
+	fake_map_fails = false;
+	fake_bind_fails = true;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	fake_bind_fails = false;
+	/* Indexes that cannot be. */
+	((struct blkif_sring *)fake_page[RING_REF])->req_prod = 33;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	/* And a retry works. */
+	((struct blkif_sring *)fake_page[RING_REF])->req_prod = 0;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+static void runaway(void)
+{
+	struct blkif_sring *ring = (void *)fake_page[RING_REF];
+	struct blkback_message msg;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	__atomic_store_n(&ring->req_prod, 0x80000000u, __ATOMIC_RELEASE);
+	fake_evtchn_raise();
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_RING_ERROR);
+	/* It is not looked at again. */
+	__atomic_store_n(&ring->req_prod, 1, __ATOMIC_RELEASE);
+	fake_evtchn_raise();
+	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
+	CU_ASSERT_EQUAL(ring->rsp_prod, 0);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+static void other_version(void)
+{
+	struct blkback_message msg;
+
+	start();
+	blkback_message_init(&msg, BLKBACK_ATTACH);
+	msg.version++;
+	blkback_control_send(sock, &msg);
+	CU_ASSERT_EQUAL(finish(), 1);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "serves, three times", serves },
+		{ "finds what waits", finds_what_waits },
+		{ "the attach fails", attach_fails },
+		{ "the connect fails", connect_fails },
+		{ "req_prod that cannot be", runaway },
+		{ "a supervisor of another version", other_version },
+	};
+
+	/* Silent: what it would log is what the tests check. */
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	return RUN_TESTS("worker", tests);
+}

@@ -346,7 +346,33 @@ not_here() { [ -e /sys/hypervisor/type ] && [ "$(cat /sys/hypervisor/type)" = xe
 no_libraries() { # the tool is linked to libxenstore alone
 	! readelf -d "$tool" | grep -E 'NEEDED.*libxen(ctrl|call|guest)'
 }
+no_xen_libraries() { # in a root that has the tool and what it is linked to
+	local root=$tmp/root enter=(chroot) lib
+	[ "$(id -u)" = 0 ] || enter=(unshare -r chroot)
+	mkdir -p "$root"
+	ldd "$tool" | grep -oE '/[^ ]+' | while read -r lib; do
+		mkdir -p "$root$(dirname "$lib")" && cp -L "$lib" "$root$lib"
+	done
+	cp "$tool" "$root/xm-ramdisk"
+	"${enter[@]}" "$root" /xm-ramdisk interface running >"$tmp/said" 2>&1
+	cat "$tmp/said"
+	grep -Eq 'libxenctrl +- +not installed' "$tmp/said" && grep -Eq 'libxenstore +[34]' "$tmp/said" &&
+		"${enter[@]}" "$root" /xm-ramdisk interface check 4.17.0 4.17.1
+}
+check_json() {
+	local status
+	run check 4.10.0 4.10.1 --json >"$tmp/said"
+	status=$?
+	[ $status = 4 ] && python3 -c 'import json, sys
+c = json.load(sys.stdin)
+assert c["verdict"] == "incompatible" and c["decided_by"] == "domctl"
+assert c["domctl"]["rule"] == c["rule"] == "control-point-release"
+assert c["built"]["domctl"] == "0x0000000e" and c["on"]["domctl"] == "0x0000000f"
+assert c["interface"]["verdict"] == c["sysctl"]["verdict"] == "compatible"' <"$tmp/said"
+}
+test_ "check --json" check_json
 test_ "running: no hypervisor is said" not_here
+test_ "running: a host without libxenctrl" no_xen_libraries
 test_ "running: the installed libxenctrl" says 'libxenctrl +4\.17' running
 test_ "libxenctrl is not linked" no_libraries
 

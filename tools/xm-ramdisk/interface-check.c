@@ -17,6 +17,12 @@ static const char *line_name(int i)
 	return name[i];
 }
 
+/* The same in JSON, where the sides have their values by that name. */
+static const char *key(int i)
+{
+	return i == IFACE_CALLS ? "source" : iface_call_name(i);
+}
+
 static const struct iface_answer *line(const struct iface_check *c, int i)
 {
 	return i == IFACE_CALLS ? &c->source : &c->call[i];
@@ -49,11 +55,11 @@ static void json_check(const struct iface_check *c)
 	iface_facts_json(stdout, &c->on);
 	printf(", \"verdict\": \"%s\", \"rule\": \"%s\", \"decided_by\": \"%s\"",
 	       iface_verdict_name(c->verdict), line(c, c->decided)->rule,
-	       line_name(c->decided));
+	       key(c->decided));
 	for (i = 0; i <= IFACE_CALLS; i++) {
 		a = line(c, i);
 		printf(",\n \"%s\": {\"verdict\": \"%s\", \"rule\": \"%s\", "
-		       "\"why\": ", line_name(i), iface_verdict_name(a->verdict),
+		       "\"why\": ", key(i), iface_verdict_name(a->verdict),
 		       a->rule);
 		iface_json_string(stdout, a->why);
 		fputc('}', stdout);

@@ -115,7 +115,11 @@ done
 # ---- the header compiles -------------------------------------------------------
 
 compiles() { # COMPILER LANGUAGE STANDARD
-	"$1" -x "$2" -std="$3" -Wall -Wextra -pedantic -Werror -c -o /dev/null include/xen-interface.h
+	local ask
+	for ask in -UXEN_INTERFACE_NEEDED -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0; do
+		"$1" -x "$2" -std="$3" "$ask" -Wall -Wextra -pedantic -Werror -c \
+			-o /dev/null include/xen-interface.h || return
+	done
 }
 for cc in gcc clang; do
 	for std in c99 c11 c2x; do
@@ -310,6 +314,15 @@ unmarked() {
 	gcc -x c -o "$tmp/un" - <<<'int main(void) { return 0; }' && exits 1 of "$tmp/un" &&
 		says 'does not tell' of "$tmp/un"
 }
+soname() { # VERSION REGEX: a library of that line
+	gcc -shared -nostdlib -x c -o "$tmp/lib.so" -Wl,-soname,libxenctrl.so.$1 - <<<'int x;' &&
+		run of "$tmp/lib.so" | xargs >"$tmp/said"
+	cat "$tmp/said"
+	grep -Eq "$2" "$tmp/said"
+}
+test_ "of: a libxenctrl of 4.10 may have either domctl" soname 4.10 \
+	'interface 0x00040900 domctl not known sysctl 0x00000010 releases 4\.10\.0 to 4\.10\.4'
+test_ "of: a libxenctrl of 4.0 and 4.1" soname 4.0 'releases 4\.0\.0 to 4\.1\.6\.1'
 test_ "of: a program with the mark" marked
 test_ "of: a program that needs libxenctrl" linked
 test_ "of: a program that does not tell" unmarked

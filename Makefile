@@ -133,7 +133,8 @@ check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run
 
-# Parsers of what strangers made, under libFuzzer. FUZZ_SECONDS each.
+# Parsers of what strangers made, under libFuzzer. FUZZ_SECONDS each. Needs
+# clang and its runtime libraries (Debian: clang, libclang-rt-14-dev).
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 FUZZ_SECONDS ?= 60
 $(B)/fuzz/%: tests/fuzz/%.c $(TOOL_SRC) $(B)/gen/interface-table.inc

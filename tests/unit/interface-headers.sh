@@ -87,6 +87,14 @@ all_of() { # NAME INCLUDE VERSION
 	report $? "$1: the whole project compiles against them"
 }
 
+hypervisor() { # SUITE: the packed hypervisor tells the release of its package
+	local tree
+	tree=$(tests/debian-packages "$1" xen-hypervisor-4.20-amd64) &&
+		"$B/xm-ramdisk" interface of "$tree"/boot/xen-*.gz &&
+		"$B/xm-ramdisk" interface of "$tree"/boot/xen-*.gz | xargs |
+			grep -F "releases $(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete" | release_of) known"
+}
+
 all_of "installed headers" /usr/include "$(dpkg-query -W -f '${Version}' libxen-dev 2>/dev/null)"
 for suite in trixie sid; do
 	tree=$(tests/debian-packages $suite libxen-dev 2>"$tmp/out")
@@ -95,6 +103,10 @@ for suite in trixie sid; do
 	[ $status = 0 ] || continue
 	# Only Xen's headers, so that the compiler's own C library is used.
 	mkdir -p "$tmp/$suite" && cp -r "$tree"/usr/include/xen* "$tmp/$suite/"
+	if [ "$(dpkg --print-architecture)" = amd64 ]; then
+		hypervisor $suite >"$tmp/out" 2>&1
+		report $? "$suite: interface of reads its hypervisor"
+	fi
 	all_of $suite "$tmp/$suite" "$(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete")"
 done
 [ -z "$failed" ]

@@ -14,12 +14,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/xm-ramdisk/interface.h"
+
+#define IMAGE_MAX (64u << 20) /* of a hypervisor; they are 3 MiB */
 
 static const struct packer {
 	const char *program;
@@ -104,12 +107,43 @@ static int reap(pid_t pid, const char *program, int rc, struct rd_error *err)
 	return -EBADMSG;
 }
 
+typedef int consume_fn(struct iface_facts *facts, int fd, struct rd_error *err);
+
+static int consume_tar(struct iface_facts *facts, int fd, struct rd_error *err)
+{
+	(void)err;
+	return iface_tar_read(facts, read_fd, &fd);
+}
+
+/* A hypervisor is packed as well: xen.gz. */
+static int consume_image(struct iface_facts *facts, int fd,
+			 struct rd_error *err)
+{
+	unsigned char *data = malloc(IMAGE_MAX);
+	size_t len = 0;
+	long n = 1;
+	int rc = -EINVAL;
+
+	if (!data)
+		return -ENOMEM;
+	while (n > 0 && len < IMAGE_MAX) {
+		n = read_fd(&fd, data + len, IMAGE_MAX - len);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	if (iface_is_elf(data, len))
+		rc = iface_elf_parse(facts, data, len, err);
+	free(data);
+	return rc;
+}
+
 static int read_packed(struct iface_facts *facts, const char *program, int fd,
-		       struct rd_error *err)
+		       consume_fn *consume, struct rd_error *err)
 {
 	int ends[2], rc;
 	pid_t pid;
 
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	pid = fork();
@@ -120,7 +154,7 @@ static int read_packed(struct iface_facts *facts, const char *program, int fd,
 		close(ends[0]);
 		return -EAGAIN;
 	}
-	rc = iface_tar_read(facts, read_fd, &ends[0]);
+	rc = consume(facts, ends[0], err);
 	close(ends[0]);
 	return reap(pid, program, rc, err);
 }
@@ -132,7 +166,8 @@ static void explain(int rc, struct rd_error *err)
 	if (err->text[0])
 		return;
 	if (rc == -EINVAL)
-		why = "expected a tar archive inside, and there is none";
+		why = "expected a tar archive or a hypervisor inside, and "
+		      "there is neither";
 	else if (rc == -EBADMSG)
 		why = "the tar archive in it is damaged or cut off";
 	else if (rc == -EFBIG)
@@ -154,17 +189,21 @@ int iface_of_archive(struct iface_facts *facts, const char *path, int fd,
 		return -errno;
 	program = iface_packer(head, (size_t)n);
 	err->text[0] = '\0';
-	rc = program ? read_packed(facts, program, fd, err) :
-		       iface_tar_read(facts, read_fd, &fd);
+	snprintf(facts->how, sizeof(facts->how), "from the headers in the "
+		 "tarball%s%s", program ? ", unpacked by " : "",
+		 program ? program : "");
+	rc = program ? read_packed(facts, program, fd, consume_tar, err) :
+		       consume_tar(facts, fd, err);
+	if (rc == -EINVAL && program)
+		rc = read_packed(facts, program, fd, consume_image, err);
 	if (rc) {
 		explain(rc, err);
+		if (!strncmp(err->text, path, strlen(path)))
+			return rc;
 		memcpy(why, err->text, sizeof(why));
 		snprintf(err->text, sizeof(err->text), "%.200s: %.500s", path,
 			 why);
 		return rc;
 	}
-	snprintf(facts->how, sizeof(facts->how), "from the headers in the "
-		 "tarball%s%s", program ? ", unpacked by " : "",
-		 program ? program : "");
 	return 0;
 }

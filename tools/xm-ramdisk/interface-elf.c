@@ -2,7 +2,8 @@
 /*
  * What a program or library says of the Xen that it was built against: the
  * note of XEN_INTERFACE_MARK, or the version in the soname of libxenctrl and
- * its sisters, which follows the release, be it its own or one that it needs.
+ * its sisters, which follows the release, be it its own or one that it needs;
+ * and of a hypervisor, if its version stands in it as a string.
  * The domctl number itself is an immediate operand somewhere in the code and
  * is not searched for.
  *
@@ -231,6 +232,48 @@ static bool from_mark(struct iface_facts *facts, const unsigned char *data,
 	return false;
 }
 
+/* "4.20.3" of "4.20.3+127-gc42374a105-0", if it stands at the start of @at. */
+static const struct iface_release *release_at(const unsigned char *at,
+					      size_t left)
+{
+	unsigned major, minor, point;
+	char text[24], name[24];
+	int n = 0;
+
+	snprintf(text, sizeof(text), "%.*s",
+		 (int)(left < sizeof(text) - 1 ? left : sizeof(text) - 1),
+		 (const char *)at);
+	if (sscanf(text, "%2u.%2u.%2u%n", &major, &minor, &point, &n) != 3 ||
+	    (text[n] && !strchr("+-~ ", text[n])))
+		return NULL;
+	snprintf(name, sizeof(name), "%u.%u.%u", major, minor, point);
+	return iface_release_find(name);
+}
+
+/*
+ * A hypervisor prints its version from numbers in its code, which are not
+ * looked for. Distributions often have it in full in a string as well.
+ */
+static bool from_hypervisor(struct iface_facts *facts,
+			    const unsigned char *data, size_t len)
+{
+	static const char banner[] = "Xen version %d.%d%s";
+	const struct iface_release *r = NULL;
+	size_t i;
+
+	if (!memmem(data, len, banner, strlen(banner)))
+		return false;
+	for (i = 1; !r && i < len; i++)
+		if (!data[i - 1] && (data[i] == '3' || data[i] == '4'))
+			r = release_at(data + i, len - i);
+	if (!r)
+		return false;
+	snprintf(facts->how, sizeof(facts->how),
+		 "by the table, from the version in this hypervisor");
+	iface_facts_release(facts, r);
+	return true;
+}
+
 int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,
 		    size_t len, struct rd_error *err)
 {
@@ -242,7 +285,8 @@ int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,
 			 facts->name);
 		return -EINVAL;
 	}
-	if (from_mark(facts, data, len) | from_dynamic(facts, &e))
+	if (from_mark(facts, data, len) | from_dynamic(facts, &e) ||
+	    from_hypervisor(facts, data, len))
 		return 0;
 	snprintf(err->text, sizeof(err->text),
 		 "%.200s: the file does not tell what Xen it was built against: "

@@ -114,7 +114,7 @@ int iface_layout(const char *path, bool *makefile);
 int iface_of_path(struct iface_facts *facts, const char *path,
 		  struct rd_error *err);
 
-/* A tarball, plain or packed. Nothing is written to disk. */
+/* A tarball, plain or packed, or a packed hypervisor. Nothing is written. */
 int iface_of_archive(struct iface_facts *facts, const char *path, int fd,
 		     struct rd_error *err);
 /* How @head of a file says that it is packed; NULL if it is not. */
@@ -130,7 +130,10 @@ int iface_tar_read(struct iface_facts *facts, iface_read_fn *read, void *arg);
 #define IFACE_TAR_MAX (UINT64_C(1) << 30) /* bytes unpacked */
 #define IFACE_TAR_MEMBERS 400000u
 
-/* An ELF file: its XEN_INTERFACE_MARK, its soname, the libraries it needs. */
+/*
+ * An ELF file: its XEN_INTERFACE_MARK, its soname, the libraries it needs, or
+ * the version of a hypervisor.
+ */
 bool iface_is_elf(const void *data, size_t len);
 int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,
 		    size_t len, struct rd_error *err);

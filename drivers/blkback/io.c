@@ -67,7 +67,7 @@ static void add_copy(struct blkback_io *io, struct blkback_io_entry *e,
 
 static void add_copies(struct blkback_io *io, struct blkback_io_entry *e)
 {
-	uint8_t *addr = e->range.addr;
+	size_t pos = 0, room;
 	unsigned i;
 
 	e->first_copy = io->nr_copies;
@@ -77,15 +77,14 @@ static void add_copies(struct blkback_io *io, struct blkback_io_entry *e)
 		unsigned done = 0;
 
 		while (done < seg->len) {
-			unsigned room = BLKBACK_PAGE -
-				(unsigned)((uintptr_t)addr % BLKBACK_PAGE);
+			uint8_t *addr = rd_range_at(&e->range, pos, &room);
 			unsigned len = seg->len - done;
 
 			if (len > room)
-				len = room;
+				len = (unsigned)room;
 			add_copy(io, e, seg, done, len, addr);
 			done += len;
-			addr += len;
+			pos += len;
 		}
 	}
 }

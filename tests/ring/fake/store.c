@@ -156,10 +156,25 @@ static void set_locked(const struct rd_range *r, bool yes)
 	}
 }
 
+/* Pieces end at a block's end, and at a page's, which @skew moved. */
+void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
+{
+	uint8_t *at = range->disk->data + range->off + pos;
+	size_t block = RD_BLOCK - (range->off + pos) % RD_BLOCK;
+	size_t page = 4096 - (uintptr_t)at % 4096;
+
+	*n = range->len - pos;
+	if (*n > block)
+		*n = block;
+	if (*n > page)
+		*n = page;
+	return at;
+}
+
 int rd_range_begin(struct rd_disk *d, uint64_t off, size_t len, unsigned flags,
 		   struct rd_range *range)
 {
-	*range = (struct rd_range){ d->data + off, d, off, len, flags, 0 };
+	*range = (struct rd_range){ d, off, len, flags, 0 };
 	if (len > FAKE_DISK_SIZE || off > FAKE_DISK_SIZE - len)
 		return -EINVAL;
 	if ((flags & RD_RANGE_WRITE) && !d->writable)

@@ -367,11 +367,11 @@ no_xen_libraries() { # in a root that has the tool and what it is linked to
 		mkdir -p "$root$(dirname "$lib")" && cp -L "$lib" "$root$lib"
 	done
 	cp "$tool" "$root/xm-ramdisk"
-	local -x ASAN_OPTIONS=detect_leaks=0 # it wants /proc
 	"${enter[@]}" "$root" /xm-ramdisk interface running >"$tmp/said" 2>&1
 	cat "$tmp/said"
-	grep -Eq 'libxenctrl +- +not installed' "$tmp/said" && grep -Eq 'libxenstore +[34]' "$tmp/said" &&
-		"${enter[@]}" "$root" /xm-ramdisk interface check 4.17.0 4.17.1
+	grep -Eq 'libxenctrl +- +not installed' "$tmp/said" && grep -Eq 'libxenstore +[34]' "$tmp/said" || return
+	# The leak sanitizer ends badly where there is no /proc.
+	[[ $B == *san-* ]] || "${enter[@]}" "$root" /xm-ramdisk interface check 4.17.0 4.17.1
 }
 check_json() {
 	local status

@@ -19,7 +19,11 @@ _xm_ramdisk() {
 	local cur=${COMP_WORDS[COMP_CWORD]} sub=${COMP_WORDS[1]-} words=() w n
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'attach detach list --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'attach detach list interface --help --version' -- "$cur")
+		return
+	fi
+	if [ "$sub" = interface ]; then
+		_xm_ramdisk_interface "${COMP_WORDS[@]:2:COMP_CWORD-1}"
 		return
 	fi
 	if [[ $cur == -* ]]; then

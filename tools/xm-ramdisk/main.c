@@ -5,6 +5,8 @@
 
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
+XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -13,6 +15,7 @@ static const struct {
 	{ "attach", cmd_attach, "attach a seed's RAM disk to a domain" },
 	{ "detach", cmd_detach, "detach it; the last detach discards it" },
 	{ "list", cmd_list, "show the disks and who is attached" },
+	{ "interface", cmd_interface, "which Xen fits which, and what runs here" },
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))

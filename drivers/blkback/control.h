@@ -14,7 +14,7 @@
 
 #define BLKBACK_CONTROL_VERSION 1u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end */
-#define BLKBACK_MAX_RING_REFS 16u
+#define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
 #define BLKBACK_PATH_MAX 4096u /* bytes, with the NUL */
 #define BLKBACK_TEXT_MAX 768u
 

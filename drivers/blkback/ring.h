@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define BLKBACK_PAGE 4096u /* bytes; a Xen page, of grants and rings */
-#define BLKBACK_MAX_RING_ORDER 0u /* log2 of the most ring pages served */
+#define BLKBACK_MAX_RING_ORDER 4u /* log2 of the most ring pages served */
 #define BLKBACK_MAX_SEGMENTS 11u /* in a request itself */
 
 /* The number is on the control socket: append only. */

@@ -246,6 +246,44 @@ static void padding_is_zero(void)
 	CU_ASSERT_EQUAL(page.bytes[64 + 12], 0xaa);
 }
 
+/* Every slot of every ring is its own, in both layouts. */
+static void many_pages(void)
+{
+	unsigned protocol, order, i;
+
+	for (protocol = 0; protocol < BLKBACK_PROTOCOLS; protocol++)
+		for (order = 0; order <= BLKBACK_MAX_RING_ORDER; order++) {
+			const struct blkback_layout *l =
+				&blkback_layouts[protocol];
+			unsigned slots = 32u << order;
+			struct blkback_ring ring;
+			struct blkback_wire wire;
+
+			memset(&page, 0, sizeof(page));
+			for (i = 0; i < slots; i++) {
+				uint64_t id = 7000 + i;
+
+				memcpy(page.bytes + 64 + i * l->stride +
+				       l->rw.id, &id, sizeof(id));
+			}
+			page.ring.req_prod = slots + 1;
+			CU_ASSERT_EQUAL(blkback_ring_attach(&ring, &page,
+				1u << order, protocol), -EPROTO);
+			page.ring.req_prod = slots;
+			CU_ASSERT_EQUAL(blkback_ring_attach(&ring, &page,
+				1u << order, protocol), 0);
+			CU_ASSERT_EQUAL(blkback_ring_pending(&ring),
+					(int)slots);
+			for (i = 0; i < slots; i++) {
+				blkback_ring_take(&ring, &wire);
+				if (wire.id != 7000 + i)
+					CU_FAIL("another slot's id");
+				blkback_ring_respond(&ring, wire.id, 0, 0);
+			}
+			CU_ASSERT_EQUAL(blkback_ring_pending(&ring), 0);
+		}
+}
+
 static void push_publishes(void)
 {
 	struct blkback_ring ring = attach(BLKBACK_X86_64, 0);
@@ -315,6 +353,7 @@ int main(void)
 		{ "attach refuses such a ring", attach_refuses },
 		{ "indexes wrap", wraps },
 		{ "response padding is zero", padding_is_zero },
+		{ "rings of 1 to 16 pages", many_pages },
 		{ "responses show at the push", push_publishes },
 		{ "notifies only when asked", notifies_when_asked },
 		{ "ignores the shared rsp_prod", ignores_shared_rsp_prod },

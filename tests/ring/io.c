@@ -9,7 +9,7 @@
 #include <xen/io/blkif.h>
 
 #define RING_REF 0u
-static struct blkback_io io;
+static struct blkback_io *io;
 static struct blkif_sring *ring;
 static uint32_t prod;
 
@@ -17,15 +17,17 @@ static void setup(bool writable, unsigned skew)
 {
 	fake_grants_reset();
 	fake_evtchn_reset();
-	memset(&io, 0, sizeof(io));
+	blkback_io_free(io);
 	prod = 0;
 	ring = (struct blkif_sring *)fake_page[RING_REF];
 	ring->req_event = ring->rsp_event = 1;
-	io.disk = fake_disk_new(writable, skew);
-	io.limits.sectors = FAKE_DISK_SIZE / 512;
-	io.limits.writable = writable;
-	io.domid = 5;
-	CU_ASSERT_EQUAL(blkback_ring_attach(&io.ring, ring, 1, BLKBACK_X86_64),
+	io = blkback_io_new(&(struct blkback_io_setup){
+		.disk = fake_disk_new(writable, skew),
+		.limits = { FAKE_DISK_SIZE / 512, writable },
+		.domid = 5,
+	});
+	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
+	CU_ASSERT_EQUAL(blkback_ring_attach(&io->ring, ring, 1, BLKBACK_X86_64),
 			0);
 }
 
@@ -49,10 +51,36 @@ static struct blkif_request *put(uint8_t op, uint64_t sector, unsigned n,
 	return r;
 }
 
+/*
+ * The same of up to 256 pages by an indirect request, whose segments are in
+ * the page of grant @table.
+ */
+static struct blkif_request_indirect *put_indirect(uint8_t op, uint64_t sector,
+						   unsigned n, unsigned ref,
+						   unsigned table)
+{
+	struct blkif_request_indirect *r = (void *)put(BLKIF_OP_INDIRECT,
+						       sector, 0, 0);
+	struct blkif_request_segment *seg = (void *)fake_page[table % FAKE_GRANTS];
+	unsigned i;
+
+	r->id = 1000 + prod - 1;
+	r->sector_number = sector;
+	r->indirect_op = op;
+	r->nr_segments = (uint16_t)n;
+	r->indirect_grefs[0] = table;
+	for (i = 0; i < n && i < 512; i++) {
+		memset(&seg[i], 0, sizeof(seg[i]));
+		seg[i].gref = ref + i;
+		seg[i].last_sect = 7;
+	}
+	return r;
+}
+
 static int run(void)
 {
 	ring->req_prod = prod;
-	return blkback_io_run(&io);
+	return blkback_io_run(io);
 }
 
 static int status(uint32_t i)
@@ -176,12 +204,16 @@ static void read_only(void)
 	setup(false, 0);
 	hash = fake_disk_hash();
 	for (i = 0; i < sizeof(ops); i++)
-		put(ops[i], 0, 1, 100);
+		if (ops[i] == BLKIF_OP_INDIRECT)
+			put_indirect(BLKIF_OP_WRITE, 0, 1, 100, 50);
+		else
+			put(ops[i], 0, 1, 100);
 	put(BLKIF_OP_READ, 0, 1, 100);
 	put(BLKIF_OP_FLUSH_DISKCACHE, 0, 0, 0);
 	CU_ASSERT_EQUAL(run(), 0);
 	for (i = 0; i < sizeof(ops); i++)
-		CU_ASSERT_EQUAL(status(i), i < 3 ? -1 : -2);
+		CU_ASSERT_EQUAL(status(i), ops[i] == BLKIF_OP_DISCARD ? -2
+								      : -1);
 	CU_ASSERT_EQUAL(status(i), 0);
 	CU_ASSERT_EQUAL(status(i + 1), 0);
 	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
@@ -246,6 +278,141 @@ static void barrier_alone(void)
 	CU_ASSERT_EQUAL(fake_flushes, 1);
 }
 
+static void indirect(void)
+{
+	unsigned skew, i;
+
+	for (skew = 0; skew < 4096; skew += 1536) {
+		setup(true, skew);
+		for (i = 0; i < 256; i++)
+			memset(fake_page[100 + i], (int)i + 1, 4096);
+		put_indirect(BLKIF_OP_WRITE, 8, 256, 100, 50);
+		put_indirect(BLKIF_OP_READ, 8, 256, 400, 51);
+		put_indirect(BLKIF_OP_READ, 9, 3, 700, 52);
+		CU_ASSERT_EQUAL(run(), 0);
+		for (i = 0; i < 3; i++)
+			CU_ASSERT_EQUAL(status(i), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_disk + 4096, fake_page[100],
+				       256 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[400], fake_page[100],
+				       256 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[700], fake_disk + 9 * 512,
+				       3 * 4096), 0);
+		CU_ASSERT_EQUAL(fake_held, 0);
+		CU_ASSERT_EQUAL(fake_errors, 0);
+	}
+}
+
+/* A ring full of the largest: in parts, with bounded memory. */
+static void indirect_full(void)
+{
+	uint32_t i;
+
+	setup(true, 0);
+	for (i = 0; i < 32; i++)
+		put_indirect(i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE,
+			     i % 3 * 8, 256, 100 + i, 50);
+	CU_ASSERT_EQUAL(run(), 0);
+	for (i = 0; i < 32; i++)
+		CU_ASSERT_EQUAL(status(i), 0);
+	CU_ASSERT_EQUAL(fake_held, 0);
+}
+
+/* All tables are copied with one call, and all data with another. */
+static void indirect_calls(void)
+{
+	unsigned i;
+
+	setup(true, 0);
+	for (i = 0; i < 16; i++)
+		put_indirect(BLKIF_OP_READ, i * 8, 16, 100 + 16 * i, 50 + i);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(fake_calls, 2);
+	CU_ASSERT_EQUAL(fake_notified, 1);
+}
+
+static void indirect_table_fails(void)
+{
+	uint64_t hash;
+
+	setup(true, 0);
+	hash = fake_disk_hash();
+	put_indirect(BLKIF_OP_WRITE, 0, 20, 100, 50);
+	put_indirect(BLKIF_OP_WRITE, 160, 20, 100, FAKE_GRANTS + 7);
+	put(BLKIF_OP_READ, 0, 1, 100);
+	fake_fail_op = 0;
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(0), -1);
+	CU_ASSERT_EQUAL(status(1), -1);
+	/* The same operation of the second call is its. */
+	CU_ASSERT_EQUAL(status(2), -1);
+	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
+	CU_ASSERT_EQUAL(fake_errors, 3);
+	fake_fail_op = -1;
+	put_indirect(BLKIF_OP_WRITE, 0, 20, 100, 50);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(3), 0);
+}
+
+/* Operation i of n fails, for every i: of the table, and of the data. */
+static void indirect_operation_fails(void)
+{
+	int fail;
+
+	for (fail = 0; fail < 64; fail++) {
+		setup(true, 0);
+		put_indirect(BLKIF_OP_WRITE, 0, 32, 100, 50);
+		put_indirect(BLKIF_OP_READ, 800, 32, 200, 51);
+		fake_fail_op = fail;
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_EQUAL(status(0), fail < 32 ? -1 : 0);
+		CU_ASSERT_EQUAL(status(1), fail < 2 || fail >= 32 ? -1 : 0);
+		CU_ASSERT_EQUAL(fake_held, 0);
+	}
+}
+
+/* XSA-155: the page of segments changes once it was copied. */
+static void scribble_table(void)
+{
+	if (fake_calls >= 2)
+		memset(fake_page[50], 0xff, 4096);
+}
+
+static void indirect_changes(void)
+{
+	setup(true, 0);
+	memset(fake_page[100], 0x33, 64 * 4096);
+	put_indirect(BLKIF_OP_WRITE, 0, 64, 100, 50);
+	fake_before_copy = scribble_table;
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(0), 0);
+	CU_ASSERT_EQUAL(fake_disk[0], 0x33);
+	CU_ASSERT_EQUAL(fake_disk[64 * 4096 - 1], 0x33);
+}
+
+static void indirect_refused(void)
+{
+	uint64_t hash;
+	uint32_t i;
+
+	setup(true, 0);
+	hash = fake_disk_hash();
+	put_indirect(BLKIF_OP_WRITE, 0, 0, 100, 50);
+	put_indirect(BLKIF_OP_WRITE, 0, 257, 100, 51);
+	put_indirect(BLKIF_OP_WRITE, 0, 65535, 100, 52);
+	put_indirect(BLKIF_OP_WRITE, FAKE_DISK_SIZE / 512 - 7, 1, 100, 53);
+	put_indirect(BLKIF_OP_WRITE, UINT64_MAX, 1, 100, 54);
+	put_indirect(BLKIF_OP_INDIRECT, 0, 1, 100, 55);
+	put_indirect(BLKIF_OP_FLUSH_DISKCACHE, 0, 1, 100, 56);
+	put_indirect(BLKIF_OP_WRITE, 0, 2, 100, 57);
+	((struct blkif_request_segment *)fake_page[57])[1].first_sect = 9;
+	CU_ASSERT_EQUAL(run(), 0);
+	for (i = 0; i < 8; i++)
+		CU_ASSERT_EQUAL(status(i), -1);
+	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
+	CU_ASSERT_EQUAL(fake_errors, 8);
+}
+
 /* XSA-155: the guest changes the ring while its requests are carried out. */
 static void scribble(void)
 {
@@ -296,6 +463,11 @@ static void bounded_run(void)
 	CU_ASSERT_TRUE(fake_calls < 100);
 }
 
+static void teardown(void)
+{
+	blkback_io_free(io);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -310,6 +482,16 @@ int main(void)
 		{ "overtaken reads are done again", overtaken_reads },
 		{ "read, then write of the same block", read_then_write },
 		{ "a barrier goes alone", barrier_alone },
+		{ "indirect requests of 1 MiB", indirect },
+		{ "a ring full of those", indirect_full },
+		{ "indirect: one call for tables, one for data",
+		  indirect_calls },
+		{ "indirect: a table that cannot be copied",
+		  indirect_table_fails },
+		{ "indirect: operation i of n fails",
+		  indirect_operation_fails },
+		{ "indirect: the table changes meanwhile", indirect_changes },
+		{ "indirect: refused ones change nothing", indirect_refused },
 		{ "the ring changes meanwhile", changed_meanwhile },
 		{ "req_prod that cannot be", runaway },
 		{ "a run is bounded", bounded_run },
@@ -317,5 +499,6 @@ int main(void)
 
 	/* Lines about the guest's doings are not what is tested. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	atexit(teardown);
 	return RUN_TESTS("io", tests);
 }

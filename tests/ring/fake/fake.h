@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* ---- grants ---- */
-#define FAKE_GRANTS 512u
+#define FAKE_GRANTS 2048u
 extern uint8_t fake_page[FAKE_GRANTS][4096]; /* by grant reference */
 extern int fake_fail_op; /* this operation of a call fails; -1: none */
 extern int fake_fail_calls; /* so many calls fail as a whole */
@@ -38,7 +38,7 @@ extern unsigned fake_xs_watches; /* set now */
 extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
 
 /* ---- the store: one disk ---- */
-#define FAKE_DISK_SIZE (64u * 4096u)
+#define FAKE_DISK_SIZE (512u * 4096u)
 extern uint8_t *fake_disk; /* page-aligned; the disk begins at fake_skew in it */
 extern unsigned fake_ends_again; /* so many reads are overtaken */
 extern unsigned fake_begins_exclusive, fake_held, fake_errors, fake_flushes;

@@ -39,7 +39,7 @@ FAKE_SRC := $(wildcard tests/ring/fake/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-LIB_LIBS  = -laio
+LIB_LIBS  = -laio -lpthread
 XEN_LIBS  = -lxenstore -lxengnttab -lxenevtchn -lxentoolcore
 
 PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk

@@ -8,11 +8,12 @@
  *
  * DESIGN. No process owns a disk. A disk is three files in a store, a
  * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one lock
- * word for each 4 KiB block) and ID.header (identity, state, and one slot for
- * each attachment). An attachment holds an open-file-description lock on its
- * slot's byte of the header, so the kernel counts the references: a process
- * that dies in any way is detached by the kernel. drivers/block-ram/header.h
- * documents the format.
+ * word for each 4 KiB block, and what is loaded and backed by memory) and
+ * ID.header (identity, state, and one slot for each attachment). An attachment
+ * holds an open-file-description lock on its slot's byte of the header, so the
+ * kernel counts the references: a process that dies in any way is detached by
+ * the kernel. A private view adds two files of its own, ID.view-SLOT.data and
+ * ID.view-SLOT.map. drivers/block-ram/header.h documents the format.
  *
  * UNITS. Offsets and lengths are bytes. A disk's size is a multiple of
  * RD_SECTOR. Reads and writes need no alignment.
@@ -53,6 +54,7 @@ extern "C" {
 #define RD_ID_MAX 80u /* bytes of a disk's identity, with its NUL */
 #define RD_LABEL_MAX 64u /* bytes of an attachment's label, with its NUL */
 #define RD_SEED_MAX 4096u /* bytes of a seed's path, with its NUL */
+#define RD_NAME_MAX 64u /* bytes of a disk's name, with its NUL */
 
 /* Where the store is unless $XEN_RAMDISK_DIR names another place. */
 #define RD_STORE_DIR "/run/xen-ramdisk"
@@ -92,21 +94,52 @@ const char *rd_store_path(const struct rd_store *store);
  */
 typedef int rd_progress_fn(void *arg, uint64_t done, uint64_t total);
 
+/* How to attach; RD_THIN and RD_LAZY matter to who loads the disk. */
+#define RD_PRIVATE 1u /* a copy-on-write view of one's own; implies writable */
+#define RD_THIN 2u /* memory is taken as it is needed, not up front */
+#define RD_LAZY 4u /* return at once; parts are read at first use */
+#define RD_KEEP 8u /* the disk stays when nobody is attached, until rd_drop() */
+#define RD_EXISTING 16u /* do not load: -ENOENT if the disk is not there */
+/*
+ * The attachment outlives its process, for one that can be restarted: it ends
+ * with rd_detach() or rd_end(). Attaching again with the same label takes it
+ * over, its private view and the blocks it held locked included. The label
+ * must name one attachment in the store. While its process is dead, blocks
+ * that it was writing wait a second for the next one before others take them.
+ */
+#define RD_DURABLE 32u
+
 struct rd_attach_request {
-	const char *seed; /* path of a regular file or block device */
+	/*
+	 * Path of an image file or block device; or of an alias file; or of
+	 * an empty file, which means the disk that is there when exactly one
+	 * is. NULL with a name: the disk of that name, which must be there.
+	 */
+	const char *seed;
+	/*
+	 * NULL: the seed's own disk. Otherwise the disk of that name, made
+	 * from the seed: letters, digits, '.', '_', '-', not at the start.
+	 */
+	const char *name;
 	bool writable; /* false: this attachment can change no byte */
+	unsigned flags;
 	const char *label; /* who attaches, for people; at most RD_LABEL_MAX */
 	rd_progress_fn *progress; /* may be NULL */
 	void *progress_arg;
 };
 
 /*
- * Attach to the disk that @req->seed names; load the seed first when nobody
- * is attached. The seed is told by its file (device, inode, time of birth;
- * a block device by its number), not by its path. Blocks while another
- * process loads the same seed. A failed attach leaves nothing behind.
+ * Attach to the disk that @req names; load the seed first when the disk is
+ * not there. The seed is told by its file (device, inode, time of birth; a
+ * block device by its number), not by its path. Blocks while another process
+ * loads the same seed. A failed attach leaves nothing behind.
  *
- *   -EINVAL   the seed is empty, or is no regular file or block device
+ *   -EINVAL   the seed is empty and no single disk is there, or it is no
+ *             regular file or block device; a name that cannot be one
+ *   -EEXIST   the name belongs to a disk of another seed
+ *   -EBUSY    writable, and others have private views; or the other way;
+ *             or a durable label whose process lives
+ *   -ENOENT   RD_EXISTING, or no seed, and no such disk; no such file
  *   -ENOMEM, -ENOSPC  the disk does not fit; @err has the numbers
  *   -EUSERS   every slot of the disk is taken
  *   -EIO      the seed failed or shrank while it was read
@@ -116,6 +149,13 @@ struct rd_attach_request {
  */
 int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_disk **disk, struct rd_error *err);
+
+/*
+ * After a durable attachment was taken over: unlock what its dead process had
+ * locked and this one has not finished. Until then requests of one thread, one
+ * at a time, enter such blocks as if they held them already.
+ */
+int rd_settle(struct rd_disk *disk);
 
 /*
  * Detach and free @disk. The last detach discards the disk's contents. Never
@@ -129,33 +169,114 @@ void rd_detach(struct rd_disk *disk);
  */
 int rd_reap(struct rd_store *store);
 
+/*
+ * End the durable attachment of @label whose process has died. 0, -ENOENT if
+ * there is none, -EBUSY if its process lives.
+ */
+int rd_end(struct rd_store *store, const char *label);
+
+/*
+ * The disk that @text names: a name given by name=, an id, a seed's path, or
+ * the last component of exactly one seed's path. -ENOENT or -ENOTUNIQ with the
+ * choices in @err.
+ */
+int rd_find(struct rd_store *store, const char *text, char id[RD_ID_MAX],
+	    struct rd_error *err);
+
+/*
+ * Change whether disk @id stays when nobody is attached. rd_keep(…, false) of
+ * a disk with no attachment discards it. -ENOENT.
+ */
+int rd_keep(struct rd_store *store, const char *id, bool keep,
+	    struct rd_error *err);
+
+/*
+ * Bring the seed back in place. -EBUSY while others are attached for writing,
+ * unless @force, or while there are private views. The seed must still be the
+ * file that the disk was loaded from, of the same size; what it contains now
+ * is what the disk gets. Others see blocks of the old and the new contents
+ * while it runs. When the seed fails in the middle the disk is left half
+ * reset, which rd_list() tells.
+ */
+int rd_reset(struct rd_store *store, const char *id, bool force,
+	     rd_progress_fn *progress, void *progress_arg,
+	     struct rd_error *err);
+
+/* Called for each range, in order; a non-zero return ends the walk with it. */
+typedef int rd_range_fn(void *arg, uint64_t off, uint64_t len);
+
+/* Find the ranges, multiples of RD_BLOCK, in which the disk differs from its
+ * seed as it is now. Writers are not kept out. */
+int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
+	    void *arg, rd_progress_fn *progress, void *progress_arg,
+	    struct rd_error *err);
+
+/* ---- aliases ----------------------------------------------------------- */
+
+/*
+ * An alias is a small text file that stands for a disk, for toolstacks that
+ * refuse one path twice. Format, each line ended by a newline:
+ *   xen-ramdisk alias 1
+ *   seed=ABSOLUTE PATH
+ *   name=NAME            (may be missing)
+ * rd_alias_write() makes @path, which must not exist.
+ */
+int rd_alias_write(const char *path, const char *seed, const char *name,
+		   struct rd_error *err);
+
+#define RD_LATENCIES 24u
+
 struct rd_counters {
-	uint64_t reads, writes, flushes; /* requests carried out */
-	uint64_t read_bytes, write_bytes;
+	uint64_t reads, writes, flushes, discards; /* requests carried out */
+	uint64_t read_bytes, write_bytes, discard_bytes;
 	uint64_t errors; /* requests refused or failed */
+	/*
+	 * Requests by their latency, as the adapter told: entry n counts those
+	 * of 2^n to 2^(n+1) - 1 microseconds; the first also shorter ones, the
+	 * last also longer ones.
+	 */
+	uint32_t read_latency[RD_LATENCIES], write_latency[RD_LATENCIES];
 };
 
 struct rd_attachment_info {
 	unsigned slot;
 	int pid; /* of the process that attached */
+	bool alive; /* false: durable, waiting for a process */
 	bool writable;
+	bool private_view;
+	bool durable;
+	uint64_t view_bytes; /* of memory that a private view has of its own */
+	uint64_t since; /* seconds since 1970 */
 	char label[RD_LABEL_MAX];
 	struct rd_counters counters;
 };
 
+enum rd_seed_now {
+	RD_SEED_SAME,
+	RD_SEED_MODIFIED, /* written since it was loaded */
+	RD_SEED_REPLACED, /* another file has its name */
+	RD_SEED_GONE,
+};
+
 struct rd_disk_info {
 	char id[RD_ID_MAX];
+	char name[RD_NAME_MAX]; /* given by name=, or empty */
 	char seed[RD_SEED_MAX]; /* path by which it was loaded, resolved */
+	enum rd_seed_now seed_now;
 	uint64_t size; /* of the disk, bytes */
 	uint64_t seed_size; /* of the seed, bytes: smaller by the padding */
 	uint64_t loaded; /* bytes; less than size while it loads */
+	uint64_t memory; /* bytes taken for the disk, without views */
 	bool loading;
+	bool thin, lazy, keep;
+	bool half_reset; /* a reset did not end */
 	unsigned attachments; /* entries in @attachment */
 	struct rd_attachment_info *attachment;
 };
 
 /*
- * List the disks of @store that are loading or attached, ordered by seed.
+ * List the disks of @store that are loading, attached or kept, ordered by
+ * seed and name.
  * Free with rd_list_free(). A header that cannot be trusted is left out, and
  * @err names the first such (return value still 0; err->text empty if none).
  */
@@ -173,8 +294,11 @@ unsigned rd_padding(const struct rd_disk *disk);
 
 /*
  * Read or write @len bytes at @off. Atomic for each RD_BLOCK between all
- * attachments in all processes. -EINVAL outside the disk, -EROFS for a write
- * through a read-only attachment; nothing was moved then.
+ * attachments in all processes.
+ *   -EINVAL  outside the disk: nothing was moved
+ *   -EROFS   a write through a read-only attachment: nothing was moved
+ *   -ENOSPC  no memory for a block of a thin disk or of a private view
+ *   -EIO     a lazy disk's seed failed
  */
 int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len);
 int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len);
@@ -183,11 +307,26 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len);
 int rd_flush(struct rd_disk *disk);
 
 /*
+ * Make a range read as zeros, and in a thin disk give the memory of its whole
+ * blocks back, unless @keep says that later writes there must not fail.
+ * rd_discard() only touches whole blocks; bytes at its edges stay as they are.
+ */
+int rd_zero(struct rd_disk *disk, uint64_t off, uint64_t len, bool keep);
+int rd_discard(struct rd_disk *disk, uint64_t off, uint64_t len);
+
+/*
+ * What is at @off: *len bytes, at least 1 and at most those asked for, that
+ * are all zeros without memory behind them (*hole), or may be anything.
+ */
+int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
+
+/*
  * Hold a range while somebody else (the hypervisor) copies. Usage:
  *
  *   do {
- *           rd_range_begin(disk, off, len, flags, &range);
- *           copy from or to range.addr;
+ *           rc = rd_range_begin(disk, off, len, flags, &range);
+ *           for (pos = 0; pos < len; pos += n)
+ *                   copy from or to n bytes at rd_range_at(&range, pos, &n);
  *   } while (rd_range_end(&range) == -EAGAIN);
  *
  * A range begun with RD_RANGE_WRITE is locked against everyone, block by
@@ -201,15 +340,16 @@ int rd_flush(struct rd_disk *disk);
  * thread itself holds), or it can deadlock with another process. It then ends
  * what it holds and begins again.
  *
+ * Errors as rd_read() and rd_write(), also -E2BIG for more than RD_RANGE_MAX.
  * Counts one read or write of @len bytes at a successful rd_range_end().
  */
 #define RD_RANGE_WRITE 1u
 #define RD_RANGE_EXCLUSIVE 2u
 #define RD_RANGE_NOWAIT 4u
+#define RD_RANGE_MAX ((size_t)1 << 20) /* bytes */
 
 struct rd_range {
-	void *addr; /* @len bytes; read-only without RD_RANGE_WRITE */
-	struct rd_disk *disk; /* private from here on */
+	struct rd_disk *disk; /* private, all of it */
 	uint64_t off;
 	size_t len;
 	unsigned flags;
@@ -218,9 +358,29 @@ struct rd_range {
 
 int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 		   unsigned flags, struct rd_range *range);
+/*
+ * Where the bytes from @pos, less than the range's length, are, and in *n how
+ * many are there; *n never crosses a block's end. Read-only without
+ * RD_RANGE_WRITE. Good until the range ends.
+ */
+void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n);
 int rd_range_end(struct rd_range *range);
 /* End a held range whose copy failed: counts an error instead. */
 void rd_range_abort(struct rd_range *range);
+
+/*
+ * Keep every writer and reader of the disk out, to copy it as it is at one
+ * moment, and let go of it from the start: rd_thaw() up to the offset that was
+ * copied. A private view cannot be frozen, nor can a range call be made by the
+ * same attachment meanwhile but rd_frozen_at(), which is as rd_range_at() and
+ * NULL for a hole.
+ */
+int rd_freeze(struct rd_disk *disk);
+const void *rd_frozen_at(struct rd_disk *disk, uint64_t off, size_t *n);
+void rd_thaw(struct rd_disk *disk, uint64_t to);
+
+/* How long a request took that is counted by another call, microseconds. */
+void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us);
 
 /* Count a request that the adapter refused before it came here. */
 void rd_count_error(struct rd_disk *disk);

@@ -12,15 +12,6 @@
 #include <string.h>
 #include <xen/grant_table.h>
 
-/* Where the bytes from @pos of a range are, and how many in one block. */
-static uint8_t *range_at(const struct rd_range *range, size_t pos, size_t *n)
-{
-	uint8_t *at = (uint8_t *)range->addr + pos;
-
-	*n = RD_BLOCK - (uintptr_t)at % RD_BLOCK;
-	return at;
-}
-
 static void add_piece(struct blkback_io *io, struct blkback_io_entry *e,
 		      const struct blkback_segment *seg, size_t done,
 		      size_t len, uint8_t *addr)
@@ -53,7 +44,7 @@ void blkback_copy_add(struct blkback_io *io, struct blkback_io_entry *e)
 		const struct blkback_segment *seg = &e->req.seg[i];
 
 		for (done = 0; done < seg->len; done += n, pos += n) {
-			uint8_t *addr = range_at(&e->range, pos, &n);
+			uint8_t *addr = rd_range_at(&e->range, pos, &n);
 
 			if (n > seg->len - done)
 				n = seg->len - done;

@@ -29,7 +29,7 @@
 #define BATCHES_A_RUN 16 /* then its owner looks around */
 #define SHARED_READS 3 /* tries, before writers are kept out */
 
-_Static_assert(BLKBACK_MAX_INDIRECT * BLKBACK_PAGE <= 1u << 20,
+_Static_assert(BLKBACK_MAX_INDIRECT * BLKBACK_PAGE <= RD_RANGE_MAX,
 	       "a range of the store");
 
 struct blkback_io *blkback_io_new(const struct blkback_io_setup *setup)

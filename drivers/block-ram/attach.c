@@ -3,13 +3,12 @@
  * Attach and detach: the life of one reference, and with it of a disk.
  *
  * Everything between taking and giving back the disk's lock may be cut short
- * by SIGKILL. What holds it together: a disk whose slots nobody lives in is
- * dead whatever its state says, and the next who comes throws its contents
- * away and loads them anew.
+ * by SIGKILL. What holds it together: a disk that nobody lives in, that is not
+ * kept and has no durable attachment, is dead whatever its state says, and the
+ * next who comes throws its contents away and loads them anew.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,9 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drivers/block-ram/attach.h"
 #include "drivers/block-ram/contents.h"
 #include "drivers/block-ram/disk.h"
 #include "drivers/block-ram/error.h"
+#include "drivers/block-ram/lazy.h"
+#include "drivers/block-ram/lookup.h"
+#include "drivers/block-ram/slot.h"
 
 #define LOAD_POLL_NS 100000000 /* between two looks at another's load */
 
@@ -27,22 +30,21 @@
 
 /* Tell how far the process that holds the lock of @fd is with its load. */
 static int report_other(int fd, const struct rd_attach_request *req,
-			struct rd_error *err)
+			const char *what, struct rd_error *err)
 {
 	struct rd_header h;
 
-	if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) ||
-	    h.state != RD_LOADING)
+	if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
 		return 0;
 	if (req->progress(req->progress_arg, h.loaded, h.size))
 		return rd_fail(err, -ECANCELED,
 			       "waiting for %s to be loaded was given up",
-			       req->seed);
+			       what);
 	return 0;
 }
 
 static int wait_for_disk(int fd, const struct rd_attach_request *req,
-			 struct rd_error *err)
+			 const char *what, struct rd_error *err)
 {
 	const struct timespec nap = { .tv_nsec = LOAD_POLL_NS };
 	int rc = rd_trylock_disk(fd);
@@ -50,21 +52,22 @@ static int wait_for_disk(int fd, const struct rd_attach_request *req,
 	if (rc == -EWOULDBLOCK && !req->progress)
 		rc = rd_lock_disk(fd);
 	while (rc == -EWOULDBLOCK) {
-		rc = report_other(fd, req, err);
+		rc = report_other(fd, req, what, err);
 		if (rc)
 			return rc;
 		nanosleep(&nap, NULL);
 		rc = rd_trylock_disk(fd);
 	}
 	if (rc)
-		rd_fail(err, rc, "cannot lock the disk of %s: %s", req->seed,
+		rd_fail(err, rc, "cannot lock the disk of %s: %s", what,
 			strerror(-rc));
 	return rc;
 }
 
-/* Open disk @id's header, made if need be, and hold the disk's lock. */
+/* Open disk->id's header, made if @make, and hold the disk's lock. */
 static int open_header(struct rd_disk *disk,
 		       const struct rd_attach_request *req,
+		       const struct rd_target *target, bool make,
 		       struct rd_error *err)
 {
 	struct rd_name name = rd_file_name(disk->id, RD_FILE_HEADER);
@@ -72,13 +75,17 @@ static int open_header(struct rd_disk *disk,
 	int rc;
 
 	for (;;) {
-		disk->header_fd =
-			openat(disk->dir, name.text,
-			       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		disk->header_fd = openat(disk->dir, name.text,
+					 O_RDWR | (make ? O_CREAT : 0) |
+						 O_CLOEXEC | O_NOFOLLOW,
+					 0600);
+		if (disk->header_fd < 0 && errno == ENOENT && !make)
+			return rd_fail(err, -ENOENT, "no disk of %s is loaded",
+				       target->what);
 		if (disk->header_fd < 0)
 			return rd_fail(err, -errno, "cannot make %s: %m",
 				       name.text);
-		rc = wait_for_disk(disk->header_fd, req, err);
+		rc = wait_for_disk(disk->header_fd, req, target->what, err);
 		if (rc)
 			return rc;
 		if (fstat(disk->header_fd, &st) < 0)
@@ -93,7 +100,8 @@ static int open_header(struct rd_disk *disk,
 
 /* ---- the header -------------------------------------------------------- */
 
-static int make_header(struct rd_disk *disk)
+static int make_header(struct rd_disk *disk, const struct rd_target *target,
+		       unsigned flags)
 {
 	struct rd_header *h;
 	int fd = disk->header_fd;
@@ -107,30 +115,13 @@ static int make_header(struct rd_disk *disk)
 		return -errno;
 	h->format = RD_FORMAT;
 	h->slots = RD_SLOTS;
+	h->flags = flags;
 	memcpy(h->id, disk->id, sizeof(h->id));
+	memcpy(h->name, target->name, sizeof(h->name));
 	atomic_thread_fence(memory_order_release);
 	memcpy(h->magic, RD_MAGIC, sizeof(h->magic));
 	munmap(h, sizeof(*h));
 	return 0;
-}
-
-/* Use the header of a living disk only if it can be trusted. */
-static int check_header(struct rd_disk *disk, struct rd_error *err)
-{
-	struct rd_name name = rd_file_name(disk->id, RD_FILE_HEADER);
-	struct rd_header h;
-	struct stat st;
-	ssize_t n = pread(disk->header_fd, &h, sizeof(h), 0);
-	int rc;
-
-	if (n < 0 || fstat(disk->header_fd, &st) < 0)
-		return rd_fail(err, -errno, "cannot read %s: %m", name.text);
-	rc = rd_header_check(&h, (size_t)n, st.st_size, name.text, err);
-	if (!rc && (h.state != RD_READY || strcmp(h.id, disk->id)))
-		rc = rd_fail(err, -EUCLEAN,
-			     "%s is damaged: its fields contradict each other",
-			     name.text);
-	return rc;
 }
 
 static int map_header(struct rd_disk *disk, struct rd_error *err)
@@ -144,91 +135,52 @@ static int map_header(struct rd_disk *disk, struct rd_error *err)
 	return 0;
 }
 
+static unsigned disk_flags(const struct rd_attach_request *req)
+{
+	return (req->flags & RD_THIN ? RD_DISK_THIN : 0) |
+	       (req->flags & RD_LAZY ? RD_DISK_LAZY : 0);
+}
+
 /* The disk is dead or new: make it from the seed. */
 static int bring_up(struct rd_store *store, struct rd_disk *disk,
-		    const struct rd_seed *seed,
+		    const struct rd_target *target,
 		    const struct rd_attach_request *req, struct rd_error *err)
 {
 	int rc;
 
-	rd_discard_contents(disk->dir, disk->id, NULL);
-	rc = make_header(disk);
+	rd_remove_contents(disk->dir, disk->id, NULL);
+	rc = make_header(disk, target, disk_flags(req));
 	if (rc)
 		rd_fail(err, rc, "cannot make a disk in %s: %s", store->path,
 			strerror(-rc));
 	if (!rc)
 		rc = map_header(disk, err);
 	if (!rc)
-		rc = rd_contents_load(store, disk->header, seed, req, err);
-	if (rc)
-		rd_discard(disk->dir, disk->id, disk->header);
+		rc = rd_contents_load(store, disk->header, &target->seed,
+				      req->progress, req->progress_arg, err);
 	return rc;
 }
 
-/* ---- the slot ---------------------------------------------------------- */
-
-static bool take_slot(struct rd_disk *disk, unsigned slot)
+/* Use the header of a living disk only if it can be trusted. */
+static int join(struct rd_disk *disk, const struct rd_target *target,
+		const struct rd_header *h, struct rd_error *err)
 {
-	if (rd_trylock_slot(disk->header_fd, slot))
-		return false;
-	disk->slot = slot;
-	return true;
+	if (h->state != RD_READY || strcmp(h->id, disk->id))
+		return rd_fail(err, -EUCLEAN,
+			       "%s.header is damaged: its fields contradict each other",
+			       disk->id);
+	if (target->has_seed && strcmp(h->seed_id, target->seed.id))
+		return rd_fail(err, -EEXIST,
+			       "the name %s belongs to the disk of %s, not of %s",
+			       h->name, h->seed, target->what);
+	return map_header(disk, err);
 }
 
-/* A slot that has memory: a free one, or a dead attachment's, swept. */
-static bool reuse_slot(struct rd_disk *disk)
-{
-	unsigned i, used = disk->header->slots_used;
-	struct rd_slot *s;
-
-	for (i = 0; i < used; i++) {
-		s = rd_slot_at(disk->header, i);
-		if (!take_slot(disk, i))
-			continue;
-		if (s->state != RD_SLOT_FREE)
-			rd_ranges_sweep(disk->words, rd_blocks(disk->size), i);
-		return true;
-	}
-	return false;
-}
-
-static int claim_slot(struct rd_disk *disk, const struct rd_attach_request *req,
-		      struct rd_error *err)
-{
-	unsigned used = disk->header->slots_used;
-	struct rd_slot *s;
-
-	if (!reuse_slot(disk)) {
-		if (used >= RD_SLOTS)
-			return rd_fail(err, -EUSERS,
-				       "%s has %u attachments, which is all a disk can have",
-				       req->seed, used);
-		if (fallocate(disk->header_fd, 0, rd_slot_offset(used),
-			      sizeof(*s)) < 0)
-			return rd_fail(err, -errno,
-				       "no memory for an attachment to %s: %m",
-				       req->seed);
-		if (!take_slot(disk, used))
-			return rd_fail(err, -EUCLEAN,
-				       "slot %u of %s is locked and unused",
-				       used, req->seed);
-		disk->header->slots_used = used + 1;
-	}
-	s = rd_slot_at(disk->header, disk->slot);
-	memset((void *)s, 0, sizeof(*s));
-	s->writable = req->writable;
-	s->pid = getpid();
-	if (req->label)
-		snprintf(s->label, sizeof(s->label), "%s", req->label);
-	disk->self = s;
-	atomic_store(&s->state, RD_SLOT_ATTACHED);
-	return 0;
-}
-
-/* ---- attach and detach ------------------------------------------------- */
+/* ---- attach ------------------------------------------------------------ */
 
 static void release(struct rd_disk *disk)
 {
+	rd_lazy_stop(disk);
 	rd_contents_unmap(disk);
 	if (disk->header)
 		munmap(disk->header, RD_HEADER_BYTES);
@@ -240,78 +192,158 @@ static void release(struct rd_disk *disk)
 	free(disk);
 }
 
+/* Contents, slot and view, once the disk is there. */
+static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
+		     const struct rd_target *target, struct rd_error *err)
+{
+	bool inherited, private = req->flags & RD_PRIVATE;
+	int rc;
+
+	disk->size = disk->header->size;
+	rc = rd_slot_admit(disk, req, target->what, err);
+	if (!rc)
+		rc = rd_contents_map(disk, req->writable && !private, err);
+	if (!rc)
+		rc = rd_slot_claim(disk, req, target->what, &inherited, err);
+	if (rc)
+		return rc;
+	if (private)
+		rc = rd_view_map(disk, !inherited, err);
+	if (!rc && disk->parts)
+		rc = rd_lazy_start(disk,
+				   target->has_seed ? target->seed.path :
+						      disk->header->seed,
+				   err);
+	if (rc)
+		return rc;
+	disk->settling = inherited;
+	if (req->flags & RD_KEEP)
+		atomic_fetch_or(&disk->header->flags, RD_DISK_KEEP);
+	rd_slot_publish(disk, req);
+	return 0;
+}
+
 /* With the disk's lock held. */
 static int attach_locked(struct rd_store *store, struct rd_disk *disk,
-			 const struct rd_seed *seed,
+			 const struct rd_target *target,
 			 const struct rd_attach_request *req,
 			 struct rd_error *err)
 {
-	bool alive = rd_slots_alive(disk->header_fd, 0, RD_SLOTS);
-	int rc;
+	struct rd_name name = rd_file_name(disk->id, RD_FILE_HEADER);
+	struct rd_header h;
+	int rc = rd_header_read(disk->header_fd, name.text, &h, err);
+	bool alive = rd_disk_alive(disk->header_fd, rc ? NULL : &h);
 
-	if (alive) {
-		rc = check_header(disk, err);
-		if (!rc)
-			rc = map_header(disk, err);
-	} else {
-		rc = bring_up(store, disk, seed, req, err);
-	}
-	if (rc)
-		return rc;
-	disk->size = disk->header->size;
-	rc = rd_contents_map(disk, err);
+	if (alive && !rc)
+		rc = join(disk, target, &h, err);
+	else if (!alive && target->has_seed && !(req->flags & RD_EXISTING))
+		rc = bring_up(store, disk, target, req, err);
+	else if (!alive)
+		rc = rd_fail(err, -ENOENT, "no disk of %s is loaded",
+			     target->what);
 	if (!rc)
-		rc = claim_slot(disk, req, err);
+		rc = settle_in(disk, req, target, err);
 	if (rc && !alive)
-		rd_discard(disk->dir, disk->id, disk->header);
+		rd_remove_disk(disk->dir, disk->id, disk->header);
+	return rc;
+}
+
+static struct rd_disk *new_disk(const struct rd_store *store,
+				const struct rd_attach_request *req,
+				const char *id)
+{
+	struct rd_disk *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->header_fd = -1;
+	d->base.fd = d->view_layer.fd = -1;
+	d->seed.fd = d->seed.direct = -1;
+	d->writable = req->writable || req->flags & RD_PRIVATE;
+	memcpy(d->id, id, sizeof(d->id));
+	d->dir = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
+	if (d->dir >= 0)
+		return d;
+	free(d);
+	return NULL;
+}
+
+/* Attach, and keep the disk's lock. */
+int rd_attach_holding(struct rd_store *store,
+		      const struct rd_attach_request *req,
+		      struct rd_disk **disk, struct rd_error *err)
+{
+	struct rd_target target;
+	struct rd_disk *d;
+	int rc = rd_lookup(store, req, &target, err);
+
+	if (rc) {
+		rd_target_close(&target);
+		return rc;
+	}
+	d = new_disk(store, req, target.id);
+	if (!d) {
+		rd_target_close(&target);
+		return rd_fail(err, -ENOMEM, "out of memory");
+	}
+	rc = open_header(d, req, &target,
+			 target.has_seed && !(req->flags & RD_EXISTING), err);
+	if (!rc)
+		rc = attach_locked(store, d, &target, req, err);
+	rd_target_close(&target);
+	if (rc)
+		release(d);
+	else
+		*disk = d;
 	return rc;
 }
 
 int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_disk **disk, struct rd_error *err)
 {
-	struct rd_disk *d;
-	struct rd_seed seed;
-	int rc = rd_seed_open(&seed, req->seed, err);
+	int rc = rd_attach_holding(store, req, disk, err);
 
-	if (rc)
-		return rc;
-	d = calloc(1, sizeof(*d));
-	if (!d) {
-		rd_seed_close(&seed);
-		return rd_fail(err, -ENOMEM, "out of memory");
-	}
-	d->header_fd = -1;
-	d->writable = req->writable;
-	memcpy(d->id, seed.id, sizeof(d->id));
-	d->dir = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
-	if (d->dir < 0)
-		rc = rd_fail(err, -errno, "cannot use %s: %m", store->path);
 	if (!rc)
-		rc = open_header(d, req, err);
-	if (!rc)
-		rc = attach_locked(store, d, &seed, req, err);
-	rd_seed_close(&seed);
-	if (rc) {
-		release(d);
-		return rc;
-	}
-	rd_unlock_disk(d->header_fd);
-	*disk = d;
+		rd_unlock_disk((*disk)->header_fd);
+	return rc;
+}
+
+int rd_settle(struct rd_disk *disk)
+{
+	struct rd_layer *top = rd_top(disk);
+
+	if (!disk->settling)
+		return 0;
+	rd_words_sweep(top->words,
+		       disk->view ? RD_STRIPES : rd_blocks(disk->size),
+		       disk->slot);
+	disk->settling = false;
 	return 0;
+}
+
+/* ---- detach ------------------------------------------------------------ */
+
+void rd_detach_holding(struct rd_disk *disk)
+{
+	struct rd_header h;
+	bool sound = !rd_header_read(disk->header_fd, disk->id, &h, NULL);
+
+	rd_slot_free(disk);
+	if (!rd_disk_alive(disk->header_fd, sound ? &h : NULL))
+		rd_remove_disk(disk->dir, disk->id, disk->header);
+	release(disk);
 }
 
 void rd_detach(struct rd_disk *disk)
 {
 	if (!disk)
 		return;
-	if (rd_lock_disk(disk->header_fd) == 0) {
-		atomic_store(&disk->self->state, RD_SLOT_FREE);
-		rd_unlock_slot(disk->header_fd, disk->slot);
-		if (!rd_slots_alive(disk->header_fd, 0, RD_SLOTS))
-			rd_discard(disk->dir, disk->id, disk->header);
-	}
-	release(disk);
+	rd_lazy_stop(disk);
+	rd_settle(disk);
+	if (rd_lock_disk(disk->header_fd))
+		release(disk); /* the kernel detaches, the next one cleans up */
+	else
+		rd_detach_holding(disk);
 }
 
 /* ---- what an attachment is --------------------------------------------- */

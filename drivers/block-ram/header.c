@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "drivers/block-ram/error.h"
 
@@ -36,11 +38,49 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 	    header->loaded > header->size || header->seed_size > header->size ||
 	    header->size > (uint64_t)INT64_MAX ||
 	    !memchr(header->id, 0, sizeof(header->id)) ||
+	    !memchr(header->seed_id, 0, sizeof(header->seed_id)) ||
+	    !memchr(header->name, 0, sizeof(header->name)) ||
 	    !memchr(header->seed, 0, sizeof(header->seed)))
 		return rd_fail(err, -EUCLEAN,
 			       "%s is damaged: its fields contradict each other",
 			       path);
 	return 0;
+}
+
+int rd_header_read(int fd, const char *path, struct rd_header *header,
+		   struct rd_error *err)
+{
+	struct stat st;
+	ssize_t n = pread(fd, header, sizeof(*header), 0);
+
+	if (n < 0 || fstat(fd, &st) < 0)
+		return rd_fail(err, -errno, "cannot read %s: %m", path);
+	return rd_header_check(header, (size_t)n, st.st_size, path, err);
+}
+
+int rd_slot_read(int fd, unsigned slot, struct rd_slot *s)
+{
+	ssize_t n = pread(fd, s, sizeof(*s), rd_slot_offset(slot));
+
+	return n == (ssize_t)sizeof(*s) ? 0 : -EIO;
+}
+
+bool rd_disk_alive(int fd, const struct rd_header *header)
+{
+	struct rd_slot s;
+	unsigned i;
+
+	if (rd_slots_alive(fd, 0, RD_SLOTS))
+		return true;
+	if (!header || header->state != RD_READY)
+		return false;
+	if (header->flags & RD_DISK_KEEP)
+		return true;
+	for (i = 0; i < header->slots_used; i++)
+		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
+		    s.flags & RD_SLOT_DURABLE)
+			return true;
+	return false;
 }
 
 static int lock(int fd, int command, short type, off_t start, off_t len)

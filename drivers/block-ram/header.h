@@ -3,7 +3,7 @@
  * The header of a disk: the format of ID.header, and the two kinds of locks
  * that live on it.
  *
- * A header is struct rd_header, then the seed's path, then RD_SLOTS slots.
+ * A header is struct rd_header, seed's path included, then RD_SLOTS slots.
  * The file has its full length from the start and is sparse: slots up to
  * slots_used have memory behind them and may be touched through a mapping,
  * the others may not (a full tmpfs would answer SIGBUS).
@@ -37,6 +37,13 @@ enum rd_state {
 	RD_READY = 2,
 };
 
+enum rd_disk_flags {
+	RD_DISK_THIN = 1,
+	RD_DISK_LAZY = 2, /* it may have parts that are not loaded yet */
+	RD_DISK_KEEP = 4,
+	RD_DISK_HALF_RESET = 8, /* a reset runs, or did not end */
+};
+
 struct rd_header {
 	char magic[8]; /* written last when a header is made */
 	uint32_t format; /* RD_FORMAT */
@@ -46,36 +53,50 @@ struct rd_header {
 	uint64_t size; /* of the disk, bytes */
 	uint64_t seed_size; /* of the seed when it was loaded, bytes */
 	uint64_t seed_mtime; /* ns since 1970, when it was loaded */
-	_Atomic uint64_t loaded; /* bytes of size, while loading */
+	_Atomic uint64_t loaded; /* bytes of size: while loading, or lazy */
+	_Atomic uint32_t flags; /* enum rd_disk_flags */
+	uint32_t reserved0;
 	char id[RD_ID_MAX];
-	uint8_t reserved[4096 - 56 - RD_ID_MAX];
-	char seed[RD_SEED_MAX]; /* canonical path, for people */
+	char seed_id[RD_ID_MAX]; /* of the seed's file, as in seed.h */
+	char name[RD_NAME_MAX]; /* given by name=, or empty */
+	uint8_t reserved[4096 - 64 - 2 * RD_ID_MAX - RD_NAME_MAX];
+	char seed[RD_SEED_MAX]; /* canonical path */
 };
 
 enum rd_slot_state {
 	RD_SLOT_FREE = 0,
-	RD_SLOT_ATTACHED = 1, /* dead if nobody holds its lock */
+	RD_SLOT_ATTACHED = 1, /* dead if nobody holds its lock and not durable */
+};
+
+enum rd_slot_flags {
+	RD_SLOT_WRITABLE = 1,
+	RD_SLOT_PRIVATE = 2,
+	RD_SLOT_DURABLE = 4,
 };
 
 struct rd_slot {
 	_Atomic uint32_t state; /* enum rd_slot_state */
-	uint32_t writable;
+	uint32_t flags; /* enum rd_slot_flags */
 	int32_t pid;
 	uint32_t reserved0;
+	uint64_t since; /* seconds since 1970 */
 	char label[RD_LABEL_MAX];
-	uint8_t reserved1[48];
-	/* a cache line of its own: written on the request path */
-	_Atomic uint64_t reads, writes, flushes;
-	_Atomic uint64_t read_bytes, write_bytes, errors;
-	uint8_t reserved2[80];
+	uint8_t reserved1[40];
+	/* cache lines of its own: written on the request path */
+	_Atomic uint64_t reads, writes, flushes, discards;
+	_Atomic uint64_t read_bytes, write_bytes, discard_bytes, errors;
+	_Atomic uint32_t read_latency[RD_LATENCIES];
+	_Atomic uint32_t write_latency[RD_LATENCIES];
+	uint8_t reserved2[128];
 };
 
 _Static_assert(offsetof(struct rd_header, size) == 24, "format");
-_Static_assert(offsetof(struct rd_header, id) == 56, "format");
+_Static_assert(offsetof(struct rd_header, flags) == 56, "format");
+_Static_assert(offsetof(struct rd_header, id) == 64, "format");
 _Static_assert(offsetof(struct rd_header, seed) == 4096, "format");
 _Static_assert(sizeof(struct rd_header) == 8192, "format");
 _Static_assert(offsetof(struct rd_slot, reads) == 128, "format");
-_Static_assert(sizeof(struct rd_slot) == 256, "format");
+_Static_assert(sizeof(struct rd_slot) == 512, "format");
 
 #define RD_HEADER_BYTES \
 	(sizeof(struct rd_header) + (size_t)RD_SLOTS * sizeof(struct rd_slot))
@@ -117,5 +138,17 @@ void rd_unlock_slot(int fd, unsigned slot);
  * @count slots from @first. An unexpected error counts as alive.
  */
 bool rd_slots_alive(int fd, unsigned first, unsigned count);
+
+/*
+ * Whether the disk behind header @fd is to stay: an attachment lives, or is
+ * durable, or the disk is kept. @header is what was read of it and checked, or
+ * NULL if it cannot be trusted. With the disk's lock held.
+ */
+bool rd_disk_alive(int fd, const struct rd_header *header);
+
+/* Read and check the header behind @fd; as rd_header_check(). */
+int rd_header_read(int fd, const char *path, struct rd_header *header,
+		   struct rd_error *err);
+int rd_slot_read(int fd, unsigned slot, struct rd_slot *s);
 
 #endif

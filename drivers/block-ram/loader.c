@@ -15,14 +15,9 @@
 #include "drivers/block-ram/loader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <libaio.h>
-#include <linux/fs.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,18 +35,14 @@ struct request {
 };
 
 struct load {
+	const struct rd_load *what;
 	const struct rd_seed *seed;
-	unsigned char *to;
-	int direct; /* descriptor with O_DIRECT, or -1 */
-	uint64_t align; /* of offset, length and address on it; power of 2 */
-	io_context_t aio; /* valid while direct >= 0 */
+	io_context_t aio; /* valid while direct */
+	bool direct;
 	struct request requests[DEPTH];
 	struct request *free;
 	unsigned in_flight;
 	uint64_t done; /* bytes read or passed over */
-	_Atomic uint64_t *loaded;
-	rd_progress_fn *progress;
-	void *progress_arg;
 	struct timespec last_progress;
 	struct rd_error *err;
 };
@@ -61,9 +52,9 @@ static int report(struct load *l, bool always)
 	struct timespec now;
 	int64_t ns;
 
-	if (l->loaded)
-		atomic_store_explicit(l->loaded, l->done, memory_order_relaxed);
-	if (!l->progress)
+	if (l->what->loaded)
+		atomic_store_explicit(l->what->loaded, l->done, memory_order_relaxed);
+	if (!l->what->progress)
 		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ns = (now.tv_sec - l->last_progress.tv_sec) * INT64_C(1000000000) +
@@ -71,7 +62,7 @@ static int report(struct load *l, bool always)
 	if (!always && ns < PROGRESS_NS)
 		return 0;
 	l->last_progress = now;
-	if (l->progress(l->progress_arg, l->done, l->seed->size))
+	if (l->what->progress(l->what->progress_arg, l->done, l->seed->size))
 		return rd_fail(l->err, -ECANCELED, "loading %s was given up",
 			       l->seed->path);
 	return 0;
@@ -87,17 +78,13 @@ static int failed(struct load *l, uint64_t off, int rc)
 static int read_buffered(struct load *l, uint64_t off, size_t len)
 {
 	while (len) {
-		ssize_t n = pread(l->seed->fd, l->to + off, len, (off_t)off);
+		ssize_t n = rd_seed_read_buffered(l->seed, l->what->to + off,
+						  off, len);
 
-		if (n < 0 && errno == EINTR)
-			continue;
+		if (n == -ENODATA && rd_seed_check_size(l->seed, l->err))
+			return -EIO;
 		if (n < 0)
-			return failed(l, off, -errno);
-		if (n == 0) {
-			int rc = rd_seed_check_size(l->seed, l->err);
-
-			return rc ? rc : failed(l, off, -ENODATA);
-		}
+			return failed(l, off, (int)n);
 		off += (uint64_t)n;
 		len -= (size_t)n;
 		l->done += (uint64_t)n;
@@ -107,45 +94,16 @@ static int read_buffered(struct load *l, uint64_t off, size_t len)
 
 /* ---- the direct path --------------------------------------------------- */
 
-static uint64_t direct_alignment(const struct load *l)
-{
-	struct stat st;
-	int sector = 0;
-
-	if (l->seed->device)
-		return ioctl(l->direct, BLKSSZGET, &sector) < 0 || sector <= 0 ?
-			       4096 :
-			       (uint64_t)sector;
-	if (fstat(l->direct, &st) < 0 || st.st_blksize <= 0)
-		return 4096;
-	/* the file system's block: never less than its device's sector */
-	return (uint64_t)st.st_blksize;
-}
-
 static void direct_open(struct load *l)
 {
-	char self[32];
-
-	l->direct = -1;
-	/* by descriptor: the path may name another file by now */
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", l->seed->fd);
-	l->direct = open(self, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	if (l->direct < 0)
-		return; /* not supported here: buffered, all of it */
-	l->align = direct_alignment(l);
-	if ((l->align & (l->align - 1)) == 0 && l->align <= CHUNK &&
-	    io_setup(DEPTH, &l->aio) == 0)
-		return;
-	close(l->direct);
-	l->direct = -1;
+	l->direct = l->seed->direct >= 0 && l->seed->align <= CHUNK &&
+		    io_setup(DEPTH, &l->aio) == 0;
 }
 
 static void direct_close(struct load *l)
 {
-	if (l->direct < 0)
-		return;
-	io_destroy(l->aio); /* waits for what is still in flight */
-	close(l->direct);
+	if (l->direct)
+		io_destroy(l->aio); /* waits for what is still in flight */
 }
 
 /* Wait for at least one request to end, and finish what it left undone. */
@@ -195,7 +153,8 @@ static int read_direct(struct load *l, uint64_t off, size_t len)
 	r->off = off;
 	r->len = len;
 	iocb = &r->iocb;
-	io_prep_pread(iocb, l->direct, l->to + off, len, (long long)off);
+	io_prep_pread(iocb, l->seed->direct, l->what->to + off, len,
+		      (long long)off);
 	rc = io_submit(l->aio, 1, &iocb);
 	if (rc != 1) /* no room in the kernel's queue, or refused: no matter */
 		return read_buffered(l, off, len);
@@ -208,13 +167,12 @@ static int read_direct(struct load *l, uint64_t off, size_t len)
 
 static int read_chunk(struct load *l, uint64_t off, size_t len)
 {
-	uint64_t low = l->align - 1;
-	size_t head;
+	size_t head = len & ~(size_t)(l->seed->align - 1);
 	int rc;
 
-	if (l->direct < 0 || ((uintptr_t)(l->to + off) & low) || (off & low))
+	if (!l->direct || !rd_seed_aligned(l->seed, l->what->to + off, off,
+					   head))
 		return read_buffered(l, off, len);
-	head = len & ~low;
 	rc = head ? read_direct(l, off, head) : 0;
 	if (!rc && head < len)
 		rc = read_buffered(l, off + head, len - head);
@@ -223,8 +181,13 @@ static int read_chunk(struct load *l, uint64_t off, size_t len)
 
 static int read_extent(struct load *l, uint64_t off, uint64_t end)
 {
-	int rc = 0;
+	int rc = l->what->extent ?
+			 l->what->extent(l->what->extent_arg, off, end) :
+			 0;
 
+	if (rc)
+		return rd_fail(l->err, rc, "no memory for the data of %s: %s",
+			       l->seed->path, strerror(-rc));
 	while (!rc && off < end) {
 		/* up to a multiple of CHUNK, so that what follows is aligned */
 		uint64_t stop = (off / CHUNK + 1) * CHUNK;
@@ -238,22 +201,21 @@ static int read_extent(struct load *l, uint64_t off, uint64_t end)
 	return rc;
 }
 
-/* The next extent with data at or behind *@off; *@off = *@end at the end. */
-static void next_extent(const struct load *l, uint64_t *off, uint64_t *end)
+void rd_next_extent(const struct rd_seed *seed, uint64_t *off, uint64_t *end)
 {
 	off_t data, hole;
 
-	*end = l->seed->size;
-	if (l->seed->device)
+	*end = seed->size;
+	if (seed->device)
 		return;
-	data = lseek(l->seed->fd, (off_t)*off, SEEK_DATA);
+	data = lseek(seed->fd, (off_t)*off, SEEK_DATA);
 	if (data < 0 && errno == ENXIO) {
 		*off = *end; /* a hole up to the end */
 		return;
 	}
 	if (data < 0)
 		return; /* the file system cannot tell: all of it is data */
-	hole = lseek(l->seed->fd, data, SEEK_HOLE);
+	hole = lseek(seed->fd, data, SEEK_HOLE);
 	*off = (uint64_t)data < *end ? (uint64_t)data : *end;
 	if (hole > data && (uint64_t)hole < *end)
 		*end = (uint64_t)hole;
@@ -266,7 +228,7 @@ static int read_all(struct load *l)
 
 	while (!rc && off < l->seed->size) {
 		from = off;
-		next_extent(l, &off, &end);
+		rd_next_extent(l->seed, &off, &end);
 		l->done += off - from;
 		rc = read_extent(l, off, end);
 		off = end;
@@ -279,17 +241,11 @@ static int read_all(struct load *l)
 	return rc;
 }
 
-int rd_load(const struct rd_seed *seed, unsigned char *to,
-	    _Atomic uint64_t *loaded, rd_progress_fn *progress,
-	    void *progress_arg, struct rd_error *err)
+int rd_load(const struct rd_load *what, struct rd_error *err)
 {
 	struct load l = {
-		.seed = seed,
-		.to = to,
-		.align = 1,
-		.loaded = loaded,
-		.progress = progress,
-		.progress_arg = progress_arg,
+		.what = what,
+		.seed = what->seed,
 		.err = err,
 	};
 	int i, rc;
@@ -302,6 +258,6 @@ int rd_load(const struct rd_seed *seed, unsigned char *to,
 	rc = read_all(&l);
 	direct_close(&l);
 	if (!rc) /* a hole where the file was cut off reads as no error */
-		rc = rd_seed_check_size(seed, err);
+		rc = rd_seed_check_size(what->seed, err);
 	return rc ? rc : report(&l, true);
 }

@@ -1,157 +1,60 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The request path: every byte that moves between an adapter and a disk moves
- * here. See range.h for how blocks are kept whole. Any number of threads; the
+ * here. See word.h for how blocks are kept whole. Any number of threads; the
  * only locks are the block words, and none is held when a call returns unless
  * its name says so (rd_range_begin).
  */
-#include "drivers/block-ram/range.h"
-
 #include <errno.h>
-#include <sched.h>
-#include <string.h>
-#include <time.h>
 
-#include "drivers/block-ram/disk.h"
-
-#define OWNER_SHIFT 48
-#define SEQUENCE (((uint64_t)1 << OWNER_SHIFT) - 1)
-
-/* How long a waiter is busy, then polite, then asleep between two looks. */
-#define SPINS 64
-#define YIELDS 32
-#define NAP_NS 50000
-/* Naps between two questions to the kernel whether the holder lives. */
-#define NAPS_A_QUESTION 8
-
-static inline bool locked(uint64_t word)
-{
-	return word & 1;
-}
-
-static inline uint64_t owned(const struct rd_disk *disk, uint64_t sequence)
-{
-	return (uint64_t)(disk->slot + 1) << OWNER_SHIFT |
-	       (sequence & SEQUENCE);
-}
-
-/*
- * Copying races with writers by design, and the words tell afterwards. The
- * thread sanitizer cannot know that, so it gets a copy made of relaxed atomic
- * accesses, which is also what the language would ask for.
- */
-#if defined(__SANITIZE_THREAD__)
-static void copy(void *to, const void *from, size_t len)
-{
-	unsigned char *t = to;
-	const unsigned char *f = from;
-
-	while (len--)
-		__atomic_store_n(t++, __atomic_load_n(f++, __ATOMIC_RELAXED),
-				 __ATOMIC_RELAXED);
-}
-#else
-#define copy memcpy
-#endif
-
-/* ---- waiting ----------------------------------------------------------- */
-
-/* Take @word over if the attachment that made it @seen is dead. */
-static bool take_over(struct rd_disk *disk, rd_word *word, uint64_t seen)
-{
-	unsigned owner = (unsigned)(seen >> OWNER_SHIFT);
-
-	if (owner == 0 || owner > RD_SLOTS)
-		return false;
-	if (owner - 1 == disk->slot || /* another thread of ours */
-	    rd_slots_alive(disk->header_fd, owner - 1, 1))
-		return false;
-	/* unlock it; who wants it competes for it like everyone */
-	return atomic_compare_exchange_strong(word, &seen,
-					      (seen + 1) & SEQUENCE);
-}
-
-static inline void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#endif
-}
-
-/* One step of patience with @word, which was seen locked. */
-static void wait_a_little(struct rd_disk *disk, rd_word *word, uint64_t seen,
-			  unsigned *patience)
-{
-	unsigned n = (*patience)++;
-
-	if (n < SPINS) {
-		relax();
-	} else if (n < SPINS + YIELDS) {
-		sched_yield();
-	} else if ((n - SPINS - YIELDS) % NAPS_A_QUESTION != 0 ||
-		   !take_over(disk, word, seen)) {
-		struct timespec nap = { .tv_nsec = NAP_NS };
-
-		nanosleep(&nap, NULL);
-	}
-}
-
-static uint64_t wait_unlocked(struct rd_disk *disk, rd_word *word)
-{
-	unsigned patience = 0;
-	uint64_t w;
-
-	while (locked(w = atomic_load_explicit(word, memory_order_acquire)))
-		wait_a_little(disk, word, w, &patience);
-	return w;
-}
+#include "drivers/block-ram/block.h"
+#include "drivers/block-ram/lazy.h"
+#include "drivers/block-ram/range.h"
 
 /* ---- one block --------------------------------------------------------- */
 
-static bool try_lock(struct rd_disk *disk, rd_word *word)
+/*
+ * A thin disk's block may lose its memory while it is read, and a page that is
+ * touched then would take new memory, or SIGBUS: its readers lock.
+ */
+static inline bool readers_lock(const struct rd_disk *disk)
 {
-	uint64_t w = atomic_load_explicit(word, memory_order_relaxed);
-
-	if (locked(w) || !atomic_compare_exchange_strong_explicit(
-				 word, &w, owned(disk, w + 1),
-				 memory_order_acquire, memory_order_relaxed))
-		return false;
-	/* data must not be stored before the odd number is seen */
-	atomic_thread_fence(memory_order_release);
-	return true;
+	return disk->thin && !disk->view;
 }
 
-static void lock_block(struct rd_disk *disk, rd_word *word)
+static void read_block(struct rd_disk *disk, uint64_t block, void *to,
+		       size_t in, size_t len)
 {
-	while (!try_lock(disk, word))
-		wait_unlocked(disk, word);
-}
-
-static void unlock_block(rd_word *word)
-{
-	uint64_t w = atomic_load_explicit(word, memory_order_relaxed);
-
-	atomic_store_explicit(word, (w + 1) & SEQUENCE, memory_order_release);
-}
-
-static void read_block(struct rd_disk *disk, rd_word *word, void *to,
-		       const unsigned char *from, size_t len)
-{
+	rd_word *word = rd_word_of(rd_top(disk), block);
 	uint64_t before;
 
+	if (readers_lock(disk)) {
+		rd_word_lock(disk, word);
+		rd_copy(to, rd_block_read(disk, block) + in, len);
+		rd_word_unlock(word);
+		return;
+	}
 	do {
-		before = wait_unlocked(disk, word);
-		copy(to, from, len);
+		before = rd_word_wait(disk, word);
+		rd_copy(to, rd_block_read(disk, block) + in, len);
 		atomic_thread_fence(memory_order_acquire);
 	} while (atomic_load_explicit(word, memory_order_relaxed) != before);
 }
 
-static void write_block(struct rd_disk *disk, rd_word *word, unsigned char *to,
-			const void *from, size_t len)
+static int write_block(struct rd_disk *disk, uint64_t block, size_t in,
+		       const void *from, size_t len)
 {
-	lock_block(disk, word);
-	copy(to, from, len);
-	unlock_block(word);
+	rd_word *word = rd_word_of(rd_top(disk), block);
+	unsigned char *to;
+
+	rd_word_lock(disk, word);
+	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
+	if (to) {
+		rd_copy(to + in, from, len);
+		rd_block_written(disk, block);
+	}
+	rd_word_unlock(word);
+	return to ? 0 : -ENOSPC;
 }
 
 /* ---- whole requests ---------------------------------------------------- */
@@ -171,14 +74,28 @@ void rd_count_error(struct rd_disk *disk)
 	atomic_fetch_add_explicit(&disk->self->errors, 1, memory_order_relaxed);
 }
 
-static int check(struct rd_disk *disk, uint64_t off, size_t len, bool write)
+void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us)
 {
-	int rc = 0;
+	unsigned n = us < 2 ? 0 : 63u - (unsigned)__builtin_clzll(us);
+	struct rd_slot *s = disk->self;
+
+	if (n >= RD_LATENCIES)
+		n = RD_LATENCIES - 1;
+	atomic_fetch_add_explicit(write ? &s->write_latency[n] :
+					  &s->read_latency[n],
+				  1, memory_order_relaxed);
+}
+
+int rd_range_check(struct rd_disk *disk, uint64_t off, uint64_t len, bool write)
+{
+	int rc;
 
 	if (!rd_in_bounds(off, len, disk->size))
 		rc = -EINVAL;
 	else if (write && !disk->writable)
 		rc = -EROFS;
+	else
+		rc = rd_lazy_need(disk, off, len);
 	if (rc)
 		rd_count_error(disk);
 	return rc;
@@ -196,14 +113,13 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 {
 	unsigned char *to = buf;
 	size_t left, n;
-	int rc = check(disk, off, len, false);
+	int rc = rd_range_check(disk, off, len, false);
 
 	if (rc)
 		return rc;
 	for (left = len; left; left -= n, off += n, to += n) {
 		n = in_block(off, left);
-		read_block(disk, &disk->words[off / RD_BLOCK], to,
-			   disk->data + off, n);
+		read_block(disk, off / RD_BLOCK, to, off % RD_BLOCK, n);
 	}
 	count(disk, false, len);
 	return 0;
@@ -213,14 +129,17 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 {
 	const unsigned char *from = buf;
 	size_t left, n;
-	int rc = check(disk, off, len, true);
+	int rc = rd_range_check(disk, off, len, true);
 
 	if (rc)
 		return rc;
 	for (left = len; left; left -= n, off += n, from += n) {
 		n = in_block(off, left);
-		write_block(disk, &disk->words[off / RD_BLOCK],
-			    disk->data + off, from, n);
+		rc = write_block(disk, off / RD_BLOCK, off % RD_BLOCK, from, n);
+		if (rc) {
+			rd_count_error(disk);
+			return rc;
+		}
 	}
 	count(disk, true, len);
 	return 0;
@@ -247,22 +166,46 @@ static inline uint64_t end_block(const struct rd_range *range)
 			    first_block(range);
 }
 
-static void unlock_blocks(struct rd_disk *disk, uint64_t first, uint64_t end)
+/*
+ * The blocks of a range in the order in which their words are locked: that of
+ * the words, which differs from the blocks' where stripes wrap. *at counts
+ * from 0; false at the end.
+ */
+static bool next_word(const struct rd_range *range, uint64_t *at, rd_word **word)
 {
-	while (first < end)
-		unlock_block(&disk->words[first++]);
+	const struct rd_layer *top = rd_top(range->disk);
+	uint64_t first = first_block(range), n = end_block(range) - first;
+	uint64_t start = first & top->words_mask;
+	uint64_t wrapped = 0, i = *at;
+
+	if (i >= n)
+		return false;
+	if (range->disk->view && start + n > RD_STRIPES)
+		wrapped = start + n - RD_STRIPES; /* so many at the table's start */
+	*word = &top->words[i < wrapped ? i : start + i - wrapped];
+	++*at;
+	return true;
 }
 
-static int lock_blocks(const struct rd_range *range)
+static void unlock_words(const struct rd_range *range, uint64_t n)
 {
-	struct rd_disk *disk = range->disk;
-	uint64_t b, first = first_block(range), end = end_block(range);
+	uint64_t at = 0;
+	rd_word *word;
 
-	for (b = first; b < end; b++) {
+	while (at < n && next_word(range, &at, &word))
+		rd_word_unlock(word);
+}
+
+static int lock_words(const struct rd_range *range)
+{
+	uint64_t at = 0, before;
+	rd_word *word;
+
+	for (before = 0; next_word(range, &at, &word); before = at) {
 		if (!(range->flags & RD_RANGE_NOWAIT)) {
-			lock_block(disk, &disk->words[b]);
-		} else if (!try_lock(disk, &disk->words[b])) {
-			unlock_blocks(disk, first, b);
+			rd_word_lock(range->disk, word);
+		} else if (!rd_word_trylock(range->disk, word)) {
+			unlock_words(range, before);
 			return -EWOULDBLOCK;
 		}
 	}
@@ -270,18 +213,18 @@ static int lock_blocks(const struct rd_range *range)
 }
 
 /* The sum of a range's sequence numbers, or -EWOULDBLOCK at a locked one. */
-static int sum_blocks(const struct rd_range *range, uint64_t *sum)
+static int sum_words(const struct rd_range *range, uint64_t *sum)
 {
-	struct rd_disk *disk = range->disk;
-	uint64_t b, w, end = end_block(range);
+	uint64_t at = 0, w;
+	rd_word *word;
 
 	*sum = 0;
-	for (b = first_block(range); b < end; b++) {
-		w = atomic_load_explicit(&disk->words[b], memory_order_acquire);
-		if (locked(w)) {
+	while (next_word(range, &at, &word)) {
+		w = atomic_load_explicit(word, memory_order_acquire);
+		if (rd_word_locked(w)) {
 			if (range->flags & RD_RANGE_NOWAIT)
 				return -EWOULDBLOCK;
-			w = wait_unlocked(disk, &disk->words[b]);
+			w = rd_word_wait(range->disk, word);
 		}
 		*sum += w;
 	}
@@ -293,22 +236,61 @@ static bool holds(const struct rd_range *range)
 	return range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE);
 }
 
+/* Memory for all blocks of a range that was locked to be written. */
+static int prepare_blocks(const struct rd_range *range)
+{
+	uint64_t b, end = end_block(range);
+
+	/* not a block without a bit can be here: rd_block_write() is for all */
+	if (!rd_top(range->disk)->backed)
+		return 0;
+	for (b = first_block(range); b < end; b++) {
+		/* never as whole: a copy that fails must not leave zeros */
+		if (!rd_block_write(range->disk, b, false))
+			return -ENOSPC;
+		rd_block_written(range->disk, b);
+	}
+	return 0;
+}
+
 int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 		   unsigned flags, struct rd_range *range)
 {
-	int rc = check(disk, off, len, flags & RD_RANGE_WRITE);
+	int rc = len > RD_RANGE_MAX ?
+			 -E2BIG :
+			 rd_range_check(disk, off, len, flags & RD_RANGE_WRITE);
 
 	if (rc)
 		return rc;
 	*range = (struct rd_range){
-		.addr = disk->data + off,
 		.disk = disk,
 		.off = off,
 		.len = len,
 		.flags = flags,
 	};
-	return holds(range) ? lock_blocks(range) :
-			      sum_blocks(range, &range->snapshot);
+	if (readers_lock(disk))
+		range->flags |= RD_RANGE_EXCLUSIVE;
+	if (!holds(range))
+		return sum_words(range, &range->snapshot);
+	rc = lock_words(range);
+	if (rc || !(flags & RD_RANGE_WRITE))
+		return rc;
+	rc = prepare_blocks(range);
+	if (rc)
+		rd_range_abort(range);
+	return rc;
+}
+
+void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
+{
+	struct rd_disk *disk = range->disk;
+	uint64_t off = range->off + pos, block = off / RD_BLOCK;
+	unsigned char *top = rd_top(disk)->data + block * RD_BLOCK;
+
+	*n = in_block(off, range->len - pos);
+	if (!(range->flags & RD_RANGE_WRITE))
+		top = (unsigned char *)(uintptr_t)rd_block_read(disk, block);
+	return top + off % RD_BLOCK;
 }
 
 int rd_range_end(struct rd_range *range)
@@ -317,12 +299,11 @@ int rd_range_end(struct rd_range *range)
 	uint64_t sum;
 
 	if (holds(range)) {
-		unlock_blocks(range->disk, first_block(range),
-			      end_block(range));
+		unlock_words(range, UINT64_MAX);
 	} else {
 		atomic_thread_fence(memory_order_acquire);
 		now.flags |= RD_RANGE_NOWAIT;
-		if (sum_blocks(&now, &sum) || sum != range->snapshot)
+		if (sum_words(&now, &sum) || sum != range->snapshot)
 			return -EAGAIN;
 	}
 	count(range->disk, range->flags & RD_RANGE_WRITE, range->len);
@@ -332,19 +313,6 @@ int rd_range_end(struct rd_range *range)
 void rd_range_abort(struct rd_range *range)
 {
 	if (holds(range))
-		unlock_blocks(range->disk, first_block(range),
-			      end_block(range));
+		unlock_words(range, UINT64_MAX);
 	rd_count_error(range->disk);
-}
-
-void rd_ranges_sweep(rd_word *words, uint64_t blocks, unsigned slot)
-{
-	uint64_t b, w;
-
-	for (b = 0; b < blocks; b++) {
-		w = atomic_load_explicit(&words[b], memory_order_relaxed);
-		if (locked(w) && w >> OWNER_SHIFT == slot + 1)
-			atomic_compare_exchange_strong(&words[b], &w,
-						       (w + 1) & SEQUENCE);
-	}
 }

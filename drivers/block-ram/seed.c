@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "drivers/block-ram/error.h"
@@ -71,6 +71,84 @@ static int check_type(struct rd_seed *seed, const char *path,
 	return 0;
 }
 
+/* ---- reading ----------------------------------------------------------- */
+
+static uint64_t direct_alignment(const struct rd_seed *seed)
+{
+	struct stat st;
+	int sector = 0;
+
+	if (seed->device)
+		return ioctl(seed->direct, BLKSSZGET, &sector) < 0 ||
+				       sector <= 0 ?
+			       4096 :
+			       (uint64_t)sector;
+	if (fstat(seed->direct, &st) < 0 || st.st_blksize <= 0)
+		return 4096;
+	/* the file system's block: never less than its device's sector */
+	return (uint64_t)st.st_blksize;
+}
+
+static void open_direct(struct rd_seed *seed)
+{
+	char self[32];
+
+	/* by descriptor: the path may name another file by now */
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", seed->fd);
+	seed->direct = open(self, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (seed->direct < 0)
+		return;
+	seed->align = direct_alignment(seed);
+	if (seed->align & (seed->align - 1)) {
+		close(seed->direct);
+		seed->direct = -1;
+	}
+}
+
+ssize_t rd_seed_read_buffered(const struct rd_seed *seed, void *to,
+			      uint64_t off, size_t len)
+{
+	struct iovec v = { .iov_base = to, .iov_len = len };
+	ssize_t n;
+
+	/* what is cached already is taken from there, and stays there */
+	n = preadv2(seed->fd, &v, 1, (off_t)off, RWF_NOWAIT);
+	if (n > 0)
+		return n;
+	do
+		n = pread(seed->fd, to, len, (off_t)off);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		posix_fadvise(seed->fd, (off_t)off, n, POSIX_FADV_DONTNEED);
+	return n < 0 ? -errno : n ? n : -ENODATA;
+}
+
+int rd_seed_read(const struct rd_seed *seed, void *to, uint64_t off, size_t len)
+{
+	size_t whole = len & ~(size_t)(seed->align - 1);
+	unsigned char *p = to;
+	ssize_t n;
+
+	while (len) {
+		n = 0;
+		if (whole && rd_seed_aligned(seed, p, off, whole))
+			n = pread(seed->direct, p, whole, (off_t)off);
+		if (n <= 0) { /* refused, at its end, or not tried */
+			whole = 0;
+			n = rd_seed_read_buffered(seed, p, off, len);
+		}
+		if (n < 0)
+			return (int)n;
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+		whole -= (size_t)n < whole ? (size_t)n : whole;
+	}
+	return 0;
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
 static int examine(struct rd_seed *seed, const char *path, struct rd_error *err)
 {
 	char *real;
@@ -92,6 +170,8 @@ static int examine(struct rd_seed *seed, const char *path, struct rd_error *err)
 	real = realpath(path, NULL);
 	snprintf(seed->path, sizeof(seed->path), "%s", real ? real : path);
 	free(real);
+	posix_fadvise(seed->fd, 0, 0, POSIX_FADV_RANDOM); /* no readahead */
+	open_direct(seed);
 	return 0;
 }
 
@@ -100,6 +180,8 @@ int rd_seed_open(struct rd_seed *seed, const char *path, struct rd_error *err)
 	int rc;
 
 	memset(seed, 0, sizeof(*seed));
+	seed->direct = -1;
+	seed->align = 1;
 	/* O_NONBLOCK: a FIFO must not hold us before it can be refused */
 	seed->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (seed->fd < 0)
@@ -114,7 +196,26 @@ void rd_seed_close(struct rd_seed *seed)
 {
 	if (seed->fd >= 0)
 		close(seed->fd);
-	seed->fd = -1;
+	if (seed->direct >= 0)
+		close(seed->direct);
+	seed->fd = seed->direct = -1;
+}
+
+enum rd_seed_now rd_seed_compare(const char *path, const char *id,
+				 uint64_t size, uint64_t mtime)
+{
+	enum rd_seed_now now = RD_SEED_SAME;
+	struct rd_seed seed;
+	int rc = rd_seed_open(&seed, path, NULL);
+
+	if (rc)
+		return rc == -EINVAL ? RD_SEED_REPLACED : RD_SEED_GONE;
+	if (strcmp(seed.id, id))
+		now = RD_SEED_REPLACED;
+	else if (seed.size != size || (!seed.device && seed.mtime != mtime))
+		now = RD_SEED_MODIFIED;
+	rd_seed_close(&seed);
+	return now;
 }
 
 int rd_seed_check_size(const struct rd_seed *seed, struct rd_error *err)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,48 +119,122 @@ int rd_store_walk(struct rd_store *store, rd_walk_fn *fn, void *arg)
 	return rc;
 }
 
+struct rd_name rd_view_name(const char *id, unsigned slot, enum rd_file file)
+{
+	struct rd_name name;
+
+	snprintf(name.text, sizeof(name.text), "%s.view-%u%s", id, slot,
+		 file == RD_FILE_DATA ? ".data" : ".map");
+	return name;
+}
+
 /* ---- removal ----------------------------------------------------------- */
 
-static void remove_file(int dir, const char *id, enum rd_file file)
+static void remove_file(int dir, struct rd_name name)
 {
-	struct rd_name name = rd_file_name(id, file);
-
 	unlinkat(dir, name.text, 0);
 }
 
-void rd_discard_contents(int dir, const char *id, struct rd_header *header)
+void rd_remove_view(int dir, const char *id, unsigned slot)
+{
+	remove_file(dir, rd_view_name(id, slot, RD_FILE_DATA));
+	remove_file(dir, rd_view_name(id, slot, RD_FILE_RANGES));
+}
+
+/* Those that died with their attachments. @header may be NULL: then all. */
+static void remove_views(int dir, const char *id, struct rd_header *header)
+{
+	unsigned i, used = header ? header->slots_used : RD_SLOTS;
+
+	for (i = 0; i < used; i++)
+		if (!header ||
+		    rd_slot_at(header, i)->flags & RD_SLOT_PRIVATE)
+			rd_remove_view(dir, id, i);
+}
+
+/* Whether the store has a file that starts as @id's views do. */
+static bool has_views(int dir, const char *id)
+{
+	struct rd_name prefix;
+	struct dirent *e;
+	bool found = false;
+	int n, fd;
+	DIR *d;
+
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return true; /* better look too often */
+	}
+	n = snprintf(prefix.text, sizeof(prefix.text), "%s.view-", id);
+	while (!found && (e = readdir(d)))
+		found = !strncmp(e->d_name, prefix.text, (size_t)n);
+	closedir(d);
+	return found;
+}
+
+void rd_remove_contents(int dir, const char *id, struct rd_header *header)
 {
 	if (header)
 		atomic_store(&header->state, RD_EMPTY);
-	remove_file(dir, id, RD_FILE_DATA);
-	remove_file(dir, id, RD_FILE_RANGES);
+	remove_file(dir, rd_file_name(id, RD_FILE_DATA));
+	remove_file(dir, rd_file_name(id, RD_FILE_RANGES));
+	if (header || has_views(dir, id))
+		remove_views(dir, id, header);
 }
 
-void rd_discard(int dir, const char *id, struct rd_header *header)
+void rd_remove_disk(int dir, const char *id, struct rd_header *header)
 {
-	rd_discard_contents(dir, id, header);
-	remove_file(dir, id, RD_FILE_HEADER);
+	rd_remove_contents(dir, id, header);
+	remove_file(dir, rd_file_name(id, RD_FILE_HEADER));
+}
+
+/* ---- reaping ----------------------------------------------------------- */
+
+/* Private views of dead attachments of a disk that lives, under its lock. */
+static void reap_views(struct rd_store *store, const char *id, int fd,
+		       const struct rd_header *h)
+{
+	struct rd_slot s;
+	unsigned i;
+
+	for (i = 0; i < h->slots_used; i++) {
+		if (rd_slot_read(fd, i, &s) || s.state != RD_SLOT_ATTACHED ||
+		    !(s.flags & RD_SLOT_PRIVATE) || s.flags & RD_SLOT_DURABLE ||
+		    rd_trylock_slot(fd, i))
+			continue;
+		/* its slot stays as it is until somebody takes it */
+		rd_remove_view(store->dir, id, i);
+		rd_unlock_slot(fd, i);
+	}
 }
 
 /* Discard disk @id if it is dead. Adds to *arg, an int, if it was. */
 static int reap_one(struct rd_store *store, const char *id, void *arg)
 {
 	struct rd_name name = rd_file_name(id, RD_FILE_HEADER);
+	struct rd_header h;
 	struct stat st;
+	bool sound;
 	int fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
 		return 0; /* gone meanwhile */
 	/* who holds the lock is attaching, loading or detaching: alive */
-	if (!rd_trylock_disk(fd) && fstat(fd, &st) == 0 && st.st_nlink &&
-	    !rd_slots_alive(fd, 0, RD_SLOTS)) {
-		/*
-		 * The lock keeps everyone out, and the header goes last, so
-		 * its state need not be changed: a crash in between leaves a
-		 * dead disk, which is loaded anew in any case.
-		 */
-		rd_discard(store->dir, id, NULL);
-		++*(int *)arg;
+	if (!rd_trylock_disk(fd) && fstat(fd, &st) == 0 && st.st_nlink) {
+		sound = !rd_header_read(fd, name.text, &h, NULL);
+		if (!rd_disk_alive(fd, sound ? &h : NULL)) {
+			/*
+			 * The lock keeps everyone out, and the header goes
+			 * last, so its state need not be changed.
+			 */
+			rd_remove_disk(store->dir, id, NULL);
+			++*(int *)arg;
+		} else if (sound) {
+			reap_views(store, id, fd, &h);
+		}
 	}
 	close(fd);
 	return 0;

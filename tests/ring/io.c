@@ -13,7 +13,7 @@ static struct blkback_io *io;
 static struct blkif_sring *ring;
 static uint32_t prod;
 
-static void setup(bool writable, unsigned skew)
+static void setup(bool writable)
 {
 	fake_grants_reset();
 	fake_evtchn_reset();
@@ -22,7 +22,7 @@ static void setup(bool writable, unsigned skew)
 	ring = (struct blkif_sring *)fake_page[RING_REF];
 	ring->req_event = ring->rsp_event = 1;
 	io = blkback_io_new(&(struct blkback_io_setup){
-		.disk = fake_disk_new(writable, skew),
+		.disk = fake_disk_new(writable),
 		.limits = { FAKE_DISK_SIZE / 512, writable },
 		.domid = 5,
 	});
@@ -93,22 +93,23 @@ static int status(uint32_t i)
 
 static void reads_and_writes(void)
 {
-	unsigned skew;
+	unsigned sector;
 
-	/* Also when a segment lies across two pages of ours. */
-	for (skew = 0; skew < 4096; skew += 512) {
-		setup(true, skew);
+	/* Also when a segment lies across two blocks of ours. */
+	for (sector = 8; sector < 16; sector++) {
+		setup(true);
 		memset(fake_page[100], 0x5a, 3 * 4096);
-		put(BLKIF_OP_WRITE, 8, 3, 100);
-		put(BLKIF_OP_READ, 9, 1, 200);
+		put(BLKIF_OP_WRITE, sector, 3, 100);
+		put(BLKIF_OP_READ, sector + 1, 1, 200);
 		CU_ASSERT_EQUAL(run(), 0);
 		CU_ASSERT_EQUAL(status(0), 0);
 		CU_ASSERT_EQUAL(status(1), 0);
-		CU_ASSERT_EQUAL(memcmp(fake_disk + 4096, fake_page[100],
-				       3 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512,
+				       fake_page[100], 3 * 4096), 0);
 		CU_ASSERT_EQUAL(fake_disk[4095], (uint8_t)(4095 * 31 + 8));
-		CU_ASSERT_EQUAL(memcmp(fake_page[200], fake_disk + 9 * 512,
-				       4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[200],
+				       fake_disk + (sector + 1) * 512, 4096),
+				0);
 		CU_ASSERT_EQUAL(fake_held, 0);
 	}
 }
@@ -117,7 +118,7 @@ static void one_call_one_event(void)
 {
 	unsigned i;
 
-	setup(true, 0);
+	setup(true);
 	for (i = 0; i < 32; i++)
 		put(i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE, i * 8, 1, 100 + i);
 	CU_ASSERT_EQUAL(run(), 0);
@@ -136,7 +137,7 @@ static void one_operation_fails(void)
 	uint32_t i;
 
 	for (fail = 0; fail < 12; fail++) {
-		setup(true, 0);
+		setup(true);
 		for (i = 0; i < 4; i++)
 			put(i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE, i * 24, 3,
 			    100 + 3 * i);
@@ -157,7 +158,7 @@ static void one_operation_fails(void)
 
 static void bad_grant(void)
 {
-	setup(true, 0);
+	setup(true);
 	put(BLKIF_OP_WRITE, 0, 1, 100000);
 	put(BLKIF_OP_WRITE, 8, 1, 100);
 	CU_ASSERT_EQUAL(run(), 0);
@@ -167,7 +168,7 @@ static void bad_grant(void)
 
 static void call_fails_once(void)
 {
-	setup(true, 0);
+	setup(true);
 	put(BLKIF_OP_READ, 0, 1, 100);
 	put(BLKIF_OP_READ, 8, 1, 101);
 	fake_fail_calls = 1;
@@ -180,7 +181,7 @@ static void call_fails_always(void)
 {
 	uint64_t hash;
 
-	setup(true, 0);
+	setup(true);
 	hash = fake_disk_hash();
 	put(BLKIF_OP_WRITE, 0, 1, 100);
 	put(BLKIF_OP_READ, 8, 1, 101);
@@ -201,7 +202,7 @@ static void read_only(void)
 	uint64_t hash;
 	uint32_t i;
 
-	setup(false, 0);
+	setup(false);
 	hash = fake_disk_hash();
 	for (i = 0; i < sizeof(ops); i++)
 		if (ops[i] == BLKIF_OP_INDIRECT)
@@ -225,7 +226,7 @@ static void writes_in_order(void)
 {
 	uint32_t i;
 
-	setup(true, 0);
+	setup(true);
 	for (i = 0; i < 8; i++) {
 		memset(fake_page[100 + i], (int)i + 1, 4096);
 		put(BLKIF_OP_WRITE, 16, 1, 100 + i);
@@ -243,7 +244,7 @@ static void overtaken_reads(void)
 	unsigned times;
 
 	for (times = 1; times <= 5; times++) {
-		setup(true, 0);
+		setup(true);
 		put(BLKIF_OP_READ, 0, 1, 100);
 		fake_ends_again = times;
 		CU_ASSERT_EQUAL(run(), 0);
@@ -256,7 +257,7 @@ static void overtaken_reads(void)
 
 static void read_then_write(void)
 {
-	setup(true, 0);
+	setup(true);
 	memset(fake_page[101], 0x77, 4096);
 	put(BLKIF_OP_READ, 0, 1, 100);
 	put(BLKIF_OP_WRITE, 0, 1, 101);
@@ -268,7 +269,7 @@ static void read_then_write(void)
 
 static void barrier_alone(void)
 {
-	setup(true, 0);
+	setup(true);
 	put(BLKIF_OP_WRITE, 0, 1, 100);
 	put(BLKIF_OP_WRITE_BARRIER, 8, 1, 101);
 	put(BLKIF_OP_WRITE, 16, 1, 102);
@@ -280,23 +281,24 @@ static void barrier_alone(void)
 
 static void indirect(void)
 {
-	unsigned skew, i;
+	unsigned sector, i;
 
-	for (skew = 0; skew < 4096; skew += 1536) {
-		setup(true, skew);
+	for (sector = 8; sector < 16; sector += 3) {
+		setup(true);
 		for (i = 0; i < 256; i++)
 			memset(fake_page[100 + i], (int)i + 1, 4096);
-		put_indirect(BLKIF_OP_WRITE, 8, 256, 100, 50);
-		put_indirect(BLKIF_OP_READ, 8, 256, 400, 51);
-		put_indirect(BLKIF_OP_READ, 9, 3, 700, 52);
+		put_indirect(BLKIF_OP_WRITE, sector, 256, 100, 50);
+		put_indirect(BLKIF_OP_READ, sector, 256, 400, 51);
+		put_indirect(BLKIF_OP_READ, sector + 1, 3, 700, 52);
 		CU_ASSERT_EQUAL(run(), 0);
 		for (i = 0; i < 3; i++)
 			CU_ASSERT_EQUAL(status(i), 0);
-		CU_ASSERT_EQUAL(memcmp(fake_disk + 4096, fake_page[100],
-				       256 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512,
+				       fake_page[100], 256 * 4096), 0);
 		CU_ASSERT_EQUAL(memcmp(fake_page[400], fake_page[100],
 				       256 * 4096), 0);
-		CU_ASSERT_EQUAL(memcmp(fake_page[700], fake_disk + 9 * 512,
+		CU_ASSERT_EQUAL(memcmp(fake_page[700],
+				       fake_disk + (sector + 1) * 512,
 				       3 * 4096), 0);
 		CU_ASSERT_EQUAL(fake_held, 0);
 		CU_ASSERT_EQUAL(fake_errors, 0);
@@ -308,7 +310,7 @@ static void indirect_full(void)
 {
 	uint32_t i;
 
-	setup(true, 0);
+	setup(true);
 	for (i = 0; i < 32; i++)
 		put_indirect(i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE,
 			     i % 3 * 8, 256, 100 + i, 50);
@@ -323,7 +325,7 @@ static void indirect_calls(void)
 {
 	unsigned i;
 
-	setup(true, 0);
+	setup(true);
 	for (i = 0; i < 16; i++)
 		put_indirect(BLKIF_OP_READ, i * 8, 16, 100 + 16 * i, 50 + i);
 	CU_ASSERT_EQUAL(run(), 0);
@@ -335,7 +337,7 @@ static void indirect_table_fails(void)
 {
 	uint64_t hash;
 
-	setup(true, 0);
+	setup(true);
 	hash = fake_disk_hash();
 	put_indirect(BLKIF_OP_WRITE, 0, 20, 100, 50);
 	put_indirect(BLKIF_OP_WRITE, 160, 20, 100, FAKE_GRANTS + 7);
@@ -360,7 +362,7 @@ static void indirect_operation_fails(void)
 	int fail;
 
 	for (fail = 0; fail < 64; fail++) {
-		setup(true, 0);
+		setup(true);
 		put_indirect(BLKIF_OP_WRITE, 0, 32, 100, 50);
 		put_indirect(BLKIF_OP_READ, 800, 32, 200, 51);
 		fake_fail_op = fail;
@@ -380,7 +382,7 @@ static void scribble_table(void)
 
 static void indirect_changes(void)
 {
-	setup(true, 0);
+	setup(true);
 	memset(fake_page[100], 0x33, 64 * 4096);
 	put_indirect(BLKIF_OP_WRITE, 0, 64, 100, 50);
 	fake_before_copy = scribble_table;
@@ -395,7 +397,7 @@ static void indirect_refused(void)
 	uint64_t hash;
 	uint32_t i;
 
-	setup(true, 0);
+	setup(true);
 	hash = fake_disk_hash();
 	put_indirect(BLKIF_OP_WRITE, 0, 0, 100, 50);
 	put_indirect(BLKIF_OP_WRITE, 0, 257, 100, 51);
@@ -421,7 +423,7 @@ static void scribble(void)
 
 static void changed_meanwhile(void)
 {
-	setup(true, 0);
+	setup(true);
 	memset(fake_page[100], 0x11, 4096);
 	put(BLKIF_OP_WRITE, 0, 1, 100);
 	put(BLKIF_OP_READ, 8, 1, 101);
@@ -437,7 +439,7 @@ static void runaway(void)
 {
 	uint64_t hash;
 
-	setup(true, 0);
+	setup(true);
 	hash = fake_disk_hash();
 	put(BLKIF_OP_WRITE, 0, 1, 100);
 	prod += 0x80000000u;
@@ -456,7 +458,7 @@ static void refill(void)
 
 static void bounded_run(void)
 {
-	setup(true, 0);
+	setup(true);
 	put(BLKIF_OP_READ, 0, 1, 100);
 	fake_before_copy = refill;
 	CU_ASSERT_EQUAL(run(), 1);
@@ -471,7 +473,7 @@ static void teardown(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{ "reads and writes at every skew", reads_and_writes },
+		{ "reads and writes at every sector", reads_and_writes },
 		{ "one call and one event a batch", one_call_one_event },
 		{ "operation i of n fails", one_operation_fails },
 		{ "a grant that is none", bad_grant },

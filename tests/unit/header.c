@@ -59,6 +59,8 @@ static void each_field(void)
 	BAD(h.seed_size = 1025, -EUCLEAN);
 	BAD(memset(h.id, 'x', sizeof(h.id)), -EUCLEAN);
 	BAD(memset(h.seed, 'x', sizeof(h.seed)), -EUCLEAN);
+	BAD(memset(h.seed_id, 'x', sizeof(h.seed_id)), -EUCLEAN);
+	BAD(memset(h.name, 'x', sizeof(h.name)), -EUCLEAN);
 	h = good();
 	CU_ASSERT_EQUAL(rd_header_check(&h, 5, RD_HEADER_BYTES, "p", &err),
 			-ENOENT);

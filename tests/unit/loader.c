@@ -14,13 +14,19 @@ static unsigned char *memory;
 static int load(const char *path, struct rd_seed *seed, rd_progress_fn *fn,
 		void *arg, struct rd_error *err)
 {
+	struct rd_load what = {
+		.seed = seed,
+		.progress = fn,
+		.progress_arg = arg,
+	};
 	int rc;
 
 	CU_ASSERT_EQUAL_FATAL(rd_seed_open(seed, path, err), 0);
 	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CU_ASSERT_PTR_NOT_EQUAL_FATAL(memory, MAP_FAILED);
-	rc = rd_load(seed, memory, NULL, fn, arg, err);
+	what.to = memory;
+	rc = rd_load(&what, err);
 	rd_seed_close(seed);
 	return rc;
 }

@@ -55,6 +55,14 @@ static void any_offset_and_length(void)
 
 /* ---- held ranges ------------------------------------------------------- */
 
+static void fill_range(struct rd_range *r, int byte)
+{
+	size_t pos, n;
+
+	for (pos = 0; pos < r->len; pos += n)
+		memset(rd_range_at(r, pos, &n), byte, n);
+}
+
 static void held_range(void)
 {
 	struct rd_store *s = open_store();
@@ -79,7 +87,7 @@ static void held_range(void)
 				       RD_RANGE_NOWAIT | RD_RANGE_WRITE, &r),
 			-EWOULDBLOCK);
 	CU_ASSERT_EQUAL(rd_read(b, &byte, 0, 1), 0);
-	memset(w.addr, 0x11, 4098);
+	fill_range(&w, 0x11);
 	CU_ASSERT_EQUAL(rd_range_end(&w), 0);
 	CU_ASSERT_EQUAL(rd_read(b, &byte, 12288, 1), 0);
 	CU_ASSERT_EQUAL(byte, 0x11);

@@ -39,13 +39,13 @@ extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
 
 /* ---- the store: one disk ---- */
 #define FAKE_DISK_SIZE (512u * 4096u)
-extern uint8_t *fake_disk; /* page-aligned; the disk begins at fake_skew in it */
+extern uint8_t *fake_disk; /* page-aligned */
 extern unsigned fake_ends_again; /* so many reads are overtaken */
 extern unsigned fake_begins_exclusive, fake_held, fake_errors, fake_flushes;
 extern bool fake_attach_fails;
 extern int fake_attached;
 struct rd_disk;
-struct rd_disk *fake_disk_new(bool writable, unsigned skew);
+struct rd_disk *fake_disk_new(bool writable);
 uint64_t fake_disk_hash(void);
 
 #endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Attach and detach for the functions of this library that hold a disk still. */
+#ifndef BLOCK_RAM_ATTACH_H
+#define BLOCK_RAM_ATTACH_H
+
+#include "drivers/block-ram/disk.h"
+
+/* As rd_attach(), and the disk's lock is held. */
+int rd_attach_holding(struct rd_store *store,
+		      const struct rd_attach_request *req,
+		      struct rd_disk **disk, struct rd_error *err);
+/* As rd_detach(), for who holds the disk's lock; it is given back. */
+void rd_detach_holding(struct rd_disk *disk);
+
+#endif

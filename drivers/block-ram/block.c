@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See block.h. Any number of threads; the caller holds the block's lock. */
+#include "drivers/block-ram/block.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+const unsigned char rd_zero_block[RD_BLOCK]
+	__attribute__((aligned(RD_BLOCK)));
+
+#if defined(__SANITIZE_THREAD__)
+void rd_copy(void *to, const void *from, size_t len)
+{
+	unsigned char *t = to;
+	const unsigned char *f = from;
+
+	while (len--)
+		__atomic_store_n(t++, __atomic_load_n(f++, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+#endif
+
+const unsigned char *rd_block_read(const struct rd_disk *disk, uint64_t block)
+{
+	if (disk->view && rd_backed(disk->view, block))
+		return disk->view->data + block * RD_BLOCK;
+	return rd_backed(&disk->base, block) ?
+		       disk->base.data + block * RD_BLOCK :
+		       rd_zero_block;
+}
+
+/* Ask for memory where its lack is an answer; later it would be SIGBUS. */
+static int give_memory(const struct rd_layer *layer, uint64_t block, size_t n)
+{
+	int rc;
+
+	do
+		rc = fallocate(layer->fd, 0, (off_t)(block * RD_BLOCK),
+			       (off_t)n);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : 0;
+}
+
+unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
+{
+	struct rd_layer *top = rd_top(disk);
+	unsigned char *to = top->data + block * RD_BLOCK;
+	size_t n;
+
+	if (rd_backed(top, block))
+		return to;
+	n = rd_block_bytes(disk, block);
+	if (give_memory(top, block, n))
+		return NULL;
+	if (disk->view && !whole) /* new memory of the base is zeros: as it was */
+		rd_copy(to, rd_block_read(disk, block), n);
+	return to;
+}
+
+void rd_block_written(struct rd_disk *disk, uint64_t block)
+{
+	struct rd_layer *top = rd_top(disk);
+
+	if (!rd_backed(top, block))
+		atomic_fetch_or_explicit(&top->backed[block / 64],
+					 (uint64_t)1 << (block % 64),
+					 memory_order_release);
+}

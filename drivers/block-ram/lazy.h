@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Lazy loading: a disk whose seed is read part by part, at a part's first use
+ * or by whoever is idle. One word for each RD_PART bytes:
+ *
+ *   RD_PART_ABSENT   nobody has read it
+ *   slot + 1 << 48 | RD_PART_LOADING   that attachment reads it
+ *   RD_PART_LOADED   in memory, for good
+ *
+ * A part whose reader died is for the next who needs it.
+ */
+#ifndef BLOCK_RAM_LAZY_H
+#define BLOCK_RAM_LAZY_H
+
+#include "drivers/block-ram/disk.h"
+
+#define RD_PART_ABSENT 0u
+#define RD_PART_LOADED 1u
+#define RD_PART_LOADING 2u
+
+static inline uint64_t rd_parts(uint64_t size)
+{
+	return (size + RD_PART - 1) / RD_PART;
+}
+
+/*
+ * See that @len bytes at @off, inside the disk, are loaded. 0; -EIO when the
+ * seed failed or shrank; -ENOSPC.
+ */
+int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len);
+
+static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)
+{
+	return disk->parts ? rd_lazy_load(disk, off, len) : 0;
+}
+
+/* Open the seed at @path, and read the rest in a thread of low priority. */
+int rd_lazy_start(struct rd_disk *disk, const char *path,
+		  struct rd_error *err);
+void rd_lazy_stop(struct rd_disk *disk);
+
+#endif

@@ -6,7 +6,8 @@
  * the round itself or somebody else holds; copy.c moves all their bytes with
  * one call; finish() lets the ranges go and reads again what a writer
  * overtook; answer() responds in the ring's order, with one push and at most
- * one event. Most batches are one round.
+ * one event. Most batches are one round. A request whose pages are all mapped
+ * is carried out while the round begins, and holds nothing afterwards.
  *
  * LOCKS. A round holds the range locks of its writes. The first may wait for
  * others' locks, with nothing held; the others never wait, so two workers
@@ -41,11 +42,19 @@ struct blkback_io *blkback_io_new(const struct blkback_io_setup *setup)
 		return NULL;
 	memset(io, 0, sizeof(*io));
 	io->s = *setup;
-	return io;
+	if (!setup->persistent)
+		return io;
+	io->grants = blkback_grants_new(setup->gnttab, setup->domid);
+	if (io->grants)
+		return io;
+	free(io);
+	return NULL;
 }
 
 void blkback_io_free(struct blkback_io *io)
 {
+	if (io)
+		blkback_grants_free(io->grants);
 	free(io);
 }
 
@@ -73,6 +82,26 @@ static int begin(struct blkback_io *io, struct blkback_io_entry *e,
 	return 0;
 }
 
+/* Let the range go; the request's answer, or again for a read overtaken. */
+static void end(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	int err;
+
+	if (!blkback_copy_succeeded(io, e)) {
+		/* XSA-361, 365, 371: one operation fails one request. */
+		rd_range_abort(&e->range);
+		e->err = -EIO;
+		blkback_log_gated(&io->copy_failed, BLKBACK_WARNING,
+				  "a page of the guest could not be copied (first grant %u)",
+				  e->req.seg[0].gref);
+	} else {
+		err = rd_range_end(&e->range);
+		e->again = err == -EAGAIN;
+		e->err = e->again ? 0 : err;
+	}
+	e->held = false;
+}
+
 static bool fits(const struct blkback_io *io, const struct blkback_io_entry *e)
 {
 	return io->nr_copies + 2u * e->req.nr_segments <= BLKBACK_ROUND_COPIES;
@@ -94,37 +123,20 @@ static unsigned begin_round(struct blkback_io *io, unsigned first)
 			continue;
 		if (i > first && (e->req.barrier || !fits(io, e)))
 			break;
+		blkback_copy_prepare(io, &e->req);
 		if (e->req.len &&
 		    begin(io, e, holding ? RD_RANGE_NOWAIT : 0))
 			break;
-		if (e->held) {
-			holding = true;
+		if (e->held)
 			blkback_copy_add(io, e);
-		}
+		if (e->nr_copies)
+			holding = true;
+		else if (e->held)
+			end(io, e);
 		if (e->req.barrier)
 			return i + 1 - first;
 	}
 	return i - first;
-}
-
-/* Let the range go; the request's answer, or again for a read overtaken. */
-static void end(struct blkback_io *io, struct blkback_io_entry *e)
-{
-	int err;
-
-	if (!blkback_copy_succeeded(io, e)) {
-		/* XSA-361, 365, 371: one operation fails one request. */
-		rd_range_abort(&e->range);
-		e->err = -EIO;
-		blkback_log_gated(&io->copy_failed, BLKBACK_WARNING,
-				  "a page of the guest could not be copied (first grant %u)",
-				  e->req.seg[0].gref);
-	} else {
-		err = rd_range_end(&e->range);
-		e->again = err == -EAGAIN;
-		e->err = e->again ? 0 : err;
-	}
-	e->held = false;
 }
 
 /* With nothing else held: may wait for writers. */
@@ -134,6 +146,7 @@ static void read_again(struct blkback_io *io, struct blkback_io_entry *e)
 
 	while (e->again) {
 		e->again = false;
+		blkback_copy_prepare(io, &e->req);
 		if (begin(io, e, tries++ < SHARED_READS ? 0
 							: RD_RANGE_EXCLUSIVE))
 			e->err = -EIO;

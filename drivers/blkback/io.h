@@ -6,6 +6,7 @@
 #ifndef BLKBACK_IO_H
 #define BLKBACK_IO_H
 
+#include "grants.h"
 #include "log.h"
 #include "request.h"
 #include "ring.h"
@@ -30,7 +31,7 @@ struct blkback_io_entry {
 	bool held; /* the range is begun and not ended */
 	bool again; /* a writer came in between: to be read again */
 	int err; /* its answer, 0 or -errno */
-	unsigned first_copy, nr_copies; /* in the round's copies */
+	unsigned first_copy, nr_copies; /* in the round's grant copies */
 };
 
 /* The private copy of an indirect request's segments; within one page. */
@@ -47,6 +48,7 @@ struct blkback_io_setup {
 	xenevtchn_handle *evtchn;
 	evtchn_port_t port;
 	uint16_t domid; /* of the guest */
+	bool persistent; /* the frontend's grants stay as they are */
 };
 
 /* The request path of one ring; used by one thread. */
@@ -55,6 +57,9 @@ struct blkback_io {
 	struct blkback_io_setup s;
 	struct blkback_ring ring; /* to be attached by the owner */
 
+	struct blkback_grants *grants; /* NULL: not persistent */
+	/* of the request at hand, a segment each; NULL: not mapped */
+	uint8_t *page[BLKBACK_MAX_INDIRECT];
 	unsigned n; /* requests of the batch */
 	unsigned nr_copies;
 	struct blkback_io_entry batch[BLKBACK_BATCH];
@@ -81,14 +86,21 @@ int blkback_io_run(struct blkback_io *io);
  */
 int blkback_intake(struct blkback_io *io);
 
-/* Add the pieces of a request whose range is begun. */
+/* Find or map the pages of a request, before its range is begun. */
+void blkback_copy_prepare(struct blkback_io *io,
+			  const struct blkback_request *req);
+
+/*
+ * Move the pieces of a prepared request whose range is begun that lie in
+ * mapped pages, and add the others.
+ */
 void blkback_copy_add(struct blkback_io *io, struct blkback_io_entry *e);
 
-/* Move all pieces of @n requests from @e on, with one call. */
+/* Move all added pieces of @n requests from @e on, with one call. */
 void blkback_copy_round(struct blkback_io *io, struct blkback_io_entry *e,
 			unsigned n);
 
-/* Move the pieces of one request, the only one that was added. */
+/* Move the added pieces of one request, the only one. */
 void blkback_copy_alone(struct blkback_io *io, struct blkback_io_entry *e);
 
 /* Whether every piece was moved. */

@@ -116,6 +116,7 @@ void blkback_life_offer(struct blkback_device *dev)
 	struct blkback_node nodes[] = {
 		{ "feature-flush-cache", "1" },
 		{ "feature-barrier", "1" },
+		{ "feature-persistent", "1" },
 		{ "max-ring-page-order", order },
 		{ "feature-max-indirect-segments", segments },
 		{ "error", NULL },

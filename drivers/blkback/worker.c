@@ -175,6 +175,7 @@ static int connect_ring(struct worker *w, const struct blkback_message *msg,
 		.gnttab = w->gnttab,
 		.evtchn = w->evtchn,
 		.domid = w->domid,
+		.persistent = msg->u.connect.persistent != 0,
 	};
 	int ret;
 

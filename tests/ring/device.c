@@ -175,7 +175,9 @@ static void connects(void)
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sector-size"), "512");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/info"), "0");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-flush-cache"), "1");
-	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/feature-persistent"));
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-persistent"), "1");
+	CU_ASSERT_STRING_EQUAL(
+		fake_xs_get(BACK "/feature-max-indirect-segments"), "256");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 	teardown();
 }
@@ -289,6 +291,7 @@ static void garbage_nodes(void)
 		{ "protocol", "x86_64-abi-and-much-more-than-fits-in-here" },
 		{ "ring-page-order", "5" }, { "ring-page-order", "33" },
 		{ "ring-page-order", "-1" },
+		{ "feature-persistent", "2" }, { "feature-persistent", "yes" },
 		{ "multi-queue-num-queues", "0" },
 		{ "multi-queue-num-queues", "2" },
 	};
@@ -321,6 +324,27 @@ static void garbage_nodes(void)
 		CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 		teardown();
 	}
+}
+
+/* The frontend has to accept. */
+static void persistent(void)
+{
+	struct blkback_message msg;
+	char value[2] = "0";
+
+	for (; value[0] <= '1'; value[0]++) {
+		to_idle();
+		fake_xs_set(FRONT "/feature-persistent", value);
+		ask_to_connect();
+		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+		CU_ASSERT_EQUAL(msg.u.connect.persistent, value[0] - '0');
+		teardown();
+	}
+	to_idle();
+	ask_to_connect();
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+	CU_ASSERT_EQUAL(msg.u.connect.persistent, 0);
+	teardown();
 }
 
 /* ring-page-order: the number of pages, and of the nodes that name them. */
@@ -691,6 +715,7 @@ int main(void)
 		{ "reconnects", reconnects },
 		{ "reconnects at once", reconnects_at_once },
 		{ "garbage nodes", garbage_nodes },
+		{ "feature-persistent", persistent },
 		{ "rings of 1 to 16 pages", ring_orders },
 		{ "a page of the ring is missing", ring_ref_missing },
 		{ "no protocol is x86_32", no_protocol_is_x86_32 },

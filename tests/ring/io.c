@@ -13,11 +13,14 @@ static struct blkback_io *io;
 static struct blkif_sring *ring;
 static uint32_t prod;
 
+static bool persistent; /* of the next setup */
+
 static void setup(bool writable)
 {
+	blkback_io_free(io);
+	io = NULL;
 	fake_grants_reset();
 	fake_evtchn_reset();
-	blkback_io_free(io);
 	prod = 0;
 	ring = (struct blkif_sring *)fake_page[RING_REF];
 	ring->req_event = ring->rsp_event = 1;
@@ -25,6 +28,7 @@ static void setup(bool writable)
 		.disk = fake_disk_new(writable),
 		.limits = { FAKE_DISK_SIZE / 512, writable },
 		.domid = 5,
+		.persistent = persistent,
 	});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
 	CU_ASSERT_EQUAL(blkback_ring_attach(&io->ring, ring, 1, BLKBACK_X86_64),
@@ -465,6 +469,128 @@ static void bounded_run(void)
 	CU_ASSERT_TRUE(fake_calls < 100);
 }
 
+/* Mapped once, then neither mapped nor copied by the hypervisor. */
+static void persistent_pages(void)
+{
+	unsigned i, sector;
+
+	setup(true);
+	for (sector = 0; sector < 24; sector++) {
+		memset(fake_page[100], (int)sector + 1, 3 * 4096);
+		put(BLKIF_OP_WRITE, sector, 3, 100);
+		put(BLKIF_OP_READ, sector, 3, 200);
+		put_indirect(BLKIF_OP_READ, sector + 1, 12, 300, 50);
+		CU_ASSERT_EQUAL(run(), 0);
+		for (i = 0; i < 3; i++)
+			CU_ASSERT_EQUAL(status(3 * sector + i), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512,
+				       fake_page[100], 3 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[200], fake_page[100],
+				       3 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[300],
+				       fake_disk + (sector + 1) * 512,
+				       12 * 4096), 0);
+		CU_ASSERT_EQUAL(fake_maps, 3 + 3 + 12 + 1);
+	}
+	CU_ASSERT_EQUAL(fake_calls, 0);
+	CU_ASSERT_EQUAL(fake_held, 0);
+	blkback_io_free(io);
+	io = NULL;
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+}
+
+/* More pages than the set holds: the rest by grant copy, no churn. */
+static void persistent_full(void)
+{
+	unsigned pass, i;
+
+	setup(true);
+	for (pass = 0; pass < 3; pass++) {
+		for (i = 0; i < 6; i++)
+			put_indirect(BLKIF_OP_READ, 0, 256, 100 + 256 * i,
+				     50 + i);
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_EQUAL(fake_mapped, 1056);
+		CU_ASSERT_EQUAL(fake_maps, 1056);
+		for (i = 0; i < 6; i++) {
+			CU_ASSERT_EQUAL(status(6 * pass + i), 0);
+			CU_ASSERT_EQUAL(memcmp(fake_page[100 + 256 * i],
+					       fake_disk, 256 * 4096), 0);
+		}
+		CU_ASSERT_TRUE(fake_calls > 0);
+		CU_ASSERT_EQUAL(fake_held, 0);
+	}
+}
+
+/* A page that cannot be mapped is copied; the host is asked once a batch. */
+static void persistent_map_fails(void)
+{
+	uint32_t i;
+
+	setup(true);
+	fake_map_fails = true;
+	for (i = 0; i < 8; i++)
+		put(BLKIF_OP_READ, 8 * i, 1, 100 + i);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(fake_maps, 1);
+	CU_ASSERT_EQUAL(fake_calls, 1);
+	for (i = 0; i < 8; i++)
+		CU_ASSERT_EQUAL(status(i), 0);
+	fake_map_fails = false;
+	put(BLKIF_OP_READ, 0, 1, 100);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(fake_mapped, 1);
+	/* And one that is no grant at all fails its own request only. */
+	put(BLKIF_OP_READ, 0, 1, FAKE_GRANTS + 1);
+	put(BLKIF_OP_READ, 0, 1, 100);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(9), -1);
+	CU_ASSERT_EQUAL(status(10), 0);
+}
+
+/* Some of a request's pages are mapped and others are not. */
+static void persistent_mixed(void)
+{
+	setup(true);
+	put(BLKIF_OP_READ, 0, 2, 100);
+	CU_ASSERT_EQUAL(run(), 0);
+	fake_map_fails = true;
+	memset(fake_page[100], 0x42, 4 * 4096);
+	put(BLKIF_OP_WRITE, 3, 4, 100);
+	put(BLKIF_OP_WRITE, 3, 2, 100); /* waits for the round of the first */
+	put(BLKIF_OP_READ, 0, 2, 100);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(1), 0);
+	CU_ASSERT_EQUAL(status(2), 0);
+	CU_ASSERT_EQUAL(status(3), 0);
+	CU_ASSERT_EQUAL(fake_disk[3 * 512], 0x42);
+	CU_ASSERT_EQUAL(fake_disk[3 * 512 + 4 * 4096 - 1], 0x42);
+	CU_ASSERT_EQUAL(fake_held, 0);
+	CU_ASSERT_EQUAL(fake_errors, 0);
+}
+
+static void with_persistent(void (*test)(void))
+{
+	persistent = true;
+	test();
+	persistent = false;
+}
+
+#define WITH_PERSISTENT(test) \
+	static void p_##test(void) { with_persistent(test); }
+WITH_PERSISTENT(reads_and_writes)
+WITH_PERSISTENT(indirect)
+WITH_PERSISTENT(indirect_full)
+WITH_PERSISTENT(indirect_refused)
+WITH_PERSISTENT(read_only)
+WITH_PERSISTENT(writes_in_order)
+WITH_PERSISTENT(overtaken_reads)
+WITH_PERSISTENT(read_then_write)
+WITH_PERSISTENT(persistent_pages)
+WITH_PERSISTENT(persistent_full)
+WITH_PERSISTENT(persistent_map_fails)
+WITH_PERSISTENT(persistent_mixed)
+
 static void teardown(void)
 {
 	blkback_io_free(io);
@@ -494,6 +620,18 @@ int main(void)
 		  indirect_operation_fails },
 		{ "indirect: the table changes meanwhile", indirect_changes },
 		{ "indirect: refused ones change nothing", indirect_refused },
+		{ "persistent: mapped once", p_persistent_pages },
+		{ "persistent: more than the set holds", p_persistent_full },
+		{ "persistent: the mapping fails", p_persistent_map_fails },
+		{ "persistent: mapped and other pages", p_persistent_mixed },
+		{ "persistent: reads and writes", p_reads_and_writes },
+		{ "persistent: indirect", p_indirect },
+		{ "persistent: a ring full of indirect", p_indirect_full },
+		{ "persistent: refused", p_indirect_refused },
+		{ "persistent: read-only", p_read_only },
+		{ "persistent: writes in order", p_writes_in_order },
+		{ "persistent: overtaken reads", p_overtaken_reads },
+		{ "persistent: read, then write", p_read_then_write },
 		{ "the ring changes meanwhile", changed_meanwhile },
 		{ "req_prod that cannot be", runaway },
 		{ "a run is bounded", bounded_run },

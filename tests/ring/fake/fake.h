@@ -17,6 +17,7 @@ extern int fake_fail_op; /* this operation of a call fails; -1: none */
 extern int fake_fail_calls; /* so many calls fail as a whole */
 extern unsigned fake_calls, fake_ops; /* grant copies so far */
 extern int fake_mapped; /* pages mapped now */
+extern unsigned fake_maps; /* mapped one by one so far */
 extern bool fake_map_fails;
 extern void (*fake_before_copy)(void); /* the guest, meanwhile */
 void fake_grants_reset(void);

@@ -53,8 +53,11 @@ static void maps_once(void)
 	finish();
 }
 
-/* What is used stays; what is not used any more makes room, oldest first. */
-static void least_recently_used(void)
+/*
+ * What is used stays; of the 100 from @alone on, which are not, the oldest
+ * make room.
+ */
+static void leave_alone(unsigned alone)
 {
 	unsigned i, old = 0;
 
@@ -64,27 +67,37 @@ static void least_recently_used(void)
 		get(i);
 	}
 	nap();
-	get(2000); /* the first purge only marks */
+	CU_ASSERT_FALSE(get(2000)); /* the first purge only marks */
 	nap();
-	for (i = 100; i < BLKBACK_GRANTS_MAX; i++)
-		get(i);
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
+		if (i < alone || i >= alone + 100)
+			get(i);
 	nap();
 	CU_ASSERT_TRUE(get(2001));
 	CU_ASSERT_TRUE(fake_mapped < (int)BLKBACK_GRANTS_MAX);
 	fake_maps = 0;
-	for (i = 100; i < BLKBACK_GRANTS_MAX; i++)
-		get(i);
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
+		if (i < alone || i >= alone + 100)
+			get(i);
 	CU_ASSERT_EQUAL(fake_maps, 0);
-	/* Of the 100 left alone the oldest went. */
 	fake_map_fails = true;
-	for (i = 0; i < 100; i++) {
+	for (i = alone; i < alone + 100; i++) {
 		blkback_grants_batch(set);
 		old += get(i);
 		if (old && !get(i))
 			CU_FAIL("a newer one went");
 	}
 	CU_ASSERT_TRUE(old > 0 && old < 100);
+	CU_ASSERT_EQUAL(fake_mapped, BLKBACK_GRANTS_MAX - 100 + 1 + old);
 	finish();
+}
+
+static void least_recently_used(void)
+{
+	/* At the start, in the middle and at the end of the set. */
+	leave_alone(0);
+	leave_alone(500);
+	leave_alone(BLKBACK_GRANTS_MAX - 100);
 }
 
 /* A working set larger than the set: nothing is mapped for each request. */

@@ -100,6 +100,30 @@ static void least_recently_used(void)
 	leave_alone(BLKBACK_GRANTS_MAX - 100);
 }
 
+/* The last places of the set become free: what was there is not found. */
+static void last_places(void)
+{
+	unsigned i;
+
+	setup();
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
+		get(i);
+	nap();
+	get(2000);
+	nap();
+	for (i = 0; i < BLKBACK_GRANTS_MAX - 100; i++)
+		get(i);
+	nap();
+	CU_ASSERT_TRUE(get(2001));
+	CU_ASSERT_EQUAL(fake_mapped, BLKBACK_GRANTS_MAX - 100 + 1);
+	fake_map_fails = true;
+	for (i = BLKBACK_GRANTS_MAX - 100; i < BLKBACK_GRANTS_MAX; i++) {
+		blkback_grants_batch(set);
+		CU_ASSERT_FALSE(get(i));
+	}
+	finish();
+}
+
 /* A working set larger than the set: nothing is mapped for each request. */
 static void no_churn(void)
 {
@@ -151,6 +175,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "maps a page once", maps_once },
 		{ "the least recently used make room", least_recently_used },
+		{ "dropped from the last places", last_places },
 		{ "more than it holds: no churn", no_churn },
 		{ "pages of this batch stay", this_batch_stays },
 		{ "a mapping fails", mapping_fails },

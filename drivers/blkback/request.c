@@ -31,6 +31,8 @@ unsigned blkback_request_indirect(const struct blkback_wire *wire)
 static int decode_indirect(const struct blkback_wire *wire,
 			   struct blkback_request *req)
 {
+	/* Linux takes an answer that names anything else for a broken backend. */
+	req->operation = wire->indirect.operation;
 	/* Nothing else can be meant: not a flush, and no indirect of it. */
 	switch (wire->indirect.operation) {
 	case BLKIF_OP_READ:

@@ -297,6 +297,9 @@ static void indirect(void)
 		CU_ASSERT_EQUAL(run(), 0);
 		for (i = 0; i < 3; i++)
 			CU_ASSERT_EQUAL(status(i), 0);
+		/* The answer names what was done, not how it was asked. */
+		CU_ASSERT_EQUAL(ring->ring[0].rsp.operation, BLKIF_OP_WRITE);
+		CU_ASSERT_EQUAL(ring->ring[1].rsp.operation, BLKIF_OP_READ);
 		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512,
 				       fake_page[100], 256 * 4096), 0);
 		CU_ASSERT_EQUAL(memcmp(fake_page[400], fake_page[100],

@@ -166,7 +166,7 @@ static void indirect_good(void)
 	CU_ASSERT_EQUAL(blkback_request_indirect(&w), 256);
 	CU_ASSERT_EQUAL(blkback_request_validate(&big, &w, table, &req), 0);
 	CU_ASSERT_EQUAL(req.action, BLKBACK_WRITE);
-	CU_ASSERT_EQUAL(req.operation, 6);
+	CU_ASSERT_EQUAL(req.operation, 1);
 	CU_ASSERT_EQUAL(req.len, 1 << 20);
 	CU_ASSERT_EQUAL(req.nr_segments, 256);
 	CU_ASSERT_EQUAL(req.seg[255].gref, 355);

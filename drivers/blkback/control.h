@@ -12,9 +12,9 @@
 
 #include <ramdisk.h>
 
-#define BLKBACK_CONTROL_VERSION 1u
+#define BLKBACK_CONTROL_VERSION 2u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end */
-#define BLKBACK_MAX_RING_REFS 16u
+#define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
 #define BLKBACK_PATH_MAX 4096u /* bytes, with the NUL */
 #define BLKBACK_TEXT_MAX 768u
 
@@ -50,6 +50,7 @@ struct blkback_message {
 			uint32_t nr_refs;
 			uint32_t refs[BLKBACK_MAX_RING_REFS];
 			uint32_t event_channel;
+			uint32_t persistent; /* 0 or 1 */
 		} connect;
 		struct {
 			uint64_t size; /* bytes */
@@ -62,7 +63,7 @@ struct blkback_message {
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 1");
+_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 2");
 
 /* Empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

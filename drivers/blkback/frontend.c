@@ -117,6 +117,10 @@ int blkback_frontend_read(struct blkback_device *dev,
 		ret = read_optional(dev, "multi-queue-num-queues", 1, 1,
 				    &queues, &given, text, size);
 	if (!ret)
+		ret = read_optional(dev, "feature-persistent", 0, 1,
+				    &msg->u.connect.persistent, &given, text,
+				    size);
+	if (!ret)
 		ret = read_ring_refs(dev, msg, text, size);
 	if (ret)
 		return ret;

@@ -1,107 +1,65 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Batches of requests. DESIGN. gather() takes requests until the batch is
- * full, the ring is empty, or a request has to wait for a block that the
- * batch itself or somebody else holds; copy() moves all their bytes with one
- * call; finish() lets the ranges go and reads again what a writer overtook;
- * answer() responds in the ring's order, with one push and at most one event.
+ * Batches of requests. DESIGN. A batch is taken in and validated (intake.c);
+ * then it is carried out in rounds. begin_round() takes requests into the
+ * round until its copies are full, or a request has to wait for a block that
+ * the round itself or somebody else holds; copy.c moves all their bytes with
+ * one call; finish() lets the ranges go and reads again what a writer
+ * overtook; answer() responds in the ring's order, with one push and at most
+ * one event. Most batches are one round. A request whose pages are all mapped
+ * is carried out while the round begins, and holds nothing afterwards.
  *
- * LOCKS. A batch holds the range locks of its writes. The first may wait for
+ * LOCKS. A round holds the range locks of its writes. The first may wait for
  * others' locks, with nothing held; the others never wait, so two workers
  * cannot wait for each other. What is read again is read alone, after all
- * other ranges of the batch were let go, for the same reason.
+ * other ranges of the round were let go, for the same reason.
  *
- * ORDER. Two writes of one batch never overlap (the second would block), so
+ * ORDER. Two writes of one round never overlap (the second would block), so
  * writes to a block happen in the ring's order. A write behind a read of the
  * same block makes the read be done again, after it: both were in flight at
  * once, and blkif promises no order between such.
  *
- * One thread. No guest can make it wait for that guest.
+ * One thread a ring. No guest can make it wait for that guest.
  */
 #include "io.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <xen/grant_table.h>
 
-#define BATCHES_A_RUN 16 /* then the control socket is looked at */
+#define BATCHES_A_RUN 16 /* then its owner looks around */
 #define SHARED_READS 3 /* tries, before writers are kept out */
 
-static struct xengnttab_grant_copy_segment *
-next_copy(struct blkback_io *io, struct blkback_io_entry *e)
-{
-	struct xengnttab_grant_copy_segment *c = &io->copy[io->nr_copies++];
+_Static_assert(BLKBACK_MAX_INDIRECT * BLKBACK_PAGE <= RD_RANGE_MAX,
+	       "a range of the store");
 
-	memset(c, 0, sizeof(*c));
-	/* An operation that nobody carried out did not succeed. */
-	c->status = GNTST_general_error;
-	e->nr_copies++;
-	return c;
+struct blkback_io *blkback_io_new(const struct blkback_io_setup *setup)
+{
+	struct blkback_io *io;
+
+	if (posix_memalign((void **)&io, _Alignof(struct blkback_io),
+			   sizeof(*io)))
+		return NULL;
+	memset(io, 0, sizeof(*io));
+	io->s = *setup;
+	if (!setup->persistent)
+		return io;
+	io->grants = blkback_grants_new(setup->gnttab, setup->domid);
+	if (io->grants)
+		return io;
+	free(io);
+	return NULL;
 }
 
-/* One guest page and one page of ours: neither side crosses a page. */
-static void add_copy(struct blkback_io *io, struct blkback_io_entry *e,
-		     const struct blkback_segment *seg, unsigned done,
-		     unsigned len, uint8_t *addr)
+void blkback_io_free(struct blkback_io *io)
 {
-	struct xengnttab_grant_copy_segment *c = next_copy(io, e);
-	union xengnttab_copy_ptr guest, ours;
-
-	memset(&guest, 0, sizeof(guest));
-	memset(&ours, 0, sizeof(ours));
-	guest.foreign.ref = seg->gref;
-	guest.foreign.offset = (uint16_t)(seg->offset + done);
-	guest.foreign.domid = io->domid;
-	ours.virt = addr;
-	c->len = (uint16_t)len;
-	if (e->req.action == BLKBACK_READ) {
-		c->flags = GNTCOPY_dest_gref;
-		c->source = ours;
-		c->dest = guest;
-	} else {
-		c->flags = GNTCOPY_source_gref;
-		c->source = guest;
-		c->dest = ours;
-	}
-}
-
-static void add_copies(struct blkback_io *io, struct blkback_io_entry *e)
-{
-	size_t pos = 0, room;
-	unsigned i;
-
-	e->first_copy = io->nr_copies;
-	e->nr_copies = 0;
-	for (i = 0; i < e->req.nr_segments; i++) {
-		const struct blkback_segment *seg = &e->req.seg[i];
-		unsigned done = 0;
-
-		while (done < seg->len) {
-			uint8_t *addr = rd_range_at(&e->range, pos, &room);
-			unsigned len = seg->len - done;
-
-			if (len > room)
-				len = (unsigned)room;
-			add_copy(io, e, seg, done, len, addr);
-			done += len;
-			pos += len;
-		}
-	}
-}
-
-static bool all_copied(const struct blkback_io *io,
-		       const struct blkback_io_entry *e)
-{
-	unsigned i;
-
-	for (i = 0; i < e->nr_copies; i++)
-		if (io->copy[e->first_copy + i].status != GNTST_okay)
-			return false;
-	return true;
+	if (io)
+		blkback_grants_free(io->grants);
+	free(io);
 }
 
 /*
- * -EWOULDBLOCK: belongs to the next batch. Anything else is settled: either
+ * -EWOULDBLOCK: belongs to the next round. Anything else is settled: either
  * the range is held, or the request has its answer.
  */
 static int begin(struct blkback_io *io, struct blkback_io_entry *e,
@@ -111,7 +69,7 @@ static int begin(struct blkback_io *io, struct blkback_io_entry *e,
 
 	if (e->req.action == BLKBACK_WRITE)
 		flags |= RD_RANGE_WRITE;
-	err = rd_range_begin(io->disk, e->req.off, e->req.len, flags,
+	err = rd_range_begin(io->s.disk, e->req.off, e->req.len, flags,
 			     &e->range);
 	if (err == -EWOULDBLOCK)
 		return err;
@@ -124,118 +82,12 @@ static int begin(struct blkback_io *io, struct blkback_io_entry *e,
 	return 0;
 }
 
-/* The next request, carried or from the ring: 1, 0 (none) or -EPROTO. */
-static int next_request(struct blkback_io *io, struct blkback_io_entry *e)
-{
-	struct blkback_wire wire;
-	int n;
-
-	memset(e, 0, sizeof(*e));
-	if (io->has_carried) {
-		e->req = io->carried;
-		io->has_carried = false;
-		return 1;
-	}
-	n = blkback_ring_pending(&io->ring);
-	if (n <= 0)
-		return n;
-	blkback_ring_take(&io->ring, &wire);
-	e->err = blkback_request_validate(&io->limits, &wire, &e->req);
-	if (e->err) {
-		rd_count_error(io->disk);
-		blkback_log_gated(&io->refused, BLKBACK_WARNING,
-				  "refused a request of the guest (operation %u, %u segments, sector %llu): %s",
-				  wire.operation, wire.nr_segments,
-				  (unsigned long long)wire.sector,
-				  strerror(-e->err));
-	}
-	return 1;
-}
-
-static void carry(struct blkback_io *io, const struct blkback_io_entry *e)
-{
-	io->carried = e->req;
-	io->has_carried = true;
-}
-
-/* Fill the batch; 0 or -EPROTO, which leaves what was gathered before it. */
-static int gather(struct blkback_io *io)
-{
-	bool holding = false;
-	int err;
-
-	io->n = 0;
-	io->nr_copies = 0;
-	while (io->n < BLKBACK_BATCH) {
-		struct blkback_io_entry *e = &io->batch[io->n];
-
-		err = next_request(io, e);
-		if (err <= 0)
-			return err;
-		/* Only valid ones are carried: a refusal is answered here. */
-		if (!e->err && e->req.barrier && io->n) {
-			carry(io, e);
-			return 0;
-		}
-		if (!e->err && e->req.len) {
-			err = begin(io, e, holding ? RD_RANGE_NOWAIT : 0);
-			if (err) {
-				carry(io, e);
-				return 0;
-			}
-			if (e->held) {
-				holding = true;
-				add_copies(io, e);
-			}
-		}
-		io->n++;
-		if (e->req.barrier)
-			return 0;
-	}
-	return 0;
-}
-
-static int grant_copy(struct blkback_io *io, unsigned first, unsigned n)
-{
-	return xengnttab_grant_copy(io->gnttab, n, &io->copy[first]) ? -errno
-								     : 0;
-}
-
-/* The copies of one request; its status fields tell what came of them. */
-static void copy_alone(struct blkback_io *io, struct blkback_io_entry *e)
-{
-	unsigned i;
-	int err = grant_copy(io, e->first_copy, e->nr_copies);
-
-	if (!err)
-		return;
-	blkback_log_gated(&io->copy_failed, BLKBACK_ERROR,
-			  "grant copy failed: %s", strerror(-err));
-	for (i = 0; i < e->nr_copies; i++)
-		io->copy[e->first_copy + i].status = GNTST_general_error;
-}
-
-static void copy(struct blkback_io *io)
-{
-	unsigned i;
-
-	if (!io->nr_copies || !grant_copy(io, 0, io->nr_copies))
-		return;
-	/*
-	 * The call as a whole failed, for the host's reasons: once more, for
-	 * each request alone, so that one bad page fails one request.
-	 */
-	for (i = 0; i < io->n; i++)
-		if (io->batch[i].held)
-			copy_alone(io, &io->batch[i]);
-}
-
 /* Let the range go; the request's answer, or again for a read overtaken. */
 static void end(struct blkback_io *io, struct blkback_io_entry *e)
 {
 	int err;
 
-	if (!all_copied(io, e)) {
+	if (!blkback_copy_succeeded(io, e)) {
 		/* XSA-361, 365, 371: one operation fails one request. */
 		rd_range_abort(&e->range);
 		e->err = -EIO;
@@ -250,6 +102,43 @@ static void end(struct blkback_io *io, struct blkback_io_entry *e)
 	e->held = false;
 }
 
+static bool fits(const struct blkback_io *io, const struct blkback_io_entry *e)
+{
+	return io->nr_copies + 2u * e->req.nr_segments <= BLKBACK_ROUND_COPIES;
+}
+
+/* How many requests from batch[@first] on this round has; at least one. */
+static unsigned begin_round(struct blkback_io *io, unsigned first)
+{
+	bool holding = false;
+	unsigned i;
+
+	io->nr_copies = 0;
+	for (i = first; i < io->n; i++) {
+		struct blkback_io_entry *e = &io->batch[i];
+
+		e->nr_copies = 0;
+		/* A refusal is answered in its place. */
+		if (e->err)
+			continue;
+		if (i > first && (e->req.barrier || !fits(io, e)))
+			break;
+		blkback_copy_prepare(io, &e->req);
+		if (e->req.len &&
+		    begin(io, e, holding ? RD_RANGE_NOWAIT : 0))
+			break;
+		if (e->held)
+			blkback_copy_add(io, e);
+		if (e->nr_copies)
+			holding = true;
+		else if (e->held)
+			end(io, e);
+		if (e->req.barrier)
+			return i + 1 - first;
+	}
+	return i - first;
+}
+
 /* With nothing else held: may wait for writers. */
 static void read_again(struct blkback_io *io, struct blkback_io_entry *e)
 {
@@ -257,14 +146,15 @@ static void read_again(struct blkback_io *io, struct blkback_io_entry *e)
 
 	while (e->again) {
 		e->again = false;
+		blkback_copy_prepare(io, &e->req);
 		if (begin(io, e, tries++ < SHARED_READS ? 0
 							: RD_RANGE_EXCLUSIVE))
 			e->err = -EIO;
 		if (!e->held)
 			return;
 		io->nr_copies = 0;
-		add_copies(io, e);
-		copy_alone(io, e);
+		blkback_copy_add(io, e);
+		blkback_copy_alone(io, e);
 		end(io, e);
 		if (tries > 2 * SHARED_READS && e->again) {
 			/* An exclusive range is never overtaken. */
@@ -274,36 +164,49 @@ static void read_again(struct blkback_io *io, struct blkback_io_entry *e)
 	}
 }
 
-static void finish(struct blkback_io *io)
+static void finish(struct blkback_io *io, struct blkback_io_entry *e,
+		   unsigned n)
 {
 	unsigned i;
 
-	for (i = 0; i < io->n; i++)
-		if (io->batch[i].held)
-			end(io, &io->batch[i]);
-	for (i = 0; i < io->n; i++) {
-		struct blkback_io_entry *e = &io->batch[i];
-
-		if (e->again)
-			read_again(io, e);
+	for (i = 0; i < n; i++)
+		if (e[i].held)
+			end(io, &e[i]);
+	for (i = 0; i < n; i++) {
+		if (e[i].again)
+			read_again(io, &e[i]);
 		/* What was written is in memory: a flush is done at once. */
-		if (e->req.flush && !e->err)
-			e->err = rd_flush(io->disk);
+		if (e[i].req.flush && !e[i].err)
+			e[i].err = rd_flush(io->s.disk);
 	}
 }
 
-static void answer(struct blkback_io *io)
+static void answer(struct blkback_io *io, const struct blkback_io_entry *e,
+		   unsigned n)
 {
 	unsigned i;
 
-	for (i = 0; i < io->n; i++) {
-		const struct blkback_io_entry *e = &io->batch[i];
-
-		blkback_ring_respond(&io->ring, e->req.id, e->req.operation,
-				     blkback_request_status(e->err));
-	}
+	for (i = 0; i < n; i++)
+		blkback_ring_respond(&io->ring, e[i].req.id,
+				     e[i].req.operation,
+				     blkback_request_status(e[i].err));
 	if (blkback_ring_push(&io->ring))
-		xenevtchn_notify(io->evtchn, io->port);
+		xenevtchn_notify(io->s.evtchn, io->s.port);
+}
+
+static void carry_out(struct blkback_io *io)
+{
+	unsigned first = 0;
+
+	while (first < io->n) {
+		struct blkback_io_entry *e = &io->batch[first];
+		unsigned n = begin_round(io, first);
+
+		blkback_copy_round(io, e, n);
+		finish(io, e, n);
+		answer(io, e, n);
+		first += n;
+	}
 }
 
 int blkback_io_run(struct blkback_io *io)
@@ -312,15 +215,11 @@ int blkback_io_run(struct blkback_io *io)
 	int err;
 
 	for (batches = 0; batches < BATCHES_A_RUN; batches++) {
-		err = gather(io);
-		if (io->n) {
-			copy(io);
-			finish(io);
-			answer(io);
-		}
+		err = blkback_intake(io);
 		if (err)
 			return err;
-		if (io->n || io->has_carried)
+		carry_out(io);
+		if (io->n)
 			continue;
 		err = blkback_ring_final_check(&io->ring);
 		if (err <= 0)

@@ -6,6 +6,7 @@
 #ifndef BLKBACK_IO_H
 #define BLKBACK_IO_H
 
+#include "grants.h"
 #include "log.h"
 #include "request.h"
 #include "ring.h"
@@ -14,41 +15,61 @@
 #include <xenevtchn.h>
 #include <xengnttab.h>
 
-#define BLKBACK_BATCH 32u /* requests */
-/* The disk's side of a segment may lie across two pages. */
-#define BLKBACK_BATCH_COPIES (BLKBACK_BATCH * BLKBACK_MAX_SEGMENTS * 2u)
+/*
+ * The bounds on a ring's memory: requests taken at once, and pieces moved by
+ * one grant copy. The largest request fits alone: the disk's side of each of
+ * its segments may lie across two blocks.
+ */
+#define BLKBACK_BATCH 32u
+#define BLKBACK_ROUND_COPIES (2u * BLKBACK_MAX_INDIRECT)
 
 /* One request of a batch. */
 struct blkback_io_entry {
+	struct blkback_wire wire; /* unchecked: intake only */
 	struct blkback_request req;
 	struct rd_range range;
 	bool held; /* the range is begun and not ended */
 	bool again; /* a writer came in between: to be read again */
 	int err; /* its answer, 0 or -errno */
-	unsigned first_copy, nr_copies; /* in the batch's copies */
+	unsigned first_copy, nr_copies; /* in the round's grant copies */
 };
 
-/*
- * The request path of one ring; used by one thread. The pointers are not
- * owned. Zero it, then set the fields of the first paragraph.
- */
-struct blkback_io {
+/* The private copy of an indirect request's segments; within one page. */
+struct blkback_io_table {
+	struct blkback_wire_segment seg[BLKBACK_MAX_INDIRECT];
+} __attribute__((aligned(sizeof(struct blkback_wire_segment) *
+			 BLKBACK_MAX_INDIRECT)));
+
+/* What a ring needs; not owned. */
+struct blkback_io_setup {
 	struct rd_disk *disk;
 	struct blkback_limits limits;
 	xengnttab_handle *gnttab;
 	xenevtchn_handle *evtchn;
 	evtchn_port_t port;
 	uint16_t domid; /* of the guest */
-	struct blkback_ring ring;
+	bool persistent; /* the frontend's grants stay as they are */
+};
 
-	/* The request that ended the last batch and belongs to the next. */
-	struct blkback_request carried;
-	bool has_carried;
-	unsigned n, nr_copies;
+/* The request path of one ring; used by one thread. */
+struct blkback_io {
+	struct blkback_io_table table[BLKBACK_BATCH];
+	struct blkback_io_setup s;
+	struct blkback_ring ring; /* to be attached by the owner */
+
+	struct blkback_grants *grants; /* NULL: not persistent */
+	/* of the request at hand, a segment each; NULL: not mapped */
+	uint8_t *page[BLKBACK_MAX_INDIRECT];
+	unsigned n; /* requests of the batch */
+	unsigned nr_copies;
 	struct blkback_io_entry batch[BLKBACK_BATCH];
-	struct xengnttab_grant_copy_segment copy[BLKBACK_BATCH_COPIES];
+	struct xengnttab_grant_copy_segment copy[BLKBACK_ROUND_COPIES];
 	struct blkback_gate refused, copy_failed, store_failed;
 };
+
+/* NULL when out of memory. Free with blkback_io_free(). */
+struct blkback_io *blkback_io_new(const struct blkback_io_setup *setup);
+void blkback_io_free(struct blkback_io *io);
 
 /*
  * Carry out what waits in the ring, some batches of it. 0: the ring is empty
@@ -56,5 +77,34 @@ struct blkback_io {
  * cannot be, and it must not be used any more.
  */
 int blkback_io_run(struct blkback_io *io);
+
+/* ---- its parts: intake.c and copy.c ------------------------------------ */
+
+/*
+ * Take the next batch from the ring, copy the segments of its indirect
+ * requests, and validate all of it. 0, or -EPROTO for what comes after it.
+ */
+int blkback_intake(struct blkback_io *io);
+
+/* Find or map the pages of a request, before its range is begun. */
+void blkback_copy_prepare(struct blkback_io *io,
+			  const struct blkback_request *req);
+
+/*
+ * Move the pieces of a prepared request whose range is begun that lie in
+ * mapped pages, and add the others.
+ */
+void blkback_copy_add(struct blkback_io *io, struct blkback_io_entry *e);
+
+/* Move all added pieces of @n requests from @e on, with one call. */
+void blkback_copy_round(struct blkback_io *io, struct blkback_io_entry *e,
+			unsigned n);
+
+/* Move the added pieces of one request, the only one. */
+void blkback_copy_alone(struct blkback_io *io, struct blkback_io_entry *e);
+
+/* Whether every piece was moved. */
+bool blkback_copy_succeeded(const struct blkback_io *io,
+			    const struct blkback_io_entry *e);
 
 #endif

@@ -115,13 +115,19 @@ void blkback_life_start(struct blkback_device *dev)
 
 void blkback_life_offer(struct blkback_device *dev)
 {
+	char order[12], segments[12];
 	struct blkback_node nodes[] = {
 		{ "feature-flush-cache", "1" },
 		{ "feature-barrier", "1" },
+		{ "feature-persistent", "1" },
+		{ "max-ring-page-order", order },
+		{ "feature-max-indirect-segments", segments },
 		{ "error", NULL },
 		{ NULL, NULL }, /* state */
 	};
 
+	snprintf(order, sizeof(order), "%u", BLKBACK_MAX_RING_ORDER);
+	snprintf(segments, sizeof(segments), "%u", BLKBACK_MAX_INDIRECT);
 	dev->failed = false;
 	update(dev, XenbusStateInitWait, nodes,
 	       sizeof(nodes) / sizeof(nodes[0]));

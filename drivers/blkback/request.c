@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <ramdisk.h>
+#include <string.h>
 #include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
@@ -15,6 +16,35 @@
 
 _Static_assert(BLKBACK_MAX_SEGMENTS == BLKIF_MAX_SEGMENTS_PER_REQUEST,
 	       "segments of a request");
+_Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_MAX_INDIRECT_PAGES *
+	       BLKBACK_SEGMENTS_A_PAGE, "segments of an indirect request");
+
+unsigned blkback_request_indirect(const struct blkback_wire *wire)
+{
+	unsigned n = wire->indirect.nr_segments;
+
+	if (wire->operation != BLKIF_OP_INDIRECT || n > BLKBACK_MAX_INDIRECT)
+		return 0;
+	return n;
+}
+
+static int decode_indirect(const struct blkback_wire *wire,
+			   struct blkback_request *req)
+{
+	/* Linux takes an answer that names anything else for a broken backend. */
+	req->operation = wire->indirect.operation;
+	/* Nothing else can be meant: not a flush, and no indirect of it. */
+	switch (wire->indirect.operation) {
+	case BLKIF_OP_READ:
+		req->action = BLKBACK_READ;
+		return 0;
+	case BLKIF_OP_WRITE:
+		req->action = BLKBACK_WRITE;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
 
 static int decode_operation(const struct blkback_wire *wire,
 			    struct blkback_request *req)
@@ -34,20 +64,22 @@ static int decode_operation(const struct blkback_wire *wire,
 		req->action = wire->nr_segments ? BLKBACK_WRITE : BLKBACK_FLUSH;
 		req->flush = true;
 		return 0;
+	case BLKIF_OP_INDIRECT:
+		return decode_indirect(wire, req);
 	default:
 		return -EOPNOTSUPP;
 	}
 }
 
-static int check_segments(const struct blkback_wire *wire,
-			  struct blkback_request *req)
+static int check_segments(const struct blkback_wire_segment *seg, unsigned n,
+			  unsigned max, struct blkback_request *req)
 {
 	unsigned i;
 
-	if (wire->nr_segments < 1 || wire->nr_segments > BLKBACK_MAX_SEGMENTS)
+	if (n < 1 || n > max)
 		return -EINVAL;
-	for (i = 0; i < wire->nr_segments; i++) {
-		const struct blkback_wire_segment *from = &wire->seg[i];
+	for (i = 0; i < n; i++) {
+		const struct blkback_wire_segment *from = &seg[i];
 		struct blkback_segment *to = &req->seg[i];
 		unsigned sectors;
 
@@ -60,20 +92,20 @@ static int check_segments(const struct blkback_wire *wire,
 		to->len = (uint16_t)(sectors * BLKBACK_SECTOR);
 		req->len += to->len;
 	}
-	req->nr_segments = wire->nr_segments;
+	req->nr_segments = (uint16_t)n;
 	return 0;
 }
 
 int blkback_request_validate(const struct blkback_limits *limits,
 			     const struct blkback_wire *wire,
+			     const struct blkback_wire_segment *table,
 			     struct blkback_request *req)
 {
 	int err;
 
-	*req = (struct blkback_request){
-		.id = wire->id,
-		.operation = wire->operation,
-	};
+	memset(req, 0, offsetof(struct blkback_request, seg));
+	req->id = wire->id;
+	req->operation = wire->operation;
 	err = decode_operation(wire, req);
 	if (err)
 		return err;
@@ -82,7 +114,12 @@ int blkback_request_validate(const struct blkback_limits *limits,
 	/* XSA-142, XSA-266: by what it does, not by its operation's name. */
 	if (req->action == BLKBACK_WRITE && !limits->writable)
 		return -EROFS;
-	err = check_segments(wire, req);
+	if (wire->operation == BLKIF_OP_INDIRECT)
+		err = check_segments(table, wire->indirect.nr_segments,
+				     BLKBACK_MAX_INDIRECT, req);
+	else
+		err = check_segments(wire->seg, wire->nr_segments,
+				     BLKBACK_MAX_SEGMENTS, req);
 	if (err)
 		return err;
 	if (!rd_in_bounds(wire->sector, req->len / BLKBACK_SECTOR,

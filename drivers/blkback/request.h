@@ -32,17 +32,28 @@ struct blkback_request {
 	uint64_t id; /* the guest's, to be echoed */
 	uint64_t off; /* bytes */
 	uint32_t len; /* bytes, the sum of its segments; 0 for a flush */
-	uint8_t operation; /* the guest's, to be echoed */
-	uint8_t nr_segments;
+	uint8_t operation; /* the guest's, to be echoed; an indirect's own */
+	uint16_t nr_segments;
 	enum blkback_action action;
 	bool flush; /* after its data */
 	bool barrier; /* nothing may be in flight beside it */
-	struct blkback_segment seg[BLKBACK_MAX_SEGMENTS];
+	struct blkback_segment seg[BLKBACK_MAX_INDIRECT]; /* last: not cleared */
 };
 
+/* Segments in one page of an indirect request. */
+#define BLKBACK_SEGMENTS_A_PAGE (BLKBACK_PAGE / 8u)
+
 /*
- * Check @wire and fill @req. id and operation of @req are always set, so that
- * a refusal can be answered.
+ * How many segments @wire has in pages of their own, which are to be copied
+ * before it can be validated; 0 when there is nothing to copy, also because
+ * it will be refused.
+ */
+unsigned blkback_request_indirect(const struct blkback_wire *wire);
+
+/*
+ * Check @wire and fill @req. @table has the private copy of the segments of
+ * an indirect request, as many as blkback_request_indirect() said. id and
+ * operation of @req are always set, so that a refusal can be answered.
  *
  *   -EOPNOTSUPP  an operation that is not offered
  *   -EINVAL      segments that cannot be
@@ -51,6 +62,7 @@ struct blkback_request {
  */
 int blkback_request_validate(const struct blkback_limits *limits,
 			     const struct blkback_wire *wire,
+			     const struct blkback_wire_segment *table,
 			     struct blkback_request *req);
 
 /* blkif's answer for 0 or -errno. */

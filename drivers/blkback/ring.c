@@ -42,6 +42,11 @@ const struct blkback_layout blkback_layouts[BLKBACK_PROTOCOLS] = {
 };
 
 _Static_assert(sizeof(struct blkback_sring) == HEADER, "ring header");
+_Static_assert(sizeof(struct blkback_wire_segment) == 8, "segment");
+_Static_assert(offsetof(struct blkback_wire_segment, first_sect) == 4, "first");
+_Static_assert(offsetof(struct blkback_wire_segment, last_sect) == 5, "last");
+_Static_assert(BLKBACK_MAX_INDIRECT_PAGES ==
+	       BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST, "indirect pages");
 _Static_assert(offsetof(struct blkback_sring, req_prod) == 0, "req_prod");
 _Static_assert(offsetof(struct blkback_sring, req_event) == 4, "req_event");
 _Static_assert(offsetof(struct blkback_sring, rsp_prod) == 8, "rsp_prod");
@@ -141,12 +146,38 @@ static uint32_t get32(const uint8_t *p)
 	return v;
 }
 
+static uint16_t get16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
 static uint64_t get64(const uint8_t *p)
 {
 	uint64_t v;
 
 	memcpy(&v, p, sizeof(v));
 	return v;
+}
+
+static void decode_segments(const struct blkback_layout *l, const uint8_t *p,
+			    struct blkback_wire *wire)
+{
+	wire->nr_segments = p[1];
+	memcpy(wire->seg, p + l->rw.seg, sizeof(wire->seg));
+}
+
+static void decode_indirect(const struct blkback_layout *l, const uint8_t *p,
+			    struct blkback_wire *wire)
+{
+	unsigned i;
+
+	wire->indirect.operation = p[l->indirect.op];
+	wire->indirect.nr_segments = get16(p + l->indirect.nr);
+	for (i = 0; i < BLKBACK_MAX_INDIRECT_PAGES; i++)
+		wire->indirect.gref[i] = get32(p + l->indirect.gref + 4 * i);
 }
 
 void blkback_ring_take(struct blkback_ring *ring, struct blkback_wire *wire)
@@ -163,17 +194,13 @@ void blkback_ring_take(struct blkback_ring *ring, struct blkback_wire *wire)
 	ring->req_cons++;
 
 	wire->operation = p[0];
-	wire->nr_segments = p[1];
-	/* id is at the same place in every kind of request. */
+	/* At the same place in every kind of request. */
 	wire->id = get64(p + l->rw.id);
 	wire->sector = get64(p + l->rw.sector);
-	for (i = 0; i < BLKBACK_MAX_SEGMENTS; i++) {
-		const uint8_t *seg = p + l->rw.seg + 8 * i;
-
-		wire->seg[i].gref = get32(seg);
-		wire->seg[i].first_sect = seg[4];
-		wire->seg[i].last_sect = seg[5];
-	}
+	if (wire->operation == BLKIF_OP_INDIRECT)
+		decode_indirect(l, p, wire);
+	else
+		decode_segments(l, p, wire);
 }
 
 void blkback_ring_respond(struct blkback_ring *ring, uint64_t id,

@@ -130,9 +130,9 @@ static void disconnect_ring(struct worker *w)
 {
 	if (!w->connected)
 		return;
-	xenevtchn_unbind(w->evtchn, w->io->port);
+	xenevtchn_unbind(w->evtchn, w->io->s.port);
 	xengnttab_unmap(w->gnttab, w->ring_pages, w->nr_ring_pages);
-	free(w->io);
+	blkback_io_free(w->io);
 	w->io = NULL;
 	w->ring_pages = NULL;
 	w->connected = false;
@@ -167,16 +167,25 @@ static int bind_event_channel(struct worker *w, uint32_t remote, char *text,
 			 remote, strerror(errno));
 		return -EIO;
 	}
-	w->io->port = (evtchn_port_t)port;
+	w->io->s.port = (evtchn_port_t)port;
 	return 0;
 }
 
 static int connect_ring(struct worker *w, const struct blkback_message *msg,
 			char *text, size_t size)
 {
+	struct blkback_io_setup setup = {
+		.disk = w->disk,
+		.limits.sectors = rd_size(w->disk) / BLKBACK_SECTOR,
+		.limits.writable = rd_writable(w->disk),
+		.gnttab = w->gnttab,
+		.evtchn = w->evtchn,
+		.domid = w->domid,
+		.persistent = msg->u.connect.persistent != 0,
+	};
 	int ret;
 
-	w->io = calloc(1, sizeof(*w->io));
+	w->io = blkback_io_new(&setup);
 	if (!w->io) {
 		snprintf(text, size, "no memory for a ring");
 		return -ENOMEM;
@@ -194,12 +203,6 @@ static int connect_ring(struct worker *w, const struct blkback_message *msg,
 	ret = bind_event_channel(w, msg->u.connect.event_channel, text, size);
 	if (ret)
 		goto out_unmap;
-	w->io->disk = w->disk;
-	w->io->limits.sectors = rd_size(w->disk) / BLKBACK_SECTOR;
-	w->io->limits.writable = rd_writable(w->disk);
-	w->io->gnttab = w->gnttab;
-	w->io->evtchn = w->evtchn;
-	w->io->domid = w->domid;
 	w->connected = true;
 	w->serving = true;
 	return 0;
@@ -207,7 +210,7 @@ static int connect_ring(struct worker *w, const struct blkback_message *msg,
 out_unmap:
 	xengnttab_unmap(w->gnttab, w->ring_pages, w->nr_ring_pages);
 out_free:
-	free(w->io);
+	blkback_io_free(w->io);
 	w->io = NULL;
 	w->ring_pages = NULL;
 	return ret;

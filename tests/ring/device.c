@@ -175,7 +175,9 @@ static void connects(void)
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sector-size"), "512");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/info"), "0");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-flush-cache"), "1");
-	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/feature-persistent"));
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-persistent"), "1");
+	CU_ASSERT_STRING_EQUAL(
+		fake_xs_get(BACK "/feature-max-indirect-segments"), "256");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 	teardown();
 }
@@ -304,8 +306,9 @@ static void garbage_nodes(void)
 		{ "event-channel", "18446744073709551617" },
 		{ "protocol", "sparc-abi" }, { "protocol", "" },
 		{ "protocol", "x86_64-abi-and-much-more-than-fits-in-here" },
-		{ "ring-page-order", "1" }, { "ring-page-order", "33" },
+		{ "ring-page-order", "5" }, { "ring-page-order", "33" },
 		{ "ring-page-order", "-1" },
+		{ "feature-persistent", "2" }, { "feature-persistent", "yes" },
 		{ "multi-queue-num-queues", "0" },
 		{ "multi-queue-num-queues", "2" },
 	};
@@ -336,6 +339,79 @@ static void garbage_nodes(void)
 		front("1");
 		CU_ASSERT_STRING_EQUAL(state(), "2");
 		CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
+		teardown();
+	}
+}
+
+/* The frontend has to accept. */
+static void persistent(void)
+{
+	struct blkback_message msg;
+	char value[2] = "0";
+
+	for (; value[0] <= '1'; value[0]++) {
+		to_idle();
+		fake_xs_set(FRONT "/feature-persistent", value);
+		ask_to_connect();
+		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+		CU_ASSERT_EQUAL(msg.u.connect.persistent, value[0] - '0');
+		teardown();
+	}
+	to_idle();
+	ask_to_connect();
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+	CU_ASSERT_EQUAL(msg.u.connect.persistent, 0);
+	teardown();
+}
+
+/* ring-page-order: the number of pages, and of the nodes that name them. */
+static void ring_orders(void)
+{
+	struct blkback_message msg;
+	char order[2] = "0", path[64], ref[8];
+	unsigned i, n;
+
+	for (; order[0] <= '4'; order[0]++) {
+		to_idle();
+		CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/max-ring-page-order"),
+				       "4");
+		n = 1u << (order[0] - '0');
+		fake_xs_set(FRONT "/ring-page-order", order);
+		for (i = 0; i < n; i++) {
+			snprintf(path, sizeof(path), FRONT "/ring-ref%u", i);
+			snprintf(ref, sizeof(ref), "%u", 40 + 3 * i);
+			fake_xs_set(path, ref);
+		}
+		fake_xs_set(FRONT "/event-channel", "17");
+		front("3");
+		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+		CU_ASSERT_EQUAL(msg.u.connect.nr_refs, n);
+		for (i = 0; i < n; i++)
+			CU_ASSERT_EQUAL(msg.u.connect.refs[i], 40 + 3 * i);
+		teardown();
+	}
+}
+
+/* One of the pages is missing, or is no number. */
+static void ring_ref_missing(void)
+{
+	struct blkback_message msg;
+	int bad;
+
+	for (bad = 0; bad < 2; bad++) {
+		to_idle();
+		fake_xs_set(FRONT "/ring-page-order", "1");
+		fake_xs_set(FRONT "/ring-ref", "8");
+		fake_xs_set(FRONT "/ring-ref0", "8");
+		if (bad)
+			fake_xs_set(FRONT "/ring-ref1", "-9");
+		fake_xs_set(FRONT "/event-channel", "17");
+		front("3");
+		CU_ASSERT_EQUAL(told(&msg), 0);
+		CU_ASSERT_STRING_EQUAL(state(), "5");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"),
+					      "ring-ref1"));
 		teardown();
 	}
 }
@@ -657,6 +733,9 @@ int main(void)
 		{ "reconnects", reconnects },
 		{ "reconnects at once", reconnects_at_once },
 		{ "garbage nodes", garbage_nodes },
+		{ "feature-persistent", persistent },
+		{ "rings of 1 to 16 pages", ring_orders },
+		{ "a page of the ring is missing", ring_ref_missing },
 		{ "no protocol is x86_32", no_protocol_is_x86_32 },
 		{ "garbage in the frontend's state", garbage_state },
 		{ "the domain goes", domain_gone },

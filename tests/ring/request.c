@@ -7,6 +7,7 @@
 
 static const struct blkback_limits rw = { 1000, true }, ro = { 1000, false };
 static struct blkback_request req;
+static struct blkback_wire_segment table[BLKBACK_MAX_INDIRECT];
 
 /* One segment of the whole page, unless a test changes it. */
 static struct blkback_wire wire(uint8_t operation, uint64_t sector)
@@ -21,14 +22,14 @@ static void good_ones(void)
 {
 	struct blkback_wire w = wire(0, 992);
 
-	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), 0);
 	CU_ASSERT_EQUAL(req.action, BLKBACK_READ);
 	CU_ASSERT_EQUAL(req.off, 992 * 512);
 	CU_ASSERT_EQUAL(req.len, 4096);
 	w.operation = 1;
 	w.seg[0].first_sect = 2;
 	w.seg[0].last_sect = 2;
-	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), 0);
 	CU_ASSERT_EQUAL(req.action, BLKBACK_WRITE);
 	CU_ASSERT_EQUAL(req.seg[0].offset, 1024);
 	CU_ASSERT_EQUAL(req.seg[0].len, 512);
@@ -44,7 +45,7 @@ static void segment_count(void)
 		w.seg[i].last_sect = 7;
 	for (n = 0; n < 256; n++) {
 		w.nr_segments = (uint8_t)n;
-		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req),
+		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req),
 				n >= 1 && n <= 11 ? 0 : -EINVAL);
 	}
 }
@@ -60,7 +61,7 @@ static void segment_sectors(void)
 
 			w.seg[0].first_sect = (uint8_t)first;
 			w.seg[0].last_sect = (uint8_t)last;
-			if (blkback_request_validate(&rw, &w, &req) !=
+			if (blkback_request_validate(&rw, &w, table, &req) !=
 			    (good ? 0 : -EINVAL))
 				CU_FAIL("first_sect and last_sect");
 		}
@@ -73,7 +74,7 @@ static void last_segment_counts(void)
 	w.nr_segments = 2;
 	w.seg[1].first_sect = 5;
 	w.seg[1].last_sect = 4;
-	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), -EINVAL);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), -EINVAL);
 }
 
 static void bounds(void)
@@ -86,7 +87,7 @@ static void bounds(void)
 
 	for (i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
 		w.sector = outside[i];
-		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req),
+		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req),
 				-ERANGE);
 	}
 }
@@ -98,7 +99,9 @@ static void unknown_operations(void)
 	for (op = 4; op < 256; op++) {
 		struct blkback_wire w = wire((uint8_t)op, 0);
 
-		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req),
+		if (op == 6) /* indirect */
+			continue;
+		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req),
 				-EOPNOTSUPP);
 		CU_ASSERT_EQUAL(req.id, 0xfeedface12345678);
 		CU_ASSERT_EQUAL(req.operation, op);
@@ -110,19 +113,19 @@ static void flushes(void)
 	struct blkback_wire w = wire(3, UINT64_MAX);
 
 	w.nr_segments = 0;
-	CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, &req), 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, table, &req), 0);
 	CU_ASSERT_EQUAL(req.action, BLKBACK_FLUSH);
 	CU_ASSERT_TRUE(req.flush);
 	CU_ASSERT_EQUAL(req.len, 0);
 	w = wire(3, 0);
-	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), 0);
 	CU_ASSERT_EQUAL(req.action, BLKBACK_WRITE);
 	CU_ASSERT_TRUE(req.flush);
 	w = wire(2, 0);
-	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), 0);
 	CU_ASSERT_TRUE(req.barrier);
 	w.nr_segments = 12;
-	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, &req), -EINVAL);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), -EINVAL);
 }
 
 static void read_only(void)
@@ -133,11 +136,92 @@ static void read_only(void)
 
 	for (i = 0; i < sizeof(writes); i++) {
 		w = wire(writes[i], 0);
-		CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, &req),
+		CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, table, &req),
 				-EROFS);
 	}
 	w = wire(0, 0);
-	CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, &req), 0);
+	CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, table, &req), 0);
+}
+
+/* An indirect request of @n whole pages. */
+static struct blkback_wire indirect(uint8_t operation, unsigned n,
+				    uint64_t sector)
+{
+	struct blkback_wire w = wire(6, sector);
+	unsigned i;
+
+	w.indirect.operation = operation;
+	w.indirect.nr_segments = (uint16_t)n;
+	for (i = 0; i < BLKBACK_MAX_INDIRECT; i++)
+		table[i] = (struct blkback_wire_segment){ 100 + i, 0, 7, 0 };
+	return w;
+}
+
+static const struct blkback_limits big = { 4096, true };
+
+static void indirect_good(void)
+{
+	struct blkback_wire w = indirect(1, 256, 2048);
+
+	CU_ASSERT_EQUAL(blkback_request_indirect(&w), 256);
+	CU_ASSERT_EQUAL(blkback_request_validate(&big, &w, table, &req), 0);
+	CU_ASSERT_EQUAL(req.action, BLKBACK_WRITE);
+	CU_ASSERT_EQUAL(req.operation, 1);
+	CU_ASSERT_EQUAL(req.len, 1 << 20);
+	CU_ASSERT_EQUAL(req.nr_segments, 256);
+	CU_ASSERT_EQUAL(req.seg[255].gref, 355);
+	w.sector = 2049;
+	CU_ASSERT_EQUAL(blkback_request_validate(&big, &w, table, &req),
+			-ERANGE);
+	w = wire(0, 0);
+	w.indirect.nr_segments = 9;
+	CU_ASSERT_EQUAL(blkback_request_indirect(&w), 0);
+}
+
+static void indirect_count(void)
+{
+	unsigned n;
+
+	for (n = 0; n < 65536; n++) {
+		struct blkback_wire w = wire(6, 0);
+		bool good = n >= 1 && n <= 256;
+
+		w.indirect.nr_segments = (uint16_t)n;
+		if (blkback_request_indirect(&w) != (good ? n : 0))
+			CU_FAIL("segments to copy");
+		if (blkback_request_validate(&big, &w, table, &req) !=
+		    (good ? 0 : -EINVAL))
+			CU_FAIL("nr_segments");
+	}
+}
+
+static void indirect_operation(void)
+{
+	unsigned op;
+
+	for (op = 0; op < 256; op++) {
+		struct blkback_wire w = indirect((uint8_t)op, 1, 0);
+
+		CU_ASSERT_EQUAL(blkback_request_validate(&big, &w, table, &req),
+				op <= 1 ? 0 : -EINVAL);
+		CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, table, &req),
+				op == 0 ? 0 : op == 1 ? -EROFS : -EINVAL);
+	}
+}
+
+static void indirect_segments(void)
+{
+	struct blkback_wire w = indirect(0, 256, 0);
+
+	table[255].last_sect = 8;
+	CU_ASSERT_EQUAL(blkback_request_validate(&big, &w, table, &req),
+			-EINVAL);
+	w.indirect.nr_segments = 255;
+	CU_ASSERT_EQUAL(blkback_request_validate(&big, &w, table, &req), 0);
+	table[3].first_sect = 5;
+	table[3].last_sect = 4;
+	CU_ASSERT_EQUAL(blkback_request_validate(&big, &w, table, &req),
+			-EINVAL);
 }
 
 static void statuses(void)
@@ -155,9 +239,13 @@ int main(void)
 		{ "first_sect <= last_sect <= 7", segment_sectors },
 		{ "every segment is checked", last_segment_counts },
 		{ "inside the disk", bounds },
-			{ "unknown operations, id echoed", unknown_operations },
+		{ "unknown operations, id echoed", unknown_operations },
 		{ "flush and barrier", flushes },
 		{ "read-only by what it does", read_only },
+		{ "indirect requests", indirect_good },
+		{ "indirect: 1 to 256 segments", indirect_count },
+		{ "indirect: reads and writes only", indirect_operation },
+		{ "indirect: every segment is checked", indirect_segments },
 		{ "statuses", statuses },
 	};
 

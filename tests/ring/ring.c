@@ -186,6 +186,47 @@ static void takes_x86_32(void)
 	CU_ASSERT_EQUAL(wire.seg[10].last_sect, 7);
 }
 
+static void takes_indirect(void)
+{
+	struct blkback_ring ring = attach(BLKBACK_X86_64, 0);
+	struct blkif_request_indirect *r = (void *)(page.bytes + 64);
+	struct indirect_i386 *r32 = (void *)(page.bytes + 64);
+	struct blkback_wire wire;
+
+	r->operation = 6;
+	r->indirect_op = 1;
+	r->nr_segments = 0x1234;
+	r->id = 0x1122334455667788;
+	r->sector_number = 0x99aabbccddeeff00;
+	r->indirect_grefs[0] = 5;
+	r->indirect_grefs[7] = 0xdeadbeef;
+	page.ring.req_prod = 1;
+	blkback_ring_take(&ring, &wire);
+	CU_ASSERT_EQUAL(wire.id, 0x1122334455667788);
+	CU_ASSERT_EQUAL(wire.sector, 0x99aabbccddeeff00);
+	CU_ASSERT_EQUAL(wire.indirect.operation, 1);
+	CU_ASSERT_EQUAL(wire.indirect.nr_segments, 0x1234);
+	CU_ASSERT_EQUAL(wire.indirect.gref[0], 5);
+	CU_ASSERT_EQUAL(wire.indirect.gref[7], 0xdeadbeef);
+
+	ring = attach(BLKBACK_X86_32, 0);
+	r32->operation = 6;
+	r32->indirect_op = 0;
+	r32->nr_segments = 0x4321;
+	r32->id = 0x1122334455667788;
+	r32->sector_number = 0x99aabbccddeeff00;
+	r32->indirect_grefs[0] = 7;
+	r32->indirect_grefs[7] = 0xcafe;
+	page.ring.req_prod = 1;
+	blkback_ring_take(&ring, &wire);
+	CU_ASSERT_EQUAL(wire.id, 0x1122334455667788);
+	CU_ASSERT_EQUAL(wire.sector, 0x99aabbccddeeff00);
+	CU_ASSERT_EQUAL(wire.indirect.operation, 0);
+	CU_ASSERT_EQUAL(wire.indirect.nr_segments, 0x4321);
+	CU_ASSERT_EQUAL(wire.indirect.gref[0], 7);
+	CU_ASSERT_EQUAL(wire.indirect.gref[7], 0xcafe);
+}
+
 /* CVE-2010-4247 */
 static void runaway(void)
 {
@@ -244,6 +285,44 @@ static void padding_is_zero(void)
 	blkback_ring_respond(&ring, 0x1122334455667788, 1, -1);
 	CU_ASSERT_EQUAL(memcmp(page.bytes + 64, want, 12), 0);
 	CU_ASSERT_EQUAL(page.bytes[64 + 12], 0xaa);
+}
+
+/* Every slot of every ring is its own, in both layouts. */
+static void many_pages(void)
+{
+	unsigned protocol, order, i;
+
+	for (protocol = 0; protocol < BLKBACK_PROTOCOLS; protocol++)
+		for (order = 0; order <= BLKBACK_MAX_RING_ORDER; order++) {
+			const struct blkback_layout *l =
+				&blkback_layouts[protocol];
+			unsigned slots = 32u << order;
+			struct blkback_ring ring;
+			struct blkback_wire wire;
+
+			memset(&page, 0, sizeof(page));
+			for (i = 0; i < slots; i++) {
+				uint64_t id = 7000 + i;
+
+				memcpy(page.bytes + 64 + i * l->stride +
+				       l->rw.id, &id, sizeof(id));
+			}
+			page.ring.req_prod = slots + 1;
+			CU_ASSERT_EQUAL(blkback_ring_attach(&ring, &page,
+				1u << order, protocol), -EPROTO);
+			page.ring.req_prod = slots;
+			CU_ASSERT_EQUAL(blkback_ring_attach(&ring, &page,
+				1u << order, protocol), 0);
+			CU_ASSERT_EQUAL(blkback_ring_pending(&ring),
+					(int)slots);
+			for (i = 0; i < slots; i++) {
+				blkback_ring_take(&ring, &wire);
+				if (wire.id != 7000 + i)
+					CU_FAIL("another slot's id");
+				blkback_ring_respond(&ring, wire.id, 0, 0);
+			}
+			CU_ASSERT_EQUAL(blkback_ring_pending(&ring), 0);
+		}
 }
 
 static void push_publishes(void)
@@ -311,10 +390,12 @@ int main(void)
 		{ "slots by order", slots },
 		{ "takes a native request", takes_native },
 		{ "takes an x86_32 request", takes_x86_32 },
+		{ "takes indirect requests of both", takes_indirect },
 		{ "req_prod that cannot be", runaway },
 		{ "attach refuses such a ring", attach_refuses },
 		{ "indexes wrap", wraps },
 		{ "response padding is zero", padding_is_zero },
+		{ "rings of 1 to 16 pages", many_pages },
 		{ "responses show at the push", push_publishes },
 		{ "notifies only when asked", notifies_when_asked },
 		{ "ignores the shared rsp_prod", ignores_shared_rsp_prod },

@@ -11,12 +11,13 @@
 #include <stdint.h>
 
 /* ---- grants ---- */
-#define FAKE_GRANTS 512u
+#define FAKE_GRANTS 2048u
 extern uint8_t fake_page[FAKE_GRANTS][4096]; /* by grant reference */
 extern int fake_fail_op; /* this operation of a call fails; -1: none */
 extern int fake_fail_calls; /* so many calls fail as a whole */
 extern unsigned fake_calls, fake_ops; /* grant copies so far */
 extern int fake_mapped; /* pages mapped now */
+extern unsigned fake_maps; /* mapped one by one so far */
 extern bool fake_map_fails;
 extern void (*fake_before_copy)(void); /* the guest, meanwhile */
 void fake_grants_reset(void);
@@ -38,14 +39,14 @@ extern unsigned fake_xs_watches; /* set now */
 extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
 
 /* ---- the store: one disk ---- */
-#define FAKE_DISK_SIZE (64u * 4096u)
-extern uint8_t *fake_disk; /* page-aligned; the disk begins at fake_skew in it */
+#define FAKE_DISK_SIZE (512u * 4096u)
+extern uint8_t *fake_disk; /* page-aligned */
 extern unsigned fake_ends_again; /* so many reads are overtaken */
 extern unsigned fake_begins_exclusive, fake_held, fake_errors, fake_flushes;
 extern bool fake_attach_fails;
 extern int fake_attached;
 struct rd_disk;
-struct rd_disk *fake_disk_new(bool writable, unsigned skew);
+struct rd_disk *fake_disk_new(bool writable);
 uint64_t fake_disk_hash(void);
 
 #endif

@@ -8,7 +8,7 @@
 
 uint8_t fake_page[FAKE_GRANTS][4096] __attribute__((aligned(4096)));
 int fake_fail_op, fake_fail_calls, fake_mapped;
-unsigned fake_calls, fake_ops;
+unsigned fake_calls, fake_ops, fake_maps;
 bool fake_map_fails;
 void (*fake_before_copy)(void);
 
@@ -17,7 +17,7 @@ void fake_grants_reset(void)
 	memset(fake_page, 0, sizeof(fake_page));
 	fake_fail_op = -1;
 	fake_fail_calls = 0;
-	fake_calls = fake_ops = 0;
+	fake_calls = fake_ops = fake_maps = 0;
 	fake_mapped = 0;
 	fake_map_fails = false;
 	fake_before_copy = NULL;
@@ -43,12 +43,19 @@ void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count,
 	(void)xgt;
 	(void)domid;
 	(void)prot;
-	if (fake_map_fails || refs[0] + count > FAKE_GRANTS) {
+	if (fake_map_fails || refs[0] >= FAKE_GRANTS || refs[0] + count > FAKE_GRANTS) {
 		errno = EINVAL;
 		return NULL;
 	}
 	fake_mapped += (int)count;
 	return fake_page[refs[0]];
+}
+
+void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid,
+			      uint32_t ref, int prot)
+{
+	fake_maps++;
+	return xengnttab_map_domain_grant_refs(xgt, 1, domid, &ref, prot);
 }
 
 int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)

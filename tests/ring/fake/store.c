@@ -27,13 +27,12 @@ unsigned fake_ends_again, fake_begins_exclusive, fake_held, fake_errors,
 bool fake_attach_fails;
 int fake_attached;
 
-struct rd_disk *fake_disk_new(bool writable, unsigned skew)
+struct rd_disk *fake_disk_new(bool writable)
 {
-	static uint8_t memory[FAKE_DISK_SIZE + 4096]
-		__attribute__((aligned(4096)));
+	static uint8_t memory[FAKE_DISK_SIZE] __attribute__((aligned(4096)));
 	size_t i;
 
-	fake_disk = memory + skew;
+	fake_disk = memory;
 	for (i = 0; i < FAKE_DISK_SIZE; i++)
 		fake_disk[i] = (uint8_t)(i * 31 + i / 509);
 	memset(locked, 0, sizeof(locked));
@@ -84,7 +83,7 @@ int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 			 req->seed);
 		return -EINVAL;
 	}
-	*out = fake_disk_new(req->writable, 0);
+	*out = fake_disk_new(req->writable);
 	fake_attached++;
 	return 0;
 }
@@ -156,18 +155,14 @@ static void set_locked(const struct rd_range *r, bool yes)
 	}
 }
 
-/* Pieces end at a block's end, and at a page's, which @skew moved. */
 void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
 {
 	uint8_t *at = range->disk->data + range->off + pos;
 	size_t block = RD_BLOCK - (range->off + pos) % RD_BLOCK;
-	size_t page = 4096 - (uintptr_t)at % 4096;
 
 	*n = range->len - pos;
 	if (*n > block)
 		*n = block;
-	if (*n > page)
-		*n = page;
 	return at;
 }
 

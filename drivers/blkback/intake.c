@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Taking requests in: the first two of the three walls. A batch is copied from
+ * the ring, then the pages of its indirect requests are copied, all with one
+ * call, and only then is anything looked at. No byte that the guest can still
+ * change is read twice (XSA-155).
+ *
+ * The ring's own thread; no locks.
+ */
+#include "io.h"
+
+#include <errno.h>
+#include <string.h>
+#include <xen/grant_table.h>
+
+_Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_SEGMENTS_A_PAGE,
+	       "a table is copied from one page");
+_Static_assert(BLKBACK_ROUND_COPIES >= BLKBACK_BATCH, "a copy for each table");
+
+static int take(struct blkback_io *io)
+{
+	int n = blkback_ring_pending(&io->ring);
+	int i;
+
+	io->n = 0;
+	if (n < 0)
+		return n;
+	if (n > (int)BLKBACK_BATCH)
+		n = (int)BLKBACK_BATCH;
+	for (i = 0; i < n; i++)
+		blkback_ring_take(&io->ring, &io->batch[i].wire);
+	io->n = (unsigned)n;
+	return 0;
+}
+
+/* Copy @e's table, or add the copy; the copies are the batch's just now. */
+static void add_table(struct blkback_io *io, struct blkback_io_entry *e,
+		      unsigned segments)
+{
+	size_t len = segments * sizeof(struct blkback_wire_segment);
+	struct xengnttab_grant_copy_segment *c = &io->copy[io->nr_copies];
+	const uint8_t *page = NULL;
+
+	if (io->grants)
+		page = blkback_grants_get(io->grants,
+					  e->wire.indirect.gref[0]);
+	if (page) {
+		memcpy(&io->table[e - io->batch], page, len);
+		return;
+	}
+	memset(c, 0, sizeof(*c));
+	c->flags = GNTCOPY_source_gref;
+	c->source.foreign.ref = e->wire.indirect.gref[0];
+	c->source.foreign.domid = io->s.domid;
+	c->dest.virt = &io->table[e - io->batch];
+	c->len = (uint16_t)len;
+	c->status = GNTST_general_error;
+	e->first_copy = io->nr_copies++;
+	e->nr_copies = 1;
+}
+
+/* Afterwards err of an entry says whether its table is there. */
+static void fetch_tables(struct blkback_io *io)
+{
+	unsigned i, segments;
+
+	io->nr_copies = 0;
+	if (io->grants)
+		blkback_grants_batch(io->grants);
+	for (i = 0; i < io->n; i++) {
+		struct blkback_io_entry *e = &io->batch[i];
+
+		e->err = 0;
+		e->nr_copies = 0;
+		segments = blkback_request_indirect(&e->wire);
+		if (segments)
+			add_table(io, e, segments);
+	}
+	/* No load of what was copied goes back to the guest's page. */
+	atomic_signal_fence(memory_order_seq_cst);
+	if (!io->nr_copies)
+		return;
+	blkback_copy_round(io, io->batch, io->n);
+	for (i = 0; i < io->n; i++)
+		if (!blkback_copy_succeeded(io, &io->batch[i]))
+			io->batch[i].err = -EFAULT;
+}
+
+static void validate(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	int err = blkback_request_validate(&io->s.limits, &e->wire,
+					   io->table[e - io->batch].seg,
+					   &e->req);
+
+	e->held = false;
+	e->again = false;
+	/* What is not there was not looked at, whatever is said about it. */
+	if (!e->err)
+		e->err = err;
+	if (!e->err)
+		return;
+	rd_count_error(io->s.disk);
+	blkback_log_gated(&io->refused, BLKBACK_WARNING,
+			  "refused a request of the guest (operation %u, sector %llu): %s",
+			  e->wire.operation,
+			  (unsigned long long)e->wire.sector,
+			  strerror(-e->err));
+}
+
+int blkback_intake(struct blkback_io *io)
+{
+	unsigned i;
+	int err = take(io);
+
+	if (err)
+		return err;
+	fetch_tables(io);
+	for (i = 0; i < io->n; i++)
+		validate(io, &io->batch[i]);
+	return 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The set of persistently granted pages. */
+#include "drivers/blkback/grants.h"
+#include "fake/fake.h"
+#include "tests/cunit.h"
+
+#include <stdbool.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct blkback_grants *set;
+
+static void setup(void)
+{
+	fake_grants_reset();
+	set = blkback_grants_new(NULL, 5);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(set);
+}
+
+static void finish(void)
+{
+	blkback_grants_free(set);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+}
+
+static bool get(uint32_t gref)
+{
+	uint8_t *page = blkback_grants_get(set, gref);
+
+	if (page && page != fake_page[gref])
+		CU_FAIL("the page of another grant");
+	return page != NULL;
+}
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 130000000 }, NULL);
+	blkback_grants_batch(set);
+}
+
+static void maps_once(void)
+{
+	unsigned i, pass;
+
+	setup();
+	for (pass = 0; pass < 3; pass++) {
+		blkback_grants_batch(set);
+		for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
+			if (!get(i * 1103 % FAKE_GRANTS))
+				CU_FAIL("not mapped");
+	}
+	CU_ASSERT_EQUAL(fake_maps, BLKBACK_GRANTS_MAX);
+	finish();
+}
+
+/*
+ * What is used stays; of the 100 from @alone on, which are not, the oldest
+ * make room.
+ */
+static void leave_alone(unsigned alone)
+{
+	unsigned i, old = 0;
+
+	setup();
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++) {
+		blkback_grants_batch(set);
+		get(i);
+	}
+	nap();
+	CU_ASSERT_FALSE(get(2000)); /* the first purge only marks */
+	nap();
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
+		if (i < alone || i >= alone + 100)
+			get(i);
+	nap();
+	CU_ASSERT_TRUE(get(2001));
+	CU_ASSERT_TRUE(fake_mapped < (int)BLKBACK_GRANTS_MAX);
+	fake_maps = 0;
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
+		if (i < alone || i >= alone + 100)
+			get(i);
+	CU_ASSERT_EQUAL(fake_maps, 0);
+	fake_map_fails = true;
+	for (i = alone; i < alone + 100; i++) {
+		blkback_grants_batch(set);
+		old += get(i);
+		if (old && !get(i))
+			CU_FAIL("a newer one went");
+	}
+	CU_ASSERT_TRUE(old > 0 && old < 100);
+	CU_ASSERT_EQUAL(fake_mapped, BLKBACK_GRANTS_MAX - 100 + 1 + old);
+	finish();
+}
+
+static void least_recently_used(void)
+{
+	/* At the start, in the middle and at the end of the set. */
+	leave_alone(0);
+	leave_alone(500);
+	leave_alone(BLKBACK_GRANTS_MAX - 100);
+}
+
+/* The last places of the set become free: what was there is not found. */
+static void last_places(void)
+{
+	unsigned i;
+
+	setup();
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
+		get(i);
+	nap();
+	get(2000);
+	nap();
+	for (i = 0; i < BLKBACK_GRANTS_MAX - 100; i++)
+		get(i);
+	nap();
+	CU_ASSERT_TRUE(get(2001));
+	CU_ASSERT_EQUAL(fake_mapped, BLKBACK_GRANTS_MAX - 100 + 1);
+	fake_map_fails = true;
+	for (i = BLKBACK_GRANTS_MAX - 100; i < BLKBACK_GRANTS_MAX; i++) {
+		blkback_grants_batch(set);
+		CU_ASSERT_FALSE(get(i));
+	}
+	finish();
+}
+
+/* A working set larger than the set: nothing is mapped for each request. */
+static void no_churn(void)
+{
+	unsigned pass, i;
+
+	setup();
+	for (pass = 0; pass < 50; pass++) {
+		blkback_grants_batch(set);
+		for (i = 0; i < 2000; i++)
+			get(i);
+	}
+	CU_ASSERT_EQUAL(fake_mapped, BLKBACK_GRANTS_MAX);
+	CU_ASSERT_TRUE(fake_maps < BLKBACK_GRANTS_MAX + 200);
+	finish();
+}
+
+/* Pages of this batch are in use and stay. */
+static void this_batch_stays(void)
+{
+	unsigned i;
+
+	setup();
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
+		get(i);
+	nanosleep(&(struct timespec){ .tv_nsec = 130000000 }, NULL);
+	CU_ASSERT_FALSE(get(2000));
+	nanosleep(&(struct timespec){ .tv_nsec = 130000000 }, NULL);
+	CU_ASSERT_FALSE(get(2000));
+	CU_ASSERT_EQUAL(fake_mapped, BLKBACK_GRANTS_MAX);
+	finish();
+}
+
+static void mapping_fails(void)
+{
+	setup();
+	fake_map_fails = true;
+	CU_ASSERT_FALSE(get(1));
+	CU_ASSERT_FALSE(get(2));
+	CU_ASSERT_EQUAL(fake_maps, 1);
+	fake_map_fails = false;
+	CU_ASSERT_FALSE(get(1));
+	blkback_grants_batch(set);
+	CU_ASSERT_TRUE(get(1));
+	finish();
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "maps a page once", maps_once },
+		{ "the least recently used make room", least_recently_used },
+		{ "dropped from the last places", last_places },
+		{ "more than it holds: no churn", no_churn },
+		{ "pages of this batch stay", this_batch_stays },
+		{ "a mapping fails", mapping_fails },
+	};
+
+	return RUN_TESTS("grants", tests);
+}

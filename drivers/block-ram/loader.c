@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <libaio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,6 +150,8 @@ static int read_direct(struct load *l, uint64_t off, size_t len)
 		if (rc)
 			return rc;
 	}
+	/* pages at once, not one at a time when the kernel pins them to read */
+	madvise(l->what->to + off, len, MADV_POPULATE_WRITE);
 	r = l->free;
 	r->off = off;
 	r->len = len;

@@ -272,7 +272,9 @@ int cmd_attach(int argc, char **argv)
 	rc = domain_find(xs, a.domain, &domid);
 	if (rc == EXIT_DONE) {
 		device_init(&d, xs, domid, a.devid);
-		rc = attach_seed(&a, &d);
+		rc = device_check_free(&d);
+		if (rc == EXIT_DONE)
+			rc = attach_seed(&a, &d);
 	}
 	xs_close(xs);
 	return rc;

@@ -143,7 +143,7 @@ static bool write_frontend(struct device *d, xs_transaction_t t)
 
 /*
  * Who holds the vdev, as a malloc'ed path; NULL if it is free. What is left of
- * a frontend whose backend is gone holds nothing, and is removed.
+ * a frontend whose backend is gone holds nothing.
  */
 static char *holder(struct device *d, xs_transaction_t t)
 {
@@ -160,8 +160,23 @@ static char *holder(struct device *d, xs_transaction_t t)
 	if (there)
 		return backend;
 	free(backend);
-	xs_rm(d->xs, t, d->front);
 	return NULL;
+}
+
+static int say_in_use(const struct device *d, char *used)
+{
+	int rc = say_failed("%s of %s is in use (%s); choose another vdev or detach that one",
+			    d->vdev, d->domain, used);
+
+	free(used);
+	return rc;
+}
+
+int device_check_free(struct device *d)
+{
+	char *used = holder(d, XBT_NULL);
+
+	return used ? say_in_use(d, used) : EXIT_DONE;
 }
 
 int device_create(struct device *d, const char *store,
@@ -179,11 +194,9 @@ int device_create(struct device *d, const char *store,
 		used = holder(d, t);
 		if (used) {
 			xs_transaction_end(d->xs, t, true);
-			say_failed("%s of %s is in use (%s); choose another vdev or detach that one",
-				   d->vdev, d->domain, used);
-			free(used);
-			return EXIT_FAILED;
+			return say_in_use(d, used);
 		}
+		xs_rm(d->xs, t, d->front); /* an earlier frontend's rest */
 		written = write_backend(d, t, &w) &&
 			  write_frontend(d, t);
 		if (!written) {

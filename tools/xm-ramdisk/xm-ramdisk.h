@@ -181,6 +181,8 @@ struct device_state {
 
 void device_init(struct device *d, struct xs_handle *xs, unsigned domid,
 		 unsigned devid);
+/* Say so if the vdev is in use: before a seed is loaded for nothing. */
+int device_check_free(struct device *d);
 /*
  * Write both directories in one transaction. EXIT_FAILED if the vdev is in
  * use, or xenstore refuses.

@@ -28,8 +28,8 @@ say      = $(if $(V),,@echo "  $(1)	$(2)";)
 
 ALL_CFLAGS  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wvla $(WERROR) -fPIC \
-	-D_GNU_SOURCE -Iinclude -I. $(XEN_CFLAGS) $(CFLAGS) $(SANFLAGS)
-# Every file that includes Xen's headers gets them through xen-interface.h. It
+	-D_GNU_SOURCE -Iinclude -I. $(CFLAGS) $(SANFLAGS)
+# What stands above the store gets Xen's headers through xen-interface.h. It
 # asks for the oldest interface with today's names of rings and grants; a tree
 # of Xen's headers that is older stops the build with a sentence.
 XEN_CFLAGS = -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0 -include xen-interface.h
@@ -37,7 +37,7 @@ ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
 
 LIB_SRC  := $(wildcard drivers/block-ram/*.c)
 BACK_SRC := $(wildcard drivers/blkback/*.c)
-TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c)
+TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
 FAKE_SRC := $(wildcard tests/ring/fake/*.c)
@@ -55,6 +55,8 @@ BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
 all: $(B)/libramdisk.a $(PROGRAMS) $(B)/gen/interface-versions.svg
+
+$(call obj,$(BACK_SRC) $(TOOL_SRC)): ALL_CFLAGS += $(XEN_CFLAGS)
 
 # ---- the programs ----------------------------------------------------------
 
@@ -85,8 +87,8 @@ $(B)/gen/interface-table.inc: $(IFACE_TSV) $(IFACE)/generate.awk
 	$(call say,AWK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(call iface_gen,tables) > $@
-$(call obj,tools/xm-ramdisk/interface-table.c): $(B)/gen/interface-table.inc
-$(call obj,tools/xm-ramdisk/interface-table.c): ALL_CFLAGS += -I$(B)/gen
+$(call obj,$(IFACE)/table.c): $(B)/gen/interface-table.inc
+$(call obj,$(IFACE)/table.c): ALL_CFLAGS += -I$(B)/gen
 
 $(B)/gen/xen-interface.h: $(IFACE_TSV) $(IFACE)/generate.awk $(IFACE)/compat.h.in
 	$(call say,AWK,$@)
@@ -110,7 +112,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libramdisk.a tests/cunit.h | test-package
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
-		$(filter-out %/main.o,$(call obj,$(wildcard tools/xm-ramdisk/*.c))) \
+		$(filter-out %/main.o,$(call obj,$(TOOL_SRC))) \
 		$(B)/libramdisk.a -lcunit -lxenstore $(LIB_LIBS) -lpthread
 $(UNIT_TESTS): $(call obj,$(TOOL_SRC))
 
@@ -189,7 +191,7 @@ install: all
 	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
-	cat tools/xm-ramdisk/interface-completion.bash tools/xm-ramdisk/completion.bash > $(B)/completion
+	cat tools/xm-ramdisk/interface/completion.bash tools/xm-ramdisk/completion.bash > $(B)/completion
 	install -m 644 $(B)/completion $(DESTDIR)$(COMPDIR)/xm-ramdisk
 
 uninstall:

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 struct bytes {
 	const unsigned char *data;

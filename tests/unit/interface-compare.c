@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/cunit.h"
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 #define RELEASES_MAX 512
 #define DATA "tools/xm-ramdisk/interface/versions.tsv"

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 static const struct {

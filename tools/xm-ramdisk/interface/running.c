@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 #define HYPERCALL_SYSCTL 35u
 #define HYPERCALL_DOMCTL 36u

@@ -6,7 +6,7 @@
  * member's name is only compared, links and devices are skipped, and of a
  * member that is looked at no more than IFACE_HEADER_MAX bytes are kept. What
  * an archive can cost is bounded by bytes and by members; the program that
- * unpacks it is bounded by interface-archive.c.
+ * unpacks it is bounded by archive.c.
  *
  * Formats: v7, ustar, GNU (long names), pax (path and size).
  */
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 #define BLOCK 512u
 #define NAME_MAX_LEN 4096u

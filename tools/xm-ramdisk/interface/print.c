@@ -2,7 +2,7 @@
 /* Text, JSON and CSV of what the subcommands of interface have in common. */
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 void iface_json_string(FILE *to, const char *text)
 {

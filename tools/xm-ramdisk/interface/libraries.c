@@ -8,7 +8,7 @@
 #include <link.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 /* Libraries of a stable ABI count up by themselves; the others follow Xen. */
 static const struct {

@@ -6,7 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 static const char *line_name(int i)

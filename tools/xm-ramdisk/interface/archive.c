@@ -9,7 +9,7 @@
  * the open file and its output our pipe, so no name of the archive's ever
  * reaches an argument or the file system. It may write no file, use 512 MiB
  * of memory and 120 s of processor time, and dies of its closed pipe as soon as
- * all is known or a limit of interface-tar.c is passed.
+ * all is known or a limit of tar.c is passed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 #define IMAGE_MAX (64u << 20) /* of a hypervisor; they are 3 MiB */
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 #define WIDTH 1600.0
 #define HEIGHT 1040.0

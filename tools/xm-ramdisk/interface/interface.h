@@ -23,7 +23,7 @@ enum { EXIT_WARNING = 3, EXIT_INCOMPATIBLE = 4 };
 /* The three kinds of calls that carry a version of their own. */
 enum iface_call { IFACE_GUEST, IFACE_DOMCTL, IFACE_SYSCTL, IFACE_CALLS };
 
-/* ---- interface-table.c ------------------------------------------------- */
+/* ---- table.c ------------------------------------------------- */
 
 struct iface_release {
 	const char *name, *date; /* date is "-" if not known */
@@ -76,7 +76,7 @@ struct iface_facts {
 	struct iface_range range; /* releases that it can be */
 };
 
-/* ---- interface-facts.c ------------------------------------------------- */
+/* ---- facts.c ------------------------------------------------- */
 
 void iface_facts_release(struct iface_facts *facts,
 			 const struct iface_release *release);
@@ -91,7 +91,7 @@ void iface_facts_resolve(struct iface_facts *facts);
 int iface_facts_parse(struct iface_facts *facts, const char *text,
 		      struct rd_error *err);
 
-/* ---- interface-header.c: the text of Xen's headers --------------------- */
+/* ---- header.c: the text of Xen's headers --------------------- */
 
 #define IFACE_HEADER_MAX (1024u * 1024u) /* more of a file is not looked at */
 
@@ -109,7 +109,7 @@ bool iface_makefile_parse(struct iface_facts *facts, const char *text,
 #define IFACE_LAYOUTS 3
 int iface_layout(const char *path, bool *makefile);
 
-/* ---- interface-of.c, interface-archive.c, interface-tar.c, -elf.c ------ */
+/* ---- of.c, archive.c, tar.c, -elf.c ------ */
 
 int iface_of_path(struct iface_facts *facts, const char *path,
 		  struct rd_error *err);
@@ -138,7 +138,7 @@ bool iface_is_elf(const void *data, size_t len);
 int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,
 		    size_t len, struct rd_error *err);
 
-/* ---- interface-running.c, interface-libraries.c ------------------------ */
+/* ---- running.c, libraries.c ------------------------ */
 
 #define IFACE_LIBRARIES 12
 
@@ -156,7 +156,7 @@ void *iface_open_library(const char *name, struct iface_library *lib);
 /* -ENODEV if this is no Xen domain, with the reason in @err. */
 int iface_of_running(struct iface_facts *facts, struct rd_error *err);
 
-/* ---- interface-compare.c ----------------------------------------------- */
+/* ---- compare.c ----------------------------------------------- */
 
 enum iface_verdict {
 	IFACE_UNKNOWN, /* one of the sides does not say: not compared */

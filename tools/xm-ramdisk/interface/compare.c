@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 /* From this line on some domctls are stable, and ask with version 0. */
 #define STABLE_MAJOR 4

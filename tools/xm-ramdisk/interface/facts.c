@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 
 void iface_facts_range(struct iface_facts *facts, struct iface_range range)
 {

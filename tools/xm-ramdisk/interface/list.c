@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/interface/interface.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 enum form { TEXT, JSON, CSV };

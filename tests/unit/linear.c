@@ -27,6 +27,8 @@
 		     .value = { v, v, v, v, v, v, v, v } }
 #define R(c, r, v) { .call = c, .ret = r, .count = 8, \
 		     .value = { v, v, v, v, v, v, v, v } }
+#define DEAD(c, d, v) { .call = c, .ret = LIN_NEVER, .dead = d, .write = true, \
+			.count = 8, .value = { v, v, v, v, v, v, v, v } }
 #define CHECKED(...)                                                    \
 	lin_check((const struct lin_op[]){ __VA_ARGS__ },               \
 		  sizeof((const struct lin_op[]){ __VA_ARGS__ }) /      \
@@ -90,6 +92,9 @@ static void bad_histories(void)
 				{ .call = 2, .ret = 3, .count = 1,
 				  .value = { 7 }, .mixed = 1 }),
 			1);
+	/* a killed write that takes place after its process's end */
+	CU_ASSERT_EQUAL(CHECKED(DEAD(1, 4, 7), R(2, 3, 0), R(5, 6, 7)), -1);
+	CU_ASSERT_EQUAL(CHECKED(DEAD(1, 4, 7), R(5, 6, 0), R(7, 8, 7)), 2);
 	/* a killed write: two answers about the same half, and back again */
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), R(2, 3, 7), R(4, 5, 0)), 2);
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), W(2, 3, 8), R(4, 5, 7),
@@ -367,6 +372,22 @@ static void check_block(const struct shared *sh, unsigned block)
 	free(ops);
 }
 
+/* What the dead process was doing, it did by now, or never will. */
+static void note_death(struct shared *sh, unsigned process)
+{
+	uint64_t now = sh->clock++;
+	struct history *h;
+	unsigned i, j;
+
+	for (i = 0; i < THREADS; i++) {
+		h = &sh->log[process * THREADS + i];
+		for (j = h->n; j && h->op[j - 1].ret == LIN_NEVER &&
+			       !h->op[j - 1].dead;
+		     j--)
+			h->op[j - 1].dead = now;
+	}
+}
+
 static void run(const struct mode *m)
 {
 	const char *env = getenv("LINEAR_MS");
@@ -388,6 +409,7 @@ static void run(const struct mode *m)
 		usleep(5000);
 		i = draw(&random) % PROCESSES;
 		child_kill(pid[i]);
+		note_death(sh, i);
 		kills++;
 		pid[i] = start(sh, m, seed, i, draw(&random));
 	}

@@ -5,7 +5,8 @@
  * eight sectors; an operation writes one value to some neighbours of them, or
  * reads them, all at one moment. A write that never returned (its process was
  * killed) may have happened, or not, or by halves: each of its sectors is then
- * the old one, the new one or a mixture, but one and the same for everybody.
+ * the old one, the new one or a mixture, but one and the same for everybody,
+ * and that from the process's end on.
  *
  * Follows all orders that are possible so far, return by return ("just in
  * time"): a configuration is the block's state and which of the pending
@@ -27,6 +28,7 @@
 
 struct lin_op {
 	uint64_t call, ret; /* no two moments are the same but in one request */
+	uint64_t dead; /* if it never returned: after its process's end, or 0 */
 	bool write;
 	uint8_t block, first, count; /* sectors */
 	uint8_t mixed; /* reads: a bit for each sector with two values */
@@ -49,17 +51,18 @@ struct lin_set {
 
 struct lin {
 	const struct lin_op *pending[LIN_PENDING];
-	uint64_t used; /* of pending */
+	uint64_t used, killed; /* of pending */
 	struct lin_set now, next;
 	bool overflow;
 };
 
+/* The same state of the block. */
 static inline bool lin_same(const struct lin_config *a,
 			    const struct lin_config *b)
 {
 	unsigned i;
 
-	if (a->done != b->done || a->open != b->open || a->mixed != b->mixed)
+	if (a->open != b->open || a->mixed != b->mixed)
 		return false;
 	for (i = 0; i < LIN_SECTORS; i++)
 		if (a->value[i] != b->value[i] ||
@@ -69,14 +72,19 @@ static inline bool lin_same(const struct lin_config *a,
 	return true;
 }
 
-/* Add @c unless it is there. */
+/*
+ * Add @c unless it is there, or one like it in which fewer of the killed writes
+ * took place: those that are left never have to.
+ */
 static inline void lin_add(struct lin *l, struct lin_set *s,
 			   const struct lin_config *c)
 {
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (lin_same(&s->c[i], c))
+		if (!(s->c[i].done & ~c->done) &&
+		    !(c->done & ~s->c[i].done & ~l->killed) &&
+		    lin_same(&s->c[i], c))
 			return;
 	if (s->n == LIN_CONFIGS) {
 		l->overflow = true;
@@ -208,7 +216,7 @@ static inline bool lin_return(struct lin *l, unsigned p)
 	return l->now.n > 0;
 }
 
-/* A killed write that nobody can have seen any more did not take place. */
+/* A killed write of which nothing more can come: it took place, or did not. */
 static inline void lin_forget(struct lin *l, unsigned p)
 {
 	size_t i;
@@ -221,6 +229,7 @@ static inline void lin_forget(struct lin *l, unsigned p)
 		lin_add(l, &l->next, &c);
 	}
 	l->used &= ~((uint64_t)1 << p);
+	l->killed &= l->used;
 	lin_swap(l);
 }
 
@@ -268,7 +277,9 @@ static inline size_t lin_events(const struct lin_op *ops, size_t n,
 		if (end == LIN_NEVER)
 			end = ops[i].write ? lin_last_seen(ops, n, &ops[i]) : 0;
 		if (end < ops[i].call)
-			continue;
+			continue; /* nobody saw it */
+		if (ops[i].ret == LIN_NEVER && ops[i].dead)
+			end = ops[i].dead;
 		e[m++] = (struct lin_event){ ops[i].call, (uint32_t)i, 0 };
 		e[m++] = (struct lin_event){ end, (uint32_t)i,
 					     ops[i].ret == LIN_NEVER ? 2 : 1 };
@@ -312,6 +323,8 @@ static inline long lin_check(const struct lin_op *ops, size_t n)
 		} else if (e[i].kind == 0) {
 			l.pending[p] = op;
 			l.used |= (uint64_t)1 << p;
+			if (op->ret == LIN_NEVER)
+				l.killed |= (uint64_t)1 << p;
 		} else if (e[i].kind == 2) {
 			lin_forget(&l, p);
 		} else if (!lin_return(&l, p)) {

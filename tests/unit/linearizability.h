@@ -219,6 +219,7 @@ static inline bool lin_return(struct lin *l, unsigned p)
 /* A killed write of which nothing more can come: it took place, or did not. */
 static inline void lin_forget(struct lin *l, unsigned p)
 {
+	struct lin_set seen = { 0 };
 	size_t i;
 
 	l->next.n = 0;
@@ -227,7 +228,9 @@ static inline void lin_forget(struct lin *l, unsigned p)
 
 		c.done &= ~((uint64_t)1 << p);
 		lin_add(l, &l->next, &c);
+		lin_reach(l, &l->now.c[i], p, &seen);
 	}
+	free(seen.c);
 	l->used &= ~((uint64_t)1 << p);
 	l->killed &= l->used;
 	lin_swap(l);

@@ -22,6 +22,7 @@
 #include "drivers/block-ram/error.h"
 #include "drivers/block-ram/lazy.h"
 #include "drivers/block-ram/lookup.h"
+#include "drivers/block-ram/memory.h"
 #include "drivers/block-ram/slot.h"
 
 #define LOAD_POLL_NS 100000000 /* between two looks at another's load */
@@ -104,12 +105,14 @@ static int make_header(struct rd_disk *disk, const struct rd_target *target,
 		       unsigned flags)
 {
 	struct rd_header *h;
-	int fd = disk->header_fd;
+	int fd = disk->header_fd, rc;
 
 	/* with the first slots, so that a load is not done for nothing */
-	if (ftruncate(fd, 0) < 0 || ftruncate(fd, RD_HEADER_BYTES) < 0 ||
-	    fallocate(fd, 0, 0, sizeof(*h) + RD_BLOCK) < 0)
+	if (ftruncate(fd, 0) < 0 || ftruncate(fd, RD_HEADER_BYTES) < 0)
 		return -errno;
+	rc = rd_memory_take(fd, 0, sizeof(*h) + RD_BLOCK);
+	if (rc)
+		return rc;
 	h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (h == MAP_FAILED)
 		return -errno;
@@ -197,6 +200,7 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 		     const struct rd_target *target, struct rd_error *err)
 {
 	bool inherited, private = req->flags & RD_PRIVATE;
+	bool control = req->flags & RD_CONTROL;
 	int rc;
 
 	disk->size = disk->header->size;
@@ -207,9 +211,9 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 		rc = rd_slot_claim(disk, req, target->what, &inherited, err);
 	if (rc)
 		return rc;
-	if (private)
+	if (private && !control)
 		rc = rd_view_map(disk, !inherited, err);
-	if (!rc && disk->parts)
+	if (!rc && disk->parts && !control)
 		rc = rd_lazy_start(disk,
 				   target->has_seed ? target->seed.path :
 						      disk->header->seed,

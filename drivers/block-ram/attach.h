@@ -5,6 +5,13 @@
 
 #include "drivers/block-ram/disk.h"
 
+/*
+ * A flag of a request beside those of ramdisk.h: only to change what the disk
+ * or the slot is, never to read or write. So it does not matter whether the
+ * seed of a lazy disk is still there, nor what became of a view's files.
+ */
+#define RD_CONTROL (1u << 31)
+
 /* As rd_attach(), and the disk's lock is held. */
 int rd_attach_holding(struct rd_store *store,
 		      const struct rd_attach_request *req,

@@ -2,9 +2,9 @@
 /* See block.h. Any number of threads; the caller holds the block's lock. */
 #include "drivers/block-ram/block.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+
+#include "drivers/block-ram/memory.h"
 
 const unsigned char rd_zero_block[RD_BLOCK]
 	__attribute__((aligned(RD_BLOCK)));
@@ -30,18 +30,6 @@ const unsigned char *rd_block_read(const struct rd_disk *disk, uint64_t block)
 		       rd_zero_block;
 }
 
-/* Ask for memory where its lack is an answer; later it would be SIGBUS. */
-static int give_memory(const struct rd_layer *layer, uint64_t block, size_t n)
-{
-	int rc;
-
-	do
-		rc = fallocate(layer->fd, 0, (off_t)(block * RD_BLOCK),
-			       (off_t)n);
-	while (rc < 0 && errno == EINTR);
-	return rc < 0 ? -errno : 0;
-}
-
 unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 {
 	struct rd_layer *top = rd_top(disk);
@@ -51,9 +39,14 @@ unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 	if (rd_backed(top, block))
 		return to;
 	n = rd_block_bytes(disk, block);
-	if (give_memory(top, block, n))
+	/* ask where the lack of it is an answer; later it would be SIGBUS */
+	if (rd_memory_take(top->fd, block * RD_BLOCK, n))
 		return NULL;
-	if (disk->view && !whole) /* new memory of the base is zeros: as it was */
+	/*
+	 * As it was: a base's block was zeros, which its memory may not be if
+	 * somebody died who was writing here, or discarding.
+	 */
+	if (!whole)
 		rd_copy(to, rd_block_read(disk, block), n);
 	return to;
 }

@@ -76,10 +76,11 @@ static int back_extent(void *arg, uint64_t off, uint64_t end)
 {
 	struct thin_load *t = arg;
 	uint64_t b, from = off / RD_BLOCK * RD_BLOCK;
+	int rc;
 
-	while (fallocate(t->fd, 0, (off_t)from, (off_t)(end - from)) < 0)
-		if (errno != EINTR)
-			return -errno;
+	rc = rd_memory_take(t->fd, from, end - from);
+	if (rc)
+		return rc;
 	for (b = off / RD_BLOCK; b * RD_BLOCK < end; b++)
 		atomic_fetch_or_explicit(&t->backed[b / 64],
 					 (uint64_t)1 << (b % 64),

@@ -126,16 +126,27 @@ void rd_unlock_slot(int fd, unsigned slot)
 	lock(fd, F_OFD_SETLK, F_UNLCK, RD_LOCK_SLOT + slot, 1);
 }
 
-bool rd_slots_alive(int fd, unsigned first, unsigned count)
+/* Whether another description than @fd has a lock there. */
+static bool is_locked(int fd, off_t start, off_t len)
 {
 	struct flock l = {
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
-		.l_start = RD_LOCK_SLOT + first,
-		.l_len = count,
+		.l_start = start,
+		.l_len = len,
 	};
 
 	if (fcntl(fd, F_OFD_GETLK, &l) < 0)
 		return true;
 	return l.l_type != F_UNLCK;
+}
+
+bool rd_disk_locked(int fd)
+{
+	return is_locked(fd, RD_LOCK_DISK, 1);
+}
+
+bool rd_slots_alive(int fd, unsigned first, unsigned count)
+{
+	return is_locked(fd, RD_LOCK_SLOT + first, count);
 }

@@ -76,7 +76,7 @@ enum rd_slot_flags {
 
 struct rd_slot {
 	_Atomic uint32_t state; /* enum rd_slot_state */
-	uint32_t flags; /* enum rd_slot_flags */
+	_Atomic uint32_t flags; /* enum rd_slot_flags */
 	int32_t pid;
 	uint32_t reserved0;
 	uint64_t since; /* seconds since 1970 */
@@ -129,6 +129,8 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 int rd_lock_disk(int fd);
 int rd_trylock_disk(int fd);
 void rd_unlock_disk(int fd);
+/* Whether another description than @fd has it. An error counts as yes. */
+bool rd_disk_locked(int fd);
 
 /* Take slot @slot's lock, or -EWOULDBLOCK if its attachment lives. */
 int rd_trylock_slot(int fd, unsigned slot);

@@ -61,10 +61,9 @@ static int fill_thin(struct rd_disk *disk, uint64_t off, size_t n)
 		if (is_zero(buf + pos, m))
 			continue;
 		b = (off + pos) / RD_BLOCK;
-		if (fallocate(disk->base.fd, 0, (off_t)(off + pos), (off_t)m)) {
-			rc = -errno;
+		rc = rd_memory_take(disk->base.fd, off + pos, m);
+		if (rc)
 			break;
-		}
 		memcpy(disk->base.data + off + pos, buf + pos, m);
 		atomic_fetch_or(&disk->base.backed[b / 64],
 				(uint64_t)1 << (b % 64));
@@ -77,13 +76,14 @@ static int fill(struct rd_disk *disk, uint64_t part)
 {
 	uint64_t off = part * RD_PART;
 	size_t n = (size_t)part_bytes(disk, part);
+	int rc;
 
 	if (disk->thin)
 		return fill_thin(disk, off, n);
-	if (fallocate(disk->base.fd, 0, (off_t)off, (off_t)n))
-		return -errno;
-	return rd_seed_read(&disk->seed, disk->base.data + off, off,
-			    seed_bytes(disk, off, n));
+	rc = rd_memory_take(disk->base.fd, off, n);
+	return rc ? rc :
+		    rd_seed_read(&disk->seed, disk->base.data + off, off,
+				 seed_bytes(disk, off, n));
 }
 
 /* ---- claiming ---------------------------------------------------------- */
@@ -106,6 +106,21 @@ static bool abandoned(struct rd_disk *disk, uint64_t seen)
 		!rd_slots_alive(disk->header_fd, owner - 1, 1));
 }
 
+/*
+ * Only after the part's word says so, and never above the size: who dies in
+ * between leaves too small a number, and "all of it" stays true for ever.
+ */
+static void count_part(struct rd_disk *disk, uint64_t part)
+{
+	uint64_t n = atomic_load(&disk->header->loaded), sum;
+
+	do {
+		sum = n + part_bytes(disk, part);
+		if (sum > disk->size)
+			sum = disk->size;
+	} while (!atomic_compare_exchange_weak(&disk->header->loaded, &n, sum));
+}
+
 static int load_part(struct rd_disk *disk, uint64_t part)
 {
 	const struct timespec nap = { .tv_nsec = NAP_NS };
@@ -118,13 +133,12 @@ static int load_part(struct rd_disk *disk, uint64_t part)
 		if ((seen == RD_PART_ABSENT || abandoned(disk, seen)) &&
 		    claim(disk, word, seen)) {
 			rc = fill(disk, part);
-			if (!rc)
-				atomic_fetch_add(&disk->header->loaded,
-						 part_bytes(disk, part));
 			atomic_store_explicit(word,
 					      rc ? RD_PART_ABSENT :
 						   RD_PART_LOADED,
 					      memory_order_release);
+			if (!rc)
+				count_part(disk, part);
 			return rc == -ENOSPC || rc == -ENOMEM ? -ENOSPC :
 			       rc			      ? -EIO :
 								0;
@@ -153,6 +167,24 @@ int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len)
 
 /* ---- the background ---------------------------------------------------- */
 
+/* Nobody reads it, and nobody will unless we do. */
+static bool is_orphan(struct rd_disk *disk, uint64_t seen)
+{
+	return seen == RD_PART_ABSENT ||
+	       (seen != RD_PART_LOADED && abandoned(disk, seen));
+}
+
+/* If every part is there the number says so, whoever died uncounted. */
+static void complete(struct rd_disk *disk)
+{
+	uint64_t part, parts = rd_parts(disk->size);
+
+	for (part = 0; part < parts; part++)
+		if (atomic_load(&disk->parts[part]) != RD_PART_LOADED)
+			return;
+	atomic_store(&disk->header->loaded, disk->size);
+}
+
 static void *background(void *arg)
 {
 	struct sched_param none = { .sched_priority = 0 };
@@ -162,10 +194,24 @@ static void *background(void *arg)
 	pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
 	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
 	for (part = 0; part < parts && !disk->stop; part++)
-		if (atomic_load(&disk->parts[part]) == RD_PART_ABSENT &&
+		if (is_orphan(disk, atomic_load(&disk->parts[part])) &&
 		    load_part(disk, part))
 			break; /* who needs it will be told why */
+	complete(disk);
 	return NULL;
+}
+
+void rd_lazy_sweep(struct rd_disk *disk)
+{
+	uint64_t part, parts = rd_parts(disk->size), seen;
+
+	for (part = 0; part < parts; part++) {
+		seen = atomic_load(&disk->parts[part]);
+		if (seen != RD_PART_LOADED &&
+		    seen >> RD_OWNER_SHIFT == disk->slot + 1)
+			atomic_compare_exchange_strong(&disk->parts[part],
+						       &seen, RD_PART_ABSENT);
+	}
 }
 
 int rd_lazy_start(struct rd_disk *disk, const char *path, struct rd_error *err)

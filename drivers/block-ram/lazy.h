@@ -34,6 +34,12 @@ static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)
 	return disk->parts ? rd_lazy_load(disk, off, len) : 0;
 }
 
+/*
+ * Take back the parts that a dead attachment in disk->slot was reading: from
+ * now on that slot's owner lives.
+ */
+void rd_lazy_sweep(struct rd_disk *disk);
+
 /* Open the seed at @path, and read the rest in a thread of low priority. */
 int rd_lazy_start(struct rd_disk *disk, const char *path,
 		  struct rd_error *err);

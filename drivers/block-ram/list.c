@@ -102,7 +102,8 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 	memcpy(info->name, h->name, sizeof(info->name));
 	info->size = h->size;
 	info->seed_size = h->seed_size;
-	info->loading = h->state == RD_LOADING;
+	/* by somebody who lives */
+	info->loading = h->state == RD_LOADING && rd_disk_locked(fd);
 	info->loaded = h->loaded;
 	info->thin = h->flags & RD_DISK_THIN;
 	info->lazy = h->flags & RD_DISK_LAZY;
@@ -130,7 +131,7 @@ static int list_header(struct rd_store *store, struct listing *l, const char *id
 	if (rc)
 		return rc;
 	if (more[l->count].attachments || more[l->count].loading ||
-	    more[l->count].keep)
+	    (more[l->count].keep && h->state == RD_READY))
 		l->count++;
 	else
 		free(more[l->count].attachment); /* dead: for rd_reap() */

@@ -184,6 +184,7 @@ static int read_chunk(struct load *l, uint64_t off, size_t len)
 
 static int read_extent(struct load *l, uint64_t off, uint64_t end)
 {
+	/* behind the last extent comes an empty one */
 	int rc = l->what->extent && off < end ?
 			 l->what->extent(l->what->extent_arg, off, end) :
 			 0;

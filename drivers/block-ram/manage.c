@@ -21,12 +21,13 @@
 
 /* Attach to disk @id as it is, holding its lock. */
 static int hold(struct rd_store *store, const char *id, bool writable,
-		const char *label, struct rd_disk **disk, struct rd_error *err)
+		unsigned flags, const char *label, struct rd_disk **disk,
+		struct rd_error *err)
 {
 	const struct rd_attach_request req = {
 		.name = id,
 		.writable = writable,
-		.flags = RD_EXISTING,
+		.flags = RD_EXISTING | flags,
 		.label = label,
 	};
 
@@ -37,7 +38,7 @@ int rd_keep(struct rd_store *store, const char *id, bool keep,
 	    struct rd_error *err)
 {
 	struct rd_disk *disk;
-	int rc = hold(store, id, false, "keep", &disk, err);
+	int rc = hold(store, id, false, RD_CONTROL, "keep", &disk, err);
 
 	if (rc)
 		return rc;
@@ -71,24 +72,23 @@ static int find_durable(int fd, const struct rd_header *h, const char *label)
 }
 
 static int end_slot(struct rd_store *store, const char *id, int fd,
-		    const struct rd_header *h, unsigned slot)
+		    const char *label, unsigned slot)
 {
 	struct rd_attach_request req = {
 		.name = id,
-		.flags = RD_EXISTING | RD_DURABLE,
+		.label = label,
+		.flags = RD_EXISTING | RD_DURABLE | RD_CONTROL,
 	};
 	struct rd_disk *disk;
 	struct rd_slot s;
 	int rc;
 
-	(void)h;
 	if (rd_slots_alive(fd, slot, 1))
 		return -EBUSY;
 	rc = rd_slot_read(fd, slot, &s);
 	if (rc)
 		return rc;
 	/* take it over, and then leave as everyone does */
-	req.label = s.label;
 	req.writable = s.flags & RD_SLOT_WRITABLE &&
 		       !(s.flags & RD_SLOT_PRIVATE);
 	if (s.flags & RD_SLOT_PRIVATE)
@@ -112,7 +112,7 @@ static int end_one(struct rd_store *store, const char *id, void *arg)
 	if (!rd_header_read(fd, name.text, &h, NULL))
 		slot = find_durable(fd, &h, end->label);
 	if (slot >= 0)
-		end->rc = end_slot(store, id, fd, &h, (unsigned)slot);
+		end->rc = end_slot(store, id, fd, end->label, (unsigned)slot);
 	close(fd);
 	return slot >= 0;
 }
@@ -246,7 +246,7 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 	struct rd_disk *disk;
 	struct stat st;
 	/* as a writer: refused while there are private views */
-	int rc = hold(store, id, true, "reset", &disk, err);
+	int rc = hold(store, id, true, 0, "reset", &disk, err);
 
 	if (rc)
 		return rc;
@@ -316,7 +316,7 @@ int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
 	unsigned char now[RD_BLOCK];
 	struct diff d = { .differs = differs, .arg = arg, .now = now };
 	struct rd_disk *disk;
-	int rc = hold(store, id, false, "diff", &disk, err);
+	int rc = hold(store, id, false, 0, "diff", &disk, err);
 
 	if (rc)
 		return rc;

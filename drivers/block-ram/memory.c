@@ -66,16 +66,22 @@ int rd_memory_check(int dir, const char *path, const char *what, uint64_t need,
 	return 0;
 }
 
+int rd_memory_take(int fd, uint64_t off, uint64_t len)
+{
+	while (fallocate(fd, 0, (off_t)off, (off_t)len) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 int rd_memory_reserve(int fd, uint64_t size)
 {
-	uint64_t off = 0, len;
+	uint64_t off, len;
+	int rc = 0;
 
-	while (off < size) {
+	for (off = 0; !rc && off < size; off += len) {
 		len = size - off < STEP ? size - off : STEP;
-		if (fallocate(fd, 0, (off_t)off, (off_t)len) == 0)
-			off += len;
-		else if (errno != EINTR)
-			return -errno;
+		rc = rd_memory_take(fd, off, len);
 	}
-	return 0;
+	return rc;
 }

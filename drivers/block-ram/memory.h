@@ -20,4 +20,7 @@ int rd_memory_check(int dir, const char *path, const char *what, uint64_t need,
  */
 int rd_memory_reserve(int fd, uint64_t size);
 
+/* The same for @len bytes at @off, at once. */
+int rd_memory_take(int fd, uint64_t off, uint64_t len);
+
 #endif

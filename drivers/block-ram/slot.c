@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/error.h"
+#include "drivers/block-ram/lazy.h"
+#include "drivers/block-ram/memory.h"
 
 /* ---- who is there ------------------------------------------------------ */
 
@@ -94,7 +96,7 @@ static unsigned wanted_flags(const struct rd_attach_request *req)
 static bool is_durable(const struct rd_slot *s, const char *label)
 {
 	return s->state == RD_SLOT_ATTACHED && s->flags & RD_SLOT_DURABLE &&
-	       (!label || !strcmp(s->label, label));
+	       (!label || !strncmp(s->label, label, sizeof(s->label)));
 }
 
 /* 0 with the slot taken, -ENOENT if there is none, or said why not. */
@@ -144,20 +146,35 @@ static bool reuse(struct rd_disk *disk)
 static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
 {
 	unsigned used = disk->header->slots_used;
+	int rc;
 
 	if (used >= RD_SLOTS)
 		return rd_fail(err, -EUSERS,
 			       "%s has %u attachments, which is all a disk can have",
 			       name, used);
-	if (fallocate(disk->header_fd, 0, rd_slot_offset(used),
-		      sizeof(struct rd_slot)) < 0)
-		return rd_fail(err, -errno,
-			       "no memory for an attachment to %s: %m", name);
+	rc = rd_memory_take(disk->header_fd, (uint64_t)rd_slot_offset(used),
+			    sizeof(struct rd_slot));
+	if (rc)
+		return rd_fail(err, rc, "no memory for an attachment to %s: %s",
+			       name, strerror(-rc));
 	if (!take(disk, used))
 		return rd_fail(err, -EUCLEAN, "slot %u of %s is locked and unused",
 			       used, name);
 	disk->header->slots_used = used + 1;
 	return 0;
+}
+
+/* Not durable yet: nobody is to take over half an attachment. */
+static void fill_in(struct rd_slot *s, const struct rd_attach_request *req)
+{
+	atomic_store(&s->state, RD_SLOT_FREE);
+	memset((void *)s, 0, sizeof(*s));
+	s->flags = wanted_flags(req) & ~(unsigned)RD_SLOT_DURABLE;
+	s->pid = getpid();
+	s->since = (uint64_t)time(NULL);
+	if (req->label)
+		snprintf(s->label, sizeof(s->label), "%s", req->label);
+	atomic_store(&s->state, RD_SLOT_ATTACHED);
 }
 
 int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
@@ -176,27 +193,22 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 		return rc;
 	disk->self = rd_slot_at(disk->header, disk->slot);
 	if (!*inherited)
-		atomic_store(&disk->self->state, RD_SLOT_FREE);
+		fill_in(disk->self, req);
+	if (disk->parts)
+		rd_lazy_sweep(disk);
 	return 0;
 }
 
 void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req)
 {
-	struct rd_slot *s = disk->self;
-
-	if (s->state == RD_SLOT_FREE) {
-		memset((void *)s, 0, sizeof(*s));
-		s->flags = wanted_flags(req);
-		s->since = (uint64_t)time(NULL);
-		if (req->label)
-			snprintf(s->label, sizeof(s->label), "%s", req->label);
-	}
-	s->pid = getpid();
-	atomic_store(&s->state, RD_SLOT_ATTACHED);
+	disk->self->pid = getpid();
+	atomic_store(&disk->self->flags, wanted_flags(req));
 }
 
 void rd_slot_free(struct rd_disk *disk)
 {
+	/* it must not outlive a part of it */
+	atomic_fetch_and(&disk->self->flags, ~(unsigned)RD_SLOT_DURABLE);
 	if (disk->self->flags & RD_SLOT_PRIVATE)
 		rd_remove_view(disk->dir, disk->id, disk->slot);
 	atomic_store(&disk->self->state, RD_SLOT_FREE);

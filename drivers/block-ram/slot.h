@@ -15,12 +15,14 @@ int rd_slot_admit(const struct rd_disk *disk,
 
 /*
  * Take a slot for @req: the one of the same durable label (*inherited), a free
- * one, a dead attachment's, or a new one. Sets disk->slot and disk->self.
+ * one, a dead attachment's, or a new one. Sets disk->slot and disk->self. The
+ * slot is filled in, so that whoever finds us dead from here on knows what to
+ * remove.
  */
 int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 		  const char *name, bool *inherited, struct rd_error *err);
 
-/* Fill the claimed slot in, and make it count. */
+/* The claimed slot's attachment is complete: from now on it may be durable. */
 void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req);
 
 /* Let the slot go, its private view included. */

@@ -55,15 +55,16 @@ static bool take_over(struct rd_disk *disk, rd_word *word, uint64_t seen,
 {
 	unsigned owner = (unsigned)(seen >> RD_OWNER_SHIFT);
 
-	if (owner == 0 || owner > RD_SLOTS)
-		return false;
-	if (owner - 1 == disk->slot || /* another thread of ours */
-	    rd_slots_alive(disk->header_fd, owner - 1, 1)) {
-		p->dead_since = 0;
-		return false;
+	/* an owner that cannot be is nobody: the word was damaged */
+	if (owner > 0 && owner <= disk->header->slots_used) {
+		if (owner - 1 == disk->slot || /* another thread of ours */
+		    rd_slots_alive(disk->header_fd, owner - 1, 1)) {
+			p->dead_since = 0;
+			return false;
+		}
+		if (in_grace(disk, owner - 1, p))
+			return false;
 	}
-	if (in_grace(disk, owner - 1, p))
-		return false;
 	/* who wants it competes for it like everyone */
 	return atomic_compare_exchange_strong(word, &seen,
 					      (seen + 1) & RD_SEQUENCE);
@@ -107,8 +108,16 @@ bool rd_word_trylock(struct rd_disk *disk, rd_word *word)
 {
 	uint64_t w = atomic_load_explicit(word, memory_order_relaxed);
 
-	if (rd_word_locked(w)) /* ours if we inherited it (rd_settle) */
-		return disk->settling && w == owned(disk, w);
+	if (rd_word_locked(w)) {
+		/*
+		 * Ours if we inherited it (rd_settle). A new number, or who
+		 * found our predecessor dead could still unlock it under us.
+		 */
+		if (!disk->settling || w != owned(disk, w))
+			return false;
+		return atomic_compare_exchange_strong(word, &w,
+						      owned(disk, w + 2));
+	}
 	if (!atomic_compare_exchange_strong_explicit(word, &w,
 						     owned(disk, w + 1),
 						     memory_order_acquire,

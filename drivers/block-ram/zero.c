@@ -42,20 +42,20 @@ static int zero_block(struct rd_disk *disk, uint64_t off, size_t len)
 static int punch(struct rd_disk *disk, uint64_t block, unsigned n)
 {
 	uint64_t b, end = block + n, from = block * RD_BLOCK;
-	uint64_t to = min64(end * RD_BLOCK, disk->size);
+	uint64_t to = end * RD_BLOCK; /* whole pages, the last one too */
 	int rc = 0;
 
 	for (b = block; b < end; b++)
 		rd_word_lock(disk, &disk->base.words[b]);
+	/* first the bits: one without memory behind it could mean SIGBUS */
+	for (b = block; b < end; b++)
+		atomic_fetch_and(&disk->base.backed[b / 64],
+				 ~((uint64_t)1 << (b % 64)));
 	if (fallocate(disk->base.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      (off_t)from, (off_t)(to - from)) < 0)
 		rc = -errno;
-	for (b = block; b < end; b++) {
-		if (!rc)
-			atomic_fetch_and(&disk->base.backed[b / 64],
-					 ~((uint64_t)1 << (b % 64)));
+	for (b = block; b < end; b++)
 		rd_word_unlock(&disk->base.words[b]);
-	}
 	return rc;
 }
 

@@ -71,6 +71,7 @@ usage() {
 		see="; see 'xm-ramdisk $sub --help'"
 		prints "$sub --help" 0 "^usage: xm-ramdisk $sub" "$tool" "$sub" --help
 		prints "$sub -h" 0 "^usage: xm-ramdisk $sub" "$tool" "$sub" -h
+		[ "$sub" != interface ] || continue # it has subcommands of its own
 		says "$sub --bogus" 2 "xm-ramdisk: option '--bogus' is unknown.*$see" \
 			"$tool" "$sub" --bogus
 		says "$sub with too many arguments" 2 "xm-ramdisk: expected .*, got .*$see" \

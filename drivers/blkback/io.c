@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCHES_A_RUN 16 /* then its owner looks around */
+#define BATCHES_A_RUN 4 /* then its owner looks around */
 #define SHARED_READS 3 /* tries, before writers are kept out */
 
 _Static_assert(BLKBACK_MAX_INDIRECT * BLKBACK_PAGE <= RD_RANGE_MAX,
@@ -76,7 +76,7 @@ static int begin(struct blkback_io *io, struct blkback_io_entry *e,
 	e->held = !err;
 	e->err = err;
 	if (err)
-		blkback_log_gated(&io->store_failed, BLKBACK_WARNING,
+		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a request: %s",
 				  strerror(-err));
 	return 0;
@@ -91,7 +91,7 @@ static void end(struct blkback_io *io, struct blkback_io_entry *e)
 		/* XSA-361, 365, 371: one operation fails one request. */
 		rd_range_abort(&e->range);
 		e->err = -EIO;
-		blkback_log_gated(&io->copy_failed, BLKBACK_WARNING,
+		blkback_log_gated(&io->s.gates->copy_failed, BLKBACK_WARNING,
 				  "a page of the guest could not be copied (first grant %u)",
 				  e->req.seg[0].gref);
 	} else {

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define WATCHES_A_TURN 4096
+#define MAX_QUEUES 4
 #define XENSTORE_PATIENCE 20 /* s to answer at the start */
 
 struct blkback_supervisor {
@@ -170,6 +171,14 @@ static void kill_worker(struct blkback_host *host, pid_t pid)
 	kill(pid, SIGKILL);
 }
 
+/* A thread each, of which more than there are processors help nobody. */
+static unsigned count_queues(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > MAX_QUEUES ? MAX_QUEUES : (unsigned)n;
+}
+
 int blkback_supervisor_open(struct blkback_supervisor **out,
 			    const struct blkback_options *options, char *text,
 			    size_t size)
@@ -185,6 +194,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 		return -ENOMEM;
 	sup->lock = sup->signals = -1;
 	sup->options = *options;
+	sup->host.max_queues = count_queues();
 	sup->host.start = start_worker;
 	sup->host.kill = kill_worker;
 	ret = rd_store_open(&sup->store, options->store, &err);

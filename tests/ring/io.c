@@ -10,6 +10,7 @@
 
 #define RING_REF 0u
 static struct blkback_io *io;
+static struct blkback_io_gates gates;
 static struct blkif_sring *ring;
 static uint32_t prod;
 
@@ -29,6 +30,7 @@ static void setup(bool writable)
 		.limits = { FAKE_DISK_SIZE / 512, writable },
 		.domid = 5,
 		.persistent = persistent,
+		.gates = &gates,
 	});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
 	CU_ASSERT_EQUAL(blkback_ring_attach(&io->ring, ring, 1, BLKBACK_X86_64),

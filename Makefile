@@ -11,6 +11,7 @@ CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
+INCDIR  ?= $(PREFIX)/include
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 B       ?= build
 # SAN=address,undefined or SAN=thread: build with sanitizers, in build-SAN.
@@ -27,7 +28,11 @@ say      = $(if $(V),,@echo "  $(1)	$(2)";)
 
 ALL_CFLAGS  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wvla $(WERROR) -fPIC \
-	-D_GNU_SOURCE -Iinclude -I. $(CFLAGS) $(SANFLAGS)
+	-D_GNU_SOURCE -Iinclude -I. $(XEN_CFLAGS) $(CFLAGS) $(SANFLAGS)
+# Every file that includes Xen's headers gets them through xen-interface.h. It
+# asks for the oldest interface with today's names of rings and grants; a tree
+# of Xen's headers that is older stops the build with a sentence.
+XEN_CFLAGS = -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0 -include xen-interface.h
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
 
 LIB_SRC  := $(wildcard drivers/block-ram/*.c)
@@ -37,6 +42,7 @@ UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
 FAKE_SRC := $(wildcard tests/ring/fake/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
+HELPER_SRC := $(wildcard tests/helpers/*.c)
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_LIBS  = -laio -lpthread
@@ -46,8 +52,9 @@ PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 RING_TESTS := $(patsubst tests/ring/%.c,$(B)/tests/ring/%,$(RING_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
+HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
-all: $(B)/libramdisk.a $(PROGRAMS)
+all: $(B)/libramdisk.a $(PROGRAMS) $(B)/gen/interface-versions.svg
 
 # ---- the programs ----------------------------------------------------------
 
@@ -67,6 +74,34 @@ $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 $(B)/xm-ramdisk: $(call obj,$(TOOL_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore $(LIB_LIBS)
+
+# ---- interface versions: all of it comes from two tables -------------------
+
+IFACE    := tools/xm-ramdisk/interface
+IFACE_TSV := $(IFACE)/changes.tsv $(IFACE)/versions.tsv
+iface_gen = awk -v what=$(1) -f $(IFACE)/generate.awk $(IFACE_TSV)
+
+$(B)/gen/interface-table.inc: $(IFACE_TSV) $(IFACE)/generate.awk
+	$(call say,AWK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(call iface_gen,tables) > $@
+$(call obj,tools/xm-ramdisk/interface-table.c): $(B)/gen/interface-table.inc
+$(call obj,tools/xm-ramdisk/interface-table.c): ALL_CFLAGS += -I$(B)/gen
+
+$(B)/gen/xen-interface.h: $(IFACE_TSV) $(IFACE)/generate.awk $(IFACE)/compat.h.in
+	$(call say,AWK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(call iface_gen,header) $(IFACE)/compat.h.in > $@
+
+$(B)/gen/interface-versions.svg: $(B)/xm-ramdisk
+	$(call say,SVG,$@)
+	$(Q)$(B)/xm-ramdisk interface list --svg $@
+
+# After a change of the tables: header and picture are in the tree as well, so
+# that both can be had without building; tests/unit/interface.sh compares.
+interface: $(B)/gen/xen-interface.h $(B)/gen/interface-versions.svg
+	cp $(B)/gen/xen-interface.h include/xen-interface.h
+	cp $(B)/gen/interface-versions.svg docs/interface-versions.svg
 
 # ---- the tests -------------------------------------------------------------
 
@@ -88,17 +123,39 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) tests/cuni
 		$(filter-out %/main.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
 		-lcunit -lpthread
 
-$(B)/tests/bench/%: tests/bench/%.c $(B)/libramdisk.a | build-packages
-	$(call say,BENCH,$@)
+# Programs that measure, or that tests run beside what they test.
+$(BENCHES) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
 		$(B)/libramdisk.a $(LIB_LIBS) -lpthread
 
-test-programs: $(UNIT_TESTS) $(RING_TESTS)
+test-programs: $(UNIT_TESTS) $(RING_TESTS) $(HELPERS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run
+
+# Parsers of what strangers made, under libFuzzer. FUZZ_SECONDS each. Needs
+# clang and its runtime libraries (Debian: clang, libclang-rt-14-dev).
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FUZZ_SECONDS ?= 60
+$(B)/fuzz/%: tests/fuzz/%.c $(TOOL_SRC) $(B)/gen/interface-table.inc
+	@mkdir -p $(@D)/corpus-$*
+	$(Q)clang -O1 -g -std=gnu11 -D_GNU_SOURCE -I. -Iinclude -I$(B)/gen \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $@ $< $(filter-out %/main.c,$(wildcard tools/xm-ramdisk/interface*.c)) \
+		tools/xm-ramdisk/message.c
+
+fuzz: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+	$(Q)cp $(IFACE)/compat.h.in $(B)/fuzz/corpus-interface-header
+	$(Q)for f in ustar gnu pax v7; do tar --format=$$f -cf \
+		$(B)/fuzz/corpus-interface-tar/$$f build-aux $(IFACE)/generate.awk \
+		--transform s,build-aux/packages,xen-4/xen/include/public/domctl.h,; done
+	$(Q)for l in ctrl guest; do echo 'int x;' | $(CC) -shared -nostdlib -s -x c - \
+		-Wl,-soname,libxen$$l.so.4.17 -o $(B)/fuzz/corpus-interface-elf/$$l; done
+	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
+		$(B)/fuzz/corpus-$${f##*/} || exit 1; done
 
 # The tests that need no virtual machine, for between two edits.
 check-quick:
@@ -114,7 +171,7 @@ vm-shell: install-demo-packages
 	$(Q)B=$(B) tests/vm/run --shell
 
 bench: $(BENCHES)
-	$(Q)for b in $^; do $$b || exit 1; done
+	$(Q)for b in $^; do B=$(B) $$b || exit 1; done
 
 # ---- what must be on the machine -------------------------------------------
 
@@ -126,14 +183,19 @@ install-test-packages install-demo-packages:
 # ---- install ---------------------------------------------------------------
 
 install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
+		$(DESTDIR)$(INCDIR)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
-	install -m 644 tools/xm-ramdisk/completion.bash $(DESTDIR)$(COMPDIR)/xm-ramdisk
+	install -m 644 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
+	cat tools/xm-ramdisk/interface-completion.bash tools/xm-ramdisk/completion.bash > $(B)/completion
+	install -m 644 $(B)/completion $(DESTDIR)$(COMPDIR)/xm-ramdisk
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(notdir $(PROGRAMS)))
 	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk.8 $(DESTDIR)$(MANDIR)/man8/xen-ramdiskd.8
+	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk-interface.8 $(DESTDIR)$(INCDIR)/xen-interface.h
 	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk
 
 clean:
@@ -145,12 +207,15 @@ help:
 	@echo 'make check        every test (root: installs packages)'
 	@echo 'make check-quick  the tests that need no virtual machine'
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
-	@echo 'make bench        benchmarks that need no virtual machine'
+	@echo 'make bench        seconds to load a seed of 1 GiB (needs 2 GiB in /dev/shm); for'
+	@echo '                  guests: tests/vm/run --bench tests/vm/bench/guest-io'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
+	@echo 'make interface    header and picture of the interface versions, after a new release'
+	@echo 'make fuzz         fuzz the parsers with clang, FUZZ_SECONDS=60 each'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: all check check-quick demo vm-shell bench install uninstall clean help \
+.PHONY: all interface fuzz check check-quick demo vm-shell bench install uninstall clean help \
 	test-programs build-packages test-packages \
 	install-test-packages install-demo-packages
 .DELETE_ON_ERROR:

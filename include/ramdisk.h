@@ -289,6 +289,9 @@ void rd_list_free(struct rd_disk_info *disks, size_t count);
 uint64_t rd_size(const struct rd_disk *disk); /* bytes */
 bool rd_writable(const struct rd_disk *disk);
 const char *rd_id(const struct rd_disk *disk);
+/* The path that it was loaded from, and its name or "". Good until detach. */
+const char *rd_seed(const struct rd_disk *disk);
+const char *rd_name(const struct rd_disk *disk);
 /* Bytes of zeros after the seed's last partial sector; 0 if it had none. */
 unsigned rd_padding(const struct rd_disk *disk);
 

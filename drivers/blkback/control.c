@@ -56,6 +56,7 @@ static void terminate_strings(struct blkback_message *msg)
 		msg->u.attach.seed[BLKBACK_PATH_MAX - 1] = '\0';
 		msg->u.attach.store[BLKBACK_PATH_MAX - 1] = '\0';
 		msg->u.attach.label[RD_LABEL_MAX - 1] = '\0';
+		msg->u.attach.disk[RD_ID_MAX - 1] = '\0';
 		break;
 	case BLKBACK_FAILED:
 	case BLKBACK_RING_ERROR:

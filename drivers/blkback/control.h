@@ -12,7 +12,7 @@
 
 #include <ramdisk.h>
 
-#define BLKBACK_CONTROL_VERSION 2u
+#define BLKBACK_CONTROL_VERSION 3u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end */
 #define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
 #define BLKBACK_MAX_QUEUES 8u /* room for; how many are served is told */
@@ -40,8 +40,10 @@ struct blkback_message {
 			char seed[BLKBACK_PATH_MAX];
 			char store[BLKBACK_PATH_MAX];
 			char label[RD_LABEL_MAX];
+			char disk[RD_ID_MAX]; /* of one that is loaded, or empty */
 			uint32_t domid; /* of the frontend */
 			uint32_t writable;
+			uint32_t private_view;
 			uint32_t max_queues;
 		} attach;
 		struct {
@@ -65,7 +67,7 @@ struct blkback_message {
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8280, "message of version 2");
+_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 3");
 
 /* Empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

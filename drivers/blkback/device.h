@@ -47,7 +47,9 @@ enum blkback_phase {
 /* What a tool wrote; a change means another device under the same number. */
 struct blkback_config {
 	char seed[BLKBACK_PATH_MAX];
+	char disk[RD_ID_MAX]; /* id of a disk that is loaded; may be empty */
 	bool writable;
+	bool private_view;
 };
 
 struct blkback_device {

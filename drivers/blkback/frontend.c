@@ -206,6 +206,33 @@ static int check_frontend(struct blkback_device *dev, char *text, size_t size)
 	return -EINVAL;
 }
 
+/* Nodes that the tool writes only when they say something. */
+static int read_options(struct blkback_device *dev,
+			struct blkback_config *config, char *text, size_t size)
+{
+	uint32_t private_view = 0;
+	int ret;
+
+	ret = blkback_xenbus_read(dev->host->xs, dev->back, "disk",
+				  config->disk, sizeof(config->disk));
+	if (ret && ret != -ENOENT) {
+		snprintf(text, size, "cannot read %s/disk: %s", dev->back,
+			 strerror(-ret));
+		return ret;
+	}
+	if (ret)
+		config->disk[0] = '\0';
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "private",
+					 1, &private_view);
+	if (ret && ret != -ENOENT) {
+		snprintf(text, size, "%s/private is neither 0 nor 1",
+			 dev->back);
+		return ret;
+	}
+	config->private_view = private_view;
+	return 0;
+}
+
 int blkback_config_read(struct blkback_device *dev,
 			struct blkback_config *config, char *text, size_t size)
 {
@@ -227,6 +254,8 @@ int blkback_config_read(struct blkback_device *dev,
 			       sizeof(config->seed), text, size);
 	if (!ret)
 		ret = read_own(dev, "mode", mode, sizeof(mode), text, size);
+	if (!ret)
+		ret = read_options(dev, config, text, size);
 	if (ret)
 		return ret;
 	config->writable = !strcmp(mode, "w");

@@ -80,6 +80,9 @@ static void send_attach(struct blkback_device *dev)
 		 dev->host->store);
 	snprintf(msg.u.attach.label, sizeof(msg.u.attach.label), NODES_LABEL,
 		 dev->domid, dev->devid);
+	snprintf(msg.u.attach.disk, sizeof(msg.u.attach.disk), "%s",
+		 dev->config.disk);
+	msg.u.attach.private_view = dev->config.private_view;
 	msg.u.attach.domid = dev->domid;
 	msg.u.attach.writable = dev->config.writable;
 	msg.u.attach.max_queues = dev->host->max_queues;
@@ -201,8 +204,8 @@ void blkback_life_done(struct blkback_device *dev)
 
 void blkback_life_remove(struct blkback_device *dev)
 {
-	int ret = blkback_xenbus_remove(dev->host->xs, dev->back, dev->state,
-					2);
+	int ret = blkback_xenbus_remove(dev->host->xs, dev->back, dev->front,
+					dev->state, 2);
 
 	if (!ret)
 		blkback_log(BLKBACK_INFO, "%s: detached; its nodes are removed",

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
+
 static const char usage[] =
 	"usage: xen-ramdiskd [--foreground] [--store DIR] [--log-level LEVEL]";
 

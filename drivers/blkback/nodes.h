@@ -17,14 +17,18 @@
  *     params       the seed's path, canonical
  *     dev          the vdev as a person wrote it, for people
  *     mode         r or w
+ *     disk         id of the disk, which the tool holds until the device is
+ *                  connected; missing: the seed's own disk, loaded if need be
+ *     private      1: a copy-on-write view of the domain's own; may be missing
  *     removable    0
  *     device-type  disk
  *   by xen-ramdiskd
  *     state        as in xen/io/xenbus.h
  *     feature-*, info, sectors, sector-size, physical-sector-size: xen/io/blkif.h
  *     error        one sentence for people when it closed the device by itself
- *   With online 0 xen-ramdiskd removes the directory once the frontend has
- *   closed and the disk's reference is given back: "gone" means detached.
+ *   With online 0 xen-ramdiskd removes the directory, and the frontend's, once
+ *   the frontend has closed and the disk's reference is given back: "gone" means
+ *   detached.
  *
  * In the frontend's domain, under /local/domain/<domid>/device/vbd/<devid>,
  * owned by it and readable by Domain-0 (by the tool): backend, backend-id,

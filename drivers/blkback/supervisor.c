@@ -122,6 +122,20 @@ static int block_signals(struct blkback_supervisor *sup)
 	return sup->signals < 0 ? -errno : 0;
 }
 
+/*
+ * Without a daemon behind it the kernel's xenstore device takes a request and
+ * waits for the answer, which a signal ends. A watch is set by the kernel itself
+ * there, in a wait that nothing ends. So nothing is watched before an answer.
+ */
+static bool answers(struct xs_handle *xs)
+{
+	unsigned n;
+	char **names = xs_directory(xs, XBT_NULL, "/", &n);
+
+	free(names);
+	return names != NULL;
+}
+
 static int open_xenstore(struct blkback_supervisor *sup, char *text,
 			 size_t size)
 {
@@ -129,6 +143,11 @@ static int open_xenstore(struct blkback_supervisor *sup, char *text,
 	if (!sup->host.xs) {
 		snprintf(text, size,
 			 "xenstore does not answer: tried the socket /run/xenstored/socket and /dev/xen/xenbus (%s); is xenstored running?",
+			 strerror(errno));
+		return -EIO;
+	}
+	if (!answers(sup->host.xs)) {
+		snprintf(text, size, "xenstore answers: %s; is this Domain-0?",
 			 strerror(errno));
 		return -EIO;
 	}
@@ -141,10 +160,7 @@ static int open_xenstore(struct blkback_supervisor *sup, char *text,
 	return 0;
 }
 
-/*
- * Without a daemon behind it the kernel's xenstore device waits for ever, so
- * the start has a limit, and the limit has something to say.
- */
+/* The start has a limit, and the limit has something to say. */
 static void on_alarm(int sig)
 {
 	static const char text[] =

@@ -84,6 +84,7 @@ static int attach_disk(struct worker *w, const struct blkback_message *msg,
 {
 	struct rd_attach_request req = {
 		.seed = msg->u.attach.seed,
+		.flags = msg->u.attach.private_view ? RD_PRIVATE : 0,
 		.writable = msg->u.attach.writable != 0,
 		.label = msg->u.attach.label,
 		.progress = on_progress,
@@ -92,6 +93,11 @@ static int attach_disk(struct worker *w, const struct blkback_message *msg,
 	struct rd_store *store;
 	int ret;
 
+	if (msg->u.attach.disk[0]) { /* loaded already, whatever the seed is now */
+		req.seed = NULL;
+		req.name = msg->u.attach.disk;
+		req.flags |= RD_EXISTING;
+	}
 	ret = rd_store_open(&store, msg->u.attach.store, err);
 	if (ret)
 		return ret;

@@ -169,8 +169,27 @@ static bool empty(struct xs_handle *xs, xs_transaction_t t, const char *dir)
 	return list && !n;
 }
 
-static int try_remove(struct xs_handle *xs, const char *dir, uint32_t expect,
-		      unsigned levels)
+/* Whether the frontend's backend is @dir, which may be a relative path. */
+static bool belongs(struct xs_handle *xs, xs_transaction_t t,
+		    const char *front, const char *dir)
+{
+	char path[BLKBACK_XPATH_MAX];
+	size_t len = strlen(dir);
+	unsigned n = 0;
+	char *backend;
+	bool ours;
+
+	if (join(path, sizeof(path), front, "backend"))
+		return false;
+	backend = xs_read(xs, t, path, &n);
+	ours = backend && n >= len && !strcmp(backend + n - len, dir) &&
+	       (n == len || backend[n - len - 1] == '/');
+	free(backend);
+	return ours;
+}
+
+static int try_remove(struct xs_handle *xs, const char *dir,
+		      const char *front, uint32_t expect, unsigned levels)
 {
 	char path[BLKBACK_XPATH_MAX];
 	xs_transaction_t t;
@@ -183,6 +202,8 @@ static int try_remove(struct xs_handle *xs, const char *dir, uint32_t expect,
 		return last_error();
 	ret = check_state(xs, t, dir, expect);
 	if (!ret && !xs_rm(xs, t, path))
+		ret = last_error();
+	if (!ret && belongs(xs, t, front, dir) && !xs_rm(xs, t, front))
 		ret = last_error();
 	while (!ret && levels-- && (slash = strrchr(path, '/'))) {
 		*slash = '\0';
@@ -197,12 +218,12 @@ static int try_remove(struct xs_handle *xs, const char *dir, uint32_t expect,
 }
 
 int blkback_xenbus_remove(struct xs_handle *xs, const char *dir,
-			  uint32_t expect, unsigned levels)
+			  const char *front, uint32_t expect, unsigned levels)
 {
 	int ret = -EAGAIN;
 	unsigned i;
 
 	for (i = 0; ret == -EAGAIN && i < TRANSACTION_TRIES; i++)
-		ret = try_remove(xs, dir, expect, levels);
+		ret = try_remove(xs, dir, front, expect, levels);
 	return ret;
 }

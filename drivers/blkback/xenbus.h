@@ -50,9 +50,10 @@ int blkback_xenbus_update(struct xs_handle *xs, const char *dir,
 
 /*
  * Remove @dir and those of the @levels directories above it that are empty
- * then, provided that its state node still has the value @expect.
+ * then, provided that its state node still has the value @expect; and the
+ * frontend's directory @front, if its backend is still the one in @dir.
  */
 int blkback_xenbus_remove(struct xs_handle *xs, const char *dir,
-			  uint32_t expect, unsigned levels);
+			  const char *front, uint32_t expect, unsigned levels);
 
 #endif

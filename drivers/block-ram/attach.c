@@ -70,7 +70,7 @@ static int open_header(struct rd_disk *disk,
 		       const struct rd_target *target, bool make,
 		       struct rd_error *err)
 {
-	struct rd_name name = rd_file_name(disk->id, RD_FILE_HEADER);
+	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
 	struct stat st;
 	int rc;
 
@@ -229,7 +229,7 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 			 const struct rd_attach_request *req,
 			 struct rd_error *err)
 {
-	struct rd_name name = rd_file_name(disk->id, RD_FILE_HEADER);
+	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
 	struct rd_header h;
 	int rc = rd_header_read(disk->header_fd, name.text, &h, err);
 	bool alive = rd_disk_alive(disk->header_fd, rc ? NULL : &h);
@@ -361,6 +361,16 @@ bool rd_writable(const struct rd_disk *disk)
 const char *rd_id(const struct rd_disk *disk)
 {
 	return disk->id;
+}
+
+const char *rd_seed(const struct rd_disk *disk)
+{
+	return disk->header->seed;
+}
+
+const char *rd_name(const struct rd_disk *disk)
+{
+	return disk->header->name;
 }
 
 unsigned rd_padding(const struct rd_disk *disk)

@@ -46,7 +46,7 @@ static uint64_t whole_pages(uint64_t bytes)
 /* ---- making ------------------------------------------------------------ */
 
 /* A file of @size bytes, with memory behind all of them if @reserve. */
-static int make_file(int dir, const struct rd_name *name, uint64_t size,
+static int make_file(int dir, const struct rd_filename *name, uint64_t size,
 		     bool reserve, int *fd)
 {
 	int f, rc;
@@ -128,8 +128,8 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 		      const struct rd_seed *seed, int *data, int *ranges,
 		      struct rd_error *err)
 {
-	struct rd_name data_name = rd_file_name(header->id, RD_FILE_DATA);
-	struct rd_name ranges_name = rd_file_name(header->id, RD_FILE_RANGES);
+	struct rd_filename data_name = rd_file_name(header->id, RD_FILE_DATA);
+	struct rd_filename ranges_name = rd_file_name(header->id, RD_FILE_RANGES);
 	uint64_t map = ranges_bytes(header->size, header->flags);
 	uint64_t need = whole_pages(map);
 	int rc;
@@ -189,7 +189,7 @@ int rd_contents_load(const struct rd_store *store, struct rd_header *header,
 
 /* ---- mapping ----------------------------------------------------------- */
 
-static int map_file(int dir, const struct rd_name *name, uint64_t size,
+static int map_file(int dir, const struct rd_filename *name, uint64_t size,
 		    bool write, void **map, int *keep, struct rd_error *err)
 {
 	struct stat st;
@@ -221,8 +221,8 @@ static int map_file(int dir, const struct rd_name *name, uint64_t size,
 }
 
 static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
-		     const struct rd_name *data_name,
-		     const struct rd_name *map_name, bool write, bool keep_fd,
+		     const struct rd_filename *data_name,
+		     const struct rd_filename *map_name, bool write, bool keep_fd,
 		     struct rd_error *err)
 {
 	void *data;
@@ -241,8 +241,8 @@ static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
 
 int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 {
-	struct rd_name data = rd_file_name(disk->id, RD_FILE_DATA);
-	struct rd_name ranges = rd_file_name(disk->id, RD_FILE_RANGES);
+	struct rd_filename data = rd_file_name(disk->id, RD_FILE_DATA);
+	struct rd_filename ranges = rd_file_name(disk->id, RD_FILE_RANGES);
 	unsigned flags = disk->header->flags;
 	bool lazy = flags & RD_DISK_LAZY &&
 		    disk->header->loaded != disk->size;
@@ -266,8 +266,8 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 
 int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 {
-	struct rd_name data = rd_view_name(disk->id, disk->slot, RD_FILE_DATA);
-	struct rd_name map = rd_view_name(disk->id, disk->slot, RD_FILE_RANGES);
+	struct rd_filename data = rd_view_name(disk->id, disk->slot, RD_FILE_DATA);
+	struct rd_filename map = rd_view_name(disk->id, disk->slot, RD_FILE_RANGES);
 	struct rd_layer *view = &disk->view_layer;
 	int rc = 0;
 

@@ -40,7 +40,7 @@ static void copy_counters(struct rd_counters *c, const struct rd_slot *s)
 }
 
 /* Bytes of memory of a file in the store; 0 if it is not there. */
-static uint64_t memory_of(struct rd_store *store, struct rd_name name)
+static uint64_t memory_of(struct rd_store *store, struct rd_filename name)
 {
 	struct stat st;
 
@@ -139,7 +139,7 @@ static int list_header(struct rd_store *store, struct listing *l, const char *id
 
 static int list_one(struct rd_store *store, const char *id, void *arg)
 {
-	struct rd_name name = rd_file_name(id, RD_FILE_HEADER);
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
 	struct listing *l = arg;
 	struct rd_header h;
 	struct rd_error why;

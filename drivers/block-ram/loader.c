@@ -181,7 +181,7 @@ static int read_chunk(struct load *l, uint64_t off, size_t len)
 
 static int read_extent(struct load *l, uint64_t off, uint64_t end)
 {
-	int rc = l->what->extent ?
+	int rc = l->what->extent && off < end ?
 			 l->what->extent(l->what->extent_arg, off, end) :
 			 0;
 

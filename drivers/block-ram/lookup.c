@@ -137,7 +137,7 @@ static int only_one(struct rd_store *store, const char *path,
 static int find_named(struct rd_store *store, const char *text,
 		      char id[RD_ID_MAX], struct rd_error *err)
 {
-	struct rd_name header;
+	struct rd_filename header;
 
 	if (strlen(text) < RD_ID_MAX && !strchr(text, '/')) {
 		header = rd_file_name(text, RD_FILE_HEADER);

@@ -101,7 +101,7 @@ static int end_slot(struct rd_store *store, const char *id, int fd,
 
 static int end_one(struct rd_store *store, const char *id, void *arg)
 {
-	struct rd_name name = rd_file_name(id, RD_FILE_HEADER);
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
 	struct end *end = arg;
 	struct rd_header h;
 	int slot = -1, fd;

@@ -72,14 +72,14 @@ const char *rd_store_path(const struct rd_store *store)
 
 #define HEADER_SUFFIX ".header"
 
-struct rd_name rd_file_name(const char *id, enum rd_file file)
+struct rd_filename rd_file_name(const char *id, enum rd_file file)
 {
 	static const char *const suffix[] = {
 		[RD_FILE_HEADER] = HEADER_SUFFIX,
 		[RD_FILE_DATA] = ".data",
 		[RD_FILE_RANGES] = ".ranges",
 	};
-	struct rd_name name;
+	struct rd_filename name;
 
 	snprintf(name.text, sizeof(name.text), "%s%s", id, suffix[file]);
 	return name;
@@ -119,9 +119,9 @@ int rd_store_walk(struct rd_store *store, rd_walk_fn *fn, void *arg)
 	return rc;
 }
 
-struct rd_name rd_view_name(const char *id, unsigned slot, enum rd_file file)
+struct rd_filename rd_view_name(const char *id, unsigned slot, enum rd_file file)
 {
-	struct rd_name name;
+	struct rd_filename name;
 
 	snprintf(name.text, sizeof(name.text), "%s.view-%u%s", id, slot,
 		 file == RD_FILE_DATA ? ".data" : ".map");
@@ -130,7 +130,7 @@ struct rd_name rd_view_name(const char *id, unsigned slot, enum rd_file file)
 
 /* ---- removal ----------------------------------------------------------- */
 
-static void remove_file(int dir, struct rd_name name)
+static void remove_file(int dir, struct rd_filename name)
 {
 	unlinkat(dir, name.text, 0);
 }
@@ -155,7 +155,7 @@ static void remove_views(int dir, const char *id, struct rd_header *header)
 /* Whether the store has a file that starts as @id's views do. */
 static bool has_views(int dir, const char *id)
 {
-	struct rd_name prefix;
+	struct rd_filename prefix;
 	struct dirent *e;
 	bool found = false;
 	int n, fd;
@@ -214,7 +214,7 @@ static void reap_views(struct rd_store *store, const char *id, int fd,
 /* Discard disk @id if it is dead. Adds to *arg, an int, if it was. */
 static int reap_one(struct rd_store *store, const char *id, void *arg)
 {
-	struct rd_name name = rd_file_name(id, RD_FILE_HEADER);
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
 	struct rd_header h;
 	struct stat st;
 	bool sound;

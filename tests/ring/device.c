@@ -221,6 +221,23 @@ static void detaches(void)
 	die(0);
 	CU_ASSERT_TRUE(over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
+	/* The guest has to see it go, or a new one there is the old one to it. */
+	CU_ASSERT_PTR_NULL(fake_xs_get(FRONT));
+	teardown();
+}
+
+/* Another backend serves the vdev by now: what it made stays. */
+static void detaches_under_another(void)
+{
+	to_connected();
+	fake_xs_set(BACK "/online", "0");
+	fake_xs_set(BACK "/state", "5");
+	fake_xs_set(FRONT "/backend", "/local/domain/0/backend/vbd/5/51712");
+	front("6");
+	say(BLKBACK_DISCONNECTED);
+	die(0);
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
+	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(FRONT "/state"));
 	teardown();
 }
 
@@ -795,6 +812,7 @@ int main(void)
 		{ "connects", connects },
 		{ "read-only", read_only },
 		{ "detaches", detaches },
+		{ "detaches under another backend", detaches_under_another },
 		{ "detaches without a worker", detaches_without_worker },
 		{ "reconnects", reconnects },
 		{ "reconnects at once", reconnects_at_once },

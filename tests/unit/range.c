@@ -59,8 +59,11 @@ static void fill_range(struct rd_range *r, int byte)
 {
 	size_t pos, n;
 
-	for (pos = 0; pos < r->len; pos += n)
-		memset(rd_range_at(r, pos, &n), byte, n);
+	for (pos = 0; pos < r->len; pos += n) {
+		void *at = rd_range_at(r, pos, &n);
+
+		memset(at, byte, n);
+	}
 }
 
 static void held_range(void)

@@ -6,13 +6,10 @@
  * the disk loaded, and the command's own reference is given back at the end.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <xen/io/xenbus.h>
@@ -25,7 +22,8 @@
 extern char **environ;
 
 struct attach {
-	const char *domain, *seed;
+	const char *domain;
+	struct disk_options disk;
 	unsigned devid;
 	bool writable;
 	int seconds;
@@ -34,13 +32,17 @@ struct attach {
 
 static void help(void)
 {
-	puts("usage: xm-ramdisk attach [--timeout=SECONDS] DOMAIN SEED VDEV [r|w]\n\n"
+	puts("usage: xm-ramdisk attach [OPTION...] DOMAIN SEED VDEV [r|w]\n\n"
 	     "Load SEED into memory, unless it is there already, and attach it to\n"
 	     "DOMAIN as VDEV. All who attach the same SEED share one disk.\n\n"
 	     "  DOMAIN  name or number; Domain-0 too\n"
-	     "  SEED    image file or block device; tap:ram:PATH means PATH\n"
+	     "  SEED    image file or block device, or the name of a loaded disk;\n"
+	     "          tap:ram:PATH means PATH\n"
 	     "  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
 	     "  r|w     read only, or read and write (the default)\n\n"
+	     DISK_OPTIONS_HELP "\n"
+	     "  --keep       keep the disk when nobody is attached, until drop\n"
+	     "  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
 	     "  --timeout=SECONDS  for DOMAIN's frontend to connect (60)");
 }
 
@@ -76,6 +78,7 @@ static int parse(struct attach *a, int argc, char **argv)
 	static const struct option options[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "timeout", required_argument, NULL, 't' },
+		DISK_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -92,6 +95,8 @@ static int parse(struct attach *a, int argc, char **argv)
 			return say_usage("attach", "'%s' is no number of seconds from 1 to 86400",
 					 optarg);
 		default:
+			if (disk_option(c, &a->disk))
+				break;
 			return say_usage("attach", "option '%s' is unknown or lacks its value",
 					 argv[optind - 1]);
 		}
@@ -103,7 +108,7 @@ static int parse(struct attach *a, int argc, char **argv)
 				 "expected DOMAIN SEED VDEV [r|w], got %d arguments",
 				 argc);
 	a->domain = argv[0];
-	a->seed = strip_prefix(argv[1]);
+	a->disk.seed = strip_prefix(argv[1]);
 	if (vdev_parse(argv[2], &a->devid))
 		return say_usage("attach",
 				 "'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
@@ -146,6 +151,11 @@ static bool let_go(const struct device_state *s)
 static bool backend_gone(const struct device_state *s)
 {
 	return s->back == 0;
+}
+
+static bool domain_is_gone(const struct device_state *s)
+{
+	return s->domain_gone;
 }
 
 /* Nothing of a failed attach is left; the frontend has time to see it go. */
@@ -196,6 +206,10 @@ static int connect_device(const struct attach *a, struct device *d)
 	if (rc == 0 && s.back == XenbusStateConnected &&
 	    s.front == XenbusStateConnected && !s.error[0])
 		return EXIT_DONE;
+	/* a domain that is being destroyed loses its devices first */
+	if (rc == 0 && !s.error[0] && !s.domain_gone)
+		device_wait(d, domain_is_gone, &s, deadline_in(CLOSE_SECONDS),
+			    a->stop);
 	rc = say_why(a, d, &s, rc);
 	take_back(d, &s);
 	return rc;
@@ -203,41 +217,24 @@ static int connect_device(const struct attach *a, struct device *d)
 
 /* ---- the disk ---------------------------------------------------------- */
 
-static int load(const struct attach *a, struct rd_store *store,
-		struct rd_disk **disk)
-{
-	struct progress p;
-	struct rd_attach_request req = {
-		.seed = a->seed,
-		.label = "xm-ramdisk attach",
-		.progress = progress_step,
-		.progress_arg = &p,
-	};
-	struct rd_error err;
-	int rc;
-
-	progress_start(&p, a->seed, a->stop);
-	rc = rd_attach(store, &req, disk, &err);
-	progress_end(&p);
-	if (rc)
-		return say_failed("%s", err.text);
-	if (rd_padding(*disk))
-		fprintf(stderr,
-			"xm-ramdisk: note: %s ends inside a sector; %u zero bytes were added in memory\n",
-			a->seed, rd_padding(*disk));
-	return EXIT_DONE;
-}
-
 /* With our own reference to the disk held. */
-static int attach_device(const struct attach *a, struct device *d,
-			 struct rd_store *store, const char *seed)
+static int attach_disk(const struct attach *a, struct device *d,
+		       struct rd_store *store, const struct rd_disk *disk)
 {
+	bool private = a->disk.flags & RD_PRIVATE;
 	int rc = daemon_ensure(store);
 
 	if (rc == EXIT_DONE)
-		rc = device_create(d, rd_store_path(store), seed, a->writable);
+		rc = device_create(d, rd_store_path(store), disk,
+				   a->writable, private);
 	if (rc == EXIT_DONE)
 		rc = connect_device(a, d);
+	if (rc == EXIT_DONE)
+		printf("%s of %s: %" PRIu64 " MiB from %s, %s\n", d->vdev,
+		       d->domain, rd_size(disk) >> 20, rd_seed(disk),
+		       private	   ? "a private view" :
+		       a->writable ? "writable" :
+				     "read-only");
 	return rc;
 }
 
@@ -245,25 +242,13 @@ static int attach_seed(const struct attach *a, struct device *d)
 {
 	struct rd_store *store;
 	struct rd_disk *disk;
-	struct rd_error err;
-	char *seed;
-	int rc;
+	int rc = disk_store("attach", &store);
 
-	if (rd_store_open(&store, NULL, &err))
-		return say_failed("%s", err.text);
-	rd_reap(store);
-	rc = load(a, store, &disk);
+	if (rc)
+		return rc;
+	rc = disk_attach(store, &a->disk, "xm-ramdisk attach", a->stop, &disk);
 	if (rc == EXIT_DONE) {
-		seed = realpath(a->seed, NULL);
-		if (seed)
-			rc = attach_device(a, d, store, seed);
-		else
-			rc = say_failed("%s: %s", a->seed, strerror(errno));
-		if (rc == EXIT_DONE)
-			printf("%s of %s: %" PRIu64 " MiB from %s, %s\n",
-			       d->vdev, d->domain, rd_size(disk) >> 20, seed,
-			       a->writable ? "writable" : "read-only");
-		free(seed);
+		rc = attach_disk(a, d, store, disk);
 		rd_detach(disk);
 	}
 	rd_store_close(store);

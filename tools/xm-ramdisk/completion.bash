@@ -15,22 +15,48 @@ _xm_ramdisk_attached() { # DOMAIN
 		$1 == "\"vdev\":" && mine { gsub(/[",]/, "", $2); print $2 }'
 }
 
+# Names of disks that start as typed: given ones, and seeds by path or last part.
+_xm_ramdisk_names() { # TYPED
+	xm-ramdisk list --json 2>/dev/null | awk -v typed="$1" '
+		function offer(name) { if (index(name, typed) == 1) print name }
+		function value(line) {
+			sub(/^[^:]*: "/, "", line)
+			sub(/",?$/, "", line)
+			return line
+		}
+		$1 == "\"name\":" { name = value($0) }
+		$1 == "\"seed\":" {
+			seed = value($0)
+			if (name != "") { offer(name); next }
+			if (typed ~ /\//) offer(seed)
+			else { sub(/.*\//, "", seed); offer(seed) }
+		}'
+}
+
 _xm_ramdisk() {
 	local cur=${COMP_WORDS[COMP_CWORD]} sub=${COMP_WORDS[1]-} words=() w n
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'attach detach list --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff interface --help --version' -- "$cur")
+		return
+	fi
+	if [ "$sub" = interface ]; then
+		_xm_ramdisk_interface "${COMP_WORDS[@]:2:COMP_CWORD-1}"
 		return
 	fi
 	if [[ $cur == -* ]]; then
 		case $sub in
-		attach) w='--timeout= --help' ;;
+		attach) w='--timeout= --name= --private --thin --lazy --keep --help' ;;
 		detach) w='--force --timeout= --help' ;;
-		list) w='--json --help' ;;
+		list | show | diff) w='--json --help' ;;
+		top) w='--once --json --help' ;;
+		load) w='--name= --thin --lazy --help' ;;
+		reset | save) w='--force --help' ;;
+		drop) w='--help' ;;
 		*) w= ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$w" -- "$cur")
-		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
 		return
 	fi
 	# which of the arguments is being typed, options not counted
@@ -40,9 +66,11 @@ _xm_ramdisk() {
 	case $sub:${#words[@]} in
 	attach:0 | detach:0)
 		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_domains)" -- "$cur") ;;
-	attach:1)
-		compopt -o filenames
+	attach:1 | load:0 | save:1)
+		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	show:0 | drop:0 | reset:0 | save:0 | diff:0)
+		mapfile -t COMPREPLY < <(_xm_ramdisk_names "$cur") ;;
 	attach:2)
 		mapfile -t COMPREPLY < <(compgen -W 'xvdb xvdc xvdd xvde xvdf' -- "$cur") ;;
 	attach:3)

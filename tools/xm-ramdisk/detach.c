@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk detach: asks both ends to close, waits, and removes what is left.
- * xen-ramdiskd removes the backend's directory when the disk's reference has
- * been given back, so when that is gone, the count is right.
+ * xm-ramdisk detach: asks both ends to close, and waits. xen-ramdiskd removes
+ * both directories when the disk's reference has been given back, so when they
+ * are gone, the count is right.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -99,7 +99,7 @@ static int check_attached(struct device *d)
 		rc = say_failed("%s of %s was not attached by xm-ramdisk: its backend is %s",
 				d->vdev, d->domain, backend);
 	} else {
-		/* what a pending detach left when the domain let go */
+		/* of a backend that was removed without its frontend */
 		device_remove_frontend(d);
 		rc = EXIT_DONE;
 	}
@@ -140,10 +140,7 @@ static int detach_device(const struct detach *a, struct device *d)
 	if (rc)
 		return rc;
 	rc = device_wait(d, gone, &s, deadline_in(a->seconds), a->stop);
-	if (rc)
-		return say_why(a, d, rc, &s);
-	device_remove_frontend(d);
-	return EXIT_DONE;
+	return rc ? say_why(a, d, rc, &s) : EXIT_DONE;
 }
 
 int cmd_detach(int argc, char **argv)

@@ -104,18 +104,28 @@ static bool make_dir(struct device *d, xs_transaction_t t, const char *dir,
 	       xs_set_permissions(d->xs, t, dir, p, 2);
 }
 
+/* What is to be attached, and how. */
+struct wanted {
+	const char *store;
+	const struct rd_disk *disk;
+	bool writable, private_view;
+};
+
 static bool write_backend(struct device *d, xs_transaction_t t,
-			  const char *store, const char *seed, bool writable)
+			  const struct wanted *w)
 {
 	return make_dir(d, t, d->back, 0, d->domid) &&
 	       write_node(d, t, d->back, "frontend", d->front) &&
 	       write_number(d, t, d->back, "frontend-id", d->domid) &&
 	       write_node(d, t, d->back, "online", "1") &&
 	       write_number(d, t, d->back, "format", RD_FORMAT) &&
-	       write_node(d, t, d->back, "store", store) &&
-	       write_node(d, t, d->back, "params", seed) &&
+	       write_node(d, t, d->back, "store", w->store) &&
+	       write_node(d, t, d->back, "params", rd_seed(w->disk)) &&
+	       write_node(d, t, d->back, "disk", rd_id(w->disk)) &&
+	       write_node(d, t, d->back, "private",
+			  w->private_view ? "1" : "0") &&
 	       write_node(d, t, d->back, "dev", d->vdev) &&
-	       write_node(d, t, d->back, "mode", writable ? "w" : "r") &&
+	       write_node(d, t, d->back, "mode", w->writable ? "w" : "r") &&
 	       write_node(d, t, d->back, "removable", "0") &&
 	       write_node(d, t, d->back, "device-type", "disk") &&
 	       write_number(d, t, d->back, "state", XenbusStateInitialising);
@@ -154,9 +164,10 @@ static char *holder(struct device *d, xs_transaction_t t)
 	return NULL;
 }
 
-int device_create(struct device *d, const char *store, const char *seed,
-		  bool writable)
+int device_create(struct device *d, const char *store,
+		  const struct rd_disk *disk, bool writable, bool private_view)
 {
+	const struct wanted w = { store, disk, writable, private_view };
 	xs_transaction_t t;
 	char *used;
 	bool written;
@@ -173,7 +184,7 @@ int device_create(struct device *d, const char *store, const char *seed,
 			free(used);
 			return EXIT_FAILED;
 		}
-		written = write_backend(d, t, store, seed, writable) &&
+		written = write_backend(d, t, &w) &&
 			  write_frontend(d, t);
 		if (!written) {
 			int e = errno;

@@ -5,6 +5,8 @@
 
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
+XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -13,6 +15,14 @@ static const struct {
 	{ "attach", cmd_attach, "attach a seed's RAM disk to a domain" },
 	{ "detach", cmd_detach, "detach it; the last detach discards it" },
 	{ "list", cmd_list, "show the disks and who is attached" },
+	{ "show", cmd_show, "show one disk, all of it" },
+	{ "top", cmd_top, "watch what the attachments do" },
+	{ "load", cmd_load, "load a seed and keep it until it is dropped" },
+	{ "drop", cmd_drop, "do not keep a disk any more" },
+	{ "reset", cmd_reset, "bring a disk's seed back, in place" },
+	{ "save", cmd_save, "write a consistent copy of a disk to a file" },
+	{ "diff", cmd_diff, "show where a disk differs from its seed" },
+	{ "interface", cmd_interface, "which Xen fits which, and what runs here" },
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))

@@ -20,6 +20,7 @@ static int64_t now_ms(void)
 void progress_start(struct progress *p, const char *seed,
 		    const volatile sig_atomic_t *stop)
 {
+	p->verb = "loading";
 	p->seed = seed;
 	p->terminal = isatty(STDERR_FILENO);
 	p->shown = false;
@@ -35,8 +36,8 @@ int progress_step(void *arg, uint64_t done, uint64_t total)
 		return 1;
 	if (!p->terminal || total == 0 || now_ms() - p->start < QUIET_MS)
 		return 0;
-	fprintf(stderr, "\rloading %s: %" PRIu64 " of %" PRIu64 " MiB (%d %%)\033[K",
-		p->seed, done >> 20, total >> 20,
+	fprintf(stderr, "\r%s %s: %" PRIu64 " of %" PRIu64 " MiB (%d %%)\033[K",
+		p->verb, p->seed, done >> 20, total >> 20,
 		(int)((double)done * 100 / (double)total));
 	p->shown = true;
 	return 0;

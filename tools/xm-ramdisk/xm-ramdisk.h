@@ -22,7 +22,15 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int cmd_attach(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_drop(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_load(int argc, char **argv);
+int cmd_reset(int argc, char **argv);
+int cmd_save(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+int cmd_interface(int argc, char **argv);
 
 /* ---- message.c --------------------------------------------------------- */
 
@@ -76,7 +84,7 @@ int daemon_ensure(struct rd_store *store);
 /* ---- progress.c -------------------------------------------------------- */
 
 struct progress {
-	const char *seed;
+	const char *verb, *seed; /* "loading", unless set otherwise */
 	bool terminal, shown;
 	int64_t start; /* ms */
 	const volatile sig_atomic_t *stop; /* non-zero gives the load up */
@@ -85,6 +93,74 @@ void progress_start(struct progress *p, const char *seed,
 		    const volatile sig_atomic_t *stop);
 rd_progress_fn progress_step; /* its argument is a struct progress */
 void progress_end(struct progress *p);
+
+/* ---- disk.c: the store and its disks ------------------------------------ */
+
+/* What a person says of a disk to load or attach. */
+struct disk_options {
+	const char *seed;
+	const char *name; /* or NULL */
+	unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
+};
+
+/* getopt_long() entries and values for them; disk_option() takes the value. */
+#define DISK_OPTIONS                                        \
+	{ "name", required_argument, NULL, 'N' },           \
+	{ "thin", no_argument, NULL, 'T' },                 \
+	{ "lazy", no_argument, NULL, 'L' },                 \
+	{ "keep", no_argument, NULL, 'K' },                 \
+	{ "private", no_argument, NULL, 'P' }
+#define DISK_OPTIONS_HELP                                                    \
+	"  --name=NAME  a disk of that name, apart from others of the same seed\n"  \
+	"  --thin       take memory as it is needed, not all of it up front\n"      \
+	"  --lazy       do not wait for the load: read each part at its first use"
+/* True if @c, with optarg, was one of them. */
+bool disk_option(int c, struct disk_options *options);
+
+/*
+ * Attach to the disk, for reading, with progress on the terminal. A seed that
+ * is no file may be the name of a disk that is there. An exit status.
+ */
+int disk_attach(struct rd_store *store, const struct disk_options *options,
+		const char *label, const volatile sig_atomic_t *stop,
+		struct rd_disk **disk);
+
+/* Open the store and throw away what is dead. An exit status; root only. */
+int disk_store(const char *subcommand, struct rd_store **store);
+
+/* One of the disks of rd_list(), found as rd_find() does. An exit status. */
+struct disk_list {
+	struct rd_disk_info *disks;
+	size_t count;
+};
+int disk_list(struct rd_store *store, struct disk_list *list);
+int disk_find(struct rd_store *store, const char *text, char id[RD_ID_MAX]);
+const struct rd_disk_info *disk_in(const struct disk_list *list,
+				   const char *id);
+/* The name that a person would use for it. */
+const char *disk_shown_name(const struct rd_disk_info *disk);
+
+/* ---- who.c ------------------------------------------------------------- */
+
+/* Who an attachment's label says it is. */
+struct who {
+	bool vbd; /* a domain's device, not some other program */
+	unsigned domid, devid;
+	char domain[DOMAIN_NAME_MAX]; /* or the label */
+	char vdev[VDEV_NAME_MAX]; /* or "-" */
+};
+/* @xs may be NULL: domains have numbers then. */
+struct who who_is(struct xs_handle *xs, const char *label);
+/* xenstore, if it answers here; NULL otherwise. */
+struct xs_handle *who_xenstore(void);
+
+/* ---- report.c ---------------------------------------------------------- */
+
+struct json;
+void report_json(struct json *j, struct xs_handle *xs,
+		 const struct rd_disk_info *disk);
+/* "r", "w" or "p", for a private view. */
+const char *report_mode(const struct rd_attachment_info *attachment);
 
 /* ---- device.c: the xenstore nodes of one vbd --------------------------- */
 
@@ -109,8 +185,8 @@ void device_init(struct device *d, struct xs_handle *xs, unsigned domid,
  * Write both directories in one transaction. EXIT_FAILED if the vdev is in
  * use, or xenstore refuses.
  */
-int device_create(struct device *d, const char *store, const char *seed,
-		  bool writable);
+int device_create(struct device *d, const char *store,
+		  const struct rd_disk *disk, bool writable, bool private_view);
 /*
  * Ask frontend and backend to let go, at the next detach for good.
  */
@@ -141,6 +217,21 @@ int64_t deadline_in(int seconds);
 const volatile sig_atomic_t *signals_catch(void);
 
 /* ---- arguments.c ------------------------------------------------------- */
+
+/* A switch, "--NAME", and where to note it. A table ends with NULL. */
+struct flag {
+	const char *name;
+	bool *value;
+};
+
+/*
+ * Arguments of a subcommand that takes switches and exactly @count words,
+ * which @expected names. *words are the words. EXIT_DONE, EXIT_USAGE after
+ * saying why, or -1 after --help, which prints @help.
+ */
+int parse_words(int argc, char **argv, const char *help,
+		const struct flag *flags, int count, const char *expected,
+		char ***words);
 
 /* --timeout's value: 1 to 86400 seconds. 0 or -EINVAL. */
 int parse_seconds(const char *text, int *seconds);

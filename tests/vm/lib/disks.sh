@@ -8,6 +8,12 @@
 #   count SEED              how many attachments its disk has; 0 if there is none
 #   count_is SEED N         waits until it has so many
 #   worker_of DOMID VDEV    process of the backend's worker
+#   daemon_pid              process of the daemon
+#   refused STATUS REGEX COMMAND...   ends with STATUS and says one line, which is
+#                           "xm-ramdisk: " and REGEX (grep -E) from end to end
+#   no_nodes DOMID DEVID    neither end of the device is in xenstore
+#   background FILE COMMAND...   starts it; its output goes to FILE, its process is $!
+#   ended STATUS REGEX FILE PID   waits for it; as refused
 
 uuid() { # FILE
 	dumpe2fs -h "$1" 2>/dev/null | awk '/^Filesystem UUID/ {print $3}'
@@ -39,4 +45,48 @@ worker_of() { # DOMID VDEV
 		$1 == "\"domid\":" { d = $2 }
 		$1 == "\"vdev\":" { v = $2 }
 		$1 == "\"pid\":" && d == domid && v == vdev { print $2 + 0; exit }'
+}
+
+daemon_pid() {
+	[ -e /run/xen-ramdisk/xen-ramdiskd.pid ] || return
+	cut -d ' ' -f 1 /run/xen-ramdisk/xen-ramdiskd.pid
+}
+
+vm_one_line() { # STATUS WANTED REGEX FILE
+	cat "$4"
+	if [ "$1" != "$2" ]; then
+		echo "status $1 instead of $2"
+		return 1
+	fi
+	[ "$(wc -l <"$4")" = 1 ] && grep -qxE -e "xm-ramdisk: $3" "$4" && return
+	echo "expected one line: $3"
+	return 1
+}
+
+refused() { # STATUS REGEX COMMAND...
+	local want=$1 regex=$2
+	shift 2
+	"$@" >/run/vm/refused 2>&1
+	vm_one_line $? "$want" "$regex" /run/vm/refused
+}
+
+no_nodes() { # DOMID DEVID
+	local path
+	for path in "/local/domain/0/backend/ramdisk/$1/$2" "/local/domain/$1/device/vbd/$2"; do
+		if xenstore-exists "$path"; then
+			xenstore-ls -f "$path"
+			return 1
+		fi
+	done
+}
+
+background() { # FILE COMMAND...
+	local file=$1
+	shift
+	"$@" >"$file" 2>&1 </dev/null &
+}
+
+ended() { # STATUS REGEX FILE PID
+	wait "$4"
+	vm_one_line $? "$1" "$2" "$3"
 }

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* libFuzzer's way into the header parser of xm-ramdisk interface: make fuzz. */
+#include "tests/fuzz/interface.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	fuzz_header(data, len);
+	return 0;
+}

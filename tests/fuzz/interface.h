@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the fuzzers of the interface parsers feed, one function a parser, in
+ * one place: libFuzzer calls them in `make fuzz`, and tests/unit/interface-parse
+ * runs them over mutations of good input in every `make check`.
+ */
+#ifndef FUZZ_INTERFACE_H
+#define FUZZ_INTERFACE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/xm-ramdisk/interface.h"
+
+struct bytes {
+	const unsigned char *data;
+	size_t len, at;
+};
+
+static long read_bytes(void *arg, void *buf, size_t len)
+{
+	struct bytes *b = arg;
+	size_t n = b->len - b->at < len ? b->len - b->at : len;
+
+	/* In small pieces, as a pipe may give them. */
+	if (n > 700)
+		n = 700;
+	memcpy(buf, b->data + b->at, n);
+	b->at += n;
+	return (long)n;
+}
+
+/* A copy of the exact length, so that a byte too far is seen. */
+static unsigned char *copy_of(const unsigned char *data, size_t len)
+{
+	unsigned char *copy = malloc(len ? len : 1);
+
+	if (!copy)
+		abort();
+	memcpy(copy, data, len);
+	return copy;
+}
+
+static void check_facts(struct iface_facts *facts)
+{
+	char text[IFACE_RANGE_MAX];
+
+	iface_facts_resolve(facts);
+	iface_range_text(facts->range, text);
+	if (strnlen(facts->release, sizeof(facts->release)) ==
+		    sizeof(facts->release) ||
+	    strnlen(facts->how, sizeof(facts->how)) == sizeof(facts->how))
+		abort();
+}
+
+static inline void fuzz_header(const unsigned char *data, size_t len)
+{
+	struct iface_facts facts = { 0 };
+	unsigned char *copy = copy_of(data, len);
+
+	iface_header_parse(&facts, (const char *)copy, len);
+	iface_makefile_parse(&facts, (const char *)copy, len);
+	check_facts(&facts);
+	free(copy);
+}
+
+/* A fuzzer does not guess sums: every block gets the one it would need. */
+static void right_sum(unsigned char *block)
+{
+	unsigned sum = 0, i;
+	char text[8];
+
+	memset(block + 148, ' ', 8);
+	for (i = 0; i < 512; i++)
+		sum += block[i];
+	snprintf(text, sizeof(text), "%06o", sum);
+	memcpy(block + 148, text, 7);
+}
+
+static inline void fuzz_tar(const unsigned char *data, size_t len)
+{
+	struct iface_facts facts = { 0 };
+	unsigned char *copy = copy_of(data, len);
+	struct bytes b = { copy, len, 0 };
+	size_t at;
+
+	for (at = 0; len - at >= 512; at += 512)
+		if (copy[at] && copy[at + 257] == 'u')
+			right_sum(copy + at);
+	iface_tar_read(&facts, read_bytes, &b);
+	check_facts(&facts);
+	free(copy);
+}
+
+static inline void fuzz_elf(const unsigned char *data, size_t len)
+{
+	struct iface_facts facts = { 0 };
+	struct rd_error err = { "" };
+	unsigned char *copy;
+
+	if (!iface_is_elf(data, len))
+		return;
+	copy = copy_of(data, len);
+	iface_elf_parse(&facts, copy, len, &err);
+	check_facts(&facts);
+	free(copy);
+}
+
+#endif

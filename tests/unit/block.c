@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Layers: private views, thin disks, discard and zeroes. Runs on a small
+ * tmpfs of its own, so that memory can be counted and be short.
+ */
+#include <errno.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+
+#include "tests/unit/scratch.h"
+
+static struct rd_disk *attach_as(struct rd_store *s, const char *seed,
+				 bool writable, unsigned flags, int want,
+				 struct rd_error *err)
+{
+	struct rd_attach_request req = {
+		.seed = seed,
+		.writable = writable,
+		.flags = flags,
+		.label = "test",
+	};
+	struct rd_disk *d = NULL;
+	int rc;
+
+	err->text[0] = 0;
+	rc = rd_attach(s, &req, &d, err);
+	if (rc != want)
+		printf("# attach: %d, %s\n", rc, err->text);
+	CU_ASSERT_EQUAL_FATAL(rc, want);
+	return rc ? NULL : d;
+}
+
+static uint64_t used(void)
+{
+	struct statvfs fs;
+
+	statvfs(scratch_store, &fs);
+	return (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize;
+}
+
+static unsigned char byte_at(struct rd_disk *d, uint64_t off)
+{
+	unsigned char x = 0;
+
+	CU_ASSERT_EQUAL(rd_read(d, &x, off, 1), 0);
+	return x;
+}
+
+static void fill_store(void)
+{
+	char zero[4096] = "", path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/filler", scratch_store);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	while (write(fd, zero, sizeof(zero)) > 0)
+		;
+	close(fd);
+}
+
+static void unfill_store(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/filler", scratch_store);
+	unlink(path);
+}
+
+/* ---- private views ----------------------------------------------------- */
+
+static void views_are_private(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("golden", 4 * MIB, 1);
+	struct rd_error err;
+	struct rd_disk *r = attached(s, seed, false);
+	struct rd_disk *a = attach_as(s, seed, true, RD_PRIVATE, 0, &err);
+	struct rd_disk *b = attach_as(s, seed, false, RD_PRIVATE, 0, &err);
+	unsigned char *all = malloc(4 * MIB);
+	size_t i, bad = 0;
+
+	CU_ASSERT_TRUE(rd_writable(b));
+	CU_ASSERT_EQUAL(rd_write(a, "AAA", 4095, 3), 0);
+	CU_ASSERT_EQUAL(rd_write(b, "B", 4096, 1), 0);
+	CU_ASSERT_EQUAL(byte_at(a, 4096), 'A');
+	CU_ASSERT_EQUAL(byte_at(b, 4096), 'B');
+	CU_ASSERT_EQUAL(byte_at(b, 4095), pattern(4095, 1));
+	CU_ASSERT_EQUAL(byte_at(r, 4096), pattern(4096, 1));
+	/* all else of a written block is the base's */
+	CU_ASSERT_EQUAL(rd_read(a, all, 0, 4 * MIB), 0);
+	for (i = 0; i < 4 * MIB; i++)
+		bad += all[i] != (i >= 4095 && i < 4098 ? 'A' : pattern(i, 1));
+	CU_ASSERT_EQUAL(bad, 0);
+	rd_detach(a);
+	a = attach_as(s, seed, true, RD_PRIVATE, 0, &err);
+	CU_ASSERT_EQUAL(byte_at(a, 4096), pattern(4096, 1)); /* vanished */
+	rd_detach(a);
+	rd_detach(b);
+	CU_ASSERT_EQUAL(store_files(), 3);
+	rd_detach(r);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	free(all);
+	rd_store_close(s);
+}
+
+static void a_view_costs_what_it_changed(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("cost", 16 * MIB, 1);
+	struct rd_error err;
+	struct rd_disk *a = attach_as(s, seed, true, RD_PRIVATE, 0, &err), *b;
+	struct rd_disk_info *disks;
+	uint64_t before = used();
+	char block[4096];
+	size_t i, n;
+
+	b = attach_as(s, seed, true, RD_PRIVATE, 0, &err);
+	CU_ASSERT_TRUE(used() - before <= 16384); /* bits and stripes */
+	before = used();
+	memset(block, 1, sizeof(block));
+	for (i = 0; i < 10; i++)
+		rd_write(b, block, i * 65536, sizeof(block));
+	CU_ASSERT_EQUAL(used() - before, 10 * 4096);
+	/* reading costs nothing */
+	for (i = 0; i < 16 * MIB; i += sizeof(block))
+		rd_read(a, block, i, sizeof(block));
+	CU_ASSERT_EQUAL(used() - before, 10 * 4096);
+	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, NULL), 0);
+	CU_ASSERT_TRUE(disks[0].attachment[1].private_view);
+	CU_ASSERT_TRUE(disks[0].attachment[1].view_bytes >= 10 * 4096);
+	CU_ASSERT_TRUE(disks[0].attachment[1].view_bytes < 20 * 4096);
+	rd_list_free(disks, n);
+	rd_detach(a);
+	rd_detach(b);
+	rd_store_close(s);
+}
+
+static void views_and_writers_exclude_each_other(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("exclude", MIB, 1);
+	struct rd_error err;
+	struct rd_disk *w = attached(s, seed, true), *v;
+
+	attach_as(s, seed, true, RD_PRIVATE, -EBUSY, &err);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "attached for writing 1 times"));
+	rd_detach(w);
+	v = attach_as(s, seed, true, RD_PRIVATE, 0, &err);
+	attach_as(s, seed, true, 0, -EBUSY, &err);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "has 1 private views"));
+	rd_detach(v);
+	rd_store_close(s);
+}
+
+static void a_view_that_lacks_memory(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("lack", MIB, 1);
+	struct rd_error err;
+	struct rd_disk *a = attach_as(s, seed, true, RD_PRIVATE, 0, &err);
+	struct rd_range r;
+
+	CU_ASSERT_EQUAL(rd_write(a, "x", 0, 1), 0);
+	fill_store();
+	CU_ASSERT_EQUAL(rd_write(a, "y", 4096, 1), -ENOSPC);
+	CU_ASSERT_EQUAL(rd_range_begin(a, 8192, 4096, RD_RANGE_WRITE, &r),
+			-ENOSPC);
+	CU_ASSERT_EQUAL(rd_write(a, "y", 1, 1), 0); /* has its memory */
+	CU_ASSERT_EQUAL(byte_at(a, 4096), pattern(4096, 1));
+	unfill_store();
+	CU_ASSERT_EQUAL(rd_write(a, "y", 4096, 1), 0);
+	rd_detach(a);
+	rd_store_close(s);
+}
+
+/* A held range over more blocks than fit before the stripes wrap. */
+static void ranges_of_views(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("stripes", 8 * MIB, 1);
+	struct rd_error err;
+	struct rd_disk *a = attach_as(s, seed, true, RD_PRIVATE, 0, &err);
+	uint64_t off = (500 << 12) + 100;
+	size_t pos, n, bad = 0;
+	struct rd_range r;
+
+	CU_ASSERT_EQUAL(rd_range_begin(a, off, RD_RANGE_MAX, RD_RANGE_WRITE,
+				       &r),
+			0);
+	for (pos = 0; pos < RD_RANGE_MAX; pos += n) {
+		void *at = rd_range_at(&r, pos, &n);
+
+		memset(at, 0x3c, n);
+	}
+	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	CU_ASSERT_EQUAL(rd_range_begin(a, off - 1, RD_RANGE_MAX, 0, &r), 0);
+	for (pos = 0; pos < RD_RANGE_MAX; pos += n)
+		bad += *(unsigned char *)rd_range_at(&r, pos, &n) !=
+		       (pos ? 0x3c : pattern(off - 1, 1));
+	CU_ASSERT_EQUAL(bad, 0);
+	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	/* a stripe that another block shares is free again */
+	CU_ASSERT_EQUAL(rd_write(a, "x", 0, 1), 0);
+	CU_ASSERT_EQUAL(rd_range_begin(a, 0, RD_RANGE_MAX + 1, 0, &r), -E2BIG);
+	CU_ASSERT_EQUAL(byte_at(a, off + RD_RANGE_MAX),
+			pattern(off + RD_RANGE_MAX, 1));
+	rd_detach(a);
+	rd_store_close(s);
+}
+
+static void hold_a_view(void *arg)
+{
+	struct rd_error err;
+	struct rd_disk *d =
+		attach_as(open_store(), arg, true, RD_PRIVATE, 0, &err);
+
+	rd_write(d, "x", 0, 1);
+}
+
+static void a_dead_view_is_reaped(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("deadview", MIB, 1);
+	struct rd_disk *r = attached(s, seed, false);
+	pid_t pid = child_start(hold_a_view, (void *)(uintptr_t)seed);
+
+	CU_ASSERT_EQUAL(store_files(), 5);
+	child_kill(pid);
+	CU_ASSERT_EQUAL(store_files(), 5);
+	CU_ASSERT_EQUAL(rd_reap(s), 0);
+	CU_ASSERT_EQUAL(store_files(), 3);
+	rd_detach(r);
+	/* and a dead disk with it */
+	child_kill(child_start(hold_a_view, (void *)(uintptr_t)seed));
+	CU_ASSERT_EQUAL(rd_reap(s), 1);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(s);
+}
+
+/* ---- thin -------------------------------------------------------------- */
+
+/* A seed of 16 MiB with data in [1 MiB, 2 MiB). */
+static const char *sparse_seed(const char *name)
+{
+	const char *path = make_seed(name, 0, 0);
+	unsigned char *p = malloc(MIB);
+	int fd = open(path, O_WRONLY);
+
+	memset(p, 0x77, MIB);
+	CU_ASSERT_EQUAL(ftruncate(fd, 16 * MIB), 0);
+	CU_ASSERT_EQUAL(pwrite(fd, p, MIB, MIB), (ssize_t)MIB);
+	close(fd);
+	free(p);
+	return path;
+}
+
+static void thin_takes_what_it_needs(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_error err;
+	uint64_t before = used(), at;
+	struct rd_disk *d = attach_as(s, sparse_seed("thin"), true, RD_THIN, 0,
+				      &err);
+	char block[4096];
+	bool hole;
+
+	CU_ASSERT_TRUE(used() - before < 2 * MIB);
+	CU_ASSERT_EQUAL(byte_at(d, MIB), 0x77);
+	CU_ASSERT_EQUAL(byte_at(d, 8 * MIB), 0);
+	before = used();
+	for (at = 0; at < 16 * MIB; at += 4096)
+		rd_read(d, block, at, sizeof(block));
+	CU_ASSERT_EQUAL(used(), before); /* reading takes none */
+	CU_ASSERT_EQUAL(rd_write(d, "x", 8 * MIB + 5, 1), 0);
+	CU_ASSERT_EQUAL(used() - before, 4096);
+	CU_ASSERT_EQUAL(byte_at(d, 8 * MIB + 4), 0);
+	at = 16 * MIB;
+	CU_ASSERT_EQUAL(rd_extent(d, 0, &at, &hole), 0);
+	CU_ASSERT_TRUE(hole);
+	CU_ASSERT_EQUAL(at, MIB);
+	at = 15 * MIB;
+	CU_ASSERT_EQUAL(rd_extent(d, MIB, &at, &hole), 0);
+	CU_ASSERT_FALSE(hole);
+	CU_ASSERT_EQUAL(at, MIB);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+static void a_thin_disk_that_lacks_memory(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_error err;
+	struct rd_disk *d = attach_as(s, sparse_seed("thinlack"), true, RD_THIN,
+				      0, &err);
+	char block[4096];
+	uint64_t at;
+
+	fill_store();
+	memset(block, 9, sizeof(block));
+	CU_ASSERT_EQUAL(rd_write(d, block, 0, sizeof(block)), -ENOSPC);
+	CU_ASSERT_EQUAL(rd_write(d, block, MIB, sizeof(block)), 0);
+	/* every byte can still be read, SIGBUS would end the test */
+	for (at = 0; at < 16 * MIB; at += 4096)
+		CU_ASSERT_EQUAL(rd_read(d, block, at, sizeof(block)), 0);
+	/* what is discarded can be used again */
+	CU_ASSERT_EQUAL(rd_discard(d, MIB, 8192), 0);
+	CU_ASSERT_EQUAL(rd_write(d, block, 0, sizeof(block)), 0);
+	unfill_store();
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+static void discard_gives_memory_back(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_error err;
+	struct rd_disk *d = attach_as(s, sparse_seed("discard"), true, RD_THIN,
+				      0, &err);
+	uint64_t before = used();
+
+	/* from the middle of a block to the middle of another */
+	CU_ASSERT_EQUAL(rd_discard(d, MIB + 100, 65536), 0);
+	CU_ASSERT_EQUAL(before - used(), 15 * 4096);
+	CU_ASSERT_EQUAL(byte_at(d, MIB + 100), 0x77);
+	CU_ASSERT_EQUAL(byte_at(d, MIB + 4096), 0);
+	CU_ASSERT_EQUAL(byte_at(d, MIB + 65535), 0);
+	CU_ASSERT_EQUAL(byte_at(d, MIB + 65536), 0x77);
+	/* zeroes reach the edges */
+	CU_ASSERT_EQUAL(rd_zero(d, MIB + 100, 65536, false), 0);
+	CU_ASSERT_EQUAL(byte_at(d, MIB + 99), 0x77);
+	CU_ASSERT_EQUAL(byte_at(d, MIB + 100), 0);
+	CU_ASSERT_EQUAL(byte_at(d, MIB + 65635), 0);
+	CU_ASSERT_EQUAL(byte_at(d, MIB + 65636), 0x77);
+	/* and all of it */
+	CU_ASSERT_EQUAL(rd_discard(d, 0, 16 * MIB), 0);
+	CU_ASSERT_EQUAL(before - used(), MIB);
+	CU_ASSERT_EQUAL(byte_at(d, 2 * MIB - 1), 0);
+	before = used();
+	CU_ASSERT_EQUAL(rd_zero(d, 0, MIB, true), 0);
+	CU_ASSERT_EQUAL(used() - before, MIB); /* kept for later writes */
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+static void zeroes_without_thin(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("zeroes", MIB + 512, 1);
+	struct rd_error err;
+	unsigned flags[] = { 0, RD_PRIVATE };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		struct rd_disk *d = attach_as(s, seed, true, flags[i], 0, &err);
+
+		CU_ASSERT_EQUAL(rd_zero(d, 1000, 10000, false), 0);
+		CU_ASSERT_EQUAL(byte_at(d, 999), pattern(999, 1));
+		CU_ASSERT_EQUAL(byte_at(d, 1000), 0);
+		CU_ASSERT_EQUAL(byte_at(d, 10999), 0);
+		CU_ASSERT_EQUAL(byte_at(d, 11000), pattern(11000, 1));
+		CU_ASSERT_EQUAL(rd_discard(d, 0, MIB + 512), 0);
+		CU_ASSERT_EQUAL(byte_at(d, MIB + 511), 0);
+		CU_ASSERT_EQUAL(rd_discard(d, MIB, 513), -EINVAL);
+		rd_detach(d);
+	}
+	rd_store_close(s);
+}
+
+static void a_reader_discards_nothing(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_error err;
+	struct rd_disk *d = attach_as(s, sparse_seed("ro"), false, RD_THIN, 0,
+				      &err);
+
+	CU_ASSERT_EQUAL(rd_discard(d, MIB, 4096), -EROFS);
+	CU_ASSERT_EQUAL(rd_zero(d, MIB, 4096, false), -EROFS);
+	CU_ASSERT_EQUAL(byte_at(d, MIB), 0x77);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+static const struct test tests[] = {
+	{ "views are private", views_are_private },
+	{ "a view costs what it changed", a_view_costs_what_it_changed },
+	{ "views and writers exclude each other",
+	  views_and_writers_exclude_each_other },
+	{ "a view that lacks memory", a_view_that_lacks_memory },
+	{ "ranges of views", ranges_of_views },
+	{ "a dead view is reaped", a_dead_view_is_reaped },
+	{ "thin takes what it needs", thin_takes_what_it_needs },
+	{ "a thin disk that lacks memory", a_thin_disk_that_lacks_memory },
+	{ "discard gives memory back", discard_gives_memory_back },
+	{ "zeroes without thin", zeroes_without_thin },
+	{ "a reader discards nothing", a_reader_discards_nothing },
+};
+
+int main(void)
+{
+	int rc;
+
+	scratch_make();
+	if (mount("test", scratch_store, "tmpfs", 0, "size=24m,mode=0700")) {
+		printf("# cannot mount a small tmpfs: %m (these tests need root)\n");
+		return 1;
+	}
+	rc = RUN_TESTS("block", tests);
+	umount(scratch_store);
+	scratch_remove();
+	return rc;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which disk is meant: names, aliases, empty files, and finding by text. */
+#include <errno.h>
+
+#include "tests/unit/scratch.h"
+
+static int attach_named(struct rd_store *s, const char *seed, const char *name,
+			unsigned flags, struct rd_disk **d,
+			struct rd_error *err)
+{
+	struct rd_attach_request req = {
+		.seed = seed,
+		.name = name,
+		.writable = true,
+		.flags = flags,
+		.label = "test",
+	};
+
+	err->text[0] = 0;
+	return rd_attach(s, &req, d, err);
+}
+
+static void two_disks_of_one_seed(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("one", MIB, 1);
+	struct rd_disk *a = attached(s, seed, true), *b, *c;
+	struct rd_error err;
+	unsigned char x = 0;
+
+	CU_ASSERT_EQUAL_FATAL(attach_named(s, seed, "second", 0, &b, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(attach_named(s, NULL, "second", 0, &c, &err), 0);
+	CU_ASSERT_STRING_EQUAL(rd_id(b), "n-second");
+	CU_ASSERT_STRING_EQUAL(rd_id(c), "n-second");
+	CU_ASSERT_EQUAL(rd_write(b, "\xee", 7, 1), 0);
+	CU_ASSERT_EQUAL(rd_read(a, &x, 7, 1), 0);
+	CU_ASSERT_EQUAL(x, pattern(7, 1));
+	CU_ASSERT_EQUAL(rd_read(c, &x, 7, 1), 0);
+	CU_ASSERT_EQUAL(x, 0xee);
+	rd_detach(a);
+	rd_detach(b);
+	rd_detach(c);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(s);
+}
+
+static void a_name_of_another_seed(void)
+{
+	struct rd_store *s = open_store();
+	const char *x = make_seed("x", MIB, 1), *y = make_seed("y", MIB, 2);
+	struct rd_disk *a, *b;
+	struct rd_error err;
+
+	CU_ASSERT_EQUAL_FATAL(attach_named(s, x, "n", 0, &a, &err), 0);
+	CU_ASSERT_EQUAL(attach_named(s, y, "n", 0, &b, &err), -EEXIST);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "the name n belongs to"));
+	rd_detach(a);
+	rd_store_close(s);
+}
+
+static void names_that_cannot_be(void)
+{
+	static const char *const bad[] = { "", ".x", "a/b", "a b", "-x",
+		"0123456789012345678901234567890123456789012345678901234567890123" };
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("bad", MIB, 1);
+	struct rd_error err;
+	struct rd_disk *d;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		CU_ASSERT_EQUAL(attach_named(s, seed, bad[i], 0, &d, &err),
+				-EINVAL);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "cannot be a disk's name"));
+	}
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(s);
+}
+
+static void not_there(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_error err;
+	struct rd_disk *d;
+
+	CU_ASSERT_EQUAL(attach_named(s, NULL, "nobody", 0, &d, &err), -ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "there is none"));
+	CU_ASSERT_EQUAL(attach_named(s, make_seed("there", MIB, 1), NULL,
+				     RD_EXISTING, &d, &err),
+			-ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is loaded"));
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(s);
+}
+
+/* ---- aliases ----------------------------------------------------------- */
+
+static void aliases(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("aliased", MIB, 1);
+	const char *plain = seed_path("alias1"), *named = seed_path("alias2");
+	struct rd_disk *a, *b, *c;
+	struct rd_error err;
+
+	CU_ASSERT_EQUAL(rd_alias_write(plain, seed, NULL, &err), 0);
+	CU_ASSERT_EQUAL(rd_alias_write(named, seed, "other", &err), 0);
+	CU_ASSERT_EQUAL(rd_alias_write(named, seed, NULL, &err), -EEXIST);
+	CU_ASSERT_EQUAL(rd_alias_write(seed_path("alias3"), "relative", NULL,
+				       &err),
+			-EINVAL);
+	a = attached(s, seed, true);
+	b = attached(s, plain, true); /* not loaded as an image of its own */
+	c = attached(s, named, true);
+	CU_ASSERT_STRING_EQUAL(rd_id(a), rd_id(b));
+	CU_ASSERT_STRING_EQUAL(rd_id(c), "n-other");
+	rd_detach(a);
+	rd_detach(b);
+	rd_detach(c);
+	unlink(plain);
+	unlink(named);
+	rd_store_close(s);
+}
+
+static void write_file(const char *path, const char *text, size_t n)
+{
+	FILE *f = fopen(path, "wb");
+
+	CU_ASSERT_EQUAL(fwrite(text, 1, n, f), n);
+	fclose(f);
+}
+
+static void damaged_aliases(void)
+{
+	static const char *const bad[] = {
+		"xen-ramdisk alias 1\n",
+		"xen-ramdisk alias 1\nseed=\n",
+		"xen-ramdisk alias 1\nseed=relative\n",
+		"xen-ramdisk alias 1\nseed=/x",
+		"xen-ramdisk alias 1\nseed=/x\nname=\n",
+		"xen-ramdisk alias 1\nseed=/x\nname=../y\n",
+		"xen-ramdisk alias 1\nseed=/x\nmore=1\n",
+		"xen-ramdisk alias 1\nname=x\nseed=/x\n",
+	};
+	struct rd_store *s = open_store();
+	const char *path = seed_path("damaged");
+	struct rd_error err;
+	struct rd_disk *d;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		write_file(path, bad[i], strlen(bad[i]));
+		CU_ASSERT_EQUAL(attach(s, path, true, &d, &err), -EUCLEAN);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is damaged"));
+	}
+	write_file(path, "xen-ramdisk alias 1\nseed=/x\0y\n", 30);
+	CU_ASSERT_EQUAL(attach(s, path, true, &d, &err), -EUCLEAN);
+	/* an image that is no alias, however short */
+	write_file(path, "xen-ramdisk alias 2\n", 20);
+	d = attached(s, path, true);
+	rd_detach(d);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(s);
+}
+
+/* ---- the empty file, and finding --------------------------------------- */
+
+static void an_empty_file_means_the_only_one(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("only", MIB, 1);
+	const char *empty = make_seed("dummy", 0, 0);
+	struct rd_error err;
+	struct rd_disk *a, *b, *c;
+
+	CU_ASSERT_EQUAL(attach(s, empty, true, &b, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is empty; expected"));
+	a = attached(s, seed, true);
+	b = attached(s, empty, true);
+	CU_ASSERT_STRING_EQUAL(rd_id(a), rd_id(b));
+	c = attached(s, make_seed("another", MIB, 2), true);
+	rd_detach(b);
+	CU_ASSERT_EQUAL(attach(s, empty, true, &b, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "there are 2"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/only"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/another"));
+	rd_detach(a);
+	rd_detach(c);
+	rd_store_close(s);
+}
+
+static void finding(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("found", MIB, 1);
+	struct rd_disk *a = attached(s, seed, true), *b, *c;
+	char id[RD_ID_MAX], dir[128];
+	struct rd_error err;
+
+	CU_ASSERT_EQUAL_FATAL(attach_named(s, seed, "nick", 0, &b, &err), 0);
+	CU_ASSERT_EQUAL(rd_find(s, "found", id, &err), 0);
+	CU_ASSERT_STRING_EQUAL(id, rd_id(a));
+	CU_ASSERT_EQUAL(rd_find(s, seed, id, &err), 0);
+	CU_ASSERT_STRING_EQUAL(id, rd_id(a));
+	CU_ASSERT_EQUAL(rd_find(s, rd_id(a), id, &err), 0);
+	CU_ASSERT_EQUAL(rd_find(s, "nick", id, &err), 0);
+	CU_ASSERT_STRING_EQUAL(id, "n-nick");
+	CU_ASSERT_EQUAL(rd_find(s, "none", id, &err), -ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "there are:"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "nick"));
+	/* two seeds of one last name */
+	snprintf(dir, sizeof(dir), "%s/sub", scratch_seeds);
+	mkdir(dir, 0700);
+	c = attached(s, make_seed("sub/found", MIB, 3), true);
+	CU_ASSERT_EQUAL(rd_find(s, "found", id, &err), -ENOTUNIQ);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "names more than one"));
+	CU_ASSERT_EQUAL(rd_find(s, seed, id, &err), 0);
+	rd_detach(a);
+	rd_detach(b);
+	rd_detach(c);
+	rd_store_close(s);
+}
+
+static void the_seed_now(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("now", MIB, 1);
+	struct rd_disk *d = attached(s, seed, true);
+	struct rd_disk_info *disks;
+	int step, fd;
+	size_t n;
+
+	for (step = 0; step < 4; step++) {
+		static const enum rd_seed_now want[] = { RD_SEED_SAME,
+							 RD_SEED_MODIFIED,
+							 RD_SEED_REPLACED,
+							 RD_SEED_GONE };
+
+		if (step == 1) {
+			fd = open(seed, O_WRONLY);
+			CU_ASSERT_EQUAL(pwrite(fd, "x", 1, 5), 1);
+			close(fd);
+		} else if (step == 2) {
+			unlink(seed);
+			make_seed("now", MIB, 2);
+		} else if (step == 3) {
+			unlink(seed);
+		}
+		CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, NULL), 0);
+		CU_ASSERT_EQUAL(disks[0].seed_now, want[step]);
+		rd_list_free(disks, n);
+	}
+	rd_detach(d);
+	rd_store_close(s);
+}
+
+static const struct test tests[] = {
+	{ "two disks of one seed", two_disks_of_one_seed },
+	{ "a name of another seed", a_name_of_another_seed },
+	{ "names that cannot be", names_that_cannot_be },
+	{ "a disk that is not there", not_there },
+	{ "aliases", aliases },
+	{ "damaged aliases", damaged_aliases },
+	{ "an empty file means the only disk", an_empty_file_means_the_only_one },
+	{ "finding a disk by text", finding },
+	{ "a seed that changes under its disk", the_seed_now },
+};
+
+int main(void)
+{
+	int rc;
+
+	scratch_make();
+	rc = RUN_TESTS("lookup", tests);
+	scratch_remove();
+	return rc;
+}

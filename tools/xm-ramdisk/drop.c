@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* xm-ramdisk drop: ends what load or --keep began. */
+#include <stdio.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+static const char help[] =
+	"usage: xm-ramdisk drop NAME\n\n"
+	"Do not keep the disk any more. It is discarded now if nobody is attached,\n"
+	"and at the last detach otherwise.\n\n"
+	"  NAME  as 'xm-ramdisk list' shows it: a name, or a seed's path or its end";
+
+static int drop(struct rd_store *store, const char *text)
+{
+	const struct rd_disk_info *disk;
+	struct disk_list list;
+	struct rd_error err;
+	char id[RD_ID_MAX];
+	int rc = disk_find(store, text, id);
+
+	if (rc)
+		return rc;
+	if (rd_keep(store, id, false, &err))
+		return say_failed("%s", err.text);
+	rc = disk_list(store, &list);
+	disk = disk_in(&list, id);
+	if (disk)
+		printf("%s goes with the last of %u attachments\n",
+		       disk_shown_name(disk), disk->attachments);
+	rd_list_free(list.disks, list.count);
+	return rc;
+}
+
+int cmd_drop(int argc, char **argv)
+{
+	static const struct flag none[] = { { NULL, NULL } };
+	struct rd_store *store;
+	char **words;
+	int rc = parse_words(argc, argv, help, none, 1, "NAME", &words);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	rc = disk_store("drop", &store);
+	if (rc)
+		return rc;
+	rc = drop(store, words[0]);
+	rd_store_close(store);
+	return rc;
+}

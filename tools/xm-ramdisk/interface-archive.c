@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tarballs as releases come: packed with gzip, bzip2 or xz (and zstd), or not.
+ *
+ * WHY PROGRAMS. gzip, bzip2 and xz unpack; our own reader, 300 lines that are
+ * fuzzed, looks at the members. libarchive would do both and would become a
+ * dependency of the daily tool for one look-up; running tar itself would print
+ * members without their names. The packer runs without a shell, its input is
+ * the open file and its output our pipe, so no name of the archive's ever
+ * reaches an argument or the file system. It may write no file, use 512 MiB
+ * of memory and 120 s of processor time, and dies of its closed pipe as soon as
+ * all is known or a limit of interface-tar.c is passed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/interface.h"
+
+#define IMAGE_MAX (64u << 20) /* of a hypervisor; they are 3 MiB */
+
+static const struct packer {
+	const char *program;
+	unsigned char magic[6];
+	size_t len;
+} packers[] = {
+	{ "gzip", { 0x1f, 0x8b }, 2 },
+	{ "bzip2", { 'B', 'Z', 'h' }, 3 },
+	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6 },
+	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4 },
+};
+
+const char *iface_packer(const unsigned char *head, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(packers) / sizeof(packers[0]); i++)
+		if (len >= packers[i].len &&
+		    !memcmp(head, packers[i].magic, packers[i].len))
+			return packers[i].program;
+	return NULL;
+}
+
+static long read_fd(void *arg, void *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = read(*(int *)arg, buf, len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static void limit(int what, rlim_t value)
+{
+	struct rlimit l = { value, value };
+
+	setrlimit(what, &l);
+}
+
+/* In the child: never returns. 127 says that there is no such program. */
+static void run_packer(const char *program, int in, int out)
+{
+	int quiet;
+
+	limit(RLIMIT_AS, (rlim_t)512 << 20);
+	limit(RLIMIT_CPU, 120);
+	limit(RLIMIT_FSIZE, 0);
+	limit(RLIMIT_CORE, 0);
+	signal(SIGPIPE, SIG_DFL);
+	quiet = open("/dev/null", O_WRONLY);
+	if (dup2(quiet, 2) < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0)
+		_exit(126);
+	execlp(program, program, "-dc", (char *)NULL);
+	_exit(127);
+}
+
+/*
+ * Our end of the pipe is closed, so a packer that still writes dies of it: no
+ * error. One that ended by itself says whether the file was whole; gzip's 2 is
+ * a warning (bytes after the end).
+ */
+static int reap(pid_t pid, const char *program, int rc, struct rd_error *err)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || !WEXITSTATUS(status) ||
+	    (!strcmp(program, "gzip") && WEXITSTATUS(status) == 2))
+		return rc;
+	if (WEXITSTATUS(status) == 127) {
+		snprintf(err->text, sizeof(err->text),
+			 "cannot run %s, which unpacks it: install the package "
+			 "%s, or unpack the archive and give the folder",
+			 program, !strcmp(program, "xz") ? "xz-utils" : program);
+		return -ENOENT;
+	}
+	snprintf(err->text, sizeof(err->text),
+		 "%s cannot unpack it: the file is damaged, or needs more than "
+		 "512 MiB of memory", program);
+	return -EBADMSG;
+}
+
+typedef int consume_fn(struct iface_facts *facts, int fd, struct rd_error *err);
+
+static int consume_tar(struct iface_facts *facts, int fd, struct rd_error *err)
+{
+	(void)err;
+	return iface_tar_read(facts, read_fd, &fd);
+}
+
+/* A hypervisor is packed as well: xen.gz. */
+static int consume_image(struct iface_facts *facts, int fd,
+			 struct rd_error *err)
+{
+	unsigned char *data = malloc(IMAGE_MAX);
+	size_t len = 0;
+	long n = 1;
+	int rc = -EINVAL;
+
+	if (!data)
+		return -ENOMEM;
+	while (n > 0 && len < IMAGE_MAX) {
+		n = read_fd(&fd, data + len, IMAGE_MAX - len);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	if (iface_is_elf(data, len))
+		rc = iface_elf_parse(facts, data, len, err);
+	free(data);
+	return rc;
+}
+
+static int read_packed(struct iface_facts *facts, const char *program, int fd,
+		       consume_fn *consume, struct rd_error *err)
+{
+	int ends[2], rc;
+	pid_t pid;
+
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		run_packer(program, fd, ends[1]);
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return -EAGAIN;
+	}
+	rc = consume(facts, ends[0], err);
+	close(ends[0]);
+	return reap(pid, program, rc, err);
+}
+
+static void explain(int rc, struct rd_error *err)
+{
+	const char *why = strerror(-rc);
+
+	if (err->text[0])
+		return;
+	if (rc == -EINVAL)
+		why = "expected a tar archive or a hypervisor inside, and "
+		      "there is neither";
+	else if (rc == -EBADMSG)
+		why = "the tar archive in it is damaged or cut off";
+	else if (rc == -EFBIG)
+		why = "the tar archive in it is larger than any release of "
+		      "Xen; unpack it and give the folder";
+	snprintf(err->text, sizeof(err->text), "%s", why);
+}
+
+int iface_of_archive(struct iface_facts *facts, const char *path, int fd,
+		     struct rd_error *err)
+{
+	unsigned char head[8];
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+	const char *program;
+	char why[sizeof(err->text)];
+	int rc;
+
+	if (n < 0)
+		return -errno;
+	program = iface_packer(head, (size_t)n);
+	err->text[0] = '\0';
+	snprintf(facts->how, sizeof(facts->how), "from the headers in the "
+		 "tarball%s%s", program ? ", unpacked by " : "",
+		 program ? program : "");
+	rc = program ? read_packed(facts, program, fd, consume_tar, err) :
+		       consume_tar(facts, fd, err);
+	if (rc == -EINVAL && program)
+		rc = read_packed(facts, program, fd, consume_image, err);
+	if (rc) {
+		explain(rc, err);
+		if (!strncmp(err->text, path, strlen(path)))
+			return rc;
+		memcpy(why, err->text, sizeof(why));
+		snprintf(err->text, sizeof(err->text), "%.200s: %.500s", path,
+			 why);
+		return rc;
+	}
+	return 0;
+}

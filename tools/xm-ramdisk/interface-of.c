@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk interface of PATH: what a tree, a tarball, a folder of installed
+ * headers, one header, a program or a library says of its versions.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/interface.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define FILE_MAX (256u << 20) /* of a program; the largest are 100 MiB */
+
+static int fail(struct rd_error *err, const char *path, int rc)
+{
+	snprintf(err->text, sizeof(err->text), "cannot read %.300s: %s", path,
+		 strerror(-rc));
+	return rc;
+}
+
+/* The file's first @max bytes, malloc'ed. 0 or -errno, and then nothing. */
+static int read_file(int fd, size_t max, unsigned char **data, size_t *len)
+{
+	unsigned char *buf;
+	size_t done = 0;
+	struct stat st;
+	ssize_t n = 1;
+
+	*data = NULL;
+	*len = 0;
+	if (fstat(fd, &st) < 0)
+		return -EIO;
+	if ((uint64_t)st.st_size < max)
+		max = (size_t)st.st_size;
+	buf = malloc(max + 1);
+	if (!buf)
+		return -ENOMEM;
+	while (n > 0 && done < max) {
+		n = pread(fd, buf + done, max - done, (off_t)done);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (n < 0) {
+		free(buf);
+		return -EIO;
+	}
+	*data = buf;
+	*len = done;
+	return 0;
+}
+
+typedef bool parse_fn(struct iface_facts *facts, const char *text, size_t len);
+
+static bool parse_file(struct iface_facts *facts, int dir, const char *path,
+		       parse_fn *parse)
+{
+	/* O_NONBLOCK: a fifo in the tree must not stop us. */
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	unsigned char *data;
+	bool found = false;
+	struct stat st;
+	size_t len;
+
+	if (fd < 0)
+		return false;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    !read_file(fd, IFACE_HEADER_MAX, &data, &len)) {
+		found = parse(facts, (const char *)data, len);
+		free(data);
+	}
+	close(fd);
+	return found;
+}
+
+/* Headers in one place of a folder; some are missing in some releases. */
+static bool parse_place(struct iface_facts *facts, int dir, const char *place)
+{
+	static const char *const file[] = {
+		"xen-compat.h", "domctl.h", "sysctl.h",
+	};
+	bool found = false;
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", place, file[i]);
+		found |= parse_file(facts, dir, path, iface_header_parse);
+	}
+	return found;
+}
+
+static int of_folder(struct iface_facts *facts, const char *path, int dir,
+		     struct rd_error *err)
+{
+	static const char *const place[] = {
+		"xen/include/public/", "include/public/", "", "xen/",
+		"include/xen/", "usr/include/xen/", "public/",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(place) / sizeof(place[0]); i++) {
+		if (!parse_place(facts, dir, place[i]))
+			continue;
+		snprintf(facts->how, sizeof(facts->how),
+			 "from the headers in %s", *place[i] ? place[i] : "it");
+		if (i < 2)
+			parse_file(facts, dir, i ? "Makefile" : "xen/Makefile",
+				   iface_makefile_parse);
+		return 0;
+	}
+	snprintf(err->text, sizeof(err->text),
+		 "%.300s: expected a source tree of Xen or a folder with its "
+		 "headers, and found no xen-compat.h, domctl.h or sysctl.h "
+		 "that defines a version; give one that has xen/include/public "
+		 "or include/xen", path);
+	return -ENOENT;
+}
+
+static bool is_text(const unsigned char *data, size_t len)
+{
+	return !memchr(data, 0, len < 4096 ? len : 4096);
+}
+
+static int of_content(struct iface_facts *facts, const char *path,
+		      const unsigned char *data, size_t len,
+		      struct rd_error *err)
+{
+	if (iface_is_elf(data, len))
+		return iface_elf_parse(facts, data, len, err);
+	if (is_text(data, len) &&
+	    iface_header_parse(facts, (const char *)data,
+			       len < IFACE_HEADER_MAX ? len : IFACE_HEADER_MAX)) {
+		snprintf(facts->how, sizeof(facts->how), "from this header");
+		return 0;
+	}
+	snprintf(err->text, sizeof(err->text),
+		 "%.300s: %s", path, is_text(data, len) ?
+		 "it defines no interface, domctl or sysctl version; give "
+		 "xen-compat.h, domctl.h, sysctl.h, or their folder" :
+		 "expected a header, a tarball, a program or a library, and it "
+		 "is none of these");
+	return -EINVAL;
+}
+
+static int of_file(struct iface_facts *facts, const char *path, int fd,
+		   struct rd_error *err)
+{
+	unsigned char head[BUFSIZ], *data;
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+	size_t len;
+	int rc;
+
+	if (n < 0)
+		return fail(err, path, -errno);
+	if (iface_packer(head, (size_t)n) ||
+	    (n >= 512 && !memcmp(head + 257, "ustar", 5))) {
+		rc = iface_of_archive(facts, path, fd, err);
+		if (rc)
+			return rc;
+		if (facts->known[IFACE_GUEST] || facts->known[IFACE_DOMCTL])
+			return 0;
+		snprintf(err->text, sizeof(err->text),
+			 "%.300s: the archive has no header of Xen; expected "
+			 "xen/include/public/xen-compat.h in it, as in a "
+			 "release's tarball", path);
+		return -ENOENT;
+	}
+	rc = read_file(fd, FILE_MAX, &data, &len);
+	if (rc)
+		return fail(err, path, rc);
+	rc = of_content(facts, path, data, len, err);
+	free(data);
+	return rc;
+}
+
+int iface_of_path(struct iface_facts *facts, const char *path,
+		  struct rd_error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	int rc;
+
+	if (fd < 0 && errno == ENOENT && !strchr(path, '/')) {
+		snprintf(err->text, sizeof(err->text),
+			 "'%.60s' is no release, no value and no path here; "
+			 "expected one like 4.17.5, 0x00040e00, ./xen-4.17.5 "
+			 "or running", path);
+		return -ENOENT;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		rc = fail(err, path, -errno);
+	} else if (S_ISDIR(st.st_mode)) {
+		rc = of_folder(facts, path, fd, err);
+	} else if (S_ISREG(st.st_mode)) {
+		rc = of_file(facts, path, fd, err);
+	} else {
+		snprintf(err->text, sizeof(err->text),
+			 "%.300s: expected a file or a folder", path);
+		rc = -EINVAL;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!rc && !facts->range.first)
+		iface_facts_resolve(facts);
+	return rc;
+}
+
+static const char help[] =
+	"usage: xm-ramdisk interface of [--json] PATH\n\n"
+	"What interface, domctl and sysctl versions PATH has. PATH is a source\n"
+	"tree of Xen, a release's tarball (gzip, bzip2, xz, zstd or plain), a\n"
+	"folder with installed headers, one header, or a program or library.\n";
+
+int iface_cmd_of(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct iface_facts facts = { 0 };
+	struct rd_error err = { "" };
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return EXIT_DONE;
+		}
+		if (c != 'j')
+			return say_usage("interface of", "bad option '%s'",
+					 argv[optind - 1]);
+		json = true;
+	}
+	if (argc - optind != 1)
+		return say_usage("interface of", "of expects one PATH");
+	snprintf(facts.name, sizeof(facts.name), "%s", argv[optind]);
+	if (iface_of_path(&facts, argv[optind], &err))
+		return say_failed("%s", err.text);
+	if (json)
+		iface_facts_json(stdout, &facts);
+	else
+		iface_facts_print(stdout, &facts);
+	return EXIT_DONE;
+}

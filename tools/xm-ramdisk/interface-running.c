@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hypervisor under us. Its release comes from /sys/hypervisor or else from
+ * libxenctrl; its guest interface follows from the table. Its domctl and
+ * sysctl numbers are asked of the hypervisor itself where that is possible:
+ * it compares the number before it looks at anything else, so a call with a
+ * command that does not exist answers -EACCES for every number but its own,
+ * and does nothing (xen/common/domctl.c, sysctl.c).
+ *
+ * Prototypes are our own: libxenctrl and libxencall are found at run time.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/interface.h"
+
+#define HYPERCALL_SYSCTL 35u
+#define HYPERCALL_DOMCTL 36u
+#define NO_SUCH_COMMAND 0xffffffffu
+#define NO_SUCH_VERSION 0xfffffff0u
+#define PROBE_UP_TO 128u /* the numbers have reached 0x18 in twenty years */
+#define XENVER_VERSION 0
+#define XENVER_EXTRAVERSION 1
+
+static bool read_line(const char *path, char *text, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f && fgets(text, (int)size, f);
+
+	if (f)
+		fclose(f);
+	if (ok)
+		text[strcspn(text, "\n")] = '\0';
+	return ok;
+}
+
+static bool release_of_sysfs(char release[64])
+{
+	char type[16], major[8], minor[8], extra[32] = "";
+
+	if (!read_line("/sys/hypervisor/type", type, sizeof(type)) ||
+	    strcmp(type, "xen") ||
+	    !read_line("/sys/hypervisor/version/major", major, sizeof(major)) ||
+	    !read_line("/sys/hypervisor/version/minor", minor, sizeof(minor)))
+		return false;
+	read_line("/sys/hypervisor/version/extra", extra, sizeof(extra));
+	snprintf(release, 64, "%s.%s%s", major, minor, extra);
+	return true;
+}
+
+/* Xen's libraries print when they cannot open it, so it is tried before. */
+static bool may_call(void)
+{
+	return !access("/dev/xen/privcmd", R_OK | W_OK) ||
+	       !access("/proc/xen/privcmd", R_OK | W_OK);
+}
+
+/* dlsym's answer as a function, which ISO C cannot cast. */
+#define SYMBOL(handle, name, pointer) \
+	(*(void **)&(pointer) = dlsym(handle, name), (pointer) != NULL)
+
+static bool release_of_libxenctrl(char release[64])
+{
+	void *(*open)(void *, void *, unsigned);
+	int (*version)(void *, int, void *), (*close)(void *), v = -1;
+	struct iface_library lib;
+	void *handle = iface_open_library("libxenctrl", &lib), *xc = NULL;
+	char extra[1024] = ""; /* 16 in the header, and not for us to know */
+
+	if (handle && may_call() && SYMBOL(handle, "xc_interface_open", open) &&
+	    SYMBOL(handle, "xc_version", version) &&
+	    SYMBOL(handle, "xc_interface_close", close))
+		xc = open(NULL, NULL, 0);
+	if (xc) {
+		v = version(xc, XENVER_VERSION, NULL);
+		version(xc, XENVER_EXTRAVERSION, extra);
+		close(xc);
+	}
+	if (handle)
+		dlclose(handle);
+	if (v >= 0)
+		snprintf(release, 64, "%d.%d%.16s", v >> 16, v & 0xffff, extra);
+	return v >= 0;
+}
+
+struct prober {
+	void *handle, *xcall, *buffer;
+	int (*call)(void *xcall, unsigned op, uint64_t arg);
+	int (*close)(void *xcall);
+	void (*free)(void *xcall, void *buffer);
+};
+
+static bool prober_open(struct prober *p)
+{
+	void *(*open)(void *logger, unsigned flags);
+	void *(*alloc)(void *xcall, size_t size);
+	struct iface_library lib;
+
+	memset(p, 0, sizeof(*p));
+	p->handle = iface_open_library("libxencall", &lib);
+	if (!p->handle || !SYMBOL(p->handle, "xencall_open", open) ||
+	    !SYMBOL(p->handle, "xencall_alloc_buffer", alloc) ||
+	    !SYMBOL(p->handle, "xencall_free_buffer", p->free) ||
+	    !SYMBOL(p->handle, "xencall_close", p->close) ||
+	    !SYMBOL(p->handle, "xencall1", p->call))
+		return false;
+	p->xcall = open(NULL, 0);
+	if (p->xcall)
+		p->buffer = alloc(p->xcall, 4096);
+	return p->buffer != NULL;
+}
+
+static void prober_close(struct prober *p)
+{
+	if (p->buffer)
+		p->free(p->xcall, p->buffer);
+	if (p->xcall)
+		p->close(p->xcall);
+	if (p->handle)
+		dlclose(p->handle);
+}
+
+/* Both structs begin with command and version, each 32 bits. */
+static bool accepts(struct prober *p, unsigned op, uint32_t version)
+{
+	uint32_t head[2] = { NO_SUCH_COMMAND, version };
+
+	memset(p->buffer, 0, 4096);
+	memcpy(p->buffer, head, sizeof(head));
+	errno = 0;
+	return !(p->call(p->xcall, op, (uintptr_t)p->buffer) < 0 &&
+		 errno == EACCES);
+}
+
+/* The number that the hypervisor takes, or 0. */
+static uint32_t probe(struct prober *p, unsigned op)
+{
+	uint32_t version;
+
+	/* Something that takes every number does not compare them. */
+	if (accepts(p, op, NO_SUCH_VERSION))
+		return 0;
+	for (version = 1; version < PROBE_UP_TO; version++)
+		if (accepts(p, op, version))
+			return version;
+	return 0;
+}
+
+static bool probe_control(struct iface_facts *facts)
+{
+	struct prober p = { NULL };
+	uint32_t domctl = 0, sysctl = 0;
+
+	if (may_call() && prober_open(&p)) {
+		domctl = probe(&p, HYPERCALL_DOMCTL);
+		sysctl = probe(&p, HYPERCALL_SYSCTL);
+	}
+	prober_close(&p);
+	facts->known[IFACE_DOMCTL] = domctl != 0;
+	facts->value[IFACE_DOMCTL] = domctl;
+	facts->known[IFACE_SYSCTL] = sysctl != 0;
+	facts->value[IFACE_SYSCTL] = sysctl;
+	return domctl && sysctl;
+}
+
+static void from_table(struct iface_facts *facts)
+{
+	const struct iface_release *r = iface_release_find(facts->release);
+	struct iface_range range = { r, r };
+	unsigned major, minor;
+
+	if (!r && sscanf(facts->release, "%2u.%3u", &major, &minor) == 2)
+		range = iface_line_of(major, minor);
+	iface_facts_range(facts, range);
+}
+
+int iface_of_running(struct iface_facts *facts, struct rd_error *err)
+{
+	const char *from = "/sys/hypervisor";
+	bool probed;
+
+	if (!release_of_sysfs(facts->release)) {
+		from = "libxenctrl";
+		if (!release_of_libxenctrl(facts->release)) {
+			snprintf(err->text, sizeof(err->text),
+				 "no Xen hypervisor is under this system: "
+				 "/sys/hypervisor/type is not xen, and no "
+				 "libxenctrl answers; run this in a domain of "
+				 "Xen, or name a release");
+			return -ENODEV;
+		}
+	}
+	probed = probe_control(facts);
+	snprintf(facts->name, sizeof(facts->name), "running (%s)",
+		 facts->release);
+	snprintf(facts->how, sizeof(facts->how),
+		 "release from %s, interface from the table, domctl and sysctl "
+		 "%s", from, probed ? "asked of the hypervisor" :
+		 "from the table (the hypervisor was not asked: that takes "
+		 "root in Domain-0, and libxencall)");
+	from_table(facts);
+	return 0;
+}

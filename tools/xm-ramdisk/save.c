@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk save: the disk as it is at one moment, in a file. All blocks are
+ * frozen at once and thawed as they are written, so whoever uses one that was
+ * not written yet waits for it. The file is made under another name beside its
+ * own and renamed when it is complete and on the disk.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define STEP ((uint64_t)1 << 20) /* bytes between two reports and thaws */
+
+static const char help[] =
+	"usage: xm-ramdisk save [--force] NAME FILE\n\n"
+	"Write a consistent copy of the disk to FILE; zeros become holes. Domains that\n"
+	"use a part that was not written yet wait for it.\n\n"
+	"  NAME     as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
+	"  --force  replace FILE if it exists (never the seed)";
+
+static bool is_zero(const unsigned char *p, size_t n)
+{
+	return p[0] == 0 && !memcmp(p, p + 1, n - 1);
+}
+
+static int write_block(int fd, const void *p, size_t n, uint64_t off)
+{
+	const char *from = p;
+	ssize_t done;
+
+	while (n) {
+		done = pwrite(fd, from, n, (off_t)off);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		from += done;
+		off += (uint64_t)done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+/* Copy a frozen disk, thawing it on the way, also when that fails. */
+static int copy_frozen(struct rd_disk *disk, int fd, struct progress *p)
+{
+	uint64_t off = 0, size = rd_size(disk);
+	const void *from;
+	size_t n;
+	int rc = 0;
+
+	while (!rc && off < size) {
+		from = rd_frozen_at(disk, off, &n);
+		if (from && !is_zero(from, n))
+			rc = write_block(fd, from, n, off);
+		off += n;
+		if (off % STEP == 0) {
+			rd_thaw(disk, off);
+			if (!rc && progress_step(p, off, size))
+				rc = -ECANCELED;
+		}
+	}
+	rd_thaw(disk, size);
+	return rc;
+}
+
+static int fill(struct rd_disk *disk, int fd, struct progress *p)
+{
+	int rc;
+
+	if (ftruncate(fd, (off_t)rd_size(disk)) < 0)
+		return -errno;
+	rc = rd_freeze(disk);
+	if (!rc)
+		rc = copy_frozen(disk, fd, p);
+	if (!rc && fsync(fd) < 0)
+		rc = -errno;
+	return rc;
+}
+
+static int save_to(struct rd_disk *disk, const char *file)
+{
+	char temporary[PATH_MAX];
+	struct progress p;
+	int rc, fd;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file) >=
+	    (int)sizeof(temporary))
+		return say_failed("%s: %s", file, strerror(ENAMETOOLONG));
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return say_failed("cannot write beside %s: %s", file,
+				  strerror(errno));
+	progress_start(&p, file, signals_catch());
+	p.verb = "saving";
+	rc = fill(disk, fd, &p);
+	progress_end(&p);
+	close(fd);
+	if (!rc && rename(temporary, file) < 0)
+		rc = -errno;
+	if (!rc)
+		return EXIT_DONE;
+	unlink(temporary);
+	return say_failed("cannot save to %s: %s; nothing is left of it", file,
+			  strerror(-rc));
+}
+
+static int may_write(const struct rd_disk *disk, const char *file, bool force)
+{
+	struct stat there, seed;
+
+	if (stat(file, &there) < 0)
+		return EXIT_DONE;
+	if (stat(rd_seed(disk), &seed) == 0 && seed.st_dev == there.st_dev &&
+	    seed.st_ino == there.st_ino)
+		return say_failed("%s is the disk's seed, which is never written",
+				  file);
+	if (!S_ISREG(there.st_mode))
+		return say_failed("%s is there and is no file", file);
+	if (!force)
+		return say_failed("%s exists; --force replaces it", file);
+	return EXIT_DONE;
+}
+
+static int save(struct rd_store *store, const char *text, const char *file,
+		bool force)
+{
+	struct rd_attach_request req = {
+		.flags = RD_EXISTING,
+		.label = "xm-ramdisk save",
+	};
+	struct rd_disk *disk;
+	struct rd_error err;
+	char id[RD_ID_MAX];
+	int rc = disk_find(store, text, id);
+
+	if (rc)
+		return rc;
+	req.name = id;
+	if (rd_attach(store, &req, &disk, &err))
+		return say_failed("%s", err.text);
+	rc = may_write(disk, file, force);
+	if (rc == EXIT_DONE)
+		rc = save_to(disk, file);
+	rd_detach(disk);
+	return rc;
+}
+
+int cmd_save(int argc, char **argv)
+{
+	bool force = false;
+	const struct flag flags[] = { { "force", &force }, { NULL, NULL } };
+	struct rd_store *store;
+	char **words;
+	int rc = parse_words(argc, argv, help, flags, 2, "NAME FILE", &words);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	rc = disk_store("save", &store);
+	if (rc)
+		return rc;
+	rc = save(store, words[0], words[1], force);
+	rd_store_close(store);
+	return rc;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Attachments' labels as domains and virtual devices. */
+#include <stdio.h>
+#include <string.h>
+
+#include "drivers/blkback/nodes.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+struct who who_is(struct xs_handle *xs, const char *label)
+{
+	struct who w = { .vdev = "-" };
+	int end = 0;
+
+	w.vbd = sscanf(label, NODES_LABEL "%n", &w.domid, &w.devid, &end) ==
+			2 &&
+		label[end] == 0;
+	if (w.vbd) {
+		domain_name(xs, w.domid, w.domain);
+		vdev_name(w.devid, w.vdev);
+	} else {
+		snprintf(w.domain, sizeof(w.domain), "%s", label);
+	}
+	return w;
+}
+
+struct xs_handle *who_xenstore(void)
+{
+	return host_has_xenstore() ? xs_open(0) : NULL;
+}

@@ -107,6 +107,21 @@ static bool fits(const struct blkback_io *io, const struct blkback_io_entry *e)
 	return io->nr_copies + 2u * e->req.nr_segments <= BLKBACK_ROUND_COPIES;
 }
 
+/* What may wait with nothing held, or nothing may be in flight beside it. */
+static bool alone(const struct blkback_request *req)
+{
+	return req->barrier || req->action == BLKBACK_DISCARD;
+}
+
+static void discard(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	e->err = rd_discard(io->s.disk, e->req.off, e->req.len);
+	if (e->err)
+		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
+				  "the disk refused a discard: %s",
+				  strerror(-e->err));
+}
+
 /* How many requests from batch[@first] on this round has; at least one. */
 static unsigned begin_round(struct blkback_io *io, unsigned first)
 {
@@ -121,8 +136,12 @@ static unsigned begin_round(struct blkback_io *io, unsigned first)
 		/* A refusal is answered in its place. */
 		if (e->err)
 			continue;
-		if (i > first && (e->req.barrier || !fits(io, e)))
+		if (i > first && (alone(&e->req) || !fits(io, e)))
 			break;
+		if (e->req.action == BLKBACK_DISCARD) {
+			discard(io, e);
+			return i + 1 - first;
+		}
 		blkback_copy_prepare(io, &e->req);
 		if (e->req.len &&
 		    begin(io, e, holding ? RD_RANGE_NOWAIT : 0))

@@ -120,6 +120,10 @@ void blkback_life_offer(struct blkback_device *dev)
 	struct blkback_node nodes[] = {
 		{ "feature-flush-cache", "1" },
 		{ "feature-barrier", "1" },
+		{ "feature-discard", dev->config.writable ? "1" : "0" },
+		{ "discard-granularity", "4096" },
+		{ "discard-alignment", "0" },
+		{ "discard-secure", "0" },
 		{ "feature-persistent", "1" },
 		{ "max-ring-page-order", order },
 		{ "feature-max-indirect-segments", segments },

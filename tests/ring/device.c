@@ -179,6 +179,8 @@ static void connects(void)
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/info"), "0");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-flush-cache"), "1");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-persistent"), "1");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-discard"), "1");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/discard-secure"), "0");
 	CU_ASSERT_STRING_EQUAL(
 		fake_xs_get(BACK "/feature-max-indirect-segments"), "256");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
@@ -198,6 +200,7 @@ static void read_only(void)
 	ask_to_connect();
 	say(BLKBACK_CONNECTED);
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/info"), "4");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-discard"), "0");
 	teardown();
 }
 

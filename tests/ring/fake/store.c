@@ -123,6 +123,23 @@ int rd_flush(struct rd_disk *d)
 	return 0;
 }
 
+/* Whole blocks only. It may wait, so nothing may be held. */
+int rd_discard(struct rd_disk *d, uint64_t off, uint64_t len)
+{
+	uint64_t from = (off + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK;
+	uint64_t to = (off + len) / RD_BLOCK * RD_BLOCK;
+
+	if (fake_held)
+		abort();
+	if (!rd_in_bounds(off, len, FAKE_DISK_SIZE))
+		return -EINVAL;
+	if (!d->writable)
+		return -EROFS;
+	if (from < to)
+		memset(d->data + from, 0, to - from);
+	return 0;
+}
+
 void rd_count_error(struct rd_disk *d)
 {
 	(void)d;

@@ -2,7 +2,9 @@
 /*
  * A queue's thread. DESIGN. It waits in poll() for its event channel and for
  * the word to stop, and nowhere else but for a block that another process is
- * writing. An event says only that it is worth to look at the ring.
+ * writing. An event says only that it is worth to look at the ring. Its
+ * port is unmasked after that, when the guest has its answers and works on
+ * them already; what is sent until then is delivered at once afterwards.
  *
  * STORMS (XSA-332). An event after which no request came is unmasked later
  * and later once there were too many in a row, up to MAX_DELAY: until
@@ -41,8 +43,8 @@ struct blkback_queue {
 	bool event; /* one came since the last look */
 	unsigned idle_events; /* in a row without a request */
 	uint32_t seen; /* requests taken at the last event */
-	bool masked; /* not to be unmasked before: */
-	int64_t unmask_at; /* ms, monotonic */
+	bool masked; /* until: */
+	int64_t unmask_at; /* ms, monotonic; 0: the ring was looked at */
 };
 
 static int64_t now_ms(void)
@@ -88,11 +90,10 @@ static void take_event(struct blkback_queue *q)
 	else if (q->idle_events < UINT16_MAX)
 		q->idle_events++;
 	q->seen = q->io->ring.req_cons;
-	if (q->idle_events < FREE_EVENTS) {
-		unmask(q);
-		return;
-	}
 	q->masked = true;
+	q->unmask_at = 0;
+	if (q->idle_events < FREE_EVENTS)
+		return;
 	q->unmask_at = now_ms() + delay(q->idle_events);
 	blkback_log_gated(&q->s.io.gates->storm, BLKBACK_WARNING,
 			  "the guest sends events without requests; they are taken more slowly");
@@ -146,14 +147,12 @@ static void *run(void *arg)
 		}
 		if (p[0].revents)
 			return NULL;
-		if (q->masked && now_ms() >= q->unmask_at) {
-			unmask(q);
-			q->more = true;
-		}
 		if (p[1].revents)
 			take_event(q);
 		if (q->serving && q->more)
 			serve(q);
+		if (q->masked && (!q->unmask_at || now_ms() >= q->unmask_at))
+			unmask(q);
 	}
 }
 

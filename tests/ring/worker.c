@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,6 +75,8 @@ static int attach(struct blkback_message *msg)
 	return answer(msg);
 }
 
+static uint32_t persistent; /* of the next connect */
+
 static int connect_queues(struct blkback_message *msg, unsigned queues)
 {
 	unsigned i;
@@ -82,6 +85,7 @@ static int connect_queues(struct blkback_message *msg, unsigned queues)
 	msg->u.connect.protocol = BLKBACK_X86_64;
 	msg->u.connect.nr_refs = 1;
 	msg->u.connect.nr_queues = queues;
+	msg->u.connect.persistent = persistent;
 	for (i = 0; i < queues; i++) {
 		msg->u.connect.queue[i].refs[0] = RING_REF + i;
 		msg->u.connect.queue[i].event_channel = 7 + i;
@@ -111,20 +115,24 @@ static bool comes(const void *word, uint32_t value)
 {
 	unsigned waited;
 
-	for (waited = 0; waited < 20000 && load(word) != value; waited++)
-		usleep(1000);
+	for (waited = 0; waited < 200000 && load(word) != value; waited++)
+		if (waited < 1000)
+			sched_yield();
+		else
+			usleep(100);
 	return load(word) == value;
 }
 
-/* Read the first page through a queue, and wait for the answer. */
-static int read_page_of(unsigned queue, unsigned ref)
+/* Request of one page through a queue; its status. */
+static int page_io(unsigned queue, uint8_t op, uint64_t block, unsigned ref)
 {
 	struct blkif_sring *ring = (void *)fake_page[RING_REF + queue];
 	struct blkif_request *r = &ring->ring[ring->req_prod % 32].req;
 
 	memset(r, 0, sizeof(*r));
-	r->operation = BLKIF_OP_READ;
+	r->operation = op;
 	r->nr_segments = 1;
+	r->sector_number = 8 * block;
 	r->seg[0].gref = ref;
 	r->seg[0].last_sect = 7;
 	__atomic_store_n(&ring->rsp_event, ring->req_prod + 1,
@@ -135,6 +143,12 @@ static int read_page_of(unsigned queue, unsigned ref)
 	if (!comes(&ring->rsp_prod, ring->req_prod))
 		return -1000;
 	return ((struct blkif_response *)r)->status;
+}
+
+/* Read the first page through a queue. */
+static int read_page_of(unsigned queue, unsigned ref)
+{
+	return page_io(queue, BLKIF_OP_READ, 0, ref);
 }
 
 static int read_page(unsigned ref)
@@ -264,6 +278,53 @@ static void queues(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
+static int torn[MAX_QUEUES], failed[MAX_QUEUES];
+
+/* A guest's processor: writes pages of one byte, reads some, all the time. */
+static void *hammer(void *arg)
+{
+	unsigned queue = (unsigned)(uintptr_t)arg, i;
+	uint8_t *out = fake_page[100 + queue], *in = fake_page[200 + queue];
+
+	for (i = 0; i < 300; i++) {
+		memset(out, (int)(queue << 6 | (i & 63)), 4096);
+		failed[queue] |= page_io(queue, BLKIF_OP_WRITE, i % 3,
+					 100 + queue);
+		failed[queue] |= page_io(queue, BLKIF_OP_READ, i % 3,
+					 200 + queue);
+		torn[queue] += memcmp(in, in + 1, 4095) != 0;
+	}
+	return NULL;
+}
+
+/* All queues on the same three blocks: whole ones only are seen. */
+static void queues_share_blocks(void)
+{
+	struct blkback_message msg;
+	pthread_t guest[MAX_QUEUES];
+	unsigned q;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	memset(fake_disk, 0, 3 * 4096);
+	memset(fake_page[RING_REF], 0, MAX_QUEUES * 4096);
+	persistent = 1;
+	CU_ASSERT_EQUAL(connect_queues(&msg, MAX_QUEUES), BLKBACK_CONNECTED);
+	persistent = 0;
+	for (q = 0; q < MAX_QUEUES; q++)
+		pthread_create(&guest[q], NULL, hammer, (void *)(uintptr_t)q);
+	for (q = 0; q < MAX_QUEUES; q++) {
+		pthread_join(guest[q], NULL);
+		CU_ASSERT_EQUAL(torn[q], 0);
+		CU_ASSERT_EQUAL(failed[q], 0);
+	}
+	CU_ASSERT_EQUAL(fake_maps, 2 * MAX_QUEUES);
+	CU_ASSERT_EQUAL(fake_calls, 0);
+	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
 /* The second queue cannot be: the first does not stay. */
 static void second_queue_fails(void)
 {
@@ -373,6 +434,7 @@ int main(void)
 		{ "the connect fails", connect_fails },
 		{ "req_prod that cannot be", runaway },
 		{ "1 to 4 queues", queues },
+		{ "queues on the same blocks", queues_share_blocks },
 		{ "the second queue fails", second_queue_fails },
 		{ "one event channel for two queues", one_channel_for_two },
 		{ "one queue's req_prod cannot be", one_queue_runs_away },

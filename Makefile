@@ -71,7 +71,7 @@ $(B)/libramdisk.a: $(call obj,$(LIB_SRC))
 
 $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) $(LIB_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) $(LIB_LIBS) -lpthread
 
 $(B)/xm-ramdisk: $(call obj,$(TOOL_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)

@@ -12,9 +12,10 @@
 
 #include <ramdisk.h>
 
-#define BLKBACK_CONTROL_VERSION 2u
+#define BLKBACK_CONTROL_VERSION 3u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end */
 #define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
+#define BLKBACK_MAX_QUEUES 8u /* room for; how many are served is told */
 #define BLKBACK_PATH_MAX 4096u /* bytes, with the NUL */
 #define BLKBACK_TEXT_MAX 768u
 
@@ -43,14 +44,17 @@ struct blkback_message {
 			uint32_t domid; /* of the frontend */
 			uint32_t writable;
 			uint32_t private_view;
-			uint32_t reserved;
+			uint32_t max_queues;
 		} attach;
 		struct {
 			uint32_t protocol; /* enum blkback_protocol */
-			uint32_t nr_refs;
-			uint32_t refs[BLKBACK_MAX_RING_REFS];
-			uint32_t event_channel;
 			uint32_t persistent; /* 0 or 1 */
+			uint32_t nr_queues;
+			uint32_t nr_refs; /* of each queue */
+			struct {
+				uint32_t refs[BLKBACK_MAX_RING_REFS];
+				uint32_t event_channel;
+			} queue[BLKBACK_MAX_QUEUES];
 		} connect;
 		struct {
 			uint64_t size; /* bytes */
@@ -63,7 +67,7 @@ struct blkback_message {
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 2");
+_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 3");
 
 /* Empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

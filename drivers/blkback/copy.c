@@ -109,7 +109,7 @@ void blkback_copy_alone(struct blkback_io *io, struct blkback_io_entry *e)
 	err = grant_copy(io, e->first_copy, e->nr_copies);
 	if (!err)
 		return;
-	blkback_log_gated(&io->copy_failed, BLKBACK_ERROR,
+	blkback_log_gated(&io->s.gates->copy_failed, BLKBACK_ERROR,
 			  "grant copy failed: %s", strerror(-err));
 	for (i = 0; i < e->nr_copies; i++)
 		io->copy[e->first_copy + i].status = GNTST_general_error;

@@ -52,15 +52,14 @@ static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
 	return ret ? ret : -EPROTO;
 }
 
-/* A node that a frontend may leave out, for @absent, and its limits. */
+/* A node that a frontend may leave out, then @min is meant, and its limits. */
 static int read_optional(struct blkback_device *dev, const char *node,
 			 uint32_t min, uint32_t max, uint32_t *value,
-			 bool *given, char *text, size_t size)
+			 char *text, size_t size)
 {
 	int ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
 					     UINT32_MAX, value);
 
-	*given = !ret;
 	if (ret == -ENOENT) {
 		*value = min;
 		return 0;
@@ -74,60 +73,89 @@ static int read_optional(struct blkback_device *dev, const char *node,
 	return -ERANGE;
 }
 
-static int read_ring_refs(struct blkback_device *dev,
-			  struct blkback_message *msg, char *text, size_t size)
+/* @i of @n pages of the ring whose nodes are below @queue, "" or "queue-N/". */
+static int read_ring_ref(struct blkback_device *dev, const char *queue,
+			 unsigned i, unsigned n, uint32_t *ref, char *text,
+			 size_t size)
 {
-	uint32_t order, i;
-	bool given;
-	int ret = read_optional(dev, "ring-page-order", 0,
-				BLKBACK_MAX_RING_ORDER, &order, &given, text,
-				size);
+	char node[48];
+	int ret;
 
-	if (ret)
-		return ret;
-	msg->u.connect.nr_refs = 1u << order;
-	for (i = 0; i < msg->u.connect.nr_refs; i++) {
-		char node[24] = "ring-ref";
-		uint32_t *ref = &msg->u.connect.refs[i];
+	/* A single page goes by the old name, or by number 0. */
+	snprintf(node, sizeof(node), n > 1 ? "%sring-ref%u" : "%sring-ref",
+		 queue, i);
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
+					 UINT32_MAX, ref);
+	if (ret == -ENOENT && n == 1) {
+		char numbered[sizeof(node) + 1];
 
-		/* A single page goes by the old name, or by number 0. */
-		if (order)
-			snprintf(node, sizeof(node), "ring-ref%u", i);
+		snprintf(numbered, sizeof(numbered), "%s0", node);
 		ret = blkback_xenbus_read_number(dev->host->xs, dev->front,
-						 node, UINT32_MAX, ref);
-		if (ret == -ENOENT && given && !order)
-			ret = blkback_xenbus_read_number(dev->host->xs,
-				dev->front, "ring-ref0", UINT32_MAX, ref);
-		if (ret)
-			return number_text(ret, node, text, size);
+						 numbered, UINT32_MAX, ref);
 	}
-	return 0;
+	return ret ? number_text(ret, node, text, size) : 0;
+}
+
+static int read_queue(struct blkback_device *dev, const char *queue,
+		      unsigned at, struct blkback_message *msg, char *text,
+		      size_t size)
+{
+	uint32_t n = msg->u.connect.nr_refs, i;
+	char node[48];
+	int ret;
+
+	for (i = 0; i < n; i++) {
+		ret = read_ring_ref(dev, queue, i, n,
+				    &msg->u.connect.queue[at].refs[i], text,
+				    size);
+		if (ret)
+			return ret;
+	}
+	snprintf(node, sizeof(node), "%sevent-channel", queue);
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
+		UINT32_MAX, &msg->u.connect.queue[at].event_channel);
+	return ret ? number_text(ret, node, text, size) : 0;
+}
+
+/* One queue has its nodes in the frontend's directory, as ever. */
+static int read_queues(struct blkback_device *dev, struct blkback_message *msg,
+		       char *text, size_t size)
+{
+	uint32_t n = msg->u.connect.nr_queues, i;
+	char queue[24] = "";
+	int ret = 0;
+
+	for (i = 0; !ret && i < n; i++) {
+		if (n > 1)
+			snprintf(queue, sizeof(queue), "queue-%u/", i);
+		ret = read_queue(dev, queue, i, msg, text, size);
+	}
+	return ret;
 }
 
 int blkback_frontend_read(struct blkback_device *dev,
 			  struct blkback_message *msg, char *text, size_t size)
 {
-	uint32_t queues;
-	bool given;
+	uint32_t order;
 	int ret;
 
 	blkback_message_init(msg, BLKBACK_CONNECT);
 	ret = read_protocol(dev, &msg->u.connect.protocol, text, size);
 	if (!ret)
-		ret = read_optional(dev, "multi-queue-num-queues", 1, 1,
-				    &queues, &given, text, size);
+		ret = read_optional(dev, "multi-queue-num-queues", 1,
+				    dev->host->max_queues,
+				    &msg->u.connect.nr_queues, text, size);
 	if (!ret)
 		ret = read_optional(dev, "feature-persistent", 0, 1,
-				    &msg->u.connect.persistent, &given, text,
-				    size);
+				    &msg->u.connect.persistent, text, size);
 	if (!ret)
-		ret = read_ring_refs(dev, msg, text, size);
+		ret = read_optional(dev, "ring-page-order", 0,
+				    BLKBACK_MAX_RING_ORDER, &order, text,
+				    size);
 	if (ret)
 		return ret;
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->front,
-					 "event-channel", UINT32_MAX,
-					 &msg->u.connect.event_channel);
-	return ret ? number_text(ret, "event-channel", text, size) : 0;
+	msg->u.connect.nr_refs = 1u << order;
+	return read_queues(dev, msg, text, size);
 }
 
 static int read_own(struct blkback_device *dev, const char *node, char *buf,

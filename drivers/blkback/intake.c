@@ -100,7 +100,7 @@ static void validate(struct blkback_io *io, struct blkback_io_entry *e)
 	if (!e->err)
 		return;
 	rd_count_error(io->s.disk);
-	blkback_log_gated(&io->refused, BLKBACK_WARNING,
+	blkback_log_gated(&io->s.gates->refused, BLKBACK_WARNING,
 			  "refused a request of the guest (operation %u, sector %llu): %s",
 			  e->wire.operation,
 			  (unsigned long long)e->wire.sector,

@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCHES_A_RUN 16 /* then its owner looks around */
+#define BATCHES_A_RUN 4 /* then its owner looks around */
 #define SHARED_READS 3 /* tries, before writers are kept out */
 
 _Static_assert(BLKBACK_MAX_INDIRECT * BLKBACK_PAGE <= RD_RANGE_MAX,
@@ -76,7 +76,7 @@ static int begin(struct blkback_io *io, struct blkback_io_entry *e,
 	e->held = !err;
 	e->err = err;
 	if (err)
-		blkback_log_gated(&io->store_failed, BLKBACK_WARNING,
+		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a request: %s",
 				  strerror(-err));
 	return 0;
@@ -91,7 +91,7 @@ static void end(struct blkback_io *io, struct blkback_io_entry *e)
 		/* XSA-361, 365, 371: one operation fails one request. */
 		rd_range_abort(&e->range);
 		e->err = -EIO;
-		blkback_log_gated(&io->copy_failed, BLKBACK_WARNING,
+		blkback_log_gated(&io->s.gates->copy_failed, BLKBACK_WARNING,
 				  "a page of the guest could not be copied (first grant %u)",
 				  e->req.seg[0].gref);
 	} else {
@@ -105,6 +105,21 @@ static void end(struct blkback_io *io, struct blkback_io_entry *e)
 static bool fits(const struct blkback_io *io, const struct blkback_io_entry *e)
 {
 	return io->nr_copies + 2u * e->req.nr_segments <= BLKBACK_ROUND_COPIES;
+}
+
+/* What may wait with nothing held, or nothing may be in flight beside it. */
+static bool alone(const struct blkback_request *req)
+{
+	return req->barrier || req->action == BLKBACK_DISCARD;
+}
+
+static void discard(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	e->err = rd_discard(io->s.disk, e->req.off, e->req.len);
+	if (e->err)
+		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
+				  "the disk refused a discard: %s",
+				  strerror(-e->err));
 }
 
 /* How many requests from batch[@first] on this round has; at least one. */
@@ -121,8 +136,12 @@ static unsigned begin_round(struct blkback_io *io, unsigned first)
 		/* A refusal is answered in its place. */
 		if (e->err)
 			continue;
-		if (i > first && (e->req.barrier || !fits(io, e)))
+		if (i > first && (alone(&e->req) || !fits(io, e)))
 			break;
+		if (e->req.action == BLKBACK_DISCARD) {
+			discard(io, e);
+			return i + 1 - first;
+		}
 		blkback_copy_prepare(io, &e->req);
 		if (e->req.len &&
 		    begin(io, e, holding ? RD_RANGE_NOWAIT : 0))

@@ -40,6 +40,12 @@ struct blkback_io_table {
 } __attribute__((aligned(sizeof(struct blkback_wire_segment) *
 			 BLKBACK_MAX_INDIRECT)));
 
+/* What the guest can cause, once for all rings of a device. */
+struct blkback_io_gates {
+	struct blkback_gate refused, copy_failed, store_failed;
+	struct blkback_gate events_failed, storm;
+};
+
 /* What a ring needs; not owned. */
 struct blkback_io_setup {
 	struct rd_disk *disk;
@@ -49,6 +55,7 @@ struct blkback_io_setup {
 	evtchn_port_t port;
 	uint16_t domid; /* of the guest */
 	bool persistent; /* the frontend's grants stay as they are */
+	struct blkback_io_gates *gates;
 };
 
 /* The request path of one ring; used by one thread. */
@@ -64,7 +71,6 @@ struct blkback_io {
 	unsigned nr_copies;
 	struct blkback_io_entry batch[BLKBACK_BATCH];
 	struct xengnttab_grant_copy_segment copy[BLKBACK_ROUND_COPIES];
-	struct blkback_gate refused, copy_failed, store_failed;
 };
 
 /* NULL when out of memory. Free with blkback_io_free(). */

@@ -85,6 +85,7 @@ static void send_attach(struct blkback_device *dev)
 	msg.u.attach.private_view = dev->config.private_view;
 	msg.u.attach.domid = dev->domid;
 	msg.u.attach.writable = dev->config.writable;
+	msg.u.attach.max_queues = dev->host->max_queues;
 	/* A worker that cannot be told anything is dead: its death is seen. */
 	(void)blkback_control_send(dev->sock, &msg);
 }
@@ -115,19 +116,25 @@ void blkback_life_start(struct blkback_device *dev)
 
 void blkback_life_offer(struct blkback_device *dev)
 {
-	char order[12], segments[12];
+	char order[12], segments[12], queues[12];
 	struct blkback_node nodes[] = {
 		{ "feature-flush-cache", "1" },
 		{ "feature-barrier", "1" },
+		{ "feature-discard", dev->config.writable ? "1" : "0" },
+		{ "discard-granularity", "4096" },
+		{ "discard-alignment", "0" },
+		{ "discard-secure", "0" },
 		{ "feature-persistent", "1" },
 		{ "max-ring-page-order", order },
 		{ "feature-max-indirect-segments", segments },
+		{ "multi-queue-max-queues", queues },
 		{ "error", NULL },
 		{ NULL, NULL }, /* state */
 	};
 
 	snprintf(order, sizeof(order), "%u", BLKBACK_MAX_RING_ORDER);
 	snprintf(segments, sizeof(segments), "%u", BLKBACK_MAX_INDIRECT);
+	snprintf(queues, sizeof(queues), "%u", dev->host->max_queues);
 	dev->failed = false;
 	update(dev, XenbusStateInitWait, nodes,
 	       sizeof(nodes) / sizeof(nodes[0]));

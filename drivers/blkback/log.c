@@ -2,12 +2,13 @@
 /*
  * Log lines of the backend. Owns the process's log settings. A line is
  * formatted into a bounded buffer and handed over in one piece, so that lines
- * of several workers on one stderr do not mix. No locks: one thread logs.
+ * of several workers on one stderr do not mix. Any thread, no locks.
  */
 #include "log.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -99,13 +100,15 @@ void blkback_log(enum blkback_level level, const char *fmt, ...)
 bool blkback_gate_pass(struct blkback_gate *gate, int64_t second,
 		       unsigned *suppressed)
 {
-	if (gate->second == second + 1) {
-		gate->suppressed++;
+	int64_t last = atomic_load(&gate->second);
+
+	/* Of several threads at one moment one has the line. */
+	if (last == second + 1 ||
+	    !atomic_compare_exchange_strong(&gate->second, &last, second + 1)) {
+		atomic_fetch_add(&gate->suppressed, 1);
 		return false;
 	}
-	*suppressed = gate->suppressed;
-	gate->second = second + 1;
-	gate->suppressed = 0;
+	*suppressed = atomic_exchange(&gate->suppressed, 0);
 	return true;
 }
 

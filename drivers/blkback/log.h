@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Log lines of the backend: to stderr in the foreground, else to syslog.
- * The state is one per process, set once at its start; each process of the
- * backend logs from one thread.
+ * The state is one per process, set once at its start, before other threads
+ * are; then any thread may log.
  */
 #ifndef BLKBACK_LOG_H
 #define BLKBACK_LOG_H
@@ -33,8 +33,8 @@ void blkback_log(enum blkback_level level, const char *fmt, ...)
  * line a second. Starts as zeros.
  */
 struct blkback_gate {
-	int64_t second; /* of the last line, monotonic, plus one */
-	unsigned suppressed; /* since then */
+	_Atomic int64_t second; /* of the last line, monotonic, plus one */
+	_Atomic unsigned suppressed; /* since then */
 };
 
 /* As blkback_log(), once a second; the next line counts what was left out. */

@@ -24,7 +24,8 @@
  *     device-type  disk
  *   by xen-ramdiskd
  *     state        as in xen/io/xenbus.h
- *     feature-*, info, sectors, sector-size, physical-sector-size: xen/io/blkif.h
+ *     feature-*, discard-*, max-ring-page-order, multi-queue-max-queues, info,
+ *     sectors, sector-size, physical-sector-size: as in xen/io/blkif.h
  *     error        one sentence for people when it closed the device by itself
  *   With online 0 xen-ramdiskd removes the directory, and the frontend's, once
  *   the frontend has closed and the disk's reference is given back: "gone" means

@@ -64,6 +64,9 @@ static int decode_operation(const struct blkback_wire *wire,
 		req->action = wire->nr_segments ? BLKBACK_WRITE : BLKBACK_FLUSH;
 		req->flush = true;
 		return 0;
+	case BLKIF_OP_DISCARD:
+		req->action = BLKBACK_DISCARD;
+		return 0;
 	case BLKIF_OP_INDIRECT:
 		return decode_indirect(wire, req);
 	default:
@@ -96,11 +99,33 @@ static int check_segments(const struct blkback_wire_segment *seg, unsigned n,
 	return 0;
 }
 
+/* Sets nr_segments and what @req moves or discards, in sectors. */
+static int check_extent(const struct blkback_wire *wire,
+			const struct blkback_wire_segment *table,
+			struct blkback_request *req, uint64_t *sectors)
+{
+	int err;
+
+	if (req->action == BLKBACK_DISCARD) {
+		*sectors = wire->discard.sectors;
+		return *sectors ? 0 : -EINVAL;
+	}
+	if (wire->operation == BLKIF_OP_INDIRECT)
+		err = check_segments(table, wire->indirect.nr_segments,
+				     BLKBACK_MAX_INDIRECT, req);
+	else
+		err = check_segments(wire->seg, wire->nr_segments,
+				     BLKBACK_MAX_SEGMENTS, req);
+	*sectors = req->len / BLKBACK_SECTOR;
+	return err;
+}
+
 int blkback_request_validate(const struct blkback_limits *limits,
 			     const struct blkback_wire *wire,
 			     const struct blkback_wire_segment *table,
 			     struct blkback_request *req)
 {
+	uint64_t sectors;
 	int err;
 
 	memset(req, 0, offsetof(struct blkback_request, seg));
@@ -112,20 +137,15 @@ int blkback_request_validate(const struct blkback_limits *limits,
 	if (req->action == BLKBACK_FLUSH)
 		return 0; /* its sector number means nothing */
 	/* XSA-142, XSA-266: by what it does, not by its operation's name. */
-	if (req->action == BLKBACK_WRITE && !limits->writable)
+	if (req->action != BLKBACK_READ && !limits->writable)
 		return -EROFS;
-	if (wire->operation == BLKIF_OP_INDIRECT)
-		err = check_segments(table, wire->indirect.nr_segments,
-				     BLKBACK_MAX_INDIRECT, req);
-	else
-		err = check_segments(wire->seg, wire->nr_segments,
-				     BLKBACK_MAX_SEGMENTS, req);
+	err = check_extent(wire, table, req, &sectors);
 	if (err)
 		return err;
-	if (!rd_in_bounds(wire->sector, req->len / BLKBACK_SECTOR,
-			    limits->sectors))
+	if (!rd_in_bounds(wire->sector, sectors, limits->sectors))
 		return -ERANGE;
 	req->off = wire->sector * BLKBACK_SECTOR;
+	req->len = sectors * BLKBACK_SECTOR;
 	return 0;
 }
 

@@ -20,6 +20,7 @@ enum blkback_action {
 	BLKBACK_READ,
 	BLKBACK_WRITE,
 	BLKBACK_FLUSH, /* no data */
+	BLKBACK_DISCARD, /* no data; alone, since it may wait for blocks */
 };
 
 struct blkback_segment {
@@ -31,7 +32,7 @@ struct blkback_segment {
 struct blkback_request {
 	uint64_t id; /* the guest's, to be echoed */
 	uint64_t off; /* bytes */
-	uint32_t len; /* bytes, the sum of its segments; 0 for a flush */
+	uint64_t len; /* bytes; the sum of its segments; 0 for a flush */
 	uint8_t operation; /* the guest's, to be echoed; an indirect's own */
 	uint16_t nr_segments;
 	enum blkback_action action;

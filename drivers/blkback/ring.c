@@ -199,6 +199,8 @@ void blkback_ring_take(struct blkback_ring *ring, struct blkback_wire *wire)
 	wire->sector = get64(p + l->rw.sector);
 	if (wire->operation == BLKIF_OP_INDIRECT)
 		decode_indirect(l, p, wire);
+	else if (wire->operation == BLKIF_OP_DISCARD)
+		wire->discard.sectors = get64(p + l->discard.nr);
 	else
 		decode_segments(l, p, wire);
 }

@@ -85,6 +85,9 @@ struct blkback_wire {
 		uint16_t nr_segments;
 		uint32_t gref[BLKBACK_MAX_INDIRECT_PAGES];
 	} indirect;
+	struct {
+		uint64_t sectors;
+	} discard; /* its flag asks for what is not offered */
 };
 
 /* Slots of a ring of @pages pages. */

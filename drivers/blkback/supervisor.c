@@ -1,45 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The daemon. Owns the xenstore handle, the list of devices, the signals and
- * the lock on the store's daemon file; holds no disk. One thread and one
- * poll() (libxenstore has a reader thread of its own behind its descriptor).
+ * The daemon's loop (opening.c opens and closes what it needs). Owns the list
+ * of devices; holds no disk. One thread and one poll() (libxenstore has a
+ * reader thread of its own behind its descriptor).
  *
  * Each turn drains the watches first, which only marks devices, and looks at
  * each marked device once after that.
  */
 #include "supervisor.h"
-#include "device.h"
 #include "nodes.h"
-#include "process.h"
+#include "supervisor-state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WATCHES_A_TURN 4096
-#define XENSTORE_PATIENCE 20 /* s to answer at the start */
-
-struct blkback_supervisor {
-	struct blkback_host host; /* first: devices point at it */
-	struct blkback_options options;
-	struct rd_store *store;
-	struct blkback_device *devices;
-	size_t nr_devices;
-	int lock;
-	int signals;
-	bool more_watches;
-	struct pollfd *polls;
-	size_t nr_polls; /* allocated */
-};
 
 static int64_t now_ms(void)
 {
@@ -47,209 +30,6 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* ---- opening ----------------------------------------------------------- */
-
-static int check_xen(char *text, size_t size)
-{
-	static const char *const nodes[] = { "/dev/xen/evtchn",
-					     "/dev/xen/gntdev" };
-	size_t i;
-
-	if (geteuid() != 0) {
-		snprintf(text, size,
-			 "must be run as root, since only root may serve guests");
-		return -EPERM;
-	}
-	for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
-		if (!access(nodes[i], F_OK))
-			continue;
-		snprintf(text, size,
-			 "no Xen here: %s is missing; this is for Domain-0 with the modules xen-evtchn and xen-gntdev loaded (without Xen, try `make demo`)",
-			 nodes[i]);
-		return -ENODEV;
-	}
-	return 0;
-}
-
-static int take_lock(struct blkback_supervisor *sup, char *text, size_t size)
-{
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char path[BLKBACK_PATH_MAX + 32], line[64];
-	int n;
-
-	snprintf(path, sizeof(path), "%s/" NODES_DAEMON_FILE, sup->host.store);
-	sup->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			 0644);
-	if (sup->lock < 0) {
-		n = -errno;
-		snprintf(text, size, "cannot open %s: %s", path, strerror(-n));
-		return n;
-	}
-	if (fcntl(sup->lock, F_OFD_SETLK, &whole)) {
-		n = -errno;
-		snprintf(text, size,
-			 n == -EAGAIN || n == -EACCES ?
-			 "another xen-ramdiskd already serves the store %s" :
-			 "cannot lock the daemon file of the store %s",
-			 sup->host.store);
-		return n;
-	}
-	n = snprintf(line, sizeof(line), "%d %u %s\n", (int)getpid(),
-		     RD_FORMAT, RD_VERSION);
-	if (ftruncate(sup->lock, 0) || pwrite(sup->lock, line, n, 0) != n) {
-		snprintf(text, size, "cannot write %s: %s", path,
-			 strerror(errno));
-		return -EIO;
-	}
-	return 0;
-}
-
-static int block_signals(struct blkback_supervisor *sup)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
-	signal(SIGPIPE, SIG_IGN);
-	sup->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return sup->signals < 0 ? -errno : 0;
-}
-
-/*
- * Without a daemon behind it the kernel's xenstore device takes a request and
- * waits for the answer, which a signal ends. A watch is set by the kernel itself
- * there, in a wait that nothing ends. So nothing is watched before an answer.
- */
-static bool answers(struct xs_handle *xs)
-{
-	unsigned n;
-	char **names = xs_directory(xs, XBT_NULL, "/", &n);
-
-	free(names);
-	return names != NULL;
-}
-
-static int open_xenstore(struct blkback_supervisor *sup, char *text,
-			 size_t size)
-{
-	sup->host.xs = xs_open(0);
-	if (!sup->host.xs) {
-		snprintf(text, size,
-			 "xenstore does not answer: tried the socket /run/xenstored/socket and /dev/xen/xenbus (%s); is xenstored running?",
-			 strerror(errno));
-		return -EIO;
-	}
-	if (!answers(sup->host.xs)) {
-		snprintf(text, size, "xenstore answers: %s; is this Domain-0?",
-			 strerror(errno));
-		return -EIO;
-	}
-	if (!xs_watch(sup->host.xs, NODES_BACKEND, "back") ||
-	    !xs_watch(sup->host.xs, "@releaseDomain", "release")) {
-		snprintf(text, size, "cannot watch xenstore: %s",
-			 strerror(errno));
-		return -EIO;
-	}
-	return 0;
-}
-
-/* The start has a limit, and the limit has something to say. */
-static void on_alarm(int sig)
-{
-	static const char text[] =
-		"xen-ramdiskd: xenstore does not answer; is xenstored running?\n";
-
-	(void)sig;
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(1);
-	_exit(1);
-}
-
-static int start_worker(struct blkback_host *host, const char *label,
-			pid_t *pid, int *sock)
-{
-	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
-
-	return blkback_process_start(label, sup->options.foreground,
-				     sup->options.level, pid, sock);
-}
-
-static void kill_worker(struct blkback_host *host, pid_t pid)
-{
-	(void)host;
-	kill(pid, SIGKILL);
-}
-
-int blkback_supervisor_open(struct blkback_supervisor **out,
-			    const struct blkback_options *options, char *text,
-			    size_t size)
-{
-	struct blkback_supervisor *sup;
-	struct rd_error err = { "" };
-	int ret = check_xen(text, size);
-
-	if (ret)
-		return ret;
-	sup = calloc(1, sizeof(*sup));
-	if (!sup)
-		return -ENOMEM;
-	sup->lock = sup->signals = -1;
-	sup->options = *options;
-	sup->host.start = start_worker;
-	sup->host.kill = kill_worker;
-	ret = rd_store_open(&sup->store, options->store, &err);
-	if (ret) {
-		snprintf(text, size, "%s", err.text);
-		goto fail;
-	}
-	sup->host.store = rd_store_path(sup->store);
-	ret = take_lock(sup, text, size);
-	if (ret)
-		goto fail;
-	signal(SIGALRM, on_alarm);
-	alarm(XENSTORE_PATIENCE);
-	ret = open_xenstore(sup, text, size);
-	alarm(0);
-	if (ret)
-		goto fail;
-	ret = block_signals(sup);
-	if (ret) {
-		snprintf(text, size, "cannot take signals: %s",
-			 strerror(-ret));
-		goto fail;
-	}
-	*out = sup;
-	return 0;
-
-fail:
-	blkback_supervisor_close(sup);
-	return ret;
-}
-
-void blkback_supervisor_close(struct blkback_supervisor *sup)
-{
-	struct blkback_device *dev;
-
-	while ((dev = sup->devices)) {
-		sup->devices = dev->next;
-		blkback_device_free(dev);
-	}
-	if (sup->host.xs)
-		xs_close(sup->host.xs);
-	if (sup->signals >= 0)
-		close(sup->signals);
-	if (sup->lock >= 0)
-		close(sup->lock);
-	if (sup->store)
-		rd_store_close(sup->store);
-	free(sup->polls);
-	free(sup);
 }
 
 /* ---- marking ----------------------------------------------------------- */

@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The worker process of one vbd. Owns one attachment to a disk, one ring and
- * one event channel, and knows nothing of xenstore: what the supervisor says
- * on the control socket is all that it does. One thread; it waits in poll()
- * and nowhere else, but for a seed that loads and a block that another
- * process is writing.
+ * The worker process of one vbd. Owns one attachment to a disk, the queues of
+ * the connected frontend and their Xen handles, and knows nothing of xenstore:
+ * what the supervisor says on the control socket is all that it does. Its
+ * first thread is the socket's, waits in poll() and for a seed that loads, and
+ * touches no ring; each queue has a thread of its own.
  */
 #include "worker.h"
 #include "control.h"
-#include "io.h"
 #include "log.h"
+#include "queue.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 struct worker {
 	int control;
-	xengnttab_handle *gnttab;
-	xenevtchn_handle *evtchn;
-	struct rd_disk *disk;
-	struct blkback_io *io; /* of the connected ring */
-	void *ring_pages;
-	unsigned nr_ring_pages;
+	int trouble; /* eventfd that queues raise */
 	uint16_t domid;
-	bool connected; /* a ring is mapped */
-	bool serving; /* and may be used */
-	struct blkback_gate events_failed;
+	unsigned max_queues; /* 0: not attached yet */
+	struct {
+		xengnttab_handle *gnttab;
+		xenevtchn_handle *evtchn;
+	} xen[BLKBACK_MAX_QUEUES];
+	struct rd_disk *disk;
+	struct blkback_queue *queue[BLKBACK_MAX_QUEUES];
+	unsigned nr_queues; /* connected */
+	bool serving; /* and none of them is in trouble */
+	struct blkback_io_gates gates;
 };
 
 static int send_failed(struct worker *w, enum blkback_message_type which,
@@ -56,21 +57,24 @@ static int on_progress(void *arg, uint64_t done, uint64_t total)
 	return supervisor_gone(arg);
 }
 
+/* Handles for each queue: their threads share none. */
 static int open_xen(struct worker *w, char *text, size_t size)
 {
-	if (!w->gnttab)
-		w->gnttab = xengnttab_open(NULL, 0);
-	if (!w->gnttab) {
-		snprintf(text, size, "cannot open /dev/xen/gntdev: %s",
-			 strerror(errno));
-		return -EIO;
-	}
-	if (!w->evtchn)
-		w->evtchn = xenevtchn_open(NULL, 0);
-	if (!w->evtchn) {
-		snprintf(text, size, "cannot open /dev/xen/evtchn: %s",
-			 strerror(errno));
-		return -EIO;
+	unsigned i;
+
+	for (i = 0; i < w->max_queues; i++) {
+		w->xen[i].gnttab = xengnttab_open(NULL, 0);
+		if (!w->xen[i].gnttab) {
+			snprintf(text, size, "cannot open /dev/xen/gntdev: %s",
+				 strerror(errno));
+			return -EIO;
+		}
+		w->xen[i].evtchn = xenevtchn_open(NULL, 0);
+		if (!w->xen[i].evtchn) {
+			snprintf(text, size, "cannot open /dev/xen/evtchn: %s",
+				 strerror(errno));
+			return -EIO;
+		}
 	}
 	return 0;
 }
@@ -108,9 +112,11 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	struct rd_error err = { "" };
 	int ret;
 
-	if (w->disk)
+	if (w->max_queues || msg->u.attach.max_queues < 1 ||
+	    msg->u.attach.max_queues > BLKBACK_MAX_QUEUES)
 		return -EPROTO;
 	w->domid = (uint16_t)msg->u.attach.domid;
+	w->max_queues = msg->u.attach.max_queues;
 	ret = open_xen(w, err.text, sizeof(err.text));
 	if (!ret)
 		ret = attach_disk(w, msg, &err);
@@ -125,107 +131,57 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	return blkback_control_send(w->control, &reply);
 }
 
-/* Unmapped before the supervisor says Closed (XSA-396). */
-static void disconnect_ring(struct worker *w)
+static void disconnect_queues(struct worker *w)
 {
-	if (!w->connected)
-		return;
-	xenevtchn_unbind(w->evtchn, w->io->s.port);
-	xengnttab_unmap(w->gnttab, w->ring_pages, w->nr_ring_pages);
-	blkback_io_free(w->io);
-	w->io = NULL;
-	w->ring_pages = NULL;
-	w->connected = false;
-	w->serving = false;
+	while (w->nr_queues)
+		blkback_queue_stop(w->queue[--w->nr_queues]);
 }
 
-static int map_ring(struct worker *w, const struct blkback_message *msg,
-		    char *text, size_t size)
+static int connect_queues(struct worker *w, const struct blkback_message *msg,
+			  char *text, size_t size)
 {
-	uint32_t refs[BLKBACK_MAX_RING_REFS];
-
-	memcpy(refs, msg->u.connect.refs, sizeof(refs));
-	w->nr_ring_pages = msg->u.connect.nr_refs;
-	w->ring_pages = xengnttab_map_domain_grant_refs(w->gnttab,
-		w->nr_ring_pages, w->domid, refs, PROT_READ | PROT_WRITE);
-	if (w->ring_pages)
-		return 0;
-	snprintf(text, size,
-		 "cannot map the frontend's ring (grant reference %u): %s",
-		 refs[0], strerror(errno));
-	return -EIO;
-}
-
-static int bind_event_channel(struct worker *w, uint32_t remote, char *text,
-			      size_t size)
-{
-	int port = xenevtchn_bind_interdomain(w->evtchn, w->domid, remote);
-
-	if (port < 0) {
-		snprintf(text, size,
-			 "cannot bind the frontend's event channel %u: %s",
-			 remote, strerror(errno));
-		return -EIO;
-	}
-	w->io->s.port = (evtchn_port_t)port;
-	return 0;
-}
-
-static int connect_ring(struct worker *w, const struct blkback_message *msg,
-			char *text, size_t size)
-{
-	struct blkback_io_setup setup = {
-		.disk = w->disk,
-		.limits.sectors = rd_size(w->disk) / BLKBACK_SECTOR,
-		.limits.writable = rd_writable(w->disk),
-		.gnttab = w->gnttab,
-		.evtchn = w->evtchn,
-		.domid = w->domid,
-		.persistent = msg->u.connect.persistent != 0,
+	struct blkback_queue_setup setup = {
+		.io.disk = w->disk,
+		.io.limits.sectors = rd_size(w->disk) / BLKBACK_SECTOR,
+		.io.limits.writable = rd_writable(w->disk),
+		.io.domid = w->domid,
+		.io.persistent = msg->u.connect.persistent != 0,
+		.io.gates = &w->gates,
+		.protocol = msg->u.connect.protocol,
+		.nr_refs = msg->u.connect.nr_refs,
+		.trouble = w->trouble,
 	};
+	unsigned i;
 	int ret;
 
-	w->io = blkback_io_new(&setup);
-	if (!w->io) {
-		snprintf(text, size, "no memory for a ring");
-		return -ENOMEM;
+	for (i = 0; i < msg->u.connect.nr_queues; i++) {
+		setup.io.gnttab = w->xen[i].gnttab;
+		setup.io.evtchn = w->xen[i].evtchn;
+		setup.refs = msg->u.connect.queue[i].refs;
+		setup.event_channel = msg->u.connect.queue[i].event_channel;
+		ret = blkback_queue_start(&w->queue[i], &setup, text, size);
+		if (ret) {
+			disconnect_queues(w);
+			return ret;
+		}
+		w->nr_queues++;
 	}
-	ret = map_ring(w, msg, text, size);
-	if (ret)
-		goto out_free;
-	ret = blkback_ring_attach(&w->io->ring, w->ring_pages,
-				  w->nr_ring_pages, msg->u.connect.protocol);
-	if (ret) {
-		snprintf(text, size,
-			 "the frontend's ring has an impossible request index");
-		goto out_unmap;
-	}
-	ret = bind_event_channel(w, msg->u.connect.event_channel, text, size);
-	if (ret)
-		goto out_unmap;
-	w->connected = true;
 	w->serving = true;
 	return 0;
-
-out_unmap:
-	xengnttab_unmap(w->gnttab, w->ring_pages, w->nr_ring_pages);
-out_free:
-	blkback_io_free(w->io);
-	w->io = NULL;
-	w->ring_pages = NULL;
-	return ret;
 }
 
 static int do_connect(struct worker *w, const struct blkback_message *msg)
 {
 	char text[BLKBACK_TEXT_MAX];
 
-	if (!w->disk || w->connected ||
+	if (!w->disk || w->nr_queues ||
 	    msg->u.connect.protocol >= BLKBACK_PROTOCOLS ||
 	    msg->u.connect.nr_refs < 1 ||
-	    msg->u.connect.nr_refs > 1u << BLKBACK_MAX_RING_ORDER)
+	    msg->u.connect.nr_refs > BLKBACK_MAX_RING_REFS ||
+	    msg->u.connect.nr_queues < 1 ||
+	    msg->u.connect.nr_queues > w->max_queues)
 		return -EPROTO;
-	if (connect_ring(w, msg, text, sizeof(text)))
+	if (connect_queues(w, msg, text, sizeof(text)))
 		return send_failed(w, BLKBACK_CONNECT, text);
 	return blkback_control_send_type(w->control, BLKBACK_CONNECTED);
 }
@@ -244,7 +200,7 @@ static int handle_control(struct worker *w)
 	case BLKBACK_CONNECT:
 		return do_connect(w, &msg);
 	case BLKBACK_DISCONNECT:
-		disconnect_ring(w);
+		disconnect_queues(w);
 		return blkback_control_send_type(w->control,
 						 BLKBACK_DISCONNECTED);
 	default:
@@ -252,82 +208,71 @@ static int handle_control(struct worker *w)
 	}
 }
 
-/* An event says only that it is worth to look at the ring. */
-static void take_event(struct worker *w)
-{
-	int port = xenevtchn_pending(w->evtchn);
-
-	if (port >= 0 && xenevtchn_unmask(w->evtchn, (evtchn_port_t)port) == 0)
-		return;
-	blkback_log_gated(&w->events_failed, BLKBACK_WARNING,
-			  "cannot take an event: %s", strerror(errno));
-}
-
-/* 1 when the ring has more, else 0; or -errno of the control socket. */
-static int serve(struct worker *w)
+/* A queue has found its ring impossible and does not look at it any more. */
+static int report_trouble(struct worker *w)
 {
 	static const char text[] =
 		"the frontend's ring has an impossible request index; the device is closed";
-	int ret = blkback_io_run(w->io);
+	uint64_t n;
 
-	if (ret >= 0)
-		return ret;
-	blkback_log(BLKBACK_WARNING, "%s", text);
-	/* CVE-2010-4247: not looked at again, whatever it says. */
+	if (read(w->trouble, &n, sizeof(n)) < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	/* Once a connection; also not for one that has ended meanwhile. */
+	if (!w->nr_queues || !w->serving)
+		return 0;
 	w->serving = false;
+	blkback_log(BLKBACK_WARNING, "%s", text);
 	return blkback_control_send_text(w->control, BLKBACK_RING_ERROR, 0,
 					 text);
 }
 
-static int step(struct worker *w, bool *more)
+static int step(struct worker *w)
 {
 	struct pollfd p[2] = {
 		{ .fd = w->control, .events = POLLIN },
-		{ .fd = w->serving ? xenevtchn_fd(w->evtchn) : -1,
-		  .events = POLLIN },
+		{ .fd = w->trouble, .events = POLLIN },
 	};
 	int ret;
 
-	if (poll(p, 2, *more ? 0 : -1) < 0)
+	if (poll(p, 2, -1) < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (p[0].revents) {
-		/* Look at the ring once after each message: it may be new. */
-		ret = handle_control(w);
+	if (p[1].revents) {
+		ret = report_trouble(w);
 		if (ret)
 			return ret;
-		*more = w->serving;
 	}
-	if (w->serving && p[1].revents) {
-		take_event(w);
-		*more = true;
+	return p[0].revents ? handle_control(w) : 0;
+}
+
+static void close_xen(struct worker *w)
+{
+	unsigned i;
+
+	for (i = 0; i < BLKBACK_MAX_QUEUES; i++) {
+		if (w->xen[i].evtchn)
+			xenevtchn_close(w->xen[i].evtchn);
+		if (w->xen[i].gnttab)
+			xengnttab_close(w->xen[i].gnttab);
 	}
-	if (!w->serving || !*more) {
-		*more = false;
-		return 0;
-	}
-	ret = serve(w);
-	*more = ret > 0;
-	return ret < 0 ? ret : 0;
 }
 
 int blkback_worker_run(int control)
 {
 	struct worker w = { .control = control };
-	bool more = false;
 	int ret;
 
-	do {
-		ret = step(&w, &more);
-	} while (!ret);
+	w.trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = w.trouble < 0 ? -errno : 0;
+	while (!ret)
+		ret = step(&w);
 	if (ret != -EPIPE)
 		blkback_log(BLKBACK_ERROR, "the worker ends: %s",
 			    strerror(-ret));
-	disconnect_ring(&w);
+	disconnect_queues(&w);
 	if (w.disk)
 		rd_detach(w.disk);
-	if (w.evtchn)
-		xenevtchn_close(w.evtchn);
-	if (w.gnttab)
-		xengnttab_close(w.gnttab);
+	close_xen(&w);
+	if (w.trouble >= 0)
+		close(w.trouble);
 	return ret == -EPIPE ? 0 : 1;
 }

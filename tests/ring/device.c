@@ -61,7 +61,8 @@ static void setup(void)
 {
 	fake_xs_reset();
 	host = (struct blkback_host){ .xs = xs_open(0), .store = "/fake",
-				      .start = start, .kill = kill_it };
+				      .start = start, .kill = kill_it,
+				      .max_queues = 4 };
 	fake_xs_introduce(5, true);
 	started = killed = 0;
 	over = false;
@@ -145,6 +146,7 @@ static void to_idle(void)
 	CU_ASSERT_STRING_EQUAL(msg.u.attach.seed, "/seed.img");
 	CU_ASSERT_EQUAL(msg.u.attach.writable, 1);
 	CU_ASSERT_EQUAL(msg.u.attach.domid, 5);
+	CU_ASSERT_EQUAL(msg.u.attach.max_queues, 4);
 	CU_ASSERT_STRING_EQUAL(state(), "1");
 	say(BLKBACK_ATTACHED);
 	CU_ASSERT_STRING_EQUAL(state(), "2");
@@ -157,9 +159,10 @@ static void to_connected(void)
 	to_idle();
 	ask_to_connect();
 	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+	CU_ASSERT_EQUAL(msg.u.connect.nr_queues, 1);
 	CU_ASSERT_EQUAL(msg.u.connect.nr_refs, 1);
-	CU_ASSERT_EQUAL(msg.u.connect.refs[0], 8);
-	CU_ASSERT_EQUAL(msg.u.connect.event_channel, 17);
+	CU_ASSERT_EQUAL(msg.u.connect.queue[0].refs[0], 8);
+	CU_ASSERT_EQUAL(msg.u.connect.queue[0].event_channel, 17);
 	CU_ASSERT_EQUAL(msg.u.connect.protocol, BLKBACK_X86_64);
 	CU_ASSERT_STRING_EQUAL(state(), "2");
 	say(BLKBACK_CONNECTED);
@@ -176,6 +179,8 @@ static void connects(void)
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/info"), "0");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-flush-cache"), "1");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-persistent"), "1");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-discard"), "1");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/discard-secure"), "0");
 	CU_ASSERT_STRING_EQUAL(
 		fake_xs_get(BACK "/feature-max-indirect-segments"), "256");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
@@ -195,6 +200,7 @@ static void read_only(void)
 	ask_to_connect();
 	say(BLKBACK_CONNECTED);
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/info"), "4");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-discard"), "0");
 	teardown();
 }
 
@@ -310,7 +316,9 @@ static void garbage_nodes(void)
 		{ "ring-page-order", "-1" },
 		{ "feature-persistent", "2" }, { "feature-persistent", "yes" },
 		{ "multi-queue-num-queues", "0" },
-		{ "multi-queue-num-queues", "2" },
+		{ "multi-queue-num-queues", "5" },
+		{ "multi-queue-num-queues", "4294967295" },
+		{ "multi-queue-num-queues", "-1" },
 	};
 	struct blkback_message msg;
 	size_t i;
@@ -387,7 +395,86 @@ static void ring_orders(void)
 		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
 		CU_ASSERT_EQUAL(msg.u.connect.nr_refs, n);
 		for (i = 0; i < n; i++)
-			CU_ASSERT_EQUAL(msg.u.connect.refs[i], 40 + 3 * i);
+			CU_ASSERT_EQUAL(msg.u.connect.queue[0].refs[i], 40 + 3 * i);
+		teardown();
+	}
+}
+
+static void queue_nodes(unsigned queues, unsigned pages)
+{
+	char path[80], value[12];
+	unsigned q, i;
+
+	snprintf(value, sizeof(value), "%u", queues);
+	fake_xs_set(FRONT "/multi-queue-num-queues", value);
+	if (pages > 1)
+		fake_xs_set(FRONT "/ring-page-order", "1");
+	for (q = 0; q < queues; q++) {
+		for (i = 0; i < pages; i++) {
+			snprintf(path, sizeof(path),
+				 pages > 1 ? FRONT "/queue-%u/ring-ref%u"
+					   : FRONT "/queue-%u/ring-ref", q, i);
+			snprintf(value, sizeof(value), "%u", 10 * q + i);
+			fake_xs_set(path, value);
+		}
+		snprintf(path, sizeof(path), FRONT "/queue-%u/event-channel",
+			 q);
+		snprintf(value, sizeof(value), "%u", 70 + q);
+		fake_xs_set(path, value);
+	}
+}
+
+static void queues(void)
+{
+	struct blkback_message msg;
+	unsigned n, pages, i;
+
+	for (n = 2; n <= 4; n++)
+		for (pages = 1; pages <= 2; pages++) {
+			to_idle();
+			CU_ASSERT_STRING_EQUAL(
+				fake_xs_get(BACK "/multi-queue-max-queues"),
+				"4");
+			queue_nodes(n, pages);
+			front("3");
+			CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+			CU_ASSERT_EQUAL(msg.u.connect.nr_queues, n);
+			CU_ASSERT_EQUAL(msg.u.connect.nr_refs, pages);
+			for (i = 0; i < n; i++) {
+				CU_ASSERT_EQUAL(
+					msg.u.connect.queue[i].refs[pages - 1],
+					10 * i + pages - 1);
+				CU_ASSERT_EQUAL(
+					msg.u.connect.queue[i].event_channel,
+					70 + i);
+			}
+			teardown();
+		}
+}
+
+/* A node of one queue is missing, or those of one queue are given for two. */
+static void queue_missing(void)
+{
+	static const char *const missing[] = { "queue-1/ring-ref",
+		"queue-1/event-channel", "queue-0/ring-ref", "queue-0",
+		"queue-1" };
+	struct blkback_message msg;
+	char path[80];
+	size_t i;
+
+	for (i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+		to_idle();
+		fake_xs_set(FRONT "/ring-ref", "8");
+		fake_xs_set(FRONT "/event-channel", "17");
+		queue_nodes(2, 1);
+		snprintf(path, sizeof(path), FRONT "/%s", missing[i]);
+		fake_xs_rm(path);
+		front("3");
+		CU_ASSERT_EQUAL(told(&msg), 0);
+		CU_ASSERT_STRING_EQUAL(state(), "5");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"),
+					      missing[i]));
 		teardown();
 	}
 }
@@ -736,6 +823,8 @@ int main(void)
 		{ "feature-persistent", persistent },
 		{ "rings of 1 to 16 pages", ring_orders },
 		{ "a page of the ring is missing", ring_ref_missing },
+		{ "2 to 4 queues", queues },
+		{ "a queue's node is missing", queue_missing },
 		{ "no protocol is x86_32", no_protocol_is_x86_32 },
 		{ "garbage in the frontend's state", garbage_state },
 		{ "the domain goes", domain_gone },

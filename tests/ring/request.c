@@ -99,7 +99,7 @@ static void unknown_operations(void)
 	for (op = 4; op < 256; op++) {
 		struct blkback_wire w = wire((uint8_t)op, 0);
 
-		if (op == 6) /* indirect */
+		if (op == 5 || op == 6) /* discard, indirect */
 			continue;
 		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req),
 				-EOPNOTSUPP);
@@ -224,6 +224,39 @@ static void indirect_segments(void)
 			-EINVAL);
 }
 
+static void discards(void)
+{
+	static const struct {
+		uint64_t sector, sectors;
+		int want;
+	} cases[] = {
+		{ 0, 8, 0 }, { 0, 1000, 0 }, { 999, 1, 0 }, { 3, 9, 0 },
+		{ 0, 0, -EINVAL }, { 0, 1001, -ERANGE }, { 1000, 1, -ERANGE },
+		{ 999, 2, -ERANGE }, { 1, UINT64_MAX, -ERANGE },
+		{ UINT64_MAX, 1, -ERANGE }, { UINT64_MAX, UINT64_MAX, -ERANGE },
+		{ 8, 1ull << 55, -ERANGE }, { 8, 1ull << 63, -ERANGE },
+	};
+	struct blkback_wire w = wire(5, 0);
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		w.sector = cases[i].sector;
+		w.discard.sectors = cases[i].sectors;
+		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req),
+				cases[i].want);
+		CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, table, &req),
+				-EROFS);
+		if (cases[i].want)
+			continue;
+		CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req),
+				0);
+		CU_ASSERT_EQUAL(req.action, BLKBACK_DISCARD);
+		CU_ASSERT_EQUAL(req.off, cases[i].sector * 512);
+		CU_ASSERT_EQUAL(req.len, cases[i].sectors * 512);
+		CU_ASSERT_EQUAL(req.nr_segments, 0);
+	}
+}
+
 static void statuses(void)
 {
 	CU_ASSERT_EQUAL(blkback_request_status(0), 0);
@@ -246,6 +279,7 @@ int main(void)
 		{ "indirect: 1 to 256 segments", indirect_count },
 		{ "indirect: reads and writes only", indirect_operation },
 		{ "indirect: every segment is checked", indirect_segments },
+		{ "discard", discards },
 		{ "statuses", statuses },
 	};
 

@@ -227,6 +227,34 @@ static void takes_indirect(void)
 	CU_ASSERT_EQUAL(wire.indirect.gref[7], 0xcafe);
 }
 
+static void takes_discard(void)
+{
+	struct blkback_ring ring = attach(BLKBACK_X86_64, 0);
+	struct blkif_request_discard *r = (void *)(page.bytes + 64);
+	struct discard_i386 *r32 = (void *)(page.bytes + 64);
+	struct blkback_wire wire;
+
+	r->operation = 5;
+	r->id = 0x1122334455667788;
+	r->sector_number = 0x99aabbccddeeff00;
+	r->nr_sectors = 0x123456789abcdef0;
+	page.ring.req_prod = 1;
+	blkback_ring_take(&ring, &wire);
+	CU_ASSERT_EQUAL(wire.id, 0x1122334455667788);
+	CU_ASSERT_EQUAL(wire.sector, 0x99aabbccddeeff00);
+	CU_ASSERT_EQUAL(wire.discard.sectors, 0x123456789abcdef0);
+	ring = attach(BLKBACK_X86_32, 0);
+	r32->operation = 5;
+	r32->id = 0x1122334455667788;
+	r32->sector_number = 0x99aabbccddeeff00;
+	r32->nr_sectors = 0x0fedcba987654321;
+	page.ring.req_prod = 1;
+	blkback_ring_take(&ring, &wire);
+	CU_ASSERT_EQUAL(wire.id, 0x1122334455667788);
+	CU_ASSERT_EQUAL(wire.sector, 0x99aabbccddeeff00);
+	CU_ASSERT_EQUAL(wire.discard.sectors, 0x0fedcba987654321);
+}
+
 /* CVE-2010-4247 */
 static void runaway(void)
 {
@@ -391,6 +419,7 @@ int main(void)
 		{ "takes a native request", takes_native },
 		{ "takes an x86_32 request", takes_x86_32 },
 		{ "takes indirect requests of both", takes_indirect },
+		{ "takes a discard of both", takes_discard },
 		{ "req_prod that cannot be", runaway },
 		{ "attach refuses such a ring", attach_refuses },
 		{ "indexes wrap", wraps },

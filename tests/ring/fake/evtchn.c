@@ -1,94 +1,158 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A libxenevtchn over an eventfd. */
+/* A libxenevtchn over eventfds, a port for each handle. */
 #include "fake.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <xenevtchn.h>
 
-unsigned fake_notified;
+#define HANDLES 16
+
+struct xenevtchn_handle {
+	int fd;
+	bool used, bound, masked, raised;
+	uint32_t remote;
+};
+
+unsigned fake_notified, fake_events;
 int fake_bound;
 bool fake_bind_fails;
-static int fd = -1;
+static xenevtchn_handle handles[HANDLES];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void fake_evtchn_reset(void)
 {
 	fake_notified = 0;
+	fake_events = 0;
 	fake_bound = 0;
 	fake_bind_fails = false;
 }
 
-void fake_evtchn_raise(void)
+/* With the lock: make an event that is due readable. */
+static void deliver(xenevtchn_handle *h)
 {
 	uint64_t one = 1;
 
-	if (write(fd, &one, sizeof(one)) < 0)
+	if (!h->bound || h->masked || !h->raised)
 		return;
+	h->masked = true;
+	h->raised = false;
+	if (write(h->fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+void fake_evtchn_raise(void)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&lock);
+	for (i = 0; i < HANDLES; i++)
+		if (handles[i].used && handles[i].bound) {
+			handles[i].raised = true;
+			deliver(&handles[i]);
+		}
+	pthread_mutex_unlock(&lock);
 }
 
 xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger,
 				 unsigned int flags)
 {
+	xenevtchn_handle *h = handles;
+
 	(void)logger;
 	(void)flags;
-	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return (xenevtchn_handle *)&fd;
+	pthread_mutex_lock(&lock);
+	while (h < handles + HANDLES && h->used)
+		h++;
+	if (h == handles + HANDLES)
+		abort();
+	*h = (xenevtchn_handle){ .used = true };
+	h->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_unlock(&lock);
+	return h;
 }
 
-int xenevtchn_close(xenevtchn_handle *xce)
+int xenevtchn_close(xenevtchn_handle *h)
 {
-	(void)xce;
-	return close(fd);
+	pthread_mutex_lock(&lock);
+	close(h->fd);
+	h->used = false;
+	pthread_mutex_unlock(&lock);
+	return 0;
 }
 
-int xenevtchn_fd(xenevtchn_handle *xce)
+int xenevtchn_fd(xenevtchn_handle *h)
 {
-	(void)xce;
-	return fd;
+	return h->fd;
 }
 
-int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
+int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 {
-	(void)xce;
+	(void)h;
 	(void)port;
 	__atomic_add_fetch(&fake_notified, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
+/* The same remote port cannot be bound twice. */
 xenevtchn_port_or_error_t
-xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
+xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
 			   evtchn_port_t remote_port)
 {
-	(void)xce;
+	unsigned i;
+	bool taken = false;
+
 	(void)domid;
-	if (fake_bind_fails) {
+	pthread_mutex_lock(&lock);
+	for (i = 0; i < HANDLES; i++)
+		taken |= handles[i].used && handles[i].bound &&
+			 handles[i].remote == remote_port;
+	if (fake_bind_fails || taken) {
+		pthread_mutex_unlock(&lock);
 		errno = EINVAL;
 		return -1;
 	}
 	fake_bound++;
+	h->bound = true;
+	h->masked = h->raised = false;
+	h->remote = remote_port;
+	pthread_mutex_unlock(&lock);
 	return (int)remote_port + 100;
 }
 
-int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
-{
-	(void)xce;
-	(void)port;
-	fake_bound--;
-	return 0;
-}
-
-xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
+int xenevtchn_unbind(xenevtchn_handle *h, evtchn_port_t port)
 {
 	uint64_t n;
 
-	(void)xce;
-	return read(fd, &n, sizeof(n)) < 0 ? -1 : 107;
+	(void)port;
+	pthread_mutex_lock(&lock);
+	fake_bound--;
+	h->bound = false;
+	if (read(h->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		abort();
+	pthread_mutex_unlock(&lock);
+	return 0;
 }
 
-int xenevtchn_unmask(xenevtchn_handle *xce, evtchn_port_t port)
+xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 {
-	(void)xce;
+	uint64_t n;
+
+	if (read(h->fd, &n, sizeof(n)) < 0)
+		return -1;
+	__atomic_add_fetch(&fake_events, 1, __ATOMIC_SEQ_CST);
+	return (int)h->remote + 100;
+}
+
+int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
+{
 	(void)port;
+	pthread_mutex_lock(&lock);
+	h->masked = false;
+	deliver(h);
+	pthread_mutex_unlock(&lock);
 	return 0;
 }

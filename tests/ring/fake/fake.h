@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Stand-ins for the Xen libraries and the store, linked in their place: what a
- * test sets up, injects and counts. One thread.
+ * test sets up, injects and counts. Those of grants, event channels and the
+ * disk serve several threads; what a test reads of them may be changing.
  */
 #ifndef TESTS_RING_FAKE_H
 #define TESTS_RING_FAKE_H
@@ -26,7 +27,8 @@ void fake_grants_reset(void);
 extern unsigned fake_notified;
 extern int fake_bound; /* ports bound now */
 extern bool fake_bind_fails;
-void fake_evtchn_raise(void);
+extern unsigned fake_events; /* taken so far */
+void fake_evtchn_raise(void); /* on every port that is bound */
 void fake_evtchn_reset(void);
 
 /* ---- xenstore ---- */
@@ -42,7 +44,8 @@ extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
 #define FAKE_DISK_SIZE (512u * 4096u)
 extern uint8_t *fake_disk; /* page-aligned */
 extern unsigned fake_ends_again; /* so many reads are overtaken */
-extern unsigned fake_begins_exclusive, fake_held, fake_errors, fake_flushes;
+extern unsigned fake_begins_exclusive, fake_errors, fake_flushes;
+extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;
 extern int fake_attached;
 struct rd_disk;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A libxengnttab over an array of pages. */
+/* A libxengnttab over an array of pages; any number of threads. */
 #include "fake.h"
 
 #include <errno.h>
@@ -47,14 +47,14 @@ void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count,
 		errno = EINVAL;
 		return NULL;
 	}
-	fake_mapped += (int)count;
+	__atomic_add_fetch(&fake_mapped, (int)count, __ATOMIC_SEQ_CST);
 	return fake_page[refs[0]];
 }
 
 void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid,
 			      uint32_t ref, int prot)
 {
-	fake_maps++;
+	__atomic_add_fetch(&fake_maps, 1, __ATOMIC_SEQ_CST);
 	return xengnttab_map_domain_grant_refs(xgt, 1, domid, &ref, prot);
 }
 
@@ -62,7 +62,7 @@ int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)
 {
 	(void)xgt;
 	(void)start_address;
-	fake_mapped -= (int)count;
+	__atomic_sub_fetch(&fake_mapped, (int)count, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -93,7 +93,7 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
 	uint32_t i;
 
 	(void)xgt;
-	fake_calls++;
+	__atomic_add_fetch(&fake_calls, 1, __ATOMIC_SEQ_CST);
 	if (fake_before_copy)
 		fake_before_copy();
 	if (fake_fail_calls > 0) {
@@ -101,7 +101,8 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
 		errno = ENOMEM;
 		return -1;
 	}
-	for (i = 0; i < count; i++, fake_ops++)
+	__atomic_add_fetch(&fake_ops, count, __ATOMIC_SEQ_CST);
+	for (i = 0; i < count; i++)
 		segs[i].status = (int)i == fake_fail_op ? GNTST_bad_gntref
 							: copy_one(&segs[i]);
 	return 0;

@@ -6,7 +6,9 @@
 #include "fake.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <ramdisk.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +21,13 @@ struct rd_disk {
 };
 
 static struct rd_disk disk;
-static bool locked[BLOCKS];
+static _Thread_local char self; /* its address is the thread's name */
+static const char *locked[BLOCKS];
 static uint64_t version[BLOCKS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 uint8_t *fake_disk;
-unsigned fake_ends_again, fake_begins_exclusive, fake_held, fake_errors,
+_Thread_local unsigned fake_held;
+unsigned fake_ends_again, fake_begins_exclusive, fake_errors,
 	fake_flushes;
 bool fake_attach_fails;
 int fake_attached;
@@ -114,14 +119,31 @@ bool rd_writable(const struct rd_disk *d)
 int rd_flush(struct rd_disk *d)
 {
 	(void)d;
-	fake_flushes++;
+	__atomic_add_fetch(&fake_flushes, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* Whole blocks only. It may wait, so nothing may be held. */
+int rd_discard(struct rd_disk *d, uint64_t off, uint64_t len)
+{
+	uint64_t from = (off + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK;
+	uint64_t to = (off + len) / RD_BLOCK * RD_BLOCK;
+
+	if (fake_held)
+		abort();
+	if (!rd_in_bounds(off, len, FAKE_DISK_SIZE))
+		return -EINVAL;
+	if (!d->writable)
+		return -EROFS;
+	if (from < to)
+		memset(d->data + from, 0, to - from);
 	return 0;
 }
 
 void rd_count_error(struct rd_disk *d)
 {
 	(void)d;
-	fake_errors++;
+	__atomic_add_fetch(&fake_errors, 1, __ATOMIC_SEQ_CST);
 }
 
 static uint64_t sum_versions(const struct rd_range *r)
@@ -133,14 +155,14 @@ static uint64_t sum_versions(const struct rd_range *r)
 	return sum;
 }
 
-static bool any_locked(const struct rd_range *r)
+static const char *any_locked(const struct rd_range *r)
 {
 	uint64_t b;
 
 	for (b = r->off / RD_BLOCK; b <= (r->off + r->len - 1) / RD_BLOCK; b++)
 		if (locked[b])
-			return true;
-	return false;
+			return locked[b];
+	return NULL;
 }
 
 static void set_locked(const struct rd_range *r, bool yes)
@@ -149,7 +171,7 @@ static void set_locked(const struct rd_range *r, bool yes)
 
 	for (b = r->off / RD_BLOCK; b <= (r->off + r->len - 1) / RD_BLOCK;
 	     b++) {
-		locked[b] = yes;
+		locked[b] = yes ? &self : NULL;
 		if (!yes && (r->flags & RD_RANGE_WRITE))
 			version[b]++;
 	}
@@ -169,6 +191,8 @@ void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
 int rd_range_begin(struct rd_disk *d, uint64_t off, size_t len, unsigned flags,
 		   struct rd_range *range)
 {
+	const char *holder;
+
 	*range = (struct rd_range){ d, off, len, flags, 0 };
 	if (len > FAKE_DISK_SIZE || off > FAKE_DISK_SIZE - len)
 		return -EINVAL;
@@ -176,10 +200,17 @@ int rd_range_begin(struct rd_disk *d, uint64_t off, size_t len, unsigned flags,
 		return -EROFS;
 	if (fake_held && !(flags & RD_RANGE_NOWAIT))
 		abort(); /* the rule against deadlock */
-	if (any_locked(range)) {
-		if (!(flags & RD_RANGE_NOWAIT))
+	pthread_mutex_lock(&lock);
+	while ((holder = any_locked(range))) {
+		if (flags & RD_RANGE_NOWAIT) {
+			pthread_mutex_unlock(&lock);
+			return -EWOULDBLOCK;
+		}
+		if (holder == &self)
 			abort(); /* would wait for ever */
-		return -EWOULDBLOCK;
+		pthread_mutex_unlock(&lock);
+		sched_yield();
+		pthread_mutex_lock(&lock);
 	}
 	if (flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE))
 		set_locked(range, true);
@@ -187,12 +218,12 @@ int rd_range_begin(struct rd_disk *d, uint64_t off, size_t len, unsigned flags,
 		fake_begins_exclusive++;
 	range->snapshot = sum_versions(range);
 	fake_held++;
+	pthread_mutex_unlock(&lock);
 	return 0;
 }
 
-int rd_range_end(struct rd_range *range)
+static int end(struct rd_range *range)
 {
-	fake_held--;
 	if (range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE)) {
 		set_locked(range, false);
 		return 0;
@@ -201,13 +232,27 @@ int rd_range_end(struct rd_range *range)
 		fake_ends_again--;
 		return -EAGAIN;
 	}
-	return sum_versions(range) == range->snapshot ? 0 : -EAGAIN;
+	return any_locked(range) || sum_versions(range) != range->snapshot
+		       ? -EAGAIN : 0;
+}
+
+int rd_range_end(struct rd_range *range)
+{
+	int ret;
+
+	fake_held--;
+	pthread_mutex_lock(&lock);
+	ret = end(range);
+	pthread_mutex_unlock(&lock);
+	return ret;
 }
 
 void rd_range_abort(struct rd_range *range)
 {
 	fake_held--;
+	pthread_mutex_lock(&lock);
 	if (range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE))
 		set_locked(range, false);
 	fake_errors++;
+	pthread_mutex_unlock(&lock);
 }

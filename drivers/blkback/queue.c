@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A queue's thread. DESIGN. It waits in poll() for its event channel and for
+ * the word to stop, and nowhere else but for a block that another process is
+ * writing. An event says only that it is worth to look at the ring. Its
+ * port is unmasked after that, when the guest has its answers and works on
+ * them already; what is sent until then is delivered at once afterwards.
+ *
+ * STORMS (XSA-332). An event after which no request came is unmasked later
+ * and later once there were too many in a row, up to MAX_DELAY: until
+ * then the hypervisor delivers no other, so a guest that does nothing but
+ * notify costs a few wakeups in a second. The first request ends it.
+ *
+ * The thread owns the ring and the event channel between start and stop;
+ * the two calls are made by one other thread. No locks.
+ */
+#include "queue.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FREE_EVENTS 32u /* in a row without a request; races make some */
+#define MAX_DELAY 16 /* ms */
+
+struct blkback_queue {
+	struct blkback_queue_setup s;
+	struct blkback_io *io;
+	void *pages;
+	int stop; /* eventfd */
+	pthread_t thread;
+
+	/* the thread's own */
+	bool serving; /* the ring may be looked at */
+	bool more; /* it is worth to */
+	bool event; /* one came since the last look */
+	unsigned idle_events; /* in a row without a request */
+	uint32_t seen; /* requests taken at the last event */
+	bool masked; /* until: */
+	int64_t unmask_at; /* ms, monotonic; 0: the ring was looked at */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+static void events_failed(struct blkback_queue *q)
+{
+	blkback_log_gated(&q->s.io.gates->events_failed, BLKBACK_WARNING,
+			  "cannot take an event: %s", strerror(errno));
+}
+
+static void unmask(struct blkback_queue *q)
+{
+	q->masked = false;
+	if (xenevtchn_unmask(q->s.io.evtchn, q->io->s.port))
+		events_failed(q);
+}
+
+/* In ms: 1 for the first that is too many, doubled for as many again. */
+static int delay(unsigned idle_events)
+{
+	unsigned shift = (idle_events - FREE_EVENTS) / FREE_EVENTS;
+
+	return shift > 4 ? MAX_DELAY : 1 << shift;
+}
+
+static void take_event(struct blkback_queue *q)
+{
+	if (xenevtchn_pending(q->s.io.evtchn) < 0) {
+		events_failed(q);
+		return;
+	}
+	q->more = true;
+	if (q->io->ring.req_cons != q->seen)
+		q->idle_events = 0;
+	else if (q->idle_events < UINT16_MAX)
+		q->idle_events++;
+	q->seen = q->io->ring.req_cons;
+	q->masked = true;
+	q->unmask_at = 0;
+	if (q->idle_events < FREE_EVENTS)
+		return;
+	q->unmask_at = now_ms() + delay(q->idle_events);
+	blkback_log_gated(&q->s.io.gates->storm, BLKBACK_WARNING,
+			  "the guest sends events without requests; they are taken more slowly");
+}
+
+/* ---- the thread -------------------------------------------------------- */
+
+static void serve(struct blkback_queue *q)
+{
+	uint64_t one = 1;
+	int ret = blkback_io_run(q->io);
+
+	q->more = ret > 0;
+	if (ret >= 0)
+		return;
+	/* CVE-2010-4247: not looked at again, whatever it says. */
+	q->serving = false;
+	if (write(q->s.trouble, &one, sizeof(one)) < 0)
+		blkback_log(BLKBACK_ERROR, "cannot report a broken ring: %s",
+			    strerror(errno));
+}
+
+static int timeout(const struct blkback_queue *q)
+{
+	int64_t left;
+
+	if (q->more)
+		return 0;
+	if (!q->masked)
+		return -1;
+	left = q->unmask_at - now_ms();
+	return left < 0 ? 0 : (int)left;
+}
+
+static void *run(void *arg)
+{
+	struct blkback_queue *q = arg;
+
+	for (;;) {
+		struct pollfd p[2] = {
+			{ .fd = q->stop, .events = POLLIN },
+			{ .fd = q->serving ? xenevtchn_fd(q->s.io.evtchn) : -1,
+			  .events = POLLIN },
+		};
+
+		if (poll(p, 2, q->serving ? timeout(q) : -1) < 0 &&
+		    errno != EINTR) {
+			blkback_log(BLKBACK_ERROR, "a queue ends: %s",
+				    strerror(errno));
+			return NULL;
+		}
+		if (p[0].revents)
+			return NULL;
+		if (p[1].revents)
+			take_event(q);
+		if (q->serving && q->more)
+			serve(q);
+		if (q->masked && (!q->unmask_at || now_ms() >= q->unmask_at))
+			unmask(q);
+	}
+}
+
+/* ---- start and stop ---------------------------------------------------- */
+
+static int map_ring(struct blkback_queue *q, char *text, size_t size)
+{
+	uint32_t refs[1u << BLKBACK_MAX_RING_ORDER];
+
+	memcpy(refs, q->s.refs, q->s.nr_refs * sizeof(refs[0]));
+	q->pages = xengnttab_map_domain_grant_refs(q->s.io.gnttab,
+		q->s.nr_refs, q->s.io.domid, refs, PROT_READ | PROT_WRITE);
+	if (!q->pages) {
+		snprintf(text, size,
+			 "cannot map the frontend's ring (grant reference %u): %s",
+			 refs[0], strerror(errno));
+		return -EIO;
+	}
+	if (!blkback_ring_attach(&q->io->ring, q->pages, q->s.nr_refs,
+				 q->s.protocol))
+		return 0;
+	snprintf(text, size,
+		 "the frontend's ring has an impossible request index");
+	return -EPROTO;
+}
+
+static int bind_event_channel(struct blkback_queue *q, char *text, size_t size)
+{
+	int port = xenevtchn_bind_interdomain(q->s.io.evtchn, q->s.io.domid,
+					      q->s.event_channel);
+
+	if (port < 0) {
+		snprintf(text, size,
+			 "cannot bind the frontend's event channel %u: %s",
+			 q->s.event_channel, strerror(errno));
+		return -EIO;
+	}
+	q->io->s.port = (evtchn_port_t)port;
+	return 0;
+}
+
+static int start_thread(struct blkback_queue *q, char *text, size_t size)
+{
+	int err;
+
+	q->serving = true;
+	q->more = true; /* something may wait already */
+	q->seen = q->io->ring.req_cons;
+	err = pthread_create(&q->thread, NULL, run, q);
+	if (err)
+		snprintf(text, size, "cannot start a queue's thread: %s",
+			 strerror(err));
+	return -err;
+}
+
+/* The ring and its pages, without the thread and the event channel. */
+static void release(struct blkback_queue *q)
+{
+	/* Unmapped before the supervisor says Closed (XSA-396). */
+	if (q->pages)
+		xengnttab_unmap(q->s.io.gnttab, q->pages, q->s.nr_refs);
+	blkback_io_free(q->io);
+	if (q->stop >= 0)
+		close(q->stop);
+	free(q);
+}
+
+int blkback_queue_start(struct blkback_queue **queue,
+			const struct blkback_queue_setup *setup, char *text,
+			size_t size)
+{
+	struct blkback_queue *q = calloc(1, sizeof(*q));
+	int ret = -ENOMEM;
+
+	snprintf(text, size, "no memory for a ring");
+	if (!q)
+		return ret;
+	q->s = *setup;
+	q->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	q->io = blkback_io_new(&setup->io);
+	if (q->stop < 0 || !q->io)
+		goto fail;
+	ret = map_ring(q, text, size);
+	if (ret)
+		goto fail;
+	ret = bind_event_channel(q, text, size);
+	if (ret)
+		goto fail;
+	ret = start_thread(q, text, size);
+	if (ret)
+		goto fail_bound;
+	*queue = q;
+	return 0;
+
+fail_bound:
+	xenevtchn_unbind(q->s.io.evtchn, q->io->s.port);
+fail:
+	release(q);
+	return ret;
+}
+
+void blkback_queue_stop(struct blkback_queue *q)
+{
+	uint64_t one = 1;
+
+	if (!q)
+		return;
+	/* An eventfd takes 2^64 - 2 of these. */
+	if (write(q->stop, &one, sizeof(one)) < 0)
+		blkback_log(BLKBACK_ERROR, "cannot stop a queue: %s",
+			    strerror(errno));
+	pthread_join(q->thread, NULL);
+	xenevtchn_unbind(q->s.io.evtchn, q->io->s.port);
+	release(q);
+}

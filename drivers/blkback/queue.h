@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One queue of a connected vbd: a ring, an event channel, and the thread that
+ * serves them.
+ */
+#ifndef BLKBACK_QUEUE_H
+#define BLKBACK_QUEUE_H
+
+#include "io.h"
+
+#include <stddef.h>
+
+struct blkback_queue;
+
+/* Nothing is owned; all of it lives longer than the queue. */
+struct blkback_queue_setup {
+	struct blkback_io_setup io; /* port is set by the queue */
+	enum blkback_protocol protocol;
+	unsigned nr_refs;
+	const uint32_t *refs; /* grants of the ring's pages */
+	uint32_t event_channel; /* of the frontend */
+	int trouble; /* eventfd: raised when the ring must not be served */
+};
+
+/*
+ * Map the ring, bind the event channel and start the thread. On failure
+ * -errno, one sentence in @text, and nothing is mapped, bound or running.
+ */
+int blkback_queue_start(struct blkback_queue **queue,
+			const struct blkback_queue_setup *setup, char *text,
+			size_t size);
+
+/*
+ * Let the thread finish the requests that it has begun, then unbind, unmap
+ * and free. NULL is allowed.
+ */
+void blkback_queue_stop(struct blkback_queue *queue);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the daemon has open; private to supervisor.c and opening.c. */
+#ifndef BLKBACK_SUPERVISOR_STATE_H
+#define BLKBACK_SUPERVISOR_STATE_H
+
+#include "device.h"
+#include "supervisor.h"
+
+#include <poll.h>
+
+struct blkback_supervisor {
+	struct blkback_host host; /* first: devices point at it */
+	struct blkback_options options;
+	struct rd_store *store;
+	struct blkback_device *devices;
+	size_t nr_devices;
+	int lock;
+	int signals;
+	bool more_watches;
+	struct pollfd *polls;
+	size_t nr_polls; /* allocated */
+};
+
+#endif

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define BATCHES_A_RUN 4 /* then its owner looks around */
 #define SHARED_READS 3 /* tries, before writers are kept out */
@@ -200,6 +201,31 @@ static void finish(struct blkback_io *io, struct blkback_io_entry *e,
 	}
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* From when a batch was taken until its round is answered: one look a round. */
+static void count_latency(struct blkback_io *io,
+			  const struct blkback_io_entry *e, unsigned n)
+{
+	uint64_t us = now_us() - io->taken_us;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		enum blkback_action action = e[i].req.action;
+
+		if (!e[i].err &&
+		    (action == BLKBACK_READ || action == BLKBACK_WRITE))
+			rd_count_latency(io->s.disk, action == BLKBACK_WRITE,
+					 us);
+	}
+}
+
 static void answer(struct blkback_io *io, const struct blkback_io_entry *e,
 		   unsigned n)
 {
@@ -224,6 +250,7 @@ static void carry_out(struct blkback_io *io)
 		blkback_copy_round(io, e, n);
 		finish(io, e, n);
 		answer(io, e, n);
+		count_latency(io, e, n);
 		first += n;
 	}
 }
@@ -234,6 +261,7 @@ int blkback_io_run(struct blkback_io *io)
 	int err;
 
 	for (batches = 0; batches < BATCHES_A_RUN; batches++) {
+		io->taken_us = now_us();
 		err = blkback_intake(io);
 		if (err)
 			return err;

@@ -68,6 +68,7 @@ struct blkback_io {
 	/* of the request at hand, a segment each; NULL: not mapped */
 	uint8_t *page[BLKBACK_MAX_INDIRECT];
 	unsigned n; /* requests of the batch */
+	uint64_t taken_us; /* when it was taken from the ring, monotonic */
 	unsigned nr_copies;
 	struct blkback_io_entry batch[BLKBACK_BATCH];
 	struct xengnttab_grant_copy_segment copy[BLKBACK_ROUND_COPIES];

@@ -45,6 +45,7 @@ extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
 extern uint8_t *fake_disk; /* page-aligned */
 extern unsigned fake_ends_again; /* so many reads are overtaken */
 extern unsigned fake_begins_exclusive, fake_errors, fake_flushes;
+extern _Atomic unsigned fake_latencies[2]; /* told: of reads, of writes */
 extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;
 extern int fake_attached;

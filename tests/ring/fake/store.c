@@ -29,6 +29,7 @@ uint8_t *fake_disk;
 _Thread_local unsigned fake_held;
 unsigned fake_ends_again, fake_begins_exclusive, fake_errors,
 	fake_flushes;
+_Atomic unsigned fake_latencies[2]; /* reads, writes */
 bool fake_attach_fails;
 int fake_attached;
 
@@ -44,6 +45,7 @@ struct rd_disk *fake_disk_new(bool writable)
 	memset(version, 0, sizeof(version));
 	fake_ends_again = fake_begins_exclusive = fake_held = 0;
 	fake_errors = fake_flushes = 0;
+	fake_latencies[0] = fake_latencies[1] = 0;
 	fake_attach_fails = false;
 	disk = (struct rd_disk){ writable, fake_disk };
 	return &disk;
@@ -186,6 +188,13 @@ void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
 	if (*n > block)
 		*n = block;
 	return at;
+}
+
+void rd_count_latency(struct rd_disk *d, bool write, uint64_t us)
+{
+	(void)d;
+	(void)us;
+	fake_latencies[write]++;
 }
 
 int rd_range_begin(struct rd_disk *d, uint64_t off, size_t len, unsigned flags,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How long the first attach of a seed takes, against `cat SEED >/dev/null` and
- * `cp SEED` to tmpfs, and how much of the seed each leaves in the page cache.
- * All three are run in turn, round after round, with the seed's page cache
+ * How long the first attach of a seed takes, against `cat SEED >/dev/null`,
+ * `cp SEED` and `dd iflag=direct` to tmpfs, and how much of the seed each
+ * leaves in the page cache. All are run in turn, round after round, with the seed's page cache
  * dropped before each, so that what the machine does meanwhile hits all alike.
  *
  *   load [FOLDER]      of the seed, on a disk; default $B, or build
@@ -28,11 +28,12 @@
 #define MIB ((size_t)1 << 20)
 #define MAX_ROUNDS 99
 
-enum way { ATTACH, CAT, CP, WAYS };
+enum way { ATTACH, CAT, CP, DD, WAYS };
 
 static const char *const names[WAYS] = { "xm-ramdisk (rd_attach)",
 					 "cat SEED >/dev/null",
-					 "cp SEED to tmpfs" };
+					 "cp SEED to tmpfs",
+					 "dd iflag=direct to tmpfs" };
 
 static char seed[PATH_MAX], dir[PATH_MAX], copy[PATH_MAX + 8];
 static size_t size;
@@ -157,14 +158,22 @@ static void send_output_to(const char *path)
 
 static double program(enum way way)
 {
+	char from[PATH_MAX + 8], to[PATH_MAX + 16];
 	double start = now();
 	int status = -1;
-	pid_t pid = fork();
+	pid_t pid;
+
+	snprintf(from, sizeof(from), "if=%s", seed);
+	snprintf(to, sizeof(to), "of=%s", copy);
+	pid = fork();
 
 	if (pid == 0) {
 		if (way == CAT) {
 			send_output_to("/dev/null");
 			execlp("cat", "cat", seed, (char *)NULL);
+		} else if (way == DD) {
+			execlp("dd", "dd", "iflag=direct", "bs=1M", from, to,
+			       "status=none", (char *)NULL);
 		} else {
 			execlp("cp", "cp", seed, copy, (char *)NULL);
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which disk is meant: names, aliases, empty files, and finding by text. */
 #include <errno.h>
+#include <sys/mount.h>
 
 #include "tests/unit/scratch.h"
 
@@ -254,7 +255,61 @@ static void the_seed_now(void)
 	rd_store_close(s);
 }
 
+/* Another path to the same file, through another mount. */
+static void a_bind_mount(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("bound", MIB, 1);
+	const char *other = make_seed("mountpoint", 0, 0);
+	struct rd_disk *a, *b;
+
+	CU_ASSERT_EQUAL_FATAL(mount(seed, other, NULL, MS_BIND, NULL), 0);
+	a = attached(s, seed, true);
+	b = attached(s, other, true);
+	CU_ASSERT_STRING_EQUAL(rd_id(a), rd_id(b));
+	rd_detach(a);
+	rd_detach(b);
+	CU_ASSERT_EQUAL(umount(other), 0);
+	rd_store_close(s);
+}
+
+/* A block device is told by its number, under any name. */
+static void a_block_device(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("device", MIB + 4096, 6);
+	const char *node = seed_path("node");
+	char command[256], path[64] = "";
+	struct rd_disk *a, *b;
+	unsigned char x = 0;
+	struct stat st;
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+		 "losetup -f --show --sector-size 4096 %s", seed);
+	f = popen(command, "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CU_ASSERT_EQUAL(fscanf(f, "%63s", path), 1);
+	CU_ASSERT_EQUAL_FATAL(pclose(f), 0);
+	CU_ASSERT_EQUAL(stat(path, &st), 0);
+	CU_ASSERT_EQUAL(mknod(node, S_IFBLK | 0600, st.st_rdev), 0);
+	a = attached(s, path, true);
+	b = attached(s, node, true);
+	CU_ASSERT_STRING_EQUAL(rd_id(a), rd_id(b));
+	CU_ASSERT_EQUAL(rd_size(a), MIB + 4096);
+	CU_ASSERT_EQUAL(rd_read(b, &x, MIB + 4000, 1), 0);
+	CU_ASSERT_EQUAL(x, pattern(MIB + 4000, 6));
+	rd_detach(a);
+	rd_detach(b);
+	snprintf(command, sizeof(command), "losetup -d %s", path);
+	CU_ASSERT_EQUAL(system(command), 0);
+	rd_store_close(s);
+}
+
 static const struct test tests[] = {
+	{ "a bind mount is the same disk", a_bind_mount },
+	{ "a block device, 4 KiB sectors, by two names", a_block_device },
+
 	{ "two disks of one seed", two_disks_of_one_seed },
 	{ "a name of another seed", a_name_of_another_seed },
 	{ "names that cannot be", names_that_cannot_be },

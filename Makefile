@@ -100,6 +100,22 @@ check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run
 
+# What strangers may have written, under libFuzzer. FUZZ_SECONDS each. Needs
+# clang and its runtime libraries (Debian: clang, libclang-rt-14-dev).
+STORE_FUZZ_SRC := $(wildcard tests/fuzz/store-*.c)
+FUZZ_SECONDS ?= 60
+$(B)/fuzz/store-%: tests/fuzz/store-%.c tests/fuzz/store.h $(LIB_SRC)
+	@mkdir -p $(@D)/corpus-store-$*
+	$(Q)clang -O1 -g -std=gnu11 -D_GNU_SOURCE -I. -Iinclude \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $@ $< $(LIB_SRC) $(LIB_LIBS)
+
+fuzz-store: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(STORE_FUZZ_SRC))
+	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
+		$(B)/fuzz/corpus-$${f##*/} tests/fuzz/corpus/$${f##*/} || exit 1; done
+
+fuzz: fuzz-store
+
 # The tests that need no virtual machine, for between two edits.
 check-quick:
 	$(Q)$(MAKE) --no-print-directory all test-programs
@@ -146,11 +162,12 @@ help:
 	@echo 'make check-quick  the tests that need no virtual machine'
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
 	@echo 'make bench        benchmarks that need no virtual machine'
+	@echo 'make fuzz         fuzz the parsers with clang, FUZZ_SECONDS=60 each'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: all check check-quick demo vm-shell bench install uninstall clean help \
+.PHONY: all fuzz fuzz-store check check-quick demo vm-shell bench install uninstall clean help \
 	test-programs build-packages test-packages \
 	install-test-packages install-demo-packages
 .DELETE_ON_ERROR:

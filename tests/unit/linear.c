@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "drivers/block-ram/block.h"
 #include "tests/unit/linearizability.h"
 #include "tests/unit/scratch.h"
 
@@ -186,9 +187,9 @@ static int by_range(struct worker *w, void *buf, uint64_t off, size_t len,
 		for (pos = 0; pos < len; pos += n) {
 			at = rd_range_at(&r, pos, &n);
 			if (write)
-				memcpy(at, (char *)buf + pos, n);
+				rd_copy(at, (char *)buf + pos, n);
 			else
-				memcpy((char *)buf + pos, at, n);
+				rd_copy((char *)buf + pos, at, n);
 		}
 		rc = rd_range_end(&r);
 	} while (rc == -EAGAIN || rc == -EWOULDBLOCK);

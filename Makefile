@@ -138,18 +138,23 @@ check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run
 
-# Parsers of what strangers made, under libFuzzer. FUZZ_SECONDS each. Needs
+# What strangers may have written, under libFuzzer. FUZZ_SECONDS each. Needs
 # clang and its runtime libraries (Debian: clang, libclang-rt-14-dev).
-FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 FUZZ_SECONDS ?= 60
-$(B)/fuzz/%: tests/fuzz/%.c $(TOOL_SRC) $(B)/gen/interface-table.inc
-	@mkdir -p $(@D)/corpus-$*
-	$(Q)clang -O1 -g -std=gnu11 -D_GNU_SOURCE -I. -Iinclude -I$(B)/gen \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $@ $< $(filter-out %/main.c,$(wildcard tools/xm-ramdisk/interface*.c)) \
-		tools/xm-ramdisk/message.c
+FUZZ_CC := clang -O1 -g -std=gnu11 -D_GNU_SOURCE -I. -Iinclude -I$(B)/gen \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzzers = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/$(1)-*.c))
 
-fuzz: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+$(B)/fuzz/interface-%: tests/fuzz/interface-%.c $(TOOL_SRC) $(B)/gen/interface-table.inc
+	@mkdir -p $(@D)/corpus-$(@F)
+	$(Q)$(FUZZ_CC) -o $@ $< $(wildcard $(IFACE)/*.c) tools/xm-ramdisk/message.c
+
+$(B)/fuzz/store-%: tests/fuzz/store-%.c tests/fuzz/store.h $(LIB_SRC)
+	@mkdir -p $(@D)/corpus-$(@F)
+	$(Q)$(FUZZ_CC) -o $@ $< $(LIB_SRC) $(LIB_LIBS)
+
+fuzz: fuzz-interface fuzz-store
+fuzz-interface: $(call fuzzers,interface)
 	$(Q)cp $(IFACE)/compat.h.in $(B)/fuzz/corpus-interface-header
 	$(Q)for f in ustar gnu pax v7; do tar --format=$$f -cf \
 		$(B)/fuzz/corpus-interface-tar/$$f build-aux $(IFACE)/generate.awk \
@@ -158,6 +163,10 @@ fuzz: $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 		-Wl,-soname,libxen$$l.so.4.17 -o $(B)/fuzz/corpus-interface-elf/$$l; done
 	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 \
 		$(B)/fuzz/corpus-$${f##*/} || exit 1; done
+
+fuzz-store: $(call fuzzers,store)
+	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
+		$(B)/fuzz/corpus-$${f##*/} tests/fuzz/corpus/$${f##*/} || exit 1; done
 
 # The tests that need no virtual machine, for between two edits.
 check-quick:
@@ -217,7 +226,8 @@ help:
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: all interface fuzz check check-quick demo vm-shell bench install uninstall clean help \
+.PHONY: all interface fuzz fuzz-interface fuzz-store check check-quick demo vm-shell bench \
+	install uninstall clean help \
 	test-programs build-packages test-packages \
 	install-test-packages install-demo-packages
 .DELETE_ON_ERROR:

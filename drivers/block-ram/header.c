@@ -37,6 +37,9 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 	    header->state > RD_READY || header->size % RD_SECTOR ||
 	    header->loaded > header->size || header->seed_size > header->size ||
 	    header->size > (uint64_t)INT64_MAX ||
+	    header->flags & ~(unsigned)RD_DISK_FLAGS ||
+	    (header->state == RD_READY &&
+	     (!header->size || header->size - header->seed_size >= RD_SECTOR)) ||
 	    !memchr(header->id, 0, sizeof(header->id)) ||
 	    !memchr(header->seed_id, 0, sizeof(header->seed_id)) ||
 	    !memchr(header->name, 0, sizeof(header->name)) ||

@@ -42,6 +42,7 @@ enum rd_disk_flags {
 	RD_DISK_LAZY = 2, /* it may have parts that are not loaded yet */
 	RD_DISK_KEEP = 4,
 	RD_DISK_HALF_RESET = 8, /* a reset runs, or did not end */
+	RD_DISK_FLAGS = 15, /* all of them */
 };
 
 struct rd_header {

@@ -190,6 +190,11 @@ int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 
 	memset(t, 0, sizeof(*t));
 	t->what = req->seed ? req->seed : req->name ? req->name : "(none)";
+	if (req->flags & RD_DURABLE &&
+	    (!req->label || !*req->label || strlen(req->label) >= RD_LABEL_MAX))
+		return rd_fail(err, -EINVAL,
+			       "a durable attachment needs a label of 1 to %u bytes",
+			       RD_LABEL_MAX - 1);
 	if (!req->seed && !req->name)
 		return rd_fail(err, -EINVAL, "neither a seed nor a name");
 	if (!req->seed)

@@ -326,6 +326,12 @@ static void next_one(struct rd_store *s, bool pristine)
 	CHECK(!rd_write(d, a, 13 * RD_BLOCK + 100, 5));
 	CHECK(!rd_read(d, b, 13 * RD_BLOCK, sizeof(b)));
 	CHECK(b[99] == 0 && b[100] == 0x3c && b[105] == 0 && b[4095] == 0);
+	/* also where it died in the middle of a discard */
+	if (d->base.backed && !rd_backed(&d->base, 5)) {
+		CHECK(!rd_write(d, a, 5 * RD_BLOCK + 100, 5));
+		CHECK(!rd_read(d, b, 5 * RD_BLOCK, sizeof(b)));
+		CHECK(b[99] == 0 && b[105] == 0 && b[4095] == 0);
+	}
 	rd_detach(d);
 }
 

@@ -56,6 +56,9 @@ static void each_field(void)
 	BAD(h.size = 1000, -EUCLEAN);
 	BAD(h.size = UINT64_MAX - 511, -EUCLEAN);
 	BAD(h.loaded = 1025, -EUCLEAN);
+	BAD(h.flags = 16, -EUCLEAN);
+	BAD(h.size = h.seed_size = 0, -EUCLEAN);
+	BAD(h.seed_size = 512, -EUCLEAN);
 	BAD(h.seed_size = 1025, -EUCLEAN);
 	BAD(memset(h.id, 'x', sizeof(h.id)), -EUCLEAN);
 	BAD(memset(h.seed, 'x', sizeof(h.seed)), -EUCLEAN);

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "drivers/block-ram/block.h"
 #include "tests/unit/linearizability.h"
 #include "tests/unit/scratch.h"
 
@@ -186,9 +187,9 @@ static int by_range(struct worker *w, void *buf, uint64_t off, size_t len,
 		for (pos = 0; pos < len; pos += n) {
 			at = rd_range_at(&r, pos, &n);
 			if (write)
-				memcpy(at, (char *)buf + pos, n);
+				rd_copy(at, (char *)buf + pos, n);
 			else
-				memcpy((char *)buf + pos, at, n);
+				rd_copy((char *)buf + pos, at, n);
 		}
 		rc = rd_range_end(&r);
 	} while (rc == -EAGAIN || rc == -EWOULDBLOCK);
@@ -401,13 +402,18 @@ static void run(const struct mode *m)
 	const char *seed = make_seed(m->name, 0, 0);
 
 	CU_ASSERT_EQUAL(truncate(seed, BLOCKS * RD_BLOCK), 0);
-	CU_ASSERT_EQUAL_FATAL(attach_in(s, seed, m->flags, &keep), 0);
 	sh->clock = 1;
 	for (i = 0; i < PROCESSES; i++)
 		pid[i] = start(sh, m, seed, i, draw(&random));
+	CU_ASSERT_EQUAL_FATAL(attach_in(s, seed, m->flags, &keep), 0);
 	for (t = 0; t < ms; t += 5) {
 		usleep(5000);
 		i = draw(&random) % PROCESSES;
+		/* its copies go byte by byte, so that death leaves halves of
+		 * values, which could be anything */
+#if defined(__SANITIZE_THREAD__)
+		continue;
+#endif
 		child_kill(pid[i]);
 		note_death(sh, i);
 		kills++;
@@ -423,7 +429,7 @@ static void run(const struct mode *m)
 	CU_ASSERT_EQUAL(sh->failed, 0);
 	for (i = 0; i < PROCESSES * THREADS; i++)
 		ops += sh->log[i].n;
-	CU_ASSERT_TRUE(ops > 1000);
+	CU_ASSERT_TRUE(ops > ms);
 	for (i = 0; i < BLOCKS; i++)
 		check_block(sh, i);
 	printf("# %s: %llu operations, %u deaths\n", m->name,

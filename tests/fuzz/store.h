@@ -125,7 +125,7 @@ static void fuzz_file(const uint8_t *data, size_t len, enum rd_file file,
 		      unsigned flags)
 {
 	struct rd_disk *d;
-	struct rd_name name, header;
+	struct rd_filename name, header;
 	char id[RD_ID_MAX];
 	int fd, holder;
 

@@ -89,10 +89,17 @@ all_of() { # NAME INCLUDE VERSION
 
 hypervisor() { # SUITE: the packed hypervisor tells the release of its package
 	local tree
-	tree=$(tests/debian-packages "$1" xen-hypervisor-4.20-amd64) &&
+	tree=$(tests/debian-packages "$1" xen-system-amd64:xen-hypervisor-) &&
 		"$B/xm-ramdisk" interface of "$tree"/boot/xen-*.gz &&
 		"$B/xm-ramdisk" interface of "$tree"/boot/xen-*.gz | xargs |
 			grep -F "releases $(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete" | release_of) known"
+}
+
+# Unstable may have a line that nobody has put into the data yet; then there is
+# nothing to compare, and that is no fault of this tree.
+ahead() { # SUITE VERSION
+	[ "$1" = sid ] && ! awk -F'\t' -v l="$(line_of <<<"$2")." \
+		'index($1, l) == 1 { f = 1 } END { exit !f }' tools/xm-ramdisk/interface/versions.tsv
 }
 
 all_of "installed headers" /usr/include "$(dpkg-query -W -f '${Version}' libxen-dev 2>/dev/null)"
@@ -101,12 +108,17 @@ for suite in trixie sid; do
 	status=$?
 	report $status "$suite: its headers can be had"
 	[ $status = 0 ] || continue
+	version=$(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete")
+	if ahead $suite "$version"; then
+		echo "# $suite has $version, which is newer than versions.tsv: docs/interface-versions.md"
+		continue
+	fi
 	# Only Xen's headers, so that the compiler's own C library is used.
 	mkdir -p "$tmp/$suite" && cp -r "$tree"/usr/include/xen* "$tmp/$suite/"
 	if [ "$(dpkg --print-architecture)" = amd64 ]; then
 		hypervisor $suite >"$tmp/out" 2>&1
 		report $? "$suite: interface of reads its hypervisor"
 	fi
-	all_of $suite "$tmp/$suite" "$(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete")"
+	all_of $suite "$tmp/$suite" "$version"
 done
 [ -z "$failed" ]

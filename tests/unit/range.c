@@ -177,6 +177,7 @@ static bool whole(const uint64_t *block)
 static void write_and_check(struct shared *sh, struct rd_disk *d, uint64_t me)
 {
 	uint64_t block[RD_BLOCK / sizeof(uint64_t)];
+	uint64_t all[BLOCKS][RD_BLOCK / sizeof(uint64_t)];
 	unsigned i, j;
 
 	for (i = 0; i < WRITES; i++) {
@@ -191,6 +192,11 @@ static void write_and_check(struct shared *sh, struct rd_disk *d, uint64_t me)
 			sh->failed++;
 		if (!whole(block))
 			sh->torn++;
+		/* each block of a longer read is whole, too */
+		if (rd_read(d, all, 0, sizeof(all)))
+			sh->failed++;
+		for (j = 0; j < BLOCKS; j++)
+			sh->torn += !whole(all[j]);
 	}
 }
 

@@ -153,7 +153,7 @@ int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len)
 
 /* ---- the background ---------------------------------------------------- */
 
-static void *background(void *arg)
+static void *load_rest(void *arg)
 {
 	struct sched_param none = { .sched_priority = 0 };
 	struct rd_disk *disk = arg;
@@ -187,7 +187,7 @@ int rd_lazy_start(struct rd_disk *disk, const char *path, struct rd_error *err)
 			       path);
 	}
 	disk->has_background =
-		!pthread_create(&disk->background, NULL, background, disk);
+		!pthread_create(&disk->background, NULL, load_rest, disk);
 	return 0;
 }
 

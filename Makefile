@@ -35,14 +35,16 @@ ALL_CFLAGS  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 XEN_CFLAGS = -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0 -include xen-interface.h
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
 
-LIB_SRC  := $(wildcard drivers/block-ram/*.c)
+# The tapdisk driver needs a generation's headers: see "the tapdisk driver".
+LIB_SRC  := $(filter-out %/tapdisk.c,$(wildcard drivers/block-ram/*.c))
 BACK_SRC := $(wildcard drivers/blkback/*.c)
 TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
 FAKE_SRC := $(wildcard tests/ring/fake/*.c)
-BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_SRC := $(filter-out %/tapdisk.c,$(wildcard tests/bench/*.c))
 HELPER_SRC := $(wildcard tests/helpers/*.c)
+TAPDISK_SRC := $(filter-out %/host1.c %/host2.c,$(wildcard tests/tapdisk/*.c))
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_LIBS  = -laio -lpthread
@@ -52,6 +54,10 @@ PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 RING_TESTS := $(patsubst tests/ring/%.c,$(B)/tests/ring/%,$(RING_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
+# NAME-genN, and NAME-genN-joined over the drop-in file
+TAPDISK_TESTS := $(foreach g,0 1 2 3,$(foreach k,$(g) $(g)-joined,$(patsubst \
+	tests/tapdisk/%.c,$(B)/tests/tapdisk/%-gen$(k),$(TAPDISK_SRC))))
+BENCHES  += $(B)/tests/bench/tapdisk
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
 all: $(B)/libramdisk.a $(PROGRAMS) $(B)/gen/interface-versions.svg
@@ -74,6 +80,50 @@ $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 $(B)/xm-ramdisk: $(call obj,$(TOOL_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore $(LIB_LIBS)
+
+# ---- the tapdisk driver ----------------------------------------------------
+
+# One file for a tree of blktap: make tapdisk-driver GENERATION=0|1|2|3
+GENERATION ?= 3
+tapdisk-driver: $(B)/tapdisk/gen$(GENERATION)/block-ram.c
+	@echo 'wrote $<: see docs/tapdisk.md'
+
+$(B)/tapdisk/gen%/block-ram.c: build-aux/join-tapdisk LICENSE include/ramdisk.h \
+		$(wildcard drivers/block-ram/*.[ch])
+	$(call say,JOIN,$@)
+	@mkdir -p $(@D)
+	$(Q)build-aux/join-tapdisk $* > $@.new && mv $@.new $@
+
+# For tests only: the driver against what tests/tapdisk declares. The drop-in
+# as a tree of blktap would compile it, without our include paths.
+define tapdisk_rules
+$(B)/tapdisk/gen$(1)/driver.o: drivers/block-ram/tapdisk.c | build-packages
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) -DTAPDISK_GENERATION=$(1) -Itests/tapdisk/gen$(1) \
+		-MMD -MP -c -o $$@ $$<
+$(B)/tapdisk/gen$(1)/driver-joined.o: $(B)/tapdisk/gen$(1)/block-ram.c | build-packages
+	$$(call say,CC,$$@)
+	$$(Q)$$(CC) -std=gnu99 -Wall -Wextra -Werror -fPIC $$(CFLAGS) $$(SANFLAGS) \
+		-Itests/tapdisk/gen$(1) -c -o $$@ $$<
+$(B)/tapdisk/gen$(1)/host%.o: tests/tapdisk/host%.c | build-packages
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) -DTAPDISK_GENERATION=$(1) -Itests/tapdisk/gen$(1) \
+		-MMD -MP -c -o $$@ $$<
+$(B)/tests/tapdisk/%-gen$(1): tests/tapdisk/%.c $(B)/tapdisk/gen$(1)/driver.o \
+		$(B)/tapdisk/gen$(1)/host1.o $(B)/tapdisk/gen$(1)/host2.o \
+		$(B)/libramdisk.a | test-packages
+	$$(call tapdisk_test,$(1))
+$(B)/tests/tapdisk/%-gen$(1)-joined: tests/tapdisk/%.c $(B)/tapdisk/gen$(1)/driver-joined.o \
+		$(B)/tapdisk/gen$(1)/host1.o $(B)/tapdisk/gen$(1)/host2.o \
+		$(B)/libramdisk.a | test-packages
+	$$(call tapdisk_test,$(1) -DTAPDISK_JOINED)
+endef
+tapdisk_test = $(Q)$(if $(V),,echo "  TEST	$@";) mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) \
+	-DTAPDISK_GENERATION=$(1) -Itests/tapdisk/gen$(firstword $(1)) -MMD -MP -MF $@.d \
+	$(ALL_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcunit $(LIB_LIBS)
+$(foreach g,0 1 2 3,$(eval $(call tapdisk_rules,$(g))))
 
 # ---- interface versions: all of it comes from two tables -------------------
 
@@ -130,7 +180,7 @@ $(BENCHES) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
 		$(B)/libramdisk.a $(LIB_LIBS) -lpthread
 
-test-programs: $(UNIT_TESTS) $(RING_TESTS) $(HELPERS)
+test-programs: $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
@@ -210,13 +260,14 @@ help:
 	@echo 'make bench        seconds to load a seed of 1 GiB (needs 2 GiB in /dev/shm); for'
 	@echo '                  guests: tests/vm/run --bench tests/vm/bench/guest-io'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
+	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'
 	@echo 'make fuzz         fuzz the parsers with clang, FUZZ_SECONDS=60 each'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
 .PHONY: all interface fuzz check check-quick demo vm-shell bench install uninstall clean help \
-	test-programs build-packages test-packages \
+	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-demo-packages
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -122,45 +122,27 @@ static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
  */
 struct parked {
 	struct rd_disk *disk;
+	pid_t pid; /* who parked it: not a child's to give back */
 	struct parked *next;
 	char name[]; /* that it was opened by */
 };
 
 static struct parked *parked;
-static pid_t parker; /* the process that the parked attachments belong to */
-
-/* The parent's, after a fork, are not ours to give back. */
-static void forget_inherited(void)
-{
-	if (parker != getpid())
-		parked = NULL;
-	parker = getpid();
-}
-
-static void unpark_all(void)
-{
-	struct parked *p;
-
-	forget_inherited();
-	while ((p = parked) != NULL) {
-		parked = p->next;
-		rd_detach(p->disk);
-		free(p);
-	}
-}
 
 /*
  * Give back what is parked for @disk, and for the @name by which it was opened
- * (if not NULL), which may have meant another disk before.
+ * (if not NULL), which may have meant another disk before. All if both are NULL.
  */
 static void unpark(const struct rd_disk *disk, const char *name)
 {
 	struct parked **at = &parked, *p;
 
-	forget_inherited();
 	while ((p = *at) != NULL) {
-		if (strcmp(rd_id(p->disk), rd_id(disk)) &&
-		    (!name || strcmp(p->name, name))) {
+		bool meant = (!disk && !name) ||
+			     (disk && !strcmp(rd_id(p->disk), rd_id(disk))) ||
+			     (name && !strcmp(p->name, name));
+
+		if (!meant || p->pid != getpid()) {
 			at = &p->next;
 			continue;
 		}
@@ -168,6 +150,11 @@ static void unpark(const struct rd_disk *disk, const char *name)
 		rd_detach(p->disk);
 		free(p);
 	}
+}
+
+static void unpark_all(void)
+{
+	unpark(NULL, NULL);
 }
 
 static void give_back(struct rd_disk *disk, const char *name)
@@ -187,6 +174,7 @@ static void give_back(struct rd_disk *disk, const char *name)
 	}
 	unpark(disk, NULL);
 	p->disk = disk;
+	p->pid = getpid();
 	memcpy(p->name, name, n);
 	p->next = parked;
 	parked = p;

@@ -58,6 +58,9 @@ BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 TAPDISK_TESTS := $(foreach g,0 1 2 3,$(foreach k,$(g) $(g)-joined,$(patsubst \
 	tests/tapdisk/%.c,$(B)/tests/tapdisk/%-gen$(k),$(TAPDISK_SRC))))
 BENCHES  += $(B)/tests/bench/tapdisk
+# what tests/vm/scenarios/tapdisk runs inside
+VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined vbd-gen3-joined \
+	sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined)
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
 all: $(B)/libramdisk.a $(PROGRAMS) $(B)/gen/interface-versions.svg
@@ -187,7 +190,12 @@ $(B)/tests/bench/tapdisk: tests/bench/tapdisk.c $(B)/tapdisk/gen1/driver.o \
 	$(Q)$(CC) $(ALL_CFLAGS) -DTAPDISK_GENERATION=1 -Itests/tapdisk/gen1 -MMD -MP \
 		-MF $@.d $(ALL_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LIB_LIBS)
 
-test-programs: $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS)
+$(B)/tests/vm/unaligned: $(B)/tests/unit/unaligned
+$(filter-out %/unaligned,$(VM_PROGRAMS)): $(B)/tests/vm/%: $(B)/tests/tapdisk/%
+$(VM_PROGRAMS):
+	@mkdir -p $(@D) && cp $< $@
+
+test-programs: $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs

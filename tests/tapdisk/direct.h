@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 
 #include "tests/unit/scratch.h"
@@ -32,54 +34,90 @@ static inline int historic_read(const char *path, unsigned char *to)
 	return (int)n;
 }
 
-/* First line of what @command prints, or "". */
-static inline const char *output_of(const char *command)
-{
-	static char line[256];
-	FILE *f = popen(command, "r");
-
-	line[0] = 0;
-	if (f && fgets(line, sizeof(line), f))
-		line[strcspn(line, "\n")] = 0;
-	if (f)
-		pclose(f);
-	return line;
-}
-
 /*
  * A loop device with sectors of 4 KiB over the file @image. false, with the
  * test failed and a sentence, where there is none to be had.
  */
 static inline bool loop_4k(const char *image, char device[64])
 {
-	char command[256];
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int file = open(image, O_RDWR | O_CLOEXEC), loop = -1, i, n = -1;
+	bool done = false;
 
-	snprintf(command, sizeof(command),
-		 "losetup -f --show --sector-size 4096 %s", image);
-	snprintf(device, 64, "%s", output_of(command));
-	if (!device[0])
-		printf("# this test needs root and a loop device with 4 KiB sectors (losetup): tests/vm/scenarios/tapdisk runs it in the test bed\n");
-	CU_ASSERT_NOT_EQUAL(device[0], 0);
-	return device[0];
+	/* another program may take the free one first */
+	for (i = 0; control >= 0 && !done && i < 20; i++) {
+		n = ioctl(control, LOOP_CTL_GET_FREE);
+		snprintf(device, 64, "/dev/loop%d", n);
+		loop = n < 0 ? -1 : open(device, O_RDWR | O_CLOEXEC);
+		if (loop < 0)
+			break;
+		if (ioctl(loop, LOOP_SET_FD, file) == 0) {
+			done = ioctl(loop, LOOP_SET_BLOCK_SIZE, 4096ul) == 0;
+			if (!done)
+				ioctl(loop, LOOP_CLR_FD, 0);
+		}
+		close(loop);
+	}
+	if (!done)
+		printf("# this test needs root and a loop device with 4 KiB sectors: tests/vm/scenarios/tapdisk runs it in the test bed\n");
+	CU_ASSERT_TRUE(done);
+	close(file);
+	close(control);
+	return done;
 }
 
 static inline void loop_end(const char *device)
 {
-	char command[128];
+	int loop = open(device, O_RDWR | O_CLOEXEC);
 
-	snprintf(command, sizeof(command), "losetup -d %s", device);
-	CU_ASSERT_EQUAL(system(command), 0);
+	CU_ASSERT_EQUAL(ioctl(loop, LOOP_CLR_FD, 0), 0);
+	close(loop);
 }
 
-/* Mount an ext4 of the whole @device at @at. */
-static inline bool mount_ext4(const char *device, const char *at)
+/* The loop device goes with the last who has it open: the mount, from now on. */
+static inline int loop_let_go(const char *device)
 {
-	char command[128];
+	struct loop_info64 info;
+	int rc, loop = open(device, O_RDWR | O_CLOEXEC);
 
+	rc = ioctl(loop, LOOP_GET_STATUS64, &info);
+	info.lo_flags |= LO_FLAGS_AUTOCLEAR;
+	if (!rc)
+		rc = ioctl(loop, LOOP_SET_STATUS64, &info);
+	close(loop);
+	return rc;
+}
+
+/* Mount an ext4 on a loop device over @image at @at, or fail the test. */
+static inline bool mount_ext4(const char *image, const char *at)
+{
+	char command[128], device[64];
+	FILE *f = fopen(image, "w");
+	bool done;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fclose(f);
+	CU_ASSERT_EQUAL(truncate(image, 64 * MIB), 0);
+	if (!loop_4k(image, device))
+		return false;
 	snprintf(command, sizeof(command), "mke2fs -q -F -t ext4 -b 4096 %s",
 		 device);
 	mkdir(at, 0700);
-	return system(command) == 0 && mount(device, at, "ext4", 0, NULL) == 0;
+	done = system(command) == 0 &&
+	       mount(device, at, "ext4", 0, NULL) == 0;
+	CU_ASSERT_TRUE(done);
+	if (!done)
+		loop_end(device);
+	else
+		CU_ASSERT_EQUAL(loop_let_go(device), 0);
+	return done;
+}
+
+/* Before scratch_remove(), also after a test that broke off. */
+static inline void unmount_all(void)
+{
+	umount2(seed_path("mount"), MNT_DETACH);
+	umount2(seed_path("mount2"), MNT_DETACH);
 }
 
 #endif

@@ -133,7 +133,7 @@ static void failed_open_leaves_nothing(void)
 
 static int open_write_close(const char *seed)
 {
-	unsigned before = store_files();
+	unsigned before = count_attachments();
 	struct host_vbd *v, *w;
 
 	if (host_open(&v, seed, false) || host_open(&w, seed, false) ||
@@ -143,7 +143,7 @@ static int open_write_close(const char *seed)
 	if (!filled(w, 0, 64, 0x55))
 		return 2;
 	host_close(w);
-	if (!PAUSES && store_files() != before)
+	if (!PAUSES && count_attachments() != before)
 		return 3;
 	return host_faults != 0;
 }

@@ -34,6 +34,15 @@ struct host_vbd {
 
 unsigned host_faults;
 
+static void *allocated(size_t n)
+{
+	void *p = calloc(1, n);
+
+	if (!p)
+		abort();
+	return p;
+}
+
 #if TAPDISK_GENERATION == 0
 #define DRIVER(v) (&(v)->state)
 #define STATE(d) (d)
@@ -44,15 +53,16 @@ unsigned host_faults;
 
 int host_open(struct host_vbd **vbd, const char *name, bool rdonly)
 {
-	struct host_vbd *v = calloc(1, sizeof(*v));
+	struct host_vbd *v = allocated(sizeof(*v));
 	int rc;
 
 	v->state.host = v;
 #if TAPDISK_GENERATION == 1
 	v->driver.td_state = &v->state;
-	v->driver.name = strdup(name);
+	v->driver.name = strcpy(allocated(strlen(name) + 1), name);
 #endif
-	DRIVER(v)->private = malloc((size_t)tapdisk_ram.private_data_size);
+	DRIVER(v)->private =
+		allocated((size_t)tapdisk_ram.private_data_size);
 	memset(DRIVER(v)->private, 0xa5, (size_t)tapdisk_ram.private_data_size);
 #if TAPDISK_GENERATION == 0
 	(void)rdonly;

@@ -35,6 +35,15 @@ struct vreq {
 
 unsigned host_faults;
 
+static void *allocated(size_t n)
+{
+	void *p = calloc(1, n);
+
+	if (!p)
+		abort();
+	return p;
+}
+
 static void free_driver(td_driver_t *d)
 {
 	free(d->name);
@@ -45,12 +54,12 @@ static void free_driver(td_driver_t *d)
 int host_open(struct host_vbd **vbd, const char *name, bool rdonly)
 {
 	td_flag_t flags = FLAGS | (rdonly ? TD_OPEN_RDONLY : 0);
-	td_driver_t *d = calloc(1, sizeof(*d));
+	td_driver_t *d = allocated(sizeof(*d));
 	int rc;
 
 	*vbd = NULL;
-	d->name = strdup(name);
-	d->data = calloc(1, (size_t)tapdisk_ram.private_data_size);
+	d->name = strcpy(allocated(strlen(name) + 1), name);
+	d->data = allocated((size_t)tapdisk_ram.private_data_size);
 #if TAPDISK_GENERATION == 2
 	rc = tapdisk_ram.td_open(d, name, flags);
 #else
@@ -62,14 +71,14 @@ int host_open(struct host_vbd **vbd, const char *name, bool rdonly)
 	}
 	d->state = OPEN;
 	d->refcnt = 1;
-	*vbd = malloc(sizeof(**vbd));
+	*vbd = allocated(sizeof(**vbd));
 	(*vbd)->driver = d;
 	return 0;
 }
 
 struct host_vbd *host_share(struct host_vbd *v)
 {
-	struct host_vbd *w = malloc(sizeof(*w));
+	struct host_vbd *w = allocated(sizeof(*w));
 
 	w->driver = v->driver;
 	w->driver->refcnt++;

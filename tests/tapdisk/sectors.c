@@ -38,50 +38,33 @@ static void device_with_4k_sectors(void)
 
 static void file_on_4k_sectors(void)
 {
-	char device[64], image[128], at[128], path[160];
+	char image[128], at[128], path[160];
 
 	snprintf(image, sizeof(image), "%s", seed_path("ext4"));
 	snprintf(at, sizeof(at), "%s", seed_path("mount"));
-	make_seed("ext4", 1, 0);
-	CU_ASSERT_EQUAL(truncate(image, 64 * MIB), 0);
-	if (!loop_4k(image, device))
+	if (!mount_ext4(image, at))
 		return;
-	if (!mount_ext4(device, at))
-		CU_FAIL("mke2fs or mount failed");
 	make_seed("mount/seed", SIZE + 700, 2); /* an odd tail as well */
 	sync();
 	snprintf(path, sizeof(path), "%s/seed", at);
 	CU_ASSERT_EQUAL(historic_read(path, page), -EINVAL);
 	driver_reads(path, SIZE + 700, 2);
-	unlink(path);
 	CU_ASSERT_EQUAL(umount(at), 0);
-	loop_end(device);
 }
 
 /* Memory from malloc begins 16 bytes into a page: the historic buffer. */
 static void file_that_refuses_unaligned(void)
 {
-	char device[64] = "", at[128];
 	const char *path = make_seed("unaligned", SIZE, 3);
 
-	snprintf(at, sizeof(at), "%s", seed_path("mount2"));
 	if (historic_read(path, page + 16) != -EINVAL) {
 		/* not here (a tmpfs, perhaps): on an ext4 of our own */
-		make_seed("ext4-2", 1, 0);
-		CU_ASSERT_EQUAL(truncate(seed_path("ext4-2"), 64 * MIB), 0);
-		if (!loop_4k(seed_path("ext4-2"), device))
+		if (!mount_ext4(seed_path("ext4-2"), seed_path("mount2")))
 			return;
-		if (!mount_ext4(device, at))
-			CU_FAIL("mke2fs or mount failed");
 		path = make_seed("mount2/seed", SIZE, 3);
 	}
 	CU_ASSERT_EQUAL(historic_read(path, page + 16), -EINVAL);
 	driver_reads(path, SIZE, 3);
-	if (device[0]) {
-		unlink(path);
-		CU_ASSERT_EQUAL(umount(at), 0);
-		loop_end(device);
-	}
 }
 
 int main(void)
@@ -98,6 +81,7 @@ int main(void)
 	page = aligned_alloc(4096, 2 * SIZE);
 	rc = RUN_TESTS(SUITE("sectors"), tests);
 	free(page);
+	unmount_all();
 	scratch_remove();
 	return rc;
 }

@@ -59,8 +59,8 @@ TAPDISK_TESTS := $(foreach g,0 1 2 3,$(foreach k,$(g) $(g)-joined,$(patsubst \
 	tests/tapdisk/%.c,$(B)/tests/tapdisk/%-gen$(k),$(TAPDISK_SRC))))
 BENCHES  += $(B)/tests/bench/tapdisk
 # what tests/vm/scenarios/tapdisk runs inside
-VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined vbd-gen3-joined \
-	sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined)
+VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-gen3-joined \
+	vbd-gen3-joined sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined)
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
 all: $(B)/libramdisk.a $(PROGRAMS) $(B)/gen/interface-versions.svg

@@ -100,7 +100,7 @@ static inline bool mount_ext4(const char *image, const char *at)
 	CU_ASSERT_EQUAL(truncate(image, 64 * MIB), 0);
 	if (!loop_4k(image, device))
 		return false;
-	snprintf(command, sizeof(command), "mke2fs -q -F -t ext4 -b 4096 %s",
+	snprintf(command, sizeof(command), "mkfs.ext4 -q -F -b 4096 %s",
 		 device);
 	mkdir(at, 0700);
 	done = system(command) == 0 &&

@@ -35,14 +35,16 @@ ALL_CFLAGS  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 XEN_CFLAGS = -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0 -include xen-interface.h
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
 
-LIB_SRC  := $(wildcard drivers/block-ram/*.c)
+# The tapdisk driver needs a generation's headers: see "the tapdisk driver".
+LIB_SRC  := $(filter-out %/tapdisk.c,$(wildcard drivers/block-ram/*.c))
 BACK_SRC := $(wildcard drivers/blkback/*.c)
 TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
 FAKE_SRC := $(wildcard tests/ring/fake/*.c)
-BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_SRC := $(filter-out %/tapdisk.c,$(wildcard tests/bench/*.c))
 HELPER_SRC := $(wildcard tests/helpers/*.c)
+TAPDISK_SRC := $(filter-out %/host1.c %/host2.c,$(wildcard tests/tapdisk/*.c))
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_LIBS  = -laio -lpthread
@@ -52,6 +54,13 @@ PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 RING_TESTS := $(patsubst tests/ring/%.c,$(B)/tests/ring/%,$(RING_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
+# NAME-genN, and NAME-genN-joined over the drop-in file
+TAPDISK_TESTS := $(foreach g,0 1 2 3,$(foreach k,$(g) $(g)-joined,$(patsubst \
+	tests/tapdisk/%.c,$(B)/tests/tapdisk/%-gen$(k),$(TAPDISK_SRC))))
+BENCHES  += $(B)/tests/bench/tapdisk
+# what tests/vm/scenarios/tapdisk runs inside
+VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-gen3-joined \
+	vbd-gen3-joined sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined)
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
 all: $(B)/libramdisk.a $(PROGRAMS) $(B)/gen/interface-versions.svg
@@ -76,6 +85,50 @@ $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 $(B)/xm-ramdisk: $(call obj,$(TOOL_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore $(LIB_LIBS)
+
+# ---- the tapdisk driver ----------------------------------------------------
+
+# One file for a tree of blktap: make tapdisk-driver GENERATION=0|1|2|3
+GENERATION ?= 3
+tapdisk-driver: $(B)/tapdisk/gen$(GENERATION)/block-ram.c
+	@echo 'wrote $<: see docs/tapdisk.md'
+
+$(B)/tapdisk/gen%/block-ram.c: build-aux/join-tapdisk LICENSE include/ramdisk.h \
+		$(wildcard drivers/block-ram/*.[ch])
+	$(call say,JOIN,$@)
+	@mkdir -p $(@D)
+	$(Q)build-aux/join-tapdisk $* > $@.new && mv $@.new $@
+
+# For tests only: the driver against what tests/tapdisk declares. The drop-in
+# as a tree of blktap would compile it, without our include paths.
+define tapdisk_rules
+$(B)/tapdisk/gen$(1)/driver.o: drivers/block-ram/tapdisk.c | build-packages
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) -DTAPDISK_GENERATION=$(1) -Itests/tapdisk/gen$(1) \
+		-MMD -MP -c -o $$@ $$<
+$(B)/tapdisk/gen$(1)/driver-joined.o: $(B)/tapdisk/gen$(1)/block-ram.c | build-packages
+	$$(call say,CC,$$@)
+	$$(Q)$$(CC) -std=gnu99 -Wall -Wextra -Werror -fPIC $$(CFLAGS) $$(SANFLAGS) \
+		-Itests/tapdisk/gen$(1) -c -o $$@ $$<
+$(B)/tapdisk/gen$(1)/host%.o: tests/tapdisk/host%.c | build-packages
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) -DTAPDISK_GENERATION=$(1) -Itests/tapdisk/gen$(1) \
+		-MMD -MP -c -o $$@ $$<
+$(B)/tests/tapdisk/%-gen$(1): tests/tapdisk/%.c $(B)/tapdisk/gen$(1)/driver.o \
+		$(B)/tapdisk/gen$(1)/host1.o $(B)/tapdisk/gen$(1)/host2.o \
+		$(B)/libramdisk.a | test-packages
+	$$(call tapdisk_test,$(1))
+$(B)/tests/tapdisk/%-gen$(1)-joined: tests/tapdisk/%.c $(B)/tapdisk/gen$(1)/driver-joined.o \
+		$(B)/tapdisk/gen$(1)/host1.o $(B)/tapdisk/gen$(1)/host2.o \
+		$(B)/libramdisk.a | test-packages
+	$$(call tapdisk_test,$(1) -DTAPDISK_JOINED)
+endef
+tapdisk_test = $(Q)$(if $(V),,echo "  TEST	$@";) mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) \
+	-DTAPDISK_GENERATION=$(1) -Itests/tapdisk/gen$(firstword $(1)) -MMD -MP -MF $@.d \
+	$(ALL_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcunit $(LIB_LIBS)
+$(foreach g,0 1 2 3,$(eval $(call tapdisk_rules,$(g))))
 
 # ---- interface versions: all of it comes from two tables -------------------
 
@@ -126,13 +179,25 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) tests/cuni
 		-lcunit -lpthread
 
 # Programs that measure, or that tests run beside what they test.
-$(BENCHES) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
+$(filter-out %/tapdisk,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
 		$(B)/libramdisk.a $(LIB_LIBS) -lpthread
 
-test-programs: $(UNIT_TESTS) $(RING_TESTS) $(HELPERS)
+$(B)/tests/bench/tapdisk: tests/bench/tapdisk.c $(B)/tapdisk/gen1/driver.o \
+		$(B)/libramdisk.a | build-packages
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DTAPDISK_GENERATION=1 -Itests/tapdisk/gen1 -MMD -MP \
+		-MF $@.d $(ALL_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LIB_LIBS)
+
+$(B)/tests/vm/unaligned: $(B)/tests/unit/unaligned
+$(filter-out %/unaligned,$(VM_PROGRAMS)): $(B)/tests/vm/%: $(B)/tests/tapdisk/%
+$(VM_PROGRAMS):
+	@mkdir -p $(@D) && cp $< $@
+
+test-programs: $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
@@ -218,9 +283,10 @@ help:
 	@echo 'make check        every test (root: installs packages)'
 	@echo 'make check-quick  the tests that need no virtual machine'
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
-	@echo 'make bench        seconds to load a seed of 1 GiB (needs 2 GiB in /dev/shm); for'
+	@echo 'make bench        load a seed of 1 GiB; the tapdisk driver (2 GiB in /dev/shm); for'
 	@echo '                  guests: tests/vm/run --bench tests/vm/bench/guest-io'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
+	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'
 	@echo 'make fuzz         fuzz the parsers with clang, FUZZ_SECONDS=60 each'
 	@echo 'make clean        remove build/'
@@ -228,7 +294,7 @@ help:
 
 .PHONY: all interface fuzz fuzz-interface fuzz-store check check-quick demo vm-shell bench \
 	install uninstall clean help \
-	test-programs build-packages test-packages \
+	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-demo-packages
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -43,8 +43,9 @@ static int parse(char *text, const char *path, char seed[RD_SEED_MAX],
 		return rd_fail(err, -EUCLEAN,
 			       "alias %s is damaged: expected 'seed=/PATH' and perhaps 'name=NAME' after its first line",
 			       path);
-	snprintf(seed, RD_SEED_MAX, "%s", s);
-	snprintf(name, RD_NAME_MAX, "%s", n ? n : "");
+	/* both fit: that was checked */
+	strcpy(seed, s);
+	strcpy(name, n ? n : "");
 	return 1;
 }
 

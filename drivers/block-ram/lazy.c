@@ -185,7 +185,7 @@ static void complete(struct rd_disk *disk)
 	atomic_store(&disk->header->loaded, disk->size);
 }
 
-static void *background(void *arg)
+static void *load_rest(void *arg)
 {
 	struct sched_param none = { .sched_priority = 0 };
 	struct rd_disk *disk = arg;
@@ -233,7 +233,7 @@ int rd_lazy_start(struct rd_disk *disk, const char *path, struct rd_error *err)
 			       path);
 	}
 	disk->has_background =
-		!pthread_create(&disk->background, NULL, background, disk);
+		!pthread_create(&disk->background, NULL, load_rest, disk);
 	return 0;
 }
 

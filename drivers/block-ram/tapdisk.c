@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tapdisk driver: struct tap_disk tapdisk_ram over the shared RAM disk,
+ * for every generation of blktap. TAPDISK_GENERATION names the one whose
+ * headers it is compiled against:
+ *
+ *   0  blktap1 of Xen 3.0.3 and 3.0.4
+ *   1  blktap1 of Xen 3.1 to 4.5
+ *   2  blktap2 of Xen 4.0 to 4.12; blktap of XenServer before 3.16
+ *   3  blktap of XenServer and XCP-ng from 3.16 on, 4.x included
+ *
+ * It stands on ramdisk.h only and is no part of libramdisk. One vbd is one
+ * attachment, made by td_open and given back by td_close, so it does not
+ * matter how vbds are spread over processes: the store tells which disk a
+ * name means, and the kernel counts.
+ *
+ * tapdisk is single-threaded, and so is all of this. Each request is carried
+ * out and completed before td_queue_* returns. tapdisk becomes a daemon before
+ * it opens an image, so no attachment is ever shared by two sides of a fork.
+ *
+ * A guest's request crosses one door, sectors(): tapdisk's own checks differ
+ * between generations, so none is relied upon.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "include/ramdisk.h"
+
+#include "tapdisk.h"
+#if TAPDISK_GENERATION >= 2
+#include "tapdisk-driver.h"
+#include "tapdisk-interface.h"
+#endif
+
+#if TAPDISK_GENERATION == 0
+#define VBD struct td_state
+#elif TAPDISK_GENERATION == 1
+#define VBD struct disk_driver
+#elif TAPDISK_GENERATION == 2 || TAPDISK_GENERATION == 3
+#define VBD td_driver_t
+#else
+#error "TAPDISK_GENERATION is 0, 1, 2 or 3: see docs/tapdisk.md"
+#endif
+
+/* The driver's private data: tapdisk allocates it, perhaps without zeroing. */
+struct ram_vbd {
+	struct rd_disk *disk; /* NULL: not attached */
+	bool writable;
+	unsigned long long reads, writes; /* requests carried out */
+	unsigned long long read_sectors, written_sectors;
+	unsigned long long errors;
+};
+
+/* ---- requests ---------------------------------------------------------- */
+
+/* Whether @n sectors at @sector are in the disk: offset and length in bytes. */
+static bool sectors(const struct ram_vbd *v, uint64_t sector, int n,
+		    uint64_t *off, size_t *len)
+{
+	if (!v->disk || n <= 0 ||
+	    !rd_in_bounds(sector, (uint64_t)n, rd_size(v->disk) / RD_SECTOR))
+		return false;
+	*off = sector * RD_SECTOR;
+	*len = (size_t)n * RD_SECTOR;
+	return true;
+}
+
+static uint64_t microseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+/* 0 or -errno; never -EBUSY, -EAGAIN, -EINTR, which tapdisk would retry. */
+static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
+		     void *buf)
+{
+	uint64_t off, start = microseconds();
+	size_t len;
+	int rc;
+
+	if (!sectors(v, sector, n, &off, &len)) {
+		if (v->disk)
+			rd_count_error(v->disk);
+		rc = -EINVAL;
+	} else if (write && !v->writable) {
+		rd_count_error(v->disk);
+		rc = -EPERM; /* as tapdisk itself answers: not tried again */
+	} else {
+		rc = write ? rd_write(v->disk, buf, off, len) :
+			     rd_read(v->disk, buf, off, len);
+	}
+	if (rc) {
+		v->errors++;
+		return rc;
+	}
+	*(write ? &v->writes : &v->reads) += 1;
+	*(write ? &v->written_sectors : &v->read_sectors) += (unsigned)n;
+	rd_count_latency(v->disk, write, microseconds() - start);
+	return 0;
+}
+
+/* ---- pause ------------------------------------------------------------- */
+
+#if TAPDISK_GENERATION >= 2
+/*
+ * From blktap2 on a paused vbd's image is closed, and opened again later:
+ * td_close cannot tell a pause from the end. So that a pause keeps what was
+ * written, the last attachment of this process to a disk is not given back at
+ * td_close but parked until the same disk, or the same name, is opened again,
+ * or until the process ends, which it does with its last vbd. The price: in a
+ * process that goes on with other vbds, a disk that was closed for good keeps
+ * its memory, and its place in the list, until that process ends.
+ */
+struct parked {
+	struct rd_disk *disk;
+	pid_t pid; /* who parked it: not a child's to give back */
+	struct parked *next;
+	char name[]; /* that it was opened by */
+};
+
+static struct parked *parked;
+
+/*
+ * Give back what is parked for @disk, and for the @name by which it was opened
+ * (if not NULL), which may have meant another disk before. All if both are NULL.
+ */
+static void unpark(const struct rd_disk *disk, const char *name)
+{
+	struct parked **at = &parked, *p;
+
+	while ((p = *at) != NULL) {
+		bool meant = (!disk && !name) ||
+			     (disk && !strcmp(rd_id(p->disk), rd_id(disk))) ||
+			     (name && !strcmp(p->name, name));
+
+		if (!meant || p->pid != getpid()) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		rd_detach(p->disk);
+		free(p);
+	}
+}
+
+static void unpark_all(void)
+{
+	unpark(NULL, NULL);
+}
+
+static void give_back(struct rd_disk *disk, const char *name)
+{
+	static bool at_exit;
+	size_t n = strlen(name) + 1;
+	struct parked *p = malloc(sizeof(*p) + n);
+
+	if (!at_exit)
+		at_exit = atexit(unpark_all) == 0;
+	if (!p || !at_exit) {
+		syslog(LOG_WARNING, "tapdisk_ram: out of memory: %s would not outlive a pause",
+		       name);
+		free(p);
+		rd_detach(disk);
+		return;
+	}
+	unpark(disk, NULL);
+	p->disk = disk;
+	p->pid = getpid();
+	memcpy(p->name, name, n);
+	p->next = parked;
+	parked = p;
+}
+#else
+/* blktap1 knows no pause: the end is the end. */
+static void unpark(const struct rd_disk *disk, const char *name)
+{
+	(void)disk, (void)name;
+}
+
+static void give_back(struct rd_disk *disk, const char *name)
+{
+	(void)name;
+	rd_detach(disk);
+}
+#endif
+
+/* ---- open and close ---------------------------------------------------- */
+
+/* Attach @v to the disk of @name; nothing is left of an attempt that fails. */
+static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
+{
+	struct rd_attach_request req = {
+		.seed = name,
+		.writable = writable,
+		.label = "tapdisk",
+	};
+	struct rd_store *store = NULL;
+	struct rd_error err;
+	int rc;
+
+	memset(v, 0, sizeof(*v));
+	rc = rd_store_open(&store, NULL, &err);
+	if (!rc) {
+		rd_reap(store);
+		rc = rd_attach(store, &req, &v->disk, &err);
+		rd_store_close(store);
+	}
+	if (rc) {
+		v->disk = NULL;
+		syslog(LOG_ERR, "tapdisk_ram: %s", err.text);
+		return rc;
+	}
+	v->writable = writable;
+	unpark(v->disk, name);
+	if (rd_padding(v->disk))
+		syslog(LOG_NOTICE, "tapdisk_ram: %s ends inside a sector: %u bytes of zeros follow it",
+		       name, rd_padding(v->disk));
+	return 0;
+}
+
+/* Also after an attempt to open that failed, and twice. */
+static void detach_vbd(struct ram_vbd *v, const char *name)
+{
+	if (v->disk)
+		give_back(v->disk, name);
+	v->disk = NULL;
+}
+
+#if TAPDISK_GENERATION <= 1
+/* ---- blktap1 ----------------------------------------------------------- */
+
+/* 3.0.x cannot say read-only, and completes without the sectors. */
+#if TAPDISK_GENERATION == 0
+#define OPEN_FLAGS
+#define MAY_WRITE true
+#define STATE(vbd) (vbd)
+#define COMPLETE(cb, vbd, rc, sector, n, id, prv) cb(vbd, rc, id, prv)
+#else
+#define OPEN_FLAGS , td_flag_t flags
+#define MAY_WRITE (!(flags & TD_RDONLY))
+#define STATE(vbd) ((vbd)->td_state)
+#define COMPLETE(cb, vbd, rc, sector, n, id, prv) \
+	cb(vbd, rc, sector, n, id, prv)
+#endif
+
+static int ram_open(VBD *vbd, const char *name OPEN_FLAGS)
+{
+	struct ram_vbd *v = vbd->private;
+	int rc = attach_vbd(v, name, MAY_WRITE);
+
+	if (rc)
+		return rc;
+	STATE(vbd)->sector_size = RD_SECTOR;
+	STATE(vbd)->size = rd_size(v->disk) / RD_SECTOR;
+	STATE(vbd)->info = 0;
+	return 0;
+}
+
+static int ram_close(VBD *vbd)
+{
+	detach_vbd(vbd->private, "");
+	return 0;
+}
+
+/* What the callback returns is how many responses wait to be sent. */
+static int ram_queue_read(VBD *vbd, uint64_t sector, int n, char *buf,
+			  td_callback_t cb, int id, void *prv)
+{
+	int rc = carry_out(vbd->private, false, sector, n, buf);
+
+	return COMPLETE(cb, vbd, rc, sector, n, id, prv);
+}
+
+static int ram_queue_write(VBD *vbd, uint64_t sector, int n, char *buf,
+			   td_callback_t cb, int id, void *prv)
+{
+	int rc = carry_out(vbd->private, true, sector, n, buf);
+
+	return COMPLETE(cb, vbd, rc, sector, n, id, prv);
+}
+
+static int ram_submit(VBD *vbd)
+{
+	(void)vbd;
+	return 0;
+}
+
+/* Positive: send the responses that wait. */
+static int ram_do_callbacks(VBD *vbd, int sid)
+{
+	(void)vbd, (void)sid;
+	return 1;
+}
+
+#if TAPDISK_GENERATION == 0
+/* Descriptors to poll; tapdisk passes over a 0, and frees the array. */
+static int *ram_get_fd(VBD *vbd)
+{
+	(void)vbd;
+	return calloc(MAX_IOFD, sizeof(int));
+}
+#else
+static int ram_get_parent_id(VBD *vbd, struct disk_id *id)
+{
+	(void)vbd, (void)id;
+	return TD_NO_PARENT;
+}
+
+static int ram_validate_parent(VBD *vbd, VBD *parent, td_flag_t flags)
+{
+	(void)vbd, (void)parent, (void)flags;
+	return -EINVAL;
+}
+#endif
+
+#else
+/* ---- blktap2 and later ------------------------------------------------- */
+
+#if TAPDISK_GENERATION == 2
+#define OPEN_KEY
+#else
+#define OPEN_KEY struct td_vbd_encryption *encryption,
+#endif
+
+static int ram_open(VBD *vbd, const char *name, OPEN_KEY td_flag_t flags)
+{
+	struct ram_vbd *v = vbd->data;
+	int rc = attach_vbd(v, name, !(flags & TD_OPEN_RDONLY));
+
+#if TAPDISK_GENERATION == 3
+	(void)encryption; /* of images that have keys: never a RAM disk's */
+#endif
+	if (rc)
+		return rc;
+	vbd->info.sector_size = RD_SECTOR;
+	vbd->info.size = rd_size(v->disk) / RD_SECTOR;
+	vbd->info.info = 0;
+	return 0;
+}
+
+static int ram_close(VBD *vbd)
+{
+	detach_vbd(vbd->data, vbd->name ? vbd->name : "");
+	return 0;
+}
+
+static void ram_queue_read(VBD *vbd, td_request_t treq)
+{
+	int rc = carry_out(vbd->data, false, treq.sec, treq.secs, treq.buf);
+
+	td_complete_request(treq, rc);
+}
+
+static void ram_queue_write(VBD *vbd, td_request_t treq)
+{
+	int rc = carry_out(vbd->data, true, treq.sec, treq.secs, treq.buf);
+
+	td_complete_request(treq, rc);
+}
+
+static int ram_get_parent_id(VBD *vbd, td_disk_id_t *id)
+{
+	(void)vbd, (void)id;
+	return TD_NO_PARENT;
+}
+
+static int ram_validate_parent(VBD *vbd, VBD *parent, td_flag_t flags)
+{
+	(void)vbd, (void)parent, (void)flags;
+	return -EINVAL;
+}
+#endif
+
+#if TAPDISK_GENERATION == 3
+/* ---- block status, from blktap 3.48 on --------------------------------- */
+
+#ifdef TD_BLOCK_STATE_NONE
+/*
+ * Completed piece by piece, as the answers change. Extents end at blocks of 4
+ * KiB or at the request's end, so pieces are whole sectors.
+ */
+static void ram_queue_block_status(VBD *vbd, td_request_t treq)
+{
+	struct ram_vbd *v = vbd->data;
+	td_request_t piece;
+	uint64_t off, len;
+	size_t left;
+	bool hole;
+	int rc = 0;
+
+	if (!sectors(v, treq.sec, treq.secs, &off, &left)) {
+		v->errors++;
+		td_complete_request(treq, -EINVAL);
+		return;
+	}
+	while (!rc && left) {
+		piece = treq;
+		len = left;
+		rc = rd_extent(v->disk, off, &len, &hole);
+		if (!rc) {
+			piece.secs = (int)(len / RD_SECTOR);
+			/* a hole of ours reads as zeros */
+			piece.status = hole ? TD_BLOCK_STATE_HOLE |
+						      TD_BLOCK_STATE_ZERO :
+					      TD_BLOCK_STATE_NONE;
+		}
+		td_complete_request(piece, rc);
+		treq.sec += (unsigned)piece.secs;
+		treq.secs -= piece.secs;
+		off += len;
+		left -= len;
+	}
+}
+#endif
+
+/* ---- statistics -------------------------------------------------------- */
+
+/* Into the object that tapdisk has open for this driver. */
+static void ram_stats(VBD *vbd, td_stats_t *st)
+{
+	const struct ram_vbd *v = vbd->data;
+
+	if (!v->disk)
+		return;
+	tapdisk_stats_field(st, "disk", "s", rd_id(v->disk));
+	tapdisk_stats_field(st, "writable", "d", v->writable ? 1 : 0);
+	tapdisk_stats_field(st, "bytes", "llu",
+			    (unsigned long long)rd_size(v->disk));
+	tapdisk_stats_field(st, "padding", "u", rd_padding(v->disk));
+	tapdisk_stats_field(st, "reads", "llu", v->reads);
+	tapdisk_stats_field(st, "read_sectors", "llu", v->read_sectors);
+	tapdisk_stats_field(st, "writes", "llu", v->writes);
+	tapdisk_stats_field(st, "written_sectors", "llu", v->written_sectors);
+	tapdisk_stats_field(st, "errors", "llu", v->errors);
+}
+
+__attribute__((format(printf, 4, 5))) static int
+append(char *buf, int *off, int *size, const char *format, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(buf + *off, *size > 0 ? (size_t)*size : 0, format, ap);
+	va_end(ap);
+	if (n < 0 || n >= *size)
+		return -ENOBUFS;
+	*off += n;
+	*size -= n;
+	return 0;
+}
+
+/*
+ * Data sources, separated by commas, at @buf + *off where *size bytes are
+ * left. No tapdisk with this form of td_open calls it today.
+ */
+static int ram_rrd(VBD *vbd, char *buf, int *const off, int *const size)
+{
+	const struct ram_vbd *v = vbd->data;
+	const struct {
+		const char *name;
+		unsigned long long value;
+	} sources[] = {
+		{ "ram_reads", v->reads },
+		{ "ram_writes", v->writes },
+		{ "ram_errors", v->errors },
+	};
+	size_t i, n = sizeof(sources) / sizeof(sources[0]);
+	int rc = 0;
+
+	for (i = 0; !rc && i < n; i++)
+		rc = append(buf, off, size,
+			    "\"%s\": { \"description\": \"Requests\", \"owner\": \"host\", \"type\": \"absolute\", \"units\": \"requests\", \"min\": \"0.00\", \"max\": \"inf\", \"value\": \"%llu\", \"value_type\": \"float\" }%s\n",
+			    sources[i].name, sources[i].value,
+			    i + 1 < n ? "," : "");
+	return rc ? rc : 1;
+}
+#endif
+
+struct tap_disk tapdisk_ram = {
+	.disk_type = "tapdisk_ram",
+	.private_data_size = sizeof(struct ram_vbd),
+	.td_open = ram_open,
+	.td_close = ram_close,
+	.td_queue_read = ram_queue_read,
+	.td_queue_write = ram_queue_write,
+#if TAPDISK_GENERATION <= 1
+	.td_submit = ram_submit,
+	.td_do_callbacks = ram_do_callbacks,
+#endif
+#if TAPDISK_GENERATION == 0
+	.td_get_fd = ram_get_fd,
+#else
+	.td_get_parent_id = ram_get_parent_id,
+	.td_validate_parent = ram_validate_parent,
+#endif
+#if TAPDISK_GENERATION == 3
+#ifdef TD_BLOCK_STATE_NONE
+	.td_queue_block_status = ram_queue_block_status,
+#endif
+	.td_stats = ram_stats,
+	.td_rrd = ram_rrd,
+#endif
+};

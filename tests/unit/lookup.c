@@ -263,7 +263,7 @@ static void a_bind_mount(void)
 	const char *other = make_seed("mountpoint", 0, 0);
 	struct rd_disk *a, *b;
 
-	CU_ASSERT_EQUAL_FATAL(mount(seed, other, NULL, MS_BIND, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(mount(seed, other, "none", MS_BIND, NULL), 0);
 	a = attached(s, seed, true);
 	b = attached(s, other, true);
 	CU_ASSERT_STRING_EQUAL(rd_id(a), rd_id(b));

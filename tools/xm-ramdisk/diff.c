@@ -29,19 +29,20 @@ static int print_range(void *arg, uint64_t off, uint64_t len)
 	return 0;
 }
 
-static int diff(struct rd_store *store, const char *text, bool json)
+static int diff(struct rd_store *store, char **words, const void *arg)
 {
+	bool json = *(const bool *)arg;
 	struct json j = { .out = stdout };
 	struct progress p;
 	struct rd_error err;
 	char id[RD_ID_MAX];
-	int rc = disk_find(store, text, id);
+	int rc = disk_find(store, words[0], id);
 
 	if (rc)
 		return rc;
 	if (json)
 		json_open(&j, NULL, '[');
-	progress_start(&p, text, signals_catch());
+	progress_start(&p, words[0], signals_catch());
 	rc = rd_diff(store, id, print_range, json ? &j : NULL, progress_step,
 		     &p, &err);
 	progress_end(&p);
@@ -56,16 +57,14 @@ int cmd_diff(int argc, char **argv)
 {
 	bool json = false;
 	const struct flag flags[] = { { "json", &json }, { NULL, NULL } };
-	struct rd_store *store;
-	char **words;
-	int rc = parse_words(argc, argv, help, flags, 1, "NAME", &words);
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.count = 1,
+		.expected = "NAME",
+		.run = diff,
+		.arg = &json,
+	};
 
-	if (rc)
-		return rc < 0 ? EXIT_DONE : rc;
-	rc = disk_store("diff", &store);
-	if (rc)
-		return rc;
-	rc = diff(store, words[0], json);
-	rd_store_close(store);
-	return rc;
+	return disk_run(argc, argv, &command);
 }

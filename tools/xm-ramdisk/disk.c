@@ -43,6 +43,23 @@ int disk_store(const char *subcommand, struct rd_store **store)
 	return EXIT_DONE;
 }
 
+int disk_run(int argc, char **argv, const struct disk_command *command)
+{
+	struct rd_store *store;
+	char **words;
+	int rc = parse_words(argc, argv, command->help, command->flags,
+			     command->count, command->expected, &words);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	rc = disk_store(argv[0], &store);
+	if (rc)
+		return rc;
+	rc = command->run(store, words, command->arg);
+	rd_store_close(store);
+	return rc;
+}
+
 /* No such file, and a disk is called that: it is there already. */
 static bool is_disk_name(struct rd_store *store, const char *text)
 {

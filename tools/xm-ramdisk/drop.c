@@ -10,14 +10,15 @@ static const char help[] =
 	"and at the last detach otherwise.\n\n"
 	"  NAME  as 'xm-ramdisk list' shows it: a name, or a seed's path or its end";
 
-static int drop(struct rd_store *store, const char *text)
+static int drop(struct rd_store *store, char **words, const void *arg)
 {
 	const struct rd_disk_info *disk;
 	struct disk_list list;
 	struct rd_error err;
 	char id[RD_ID_MAX];
-	int rc = disk_find(store, text, id);
+	int rc = disk_find(store, words[0], id);
 
+	(void)arg;
 	if (rc)
 		return rc;
 	if (rd_keep(store, id, false, &err))
@@ -34,16 +35,13 @@ static int drop(struct rd_store *store, const char *text)
 int cmd_drop(int argc, char **argv)
 {
 	static const struct flag none[] = { { NULL, NULL } };
-	struct rd_store *store;
-	char **words;
-	int rc = parse_words(argc, argv, help, none, 1, "NAME", &words);
+	const struct disk_command command = {
+		.help = help,
+		.flags = none,
+		.count = 1,
+		.expected = "NAME",
+		.run = drop,
+	};
 
-	if (rc)
-		return rc < 0 ? EXIT_DONE : rc;
-	rc = disk_store("drop", &store);
-	if (rc)
-		return rc;
-	rc = drop(store, words[0]);
-	rd_store_close(store);
-	return rc;
+	return disk_run(argc, argv, &command);
 }

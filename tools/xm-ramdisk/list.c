@@ -75,16 +75,14 @@ static void print_json(struct xs_handle *xs, const struct rd_disk_info *disks,
 
 /* ---- the command ------------------------------------------------------- */
 
-static int list(bool json)
+static int list(struct rd_store *store, char **words, const void *arg)
 {
-	struct rd_store *store;
+	bool json = *(const bool *)arg;
 	struct disk_list l;
 	struct xs_handle *xs;
-	int rc = disk_store("list", &store);
+	int rc = disk_list(store, &l);
 
-	if (rc)
-		return rc;
-	rc = disk_list(store, &l);
+	(void)words;
 	xs = l.count ? who_xenstore() : NULL;
 	/* "no RAM disks" would be wrong when one of them cannot be read */
 	if (json || l.count || !rc)
@@ -92,7 +90,6 @@ static int list(bool json)
 	if (xs)
 		xs_close(xs);
 	rd_list_free(l.disks, l.count);
-	rd_store_close(store);
 	return rc;
 }
 
@@ -100,8 +97,14 @@ int cmd_list(int argc, char **argv)
 {
 	bool json = false;
 	const struct flag flags[] = { { "json", &json }, { NULL, NULL } };
-	char **words;
-	int rc = parse_words(argc, argv, help, flags, 0, "no argument", &words);
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.count = 0,
+		.expected = "no argument",
+		.run = list,
+		.arg = &json,
+	};
 
-	return rc ? (rc < 0 ? EXIT_DONE : rc) : list(json);
+	return disk_run(argc, argv, &command);
 }

@@ -9,17 +9,18 @@ static const char help[] =
 	"  NAME     as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
 	"  --force  also under those who write; they see it happen";
 
-static int reset(struct rd_store *store, const char *text, bool force)
+static int reset(struct rd_store *store, char **words, const void *arg)
 {
+	const bool *force = arg;
 	struct progress p;
 	struct rd_error err;
 	char id[RD_ID_MAX];
-	int rc = disk_find(store, text, id);
+	int rc = disk_find(store, words[0], id);
 
 	if (rc)
 		return rc;
-	progress_start(&p, text, signals_catch());
-	rc = rd_reset(store, id, force, progress_step, &p, &err);
+	progress_start(&p, words[0], signals_catch());
+	rc = rd_reset(store, id, *force, progress_step, &p, &err);
 	progress_end(&p);
 	return rc ? say_failed("%s", err.text) : EXIT_DONE;
 }
@@ -28,16 +29,14 @@ int cmd_reset(int argc, char **argv)
 {
 	bool force = false;
 	const struct flag flags[] = { { "force", &force }, { NULL, NULL } };
-	struct rd_store *store;
-	char **words;
-	int rc = parse_words(argc, argv, help, flags, 1, "NAME", &words);
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.count = 1,
+		.expected = "NAME",
+		.run = reset,
+		.arg = &force,
+	};
 
-	if (rc)
-		return rc < 0 ? EXIT_DONE : rc;
-	rc = disk_store("reset", &store);
-	if (rc)
-		return rc;
-	rc = reset(store, words[0], force);
-	rd_store_close(store);
-	return rc;
+	return disk_run(argc, argv, &command);
 }

@@ -129,9 +129,9 @@ static int may_write(const struct rd_disk *disk, const char *file, bool force)
 	return EXIT_DONE;
 }
 
-static int save(struct rd_store *store, const char *text, const char *file,
-		bool force)
+static int save(struct rd_store *store, char **words, const void *arg)
 {
+	const bool *force = arg;
 	struct rd_attach_request req = {
 		.flags = RD_EXISTING,
 		.label = "xm-ramdisk save",
@@ -139,16 +139,16 @@ static int save(struct rd_store *store, const char *text, const char *file,
 	struct rd_disk *disk;
 	struct rd_error err;
 	char id[RD_ID_MAX];
-	int rc = disk_find(store, text, id);
+	int rc = disk_find(store, words[0], id);
 
 	if (rc)
 		return rc;
 	req.name = id;
 	if (rd_attach(store, &req, &disk, &err))
 		return say_failed("%s", err.text);
-	rc = may_write(disk, file, force);
+	rc = may_write(disk, words[1], *force);
 	if (rc == EXIT_DONE)
-		rc = save_to(disk, file);
+		rc = save_to(disk, words[1]);
 	rd_detach(disk);
 	return rc;
 }
@@ -157,16 +157,14 @@ int cmd_save(int argc, char **argv)
 {
 	bool force = false;
 	const struct flag flags[] = { { "force", &force }, { NULL, NULL } };
-	struct rd_store *store;
-	char **words;
-	int rc = parse_words(argc, argv, help, flags, 2, "NAME FILE", &words);
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.count = 2,
+		.expected = "NAME FILE",
+		.run = save,
+		.arg = &force,
+	};
 
-	if (rc)
-		return rc < 0 ? EXIT_DONE : rc;
-	rc = disk_store("save", &store);
-	if (rc)
-		return rc;
-	rc = save(store, words[0], words[1], force);
-	rd_store_close(store);
-	return rc;
+	return disk_run(argc, argv, &command);
 }

@@ -104,14 +104,15 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
 		print_attachment(xs, &d->attachment[i]);
 }
 
-static int show(struct rd_store *store, const char *text, bool json)
+static int show(struct rd_store *store, char **words, const void *arg)
 {
+	bool json = *(const bool *)arg;
 	struct json j = { .out = stdout };
 	const struct rd_disk_info *d;
 	struct disk_list list;
 	struct xs_handle *xs;
 	char id[RD_ID_MAX];
-	int rc = disk_find(store, text, id);
+	int rc = disk_find(store, words[0], id);
 
 	if (rc)
 		return rc;
@@ -124,7 +125,7 @@ static int show(struct rd_store *store, const char *text, bool json)
 	} else if (d) {
 		print_text(xs, d);
 	} else if (!rc) {
-		rc = say_failed("%s went away meanwhile", text);
+		rc = say_failed("%s went away meanwhile", words[0]);
 	}
 	if (xs)
 		xs_close(xs);
@@ -136,16 +137,14 @@ int cmd_show(int argc, char **argv)
 {
 	bool json = false;
 	const struct flag flags[] = { { "json", &json }, { NULL, NULL } };
-	struct rd_store *store;
-	char **words;
-	int rc = parse_words(argc, argv, help, flags, 1, "NAME", &words);
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.count = 1,
+		.expected = "NAME",
+		.run = show,
+		.arg = &json,
+	};
 
-	if (rc)
-		return rc < 0 ? EXIT_DONE : rc;
-	rc = disk_store("show", &store);
-	if (rc)
-		return rc;
-	rc = show(store, words[0], json);
-	rd_store_close(store);
-	return rc;
+	return disk_run(argc, argv, &command);
 }

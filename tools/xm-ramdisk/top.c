@@ -156,28 +156,37 @@ static int watch(struct rd_store *store, struct xs_handle *xs, bool once,
 	return rc;
 }
 
-int cmd_top(int argc, char **argv)
-{
-	bool once = false, json = false;
-	const struct flag flags[] = {
-		{ "once", &once },
-		{ "json", &json },
-		{ NULL, NULL },
-	};
-	struct rd_store *store;
-	struct xs_handle *xs;
-	char **words;
-	int rc = parse_words(argc, argv, help, flags, 0, "no argument", &words);
+struct switches {
+	bool once, json;
+};
 
-	if (rc)
-		return rc < 0 ? EXIT_DONE : rc;
-	rc = disk_store("top", &store);
-	if (rc)
-		return rc;
-	xs = who_xenstore();
-	rc = watch(store, xs, once, json);
+static int top(struct rd_store *store, char **words, const void *arg)
+{
+	const struct switches *on = arg;
+	struct xs_handle *xs = who_xenstore();
+	int rc = watch(store, xs, on->once, on->json);
+
+	(void)words;
 	if (xs)
 		xs_close(xs);
-	rd_store_close(store);
 	return rc;
+}
+
+int cmd_top(int argc, char **argv)
+{
+	struct switches on = { false, false };
+	const struct flag flags[] = {
+		{ "once", &on.once },
+		{ "json", &on.json },
+		{ NULL, NULL },
+	};
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.expected = "no argument",
+		.run = top,
+		.arg = &on,
+	};
+
+	return disk_run(argc, argv, &command);
 }

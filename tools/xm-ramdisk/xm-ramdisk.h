@@ -94,6 +94,26 @@ void progress_start(struct progress *p, const char *seed,
 rd_progress_fn progress_step; /* its argument is a struct progress */
 void progress_end(struct progress *p);
 
+/* ---- arguments.c ------------------------------------------------------- */
+
+/* A switch, "--NAME", and where to note it. A table ends with NULL. */
+struct flag {
+	const char *name;
+	bool *value;
+};
+
+/*
+ * Arguments of a subcommand that takes switches and exactly @count words,
+ * which @expected names. *words are the words. EXIT_DONE, EXIT_USAGE after
+ * saying why, or -1 after --help, which prints @help.
+ */
+int parse_words(int argc, char **argv, const char *help,
+		const struct flag *flags, int count, const char *expected,
+		char ***words);
+
+/* --timeout's value: 1 to 86400 seconds. 0 or -EINVAL. */
+int parse_seconds(const char *text, int *seconds);
+
 /* ---- disk.c: the store and its disks ------------------------------------ */
 
 /* What a person says of a disk to load or attach. */
@@ -127,6 +147,21 @@ int disk_attach(struct rd_store *store, const struct disk_options *options,
 
 /* Open the store and throw away what is dead. An exit status; root only. */
 int disk_store(const char *subcommand, struct rd_store **store);
+
+/*
+ * A subcommand that takes switches and words and then works on the store:
+ * parses (parse_words), opens the store, runs @run, closes it. Returns main's
+ * exit status.
+ */
+struct disk_command {
+	const char *help;
+	const struct flag *flags;
+	int count; /* of words */
+	const char *expected; /* what they are */
+	int (*run)(struct rd_store *store, char **words, const void *arg);
+	const void *arg;
+};
+int disk_run(int argc, char **argv, const struct disk_command *command);
 
 /* One of the disks of rd_list(), found as rd_find() does. An exit status. */
 struct disk_list {
@@ -217,25 +252,5 @@ int64_t deadline_in(int seconds);
 
 /* SIGINT and SIGTERM set the flag returned, instead of ending the process. */
 const volatile sig_atomic_t *signals_catch(void);
-
-/* ---- arguments.c ------------------------------------------------------- */
-
-/* A switch, "--NAME", and where to note it. A table ends with NULL. */
-struct flag {
-	const char *name;
-	bool *value;
-};
-
-/*
- * Arguments of a subcommand that takes switches and exactly @count words,
- * which @expected names. *words are the words. EXIT_DONE, EXIT_USAGE after
- * saying why, or -1 after --help, which prints @help.
- */
-int parse_words(int argc, char **argv, const char *help,
-		const struct flag *flags, int count, const char *expected,
-		char ***words);
-
-/* --timeout's value: 1 to 86400 seconds. 0 or -EINVAL. */
-int parse_seconds(const char *text, int *seconds);
 
 #endif

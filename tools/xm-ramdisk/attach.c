@@ -258,24 +258,18 @@ static int attach_seed(const struct attach *a, struct device *d)
 int cmd_attach(int argc, char **argv)
 {
 	struct attach a = { .seconds = DEFAULT_SECONDS };
-	struct xs_handle *xs;
 	struct device d;
-	unsigned domid;
 	int rc = parse(&a, argc, argv);
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
-	rc = host_open("attach", &xs);
+	rc = device_open(&d, "attach", a.domain, a.devid);
 	if (rc)
 		return rc;
 	a.stop = signals_catch();
-	rc = domain_find(xs, a.domain, &domid);
-	if (rc == EXIT_DONE) {
-		device_init(&d, xs, domid, a.devid);
-		rc = device_check_free(&d);
-		if (rc == EXIT_DONE)
-			rc = attach_seed(&a, &d);
-	}
-	xs_close(xs);
+	rc = device_check_free(&d);
+	if (rc == EXIT_DONE)
+		rc = attach_seed(&a, &d);
+	device_close(&d);
 	return rc;
 }

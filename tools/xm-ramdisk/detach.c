@@ -146,22 +146,16 @@ static int detach_device(const struct detach *a, struct device *d)
 int cmd_detach(int argc, char **argv)
 {
 	struct detach a = { .seconds = DEFAULT_SECONDS };
-	struct xs_handle *xs;
 	struct device d;
-	unsigned domid;
 	int rc = parse(&a, argc, argv);
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
-	rc = host_open("detach", &xs);
+	rc = device_open(&d, "detach", a.domain, a.devid);
 	if (rc)
 		return rc;
 	a.stop = signals_catch();
-	rc = domain_find(xs, a.domain, &domid);
-	if (rc == EXIT_DONE) {
-		device_init(&d, xs, domid, a.devid);
-		rc = detach_device(&a, &d);
-	}
-	xs_close(xs);
+	rc = detach_device(&a, &d);
+	device_close(&d);
 	return rc;
 }

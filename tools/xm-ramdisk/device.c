@@ -14,7 +14,7 @@
 #include "drivers/blkback/nodes.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
-void device_init(struct device *d, struct xs_handle *xs, unsigned domid,
+static void init(struct device *d, struct xs_handle *xs, unsigned domid,
 		 unsigned devid)
 {
 	memset(d, 0, sizeof(*d));
@@ -27,6 +27,28 @@ void device_init(struct device *d, struct xs_handle *xs, unsigned domid,
 		 NODES_BACKEND, domid, devid);
 	snprintf(d->front, sizeof(d->front), "/local/domain/%u/device/vbd/%u",
 		 domid, devid);
+}
+
+int device_open(struct device *d, const char *what, const char *domain,
+		unsigned devid)
+{
+	struct xs_handle *xs;
+	unsigned domid;
+	int rc = host_open(what, &xs);
+
+	if (rc)
+		return rc;
+	rc = domain_find(xs, domain, &domid);
+	if (rc)
+		xs_close(xs);
+	else
+		init(d, xs, domid, devid);
+	return rc;
+}
+
+void device_close(struct device *d)
+{
+	xs_close(d->xs);
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -247,7 +269,7 @@ void device_remove(struct device *d)
 
 /* ---- waiting ----------------------------------------------------------- */
 
-static int64_t now_ms(void)
+int64_t now_ms(void)
 {
 	struct timespec t;
 

@@ -2,20 +2,11 @@
 /* A line on the terminal about a load that takes more than a second. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define QUIET_MS 1000
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
 
 void progress_start(struct progress *p, const char *seed,
 		    const volatile sig_atomic_t *stop)

@@ -214,8 +214,13 @@ struct device_state {
 	char error[512]; /* the backend's last sentence, or empty */
 };
 
-void device_init(struct device *d, struct xs_handle *xs, unsigned domid,
-		 unsigned devid);
+/*
+ * xenstore and the domain that @domain names, for subcommand @what: as
+ * host_open() and domain_find(), an exit status. Give back with device_close().
+ */
+int device_open(struct device *d, const char *what, const char *domain,
+		unsigned devid);
+void device_close(struct device *d);
 /* Say so if the vdev is in use: before a seed is loaded for nothing. */
 int device_check_free(struct device *d);
 /*
@@ -245,7 +250,8 @@ int device_wait(struct device *d,
 		bool (*done)(const struct device_state *state),
 		struct device_state *state, int64_t deadline,
 		const volatile sig_atomic_t *stop);
-/* Milliseconds on the clock that deadlines are on, @seconds from now. */
+/* Milliseconds on the clock that deadlines are on: now, and @seconds later. */
+int64_t now_ms(void);
 int64_t deadline_in(int seconds);
 
 /* ---- signals.c --------------------------------------------------------- */

@@ -96,6 +96,12 @@ void blkback_device_free(struct blkback_device *dev);
  */
 bool blkback_device_process(struct blkback_device *dev, int64_t now_ms);
 
+/* A worker that was not told to go. */
+static inline bool blkback_device_has_worker(const struct blkback_device *dev)
+{
+	return dev->phase >= BLKBACK_ATTACHING && dev->phase < BLKBACK_ENDING;
+}
+
 /* The worker's socket is readable. */
 void blkback_device_message(struct blkback_device *dev, int64_t now_ms);
 

@@ -318,6 +318,20 @@ int rd_zero(struct rd_disk *disk, uint64_t off, uint64_t len, bool keep);
 int rd_discard(struct rd_disk *disk, uint64_t off, uint64_t len);
 
 /*
+ * rd_discard() of a durable attachment, for one that is taken over in the
+ * middle of it. *done, 0 at first, says how far it has come and must survive
+ * the process; a discard is carried out in pieces, and noted before the locks
+ * of each are let go. After the attachment was taken over, and before
+ * rd_settle(), rd_discard_resume() finishes the piece that was begun, unless
+ * others have been there meanwhile; it never waits. After rd_settle(),
+ * rd_discard_noted() carries out the rest.
+ */
+int rd_discard_noted(struct rd_disk *disk, uint64_t off, uint64_t len,
+		     uint64_t *done);
+int rd_discard_resume(struct rd_disk *disk, uint64_t off, uint64_t len,
+		      uint64_t *done);
+
+/*
  * What is at @off: *len bytes, at least 1 and at most those asked for, that
  * are all zeros without memory behind them (*hole), or may be anything.
  */
@@ -349,6 +363,13 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
 #define RD_RANGE_WRITE 1u
 #define RD_RANGE_EXCLUSIVE 2u
 #define RD_RANGE_NOWAIT 4u
+/*
+ * With RD_RANGE_WRITE, in an attachment that was taken over, before
+ * rd_settle(): only if the dead process held all of the range, and nobody has
+ * taken a block of it since; otherwise -ESTALE. Never waits. Tells whether a
+ * write that it had begun can be carried out again without harm.
+ */
+#define RD_RANGE_RESUME 8u
 #define RD_RANGE_MAX ((size_t)1 << 20) /* bytes */
 
 struct rd_range {

@@ -237,7 +237,12 @@ static int lock_words(const struct rd_range *range)
 	rd_word *word;
 
 	for (before = 0; next_word(range, &at, &word); before = at) {
-		if (!(range->flags & RD_RANGE_NOWAIT)) {
+		if (range->flags & RD_RANGE_RESUME) {
+			if (!rd_word_inherit(range->disk, word)) {
+				unlock_words(range, before);
+				return -ESTALE;
+			}
+		} else if (!(range->flags & RD_RANGE_NOWAIT)) {
 			rd_word_lock(range->disk, word);
 		} else if (!rd_word_trylock(range->disk, word)) {
 			unlock_words(range, before);

@@ -104,20 +104,24 @@ static inline uint64_t owned(const struct rd_disk *disk, uint64_t sequence)
 	       (sequence & RD_SEQUENCE);
 }
 
+bool rd_word_inherit(struct rd_disk *disk, rd_word *word)
+{
+	uint64_t w = atomic_load_explicit(word, memory_order_relaxed);
+
+	/*
+	 * A new number, or who found our predecessor dead could still unlock
+	 * it under us.
+	 */
+	return disk->settling && rd_word_locked(w) && w == owned(disk, w) &&
+	       atomic_compare_exchange_strong(word, &w, owned(disk, w + 2));
+}
+
 bool rd_word_trylock(struct rd_disk *disk, rd_word *word)
 {
 	uint64_t w = atomic_load_explicit(word, memory_order_relaxed);
 
-	if (rd_word_locked(w)) {
-		/*
-		 * Ours if we inherited it (rd_settle). A new number, or who
-		 * found our predecessor dead could still unlock it under us.
-		 */
-		if (!disk->settling || w != owned(disk, w))
-			return false;
-		return atomic_compare_exchange_strong(word, &w,
-						      owned(disk, w + 2));
-	}
+	if (rd_word_locked(w)) /* ours, if we inherited it */
+		return rd_word_inherit(disk, word);
 	if (!atomic_compare_exchange_strong_explicit(word, &w,
 						     owned(disk, w + 1),
 						     memory_order_acquire,

@@ -48,6 +48,9 @@ static inline bool rd_word_locked(uint64_t word)
 /* The word once it is unlocked: waits for that. */
 uint64_t rd_word_wait(struct rd_disk *disk, rd_word *word);
 
+/* Take a lock over that this attachment's dead process left (rd_settle). */
+bool rd_word_inherit(struct rd_disk *disk, rd_word *word);
+
 bool rd_word_trylock(struct rd_disk *disk, rd_word *word);
 void rd_word_lock(struct rd_disk *disk, rd_word *word);
 

@@ -13,6 +13,9 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 INCDIR  ?= $(PREFIX)/include
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+# where nbdkit looks, which is not below PREFIX
+NBDKITDIR ?= $(or $(shell pkg-config --variable=plugindir nbdkit 2>/dev/null || \
+	nbdkit --dump-config 2>/dev/null | sed -n s/^plugindir=//p),/usr/lib/nbdkit/plugins)
 B       ?= build
 # SAN=address,undefined or SAN=thread: build with sanitizers, in build-SAN.
 ifdef SAN
@@ -38,6 +41,7 @@ ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
 # The tapdisk driver needs a generation's headers: see "the tapdisk driver".
 LIB_SRC  := $(filter-out %/tapdisk.c,$(wildcard drivers/block-ram/*.c))
 BACK_SRC := $(wildcard drivers/blkback/*.c)
+NBDKIT_SRC := $(wildcard drivers/nbdkit/*.c)
 TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
@@ -51,6 +55,7 @@ LIB_LIBS  = -laio -lpthread
 XEN_LIBS  = -lxenstore -lxengnttab -lxenevtchn -lxentoolcore
 
 PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
+NBDKIT_PLUGIN := $(B)/nbdkit-ramdisk-plugin.so
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 RING_TESTS := $(patsubst tests/ring/%.c,$(B)/tests/ring/%,$(RING_SRC))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
@@ -63,7 +68,7 @@ VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-
 	vbd-gen3-joined sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined)
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
-all: $(B)/libramdisk.a $(PROGRAMS) $(B)/gen/interface-versions.svg
+all: $(B)/libramdisk.a $(PROGRAMS) $(NBDKIT_PLUGIN) $(B)/gen/interface-versions.svg
 
 $(call obj,$(BACK_SRC) $(TOOL_SRC)): ALL_CFLAGS += $(XEN_CFLAGS)
 
@@ -85,6 +90,12 @@ $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 $(B)/xm-ramdisk: $(call obj,$(TOOL_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore $(LIB_LIBS)
+
+# Loaded by nbdkit, which looks for plugin_init() and is to find nothing else.
+$(NBDKIT_PLUGIN): $(call obj,$(NBDKIT_SRC)) $(B)/libramdisk.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(ALL_LDFLAGS) -Wl,--exclude-libs,ALL -o $@ $^ $(LIB_LIBS)
+$(call obj,$(NBDKIT_SRC)): ALL_CFLAGS += -fvisibility=hidden
 
 # ---- the tapdisk driver ----------------------------------------------------
 
@@ -265,6 +276,9 @@ install: all
 	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
+	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(NBDKITDIR)
+	install -m 644 docs/nbdkit-ramdisk-plugin.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 755 $(NBDKIT_PLUGIN) $(DESTDIR)$(NBDKITDIR)
 	cat tools/xm-ramdisk/interface/completion.bash tools/xm-ramdisk/completion.bash > $(B)/completion
 	install -m 644 $(B)/completion $(DESTDIR)$(COMPDIR)/xm-ramdisk
 
@@ -272,7 +286,8 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(notdir $(PROGRAMS)))
 	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk.8 $(DESTDIR)$(MANDIR)/man8/xen-ramdiskd.8
 	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk-interface.8 $(DESTDIR)$(INCDIR)/xen-interface.h
-	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk
+	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk $(DESTDIR)$(MANDIR)/man1/nbdkit-ramdisk-plugin.1
+	rm -f $(DESTDIR)$(NBDKITDIR)/$(notdir $(NBDKIT_PLUGIN))
 
 clean:
 	rm -rf build

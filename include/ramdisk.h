@@ -108,6 +108,9 @@ typedef int rd_progress_fn(void *arg, uint64_t done, uint64_t total);
  * that it was writing wait a second for the next one before others take them.
  */
 #define RD_DURABLE 32u
+/* The seed must be an image itself: no alias, no empty file. For paths that
+ * strangers choose. */
+#define RD_IMAGE 64u
 
 struct rd_attach_request {
 	/*

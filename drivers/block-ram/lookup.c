@@ -202,11 +202,15 @@ int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 	rc = req->name ? set_name(t, req->name, err) : 0;
 	if (rc)
 		return rc;
-	if (!req->name && is_empty_file(req->seed))
+	if (!req->name && !(req->flags & RD_IMAGE) && is_empty_file(req->seed))
 		return only_one(store, req->seed, t->id, err);
 	alias = rd_alias_read(req->seed, seed, name, err);
 	if (alias < 0)
 		return alias;
+	if (alias && req->flags & RD_IMAGE)
+		return rd_fail(err, -EINVAL,
+			       "%s is an alias; expected a disk image",
+			       req->seed);
 	if (alias && name[0] && !req->name)
 		rc = set_name(t, name, err);
 	return rc ? rc : open_seed(t, alias ? seed : req->seed, err);

@@ -192,6 +192,7 @@ packages() {
 	done <<-END
 		xenstore.h libxen-dev build
 		libaio.h libaio-dev build
+		nbdkit-plugin.h nbdkit-plugin-dev build
 		CUnit/CUnit.h libcunit1-dev test
 	END
 	says "make without a compiler" 1 \
@@ -205,16 +206,20 @@ packages() {
 
 install_and_uninstall() {
 	local problem=
-	if ! make -s install B="$B" DESTDIR="$scratch/root" PREFIX=/usr >"$out" 2>&1; then
+	if ! make -s install B="$B" DESTDIR="$scratch/root" PREFIX=/usr \
+		NBDKITDIR=/usr/lib/nbdkit/plugins >"$out" 2>&1; then
 		problem="make install failed"
 	elif ! [ -x "$scratch/root/usr/sbin/xm-ramdisk" ] || ! [ -x "$scratch/root/usr/sbin/xen-ramdiskd" ] ||
-		! [ -s "$scratch/root/usr/share/man/man8/xm-ramdisk.8" ]; then
+		! [ -s "$scratch/root/usr/share/man/man8/xm-ramdisk.8" ] ||
+		! [ -s "$scratch/root/usr/share/man/man1/nbdkit-ramdisk-plugin.1" ] ||
+		! [ -s "$scratch/root/usr/lib/nbdkit/plugins/nbdkit-ramdisk-plugin.so" ]; then
 		problem="something is not there"
 		find "$scratch/root" >"$out"
 	fi
 	result "make install" "$problem"
 	problem=
-	make -s uninstall B="$B" DESTDIR="$scratch/root" PREFIX=/usr >"$out" 2>&1 ||
+	make -s uninstall B="$B" DESTDIR="$scratch/root" PREFIX=/usr \
+		NBDKITDIR=/usr/lib/nbdkit/plugins >"$out" 2>&1 ||
 		problem="make uninstall failed"
 	find "$scratch/root" ! -type d >>"$out"
 	[ ! -s "$out" ] || problem="something is left"

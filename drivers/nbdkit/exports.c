@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See exports.h. A client's export name is a stranger's input. Among seed= and
+ * disk= it is only compared; under dir= the kernel resolves it and does not
+ * leave the directory (openat2(2), RESOLVE_BENEATH), and what is attached is
+ * the file that was found, by descriptor.
+ */
+#include "drivers/nbdkit/exports.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#define LISTED_MAX 1000 /* files of dir= in the list of exports */
+#define DEPTH_MAX 8 /* folders below it that are searched for them */
+
+struct export {
+	char *seed; /* path or URI; NULL: a disk that is there */
+	char *name; /* of the disk, or NULL */
+	const char *shown; /* the export name */
+};
+
+static struct export *exports;
+static unsigned count;
+static char *first_name; /* name= before the only seed= */
+static char *dir; /* or NULL */
+static int dir_fd = -1;
+static int links; /* follow symbolic links that leave the directory */
+
+/* ---- parameters -------------------------------------------------------- */
+
+static bool is_uri(const char *text)
+{
+	return strstr(text, "://") != NULL;
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static struct export *add(void)
+{
+	struct export *more;
+
+	more = realloc(exports, (count + 1) * sizeof(*more));
+	if (!more) {
+		nbdkit_error("out of memory");
+		return NULL;
+	}
+	exports = more;
+	more += count++;
+	memset(more, 0, sizeof(*more));
+	return more;
+}
+
+static int add_seed(const char *value)
+{
+	struct export *e = add();
+
+	if (!e)
+		return -1;
+	/* nbdkit changes its directory when it goes into the background */
+	e->seed = is_uri(value) ? strdup(value) : nbdkit_absolute_path(value);
+	return e->seed ? 0 : -1;
+}
+
+static int add_disk(const char *value)
+{
+	struct export *e = add();
+
+	if (!e)
+		return -1;
+	e->name = strdup(value);
+	return e->name ? 0 : -1;
+}
+
+/* Belongs to the seed= before it, or to the only one. */
+static int set_name(const char *value)
+{
+	char **name = count ? &exports[count - 1].name : &first_name;
+
+	if (*name) {
+		nbdkit_error("name=%s: %s has the name %s already; a name= belongs to the seed= before it",
+			     value, count ? "that seed" : "the first seed",
+			     *name);
+		return -1;
+	}
+	*name = strdup(value);
+	return *name ? 0 : -1;
+}
+
+static int set_dir(const char *value)
+{
+	if (dir) {
+		nbdkit_error("dir= is there twice; expected one directory");
+		return -1;
+	}
+	dir = nbdkit_realpath(value);
+	return dir ? 0 : -1;
+}
+
+int exports_config(const char *key, const char *value)
+{
+	if (!strcmp(key, "seed"))
+		return add_seed(value);
+	if (!strcmp(key, "disk"))
+		return add_disk(value);
+	if (!strcmp(key, "name"))
+		return set_name(value);
+	if (!strcmp(key, "dir"))
+		return set_dir(value);
+	links = nbdkit_parse_bool(value);
+	return links < 0 ? -1 : 0;
+}
+
+static int complete_dir(void)
+{
+	if (count || first_name) {
+		nbdkit_error("dir= serves the files of a directory; seed=, name= and disk= cannot be with it");
+		return -1;
+	}
+	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		nbdkit_error("cannot open %s: %m", dir);
+	return dir_fd < 0 ? -1 : 0;
+}
+
+static int check_unique(void)
+{
+	unsigned i, j;
+
+	for (i = 0; i < count; i++)
+		for (j = 0; j < i; j++)
+			if (!strcmp(exports[i].shown, exports[j].shown)) {
+				nbdkit_error("two disks would have the export name %s; give one another with name=",
+					     exports[i].shown);
+				return -1;
+			}
+	return 0;
+}
+
+int exports_complete(void)
+{
+	unsigned i;
+
+	if (dir)
+		return complete_dir();
+	if (!count) {
+		nbdkit_error("expected seed=IMAGE, disk=NAME or dir=DIRECTORY; see nbdkit-ramdisk-plugin(1)");
+		return -1;
+	}
+	if (first_name && (count > 1 || exports[0].name)) {
+		nbdkit_error("name=%s stands before the first seed=; a name= belongs to the seed= before it",
+			     first_name);
+		return -1;
+	}
+	if (first_name) {
+		exports[0].name = first_name;
+		first_name = NULL;
+	}
+	for (i = 0; i < count; i++)
+		exports[i].shown = exports[i].name ? exports[i].name :
+						     last_part(exports[i].seed);
+	return check_unique();
+}
+
+void exports_free(void)
+{
+	while (count--) {
+		free(exports[count].seed);
+		free(exports[count].name);
+	}
+	free(exports);
+	free(first_name);
+	free(dir);
+	if (dir_fd >= 0)
+		close(dir_fd);
+}
+
+/* ---- files under dir= -------------------------------------------------- */
+
+/* A name that no sane client sends, and that might mean two things. */
+static bool is_odd(const char *name)
+{
+	const char *p = name;
+
+	if (*p == '/' || !*p)
+		return true;
+	for (; p; p = strchr(p, '/')) {
+		p += *p == '/';
+		if (!strncmp(p, "..", 2) && (p[2] == '/' || !p[2]))
+			return true;
+	}
+	return false;
+}
+
+/* A descriptor that names the image, or -errno. */
+static int open_beneath(const char *name)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_NO_MAGICLINKS |
+			   (links ? 0 : RESOLVE_BENEATH),
+	};
+	struct stat st;
+	int fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
+static int find_file(const char *name, struct exported *e)
+{
+	int fd = is_odd(name) ? -EXDEV : open_beneath(name);
+
+	if (fd < 0) {
+		nbdkit_error("no export '%s' in %s: %s", name, dir,
+			     fd == -EINVAL ? "not an image file" :
+			     fd == -EXDEV  ? "it leads out of the directory" :
+					     strerror(-fd));
+		return -1;
+	}
+	e->fd = fd;
+	snprintf(e->path, sizeof(e->path), "/proc/self/fd/%d", fd);
+	e->seed = e->path;
+	e->flags = RD_IMAGE;
+	return 0;
+}
+
+/* ---- finding ----------------------------------------------------------- */
+
+bool exports_get(unsigned n, struct exported *e)
+{
+	if (n >= count)
+		return false;
+	*e = (struct exported){
+		.seed = exports[n].seed,
+		.name = exports[n].name,
+		.flags = exports[n].seed ? 0 : RD_EXISTING,
+		.fd = -1,
+	};
+	return true;
+}
+
+int exports_find(const char *name, struct exported *e)
+{
+	unsigned i = 0;
+
+	*e = (struct exported){ .fd = -1 };
+	if (dir)
+		return find_file(name, e);
+	if (*name)
+		while (i < count && strcmp(exports[i].shown, name))
+			i++;
+	if (exports_get(i, e))
+		return 0;
+	nbdkit_error("no export '%s'; the first of %u is %s", name, count,
+		     exports[0].shown);
+	return -1;
+}
+
+void exported_close(struct exported *e)
+{
+	if (e->fd >= 0)
+		close(e->fd);
+	e->fd = -1;
+}
+
+/* ---- listing ----------------------------------------------------------- */
+
+struct listing {
+	struct nbdkit_exports *exports;
+	unsigned listed, depth;
+	char path[4096]; /* below dir, with a slash at its end unless empty */
+};
+
+static int list_folder(struct listing *l);
+
+static int list_entry(struct listing *l, const struct dirent *d, size_t len)
+{
+	int n, fd, rc = 0;
+
+	if (d->d_name[0] == '.')
+		return 0; /* hidden; and itself, and up */
+	n = snprintf(l->path + len, sizeof(l->path) - len, "%s", d->d_name);
+	if ((size_t)n + 1 >= sizeof(l->path) - len)
+		return 0;
+	fd = open_beneath(l->path);
+	if (fd >= 0) {
+		close(fd);
+		l->listed++;
+		rc = nbdkit_add_export(l->exports, l->path, NULL);
+	} else if (d->d_type == DT_DIR && l->depth < DEPTH_MAX) {
+		strcat(l->path, "/");
+		rc = list_folder(l);
+	}
+	return rc;
+}
+
+static int list_folder(struct listing *l)
+{
+	size_t len = strlen(l->path);
+	struct dirent *d;
+	int rc = 0, fd;
+	DIR *stream;
+
+	fd = openat(dir_fd, len ? l->path : ".",
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	stream = fd < 0 ? NULL : fdopendir(fd);
+	if (!stream) {
+		if (fd >= 0)
+			close(fd);
+		return 0; /* gone, or not ours to read */
+	}
+	l->depth++;
+	while (!rc && l->listed < LISTED_MAX && (d = readdir(stream))) {
+		rc = list_entry(l, d, len);
+		l->path[len] = 0;
+	}
+	l->depth--;
+	closedir(stream);
+	return rc;
+}
+
+int exports_list(int readonly, int is_tls, struct nbdkit_exports *to)
+{
+	struct listing l = { .exports = to };
+	unsigned i;
+	int rc = 0;
+
+	(void)readonly;
+	(void)is_tls;
+	if (dir)
+		return list_folder(&l);
+	for (i = 0; !rc && i < count; i++)
+		rc = nbdkit_add_export(to, exports[i].shown, exports[i].seed);
+	return rc;
+}
+
+const char *exports_default(int readonly, int is_tls)
+{
+	(void)readonly;
+	(void)is_tls;
+	return dir ? NULL : exports[0].shown;
+}

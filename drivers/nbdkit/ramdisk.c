@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * nbdkit-ramdisk-plugin: the shared RAM disk behind nbdkit, for hosts without
+ * Xen and for other hosts. A connection is an attachment: the first one loads
+ * the disk, and the last one that closes discards it.
+ *
+ * nbdkit owns the threads: any number may be in the request functions of one
+ * connection at once, and rd_read() to rd_flush() allow that. Attaching opens
+ * the store anew each time, since a store may be used by one thread only, and
+ * after nbdkit's fork, since an attachment does not survive one.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "drivers/nbdkit/exports.h"
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+#define REQUEST_MAX (32u << 20) /* bytes; what clients assume without asking */
+
+/* Set by parameters before anything is served. */
+static bool read_only;
+static unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
+
+/* ---- parameters -------------------------------------------------------- */
+
+static int parse_mode(const char *value)
+{
+	read_only = *value == 'r';
+	if (!strcmp(value, "r") || !strcmp(value, "w"))
+		return 0;
+	nbdkit_error("mode=%s: expected r or w", value);
+	return -1;
+}
+
+static int parse_flag(const char *value, unsigned flag)
+{
+	int yes = nbdkit_parse_bool(value);
+
+	if (yes < 0)
+		return -1;
+	flags = yes ? flags | flag : flags & ~flag;
+	return 0;
+}
+
+static int ramdisk_config(const char *key, const char *value)
+{
+	static const struct {
+		const char *key;
+		unsigned flag;
+	} switches[] = {
+		{ "private", RD_PRIVATE },
+		{ "thin", RD_THIN },
+		{ "lazy", RD_LAZY },
+		{ "keep", RD_KEEP },
+	};
+	static const char *const of_exports[] = { "seed", "disk", "name", "dir",
+						  "links" };
+	size_t i;
+
+	for (i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
+		if (!strcmp(key, switches[i].key))
+			return parse_flag(value, switches[i].flag);
+	for (i = 0; i < sizeof(of_exports) / sizeof(of_exports[0]); i++)
+		if (!strcmp(key, of_exports[i]))
+			return exports_config(key, value);
+	if (!strcmp(key, "mode"))
+		return parse_mode(value);
+	nbdkit_error("unknown parameter '%s'; see nbdkit-ramdisk-plugin(1)", key);
+	return -1;
+}
+
+#define CONFIG_HELP                                                           \
+	"[seed=]<IMAGE>   File or block device to load; may be repeated, and\n"   \
+	"                 is then exported under the last part of its path.\n"    \
+	"name=<NAME>      A disk of that name, made from the seed before it.\n"   \
+	"disk=<NAME>      A disk that is loaded already.\n"                       \
+	"dir=<DIRECTORY>  Export the images in a directory by their names.\n"     \
+	"links=true       Follow symbolic links that lead out of it.\n"           \
+	"mode=r|w         Read only, or read and write (default).\n"              \
+	"private=true     A copy-on-write view of its own for each connection.\n" \
+	"thin=true        Take memory as it is needed, not up front.\n"           \
+	"lazy=true        Read each part of the seed at its first use.\n"         \
+	"keep=true        Load at once, and keep when the last client goes."
+
+static void ramdisk_dump(void)
+{
+	const char *store = getenv("XEN_RAMDISK_DIR");
+
+	printf("ramdisk_version=%s\n", RD_VERSION);
+	printf("ramdisk_format=%u\n", RD_FORMAT);
+	printf("ramdisk_store=%s\n", store && *store ? store : RD_STORE_DIR);
+}
+
+/* ---- attaching --------------------------------------------------------- */
+
+struct connection {
+	struct rd_disk *disk;
+	bool private_view;
+	bool lazy;
+	char what[RD_SEED_MAX + 64]; /* for people */
+};
+
+/* A load that nobody waits for any more ends. */
+static int progress(void *arg, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	(void)done;
+	(void)total;
+	return nbdkit_nanosleep(0, 1) < 0;
+}
+
+static int attach(const struct exported *e, const char *label, bool writable,
+		  rd_progress_fn *step, struct rd_disk **disk)
+{
+	struct rd_attach_request req = {
+		.seed = e->seed,
+		.name = e->name,
+		.writable = writable,
+		.flags = flags | e->flags,
+		.label = label,
+		.progress = step,
+	};
+	struct rd_store *store;
+	struct rd_error err;
+	int rc;
+
+	if (!writable)
+		req.flags &= ~RD_PRIVATE;
+	rc = rd_store_open(&store, NULL, &err);
+	if (!rc) {
+		rd_reap(store);
+		rc = rd_attach(store, &req, disk, &err);
+		rd_store_close(store);
+	}
+	if (rc) {
+		nbdkit_error("%s", err.text);
+		nbdkit_set_error(-rc);
+	}
+	return rc ? -1 : 0;
+}
+
+/* What is wrong with a seed is said where the person is who started us. */
+static int ramdisk_get_ready(void)
+{
+	struct rd_disk *disk;
+	struct exported e;
+	unsigned i;
+
+	for (i = 0; exports_get(i, &e); i++) {
+		if (flags & RD_KEEP) {
+			if (attach(&e, "nbdkit", false, NULL, &disk))
+				return -1;
+			rd_detach(disk); /* before the fork; it is kept */
+		} else if (e.seed && *e.seed == '/' && access(e.seed, R_OK)) {
+			nbdkit_error("cannot open seed %s: %m", e.seed);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Who is at the other end, as far as can be told. */
+static void peer_label(char label[RD_LABEL_MAX])
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+	char host[48] = "", port[8] = "";
+	int64_t pid;
+
+	snprintf(label, RD_LABEL_MAX, "nbd");
+	if (nbdkit_peer_name((struct sockaddr *)&a, &len) < 0)
+		return;
+	if (a.ss_family == AF_UNIX) {
+		pid = nbdkit_peer_pid();
+		if (pid > 0)
+			snprintf(label, RD_LABEL_MAX, "nbd/pid %" PRId64, pid);
+	} else if (!getnameinfo((struct sockaddr *)&a, len, host, sizeof(host),
+				port, sizeof(port),
+				NI_NUMERICHOST | NI_NUMERICSERV)) {
+		snprintf(label, RD_LABEL_MAX, "nbd/%s %s", host, port);
+	}
+}
+
+static void describe(struct connection *c)
+{
+	snprintf(c->what, sizeof(c->what), "%s%sRAM disk of %s",
+		 rd_name(c->disk), rd_name(c->disk)[0] ? ": " : "",
+		 rd_seed(c->disk));
+}
+
+static void *ramdisk_open(int readonly)
+{
+	const char *name = nbdkit_export_name();
+	bool writable = !readonly && !read_only;
+	struct connection *c = calloc(1, sizeof(*c));
+	char label[RD_LABEL_MAX];
+	struct exported e;
+	int rc;
+
+	if (!c || !name) {
+		nbdkit_error("out of memory");
+		free(c);
+		return NULL;
+	}
+	peer_label(label);
+	rc = exports_find(name, &e);
+	if (!rc) {
+		rc = attach(&e, label, writable, progress, &c->disk);
+		exported_close(&e);
+	}
+	if (rc) {
+		free(c);
+		return NULL;
+	}
+	c->private_view = writable && flags & RD_PRIVATE;
+	c->lazy = flags & RD_LAZY;
+	describe(c);
+	return c;
+}
+
+static void ramdisk_close(void *handle)
+{
+	struct connection *c = handle;
+
+	rd_detach(c->disk);
+	free(c);
+}
+
+/* ---- what a disk can --------------------------------------------------- */
+
+static const char *ramdisk_export_description(void *handle)
+{
+	return ((struct connection *)handle)->what;
+}
+
+static int64_t ramdisk_get_size(void *handle)
+{
+	return (int64_t)rd_size(((struct connection *)handle)->disk);
+}
+
+static int ramdisk_block_size(void *handle, uint32_t *minimum,
+			      uint32_t *preferred, uint32_t *maximum)
+{
+	(void)handle;
+	*minimum = 1;
+	*preferred = RD_BLOCK;
+	*maximum = REQUEST_MAX;
+	return 0;
+}
+
+static int ramdisk_can_write(void *handle)
+{
+	return rd_writable(((struct connection *)handle)->disk);
+}
+
+/* What is written through one connection is read through all others. */
+static int ramdisk_can_multi_conn(void *handle)
+{
+	return !((struct connection *)handle)->private_view;
+}
+
+static int ramdisk_can_fua(void *handle)
+{
+	(void)handle;
+	return NBDKIT_FUA_NATIVE; /* what is written is as safe as it gets */
+}
+
+/* To cache a part of a lazy disk is to read it; else it is in memory. */
+static int ramdisk_can_cache(void *handle)
+{
+	return ((struct connection *)handle)->lazy ? NBDKIT_CACHE_EMULATE :
+						     NBDKIT_CACHE_NATIVE;
+}
+
+static int yes(void *handle)
+{
+	(void)handle;
+	return 1;
+}
+
+static int no(void *handle)
+{
+	(void)handle;
+	return 0;
+}
+
+/* ---- requests ---------------------------------------------------------- */
+
+static int answer(int rc)
+{
+	if (!rc)
+		return 0;
+	nbdkit_error("%s", strerror(-rc));
+	nbdkit_set_error(-rc);
+	return -1;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static int ramdisk_pread(void *handle, void *buf, uint32_t n, uint64_t off,
+			 uint32_t request_flags)
+{
+	struct rd_disk *disk = ((struct connection *)handle)->disk;
+	uint64_t start = now_us();
+	int rc = rd_read(disk, buf, off, n);
+
+	(void)request_flags;
+	rd_count_latency(disk, false, now_us() - start);
+	return answer(rc);
+}
+
+static int ramdisk_pwrite(void *handle, const void *buf, uint32_t n,
+			  uint64_t off, uint32_t request_flags)
+{
+	struct rd_disk *disk = ((struct connection *)handle)->disk;
+	uint64_t start = now_us();
+	int rc = rd_write(disk, buf, off, n);
+
+	(void)request_flags; /* NBDKIT_FLAG_FUA: it is there */
+	rd_count_latency(disk, true, now_us() - start);
+	return answer(rc);
+}
+
+static int ramdisk_flush(void *handle, uint32_t request_flags)
+{
+	(void)request_flags;
+	return answer(rd_flush(((struct connection *)handle)->disk));
+}
+
+static int ramdisk_trim(void *handle, uint32_t n, uint64_t off,
+			uint32_t request_flags)
+{
+	(void)request_flags;
+	return answer(rd_discard(((struct connection *)handle)->disk, off, n));
+}
+
+/* Always quicker than to send the zeros, so every one of them is fast. */
+static int ramdisk_zero(void *handle, uint32_t n, uint64_t off,
+			uint32_t request_flags)
+{
+	return answer(rd_zero(((struct connection *)handle)->disk, off, n,
+			      !(request_flags & NBDKIT_FLAG_MAY_TRIM)));
+}
+
+static int ramdisk_extents(void *handle, uint32_t n, uint64_t off,
+			   uint32_t request_flags,
+			   struct nbdkit_extents *extents)
+{
+	struct rd_disk *disk = ((struct connection *)handle)->disk;
+	uint64_t len, end = off + n;
+	bool hole;
+	int rc;
+
+	for (; off < end; off += len) {
+		len = end - off;
+		rc = rd_extent(disk, off, &len, &hole);
+		if (rc)
+			return answer(rc);
+		if (nbdkit_add_extent(extents, off, len,
+				      hole ? NBDKIT_EXTENT_HOLE |
+						      NBDKIT_EXTENT_ZERO :
+					     0) < 0)
+			return -1;
+		if (request_flags & NBDKIT_FLAG_REQ_ONE)
+			break;
+	}
+	return 0;
+}
+
+static int ramdisk_cache(void *handle, uint32_t n, uint64_t off,
+			 uint32_t request_flags)
+{
+	(void)handle;
+	(void)n;
+	(void)off;
+	(void)request_flags;
+	return 0;
+}
+
+static struct nbdkit_plugin plugin = {
+	.name = "ramdisk",
+	.longname = "nbdkit shared RAM disk plugin",
+	.version = RD_VERSION,
+	.description = "one seed image, loaded once into memory, shared by all "
+		       "connections and with Xen domains",
+	.unload = exports_free,
+	.config = ramdisk_config,
+	.config_complete = exports_complete,
+	.config_help = CONFIG_HELP,
+	.magic_config_key = "seed",
+	.dump_plugin = ramdisk_dump,
+	.get_ready = ramdisk_get_ready,
+	.list_exports = exports_list,
+	.default_export = exports_default,
+	.open = ramdisk_open,
+	.close = ramdisk_close,
+	.export_description = ramdisk_export_description,
+	.get_size = ramdisk_get_size,
+	.block_size = ramdisk_block_size,
+	.is_rotational = no,
+	.can_write = ramdisk_can_write,
+	.can_flush = yes,
+	.can_trim = yes,
+	.can_zero = yes,
+	.can_fast_zero = yes,
+	.can_extents = yes,
+	.can_multi_conn = ramdisk_can_multi_conn,
+	.can_fua = ramdisk_can_fua,
+	.can_cache = ramdisk_can_cache,
+	.pread = ramdisk_pread,
+	.pwrite = ramdisk_pwrite,
+	.flush = ramdisk_flush,
+	.trim = ramdisk_trim,
+	.zero = ramdisk_zero,
+	.extents = ramdisk_extents,
+	.cache = ramdisk_cache,
+	.errno_is_preserved = 1,
+};
+
+NBDKIT_REGISTER_PLUGIN(plugin)

@@ -1,0 +1,211 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The plugin behind nbdkit, seen by programs that no one here wrote: its
+# parameters, exports, what it says that it can, and when a disk lives.
+. "$(dirname "$0")/lib.bash"
+
+head -c 3000100 /dev/urandom >"$seeds/odd.img"
+truncate -s 16M "$seeds/sparse.img"
+printf 'at four MiB' | dd of="$seeds/sparse.img" bs=1M seek=4 conv=notrunc status=none
+mkdir -p "$seeds/dir/sub" "$seeds/outside"
+truncate -s 1M "$seeds/dir/a.img" "$seeds/dir/sub/b.img" "$seeds/outside/secret.img"
+truncate -s 0 "$seeds/dir/empty.img"
+ln -s ../outside/secret.img "$seeds/dir/leak.img"
+ln -s a.img "$seeds/dir/same.img"
+ln -s ../outside "$seeds/dir/leakdir"
+mkfifo "$seeds/dir/fifo"
+printf 'xen-ramdisk alias 1\nseed=%s\n' "$seeds/outside/secret.img" >"$seeds/dir/alias.img"
+
+run() { # PARAMETER... -- COMMAND: with $uri and $unixsocket, in one server
+	local parameters=()
+	while [ "$1" != -- ]; do
+		parameters+=("$1")
+		shift
+	done
+	nbdkit -U - "$plugin" "${parameters[@]}" --run "$2"
+}
+store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
+
+# ---- parameters -------------------------------------------------------------
+
+does "--dump-plugin" nbdkit "$plugin" --dump-plugin
+for line in version=0.1 ramdisk_format=1 "ramdisk_store=$XEN_RAMDISK_DIR" thread_model=parallel; do
+	grep -qx "$line" "$out"
+	ok "--dump-plugin has $line" $?
+done
+says "--help" 0 'private=true' nbdkit "$plugin" --help
+says "no seed" 1 'expected seed=IMAGE, disk=NAME or dir=' nbdkit "$plugin"
+says "a seed that is not there" 1 'cannot open seed .*/none: No such file' nbdkit "$plugin" "$seeds/none"
+says "an unknown parameter" 1 "unknown parameter 'colour'" nbdkit "$plugin" colour=red
+says "a mode that is none" 1 'mode=rw: expected r or w' nbdkit "$plugin" "$seeds/odd.img" mode=rw
+says "a switch that is none" 1 'boolean' nbdkit "$plugin" "$seeds/odd.img" thin=maybe
+says "seeds beside a directory" 1 'dir= serves the files of a directory' \
+	nbdkit "$plugin" "$seeds/odd.img" dir="$seeds"
+says "two exports of one name" 1 'two disks would have the export name odd.img' \
+	nbdkit "$plugin" "$seeds/odd.img" "$seeds/dir/../odd.img"
+says "two names for one seed" 1 'has the name a already' nbdkit "$plugin" "$seeds/odd.img" name=a name=b
+says "a name before two seeds" 1 'name=x stands before the first seed=' \
+	nbdkit "$plugin" name=x "$seeds/odd.img" "$seeds/sparse.img"
+says "disk= that is not loaded" 1 "no disk 'nobody'" \
+	run disk=nobody -- 'nbdinfo "$uri"'
+
+# ---- what it can ------------------------------------------------------------
+
+run "$seeds/odd.img" -- 'nbdinfo --json "$uri"' >"$out" 2>&1
+jq -e '.exports[0] | .["export-size"] == 3000320 and .can_multi_conn and .can_flush and
+	.can_fua and .can_trim and .can_zero and .can_fast_zero and .can_cache and .can_df and
+	(.is_rotational | not) and (.is_read_only | not) and .block_size_minimum == 1 and
+	.block_size_preferred == 4096 and (.description | test("RAM disk of .*odd.img"))' "$out" >/dev/null
+ok "nbdinfo: size, flags and block sizes" $?
+for how in mode=r -r; do
+	run "$seeds/odd.img" "$how" -- 'nbdinfo --json "$uri"' >"$out" 2>&1
+	jq -e '.exports[0].is_read_only' "$out" >/dev/null
+	ok "read-only with $how" $?
+done
+run "$seeds/odd.img" private=true -- 'nbdinfo --json "$uri"' >"$out" 2>&1
+jq -e '.exports[0] | (.can_multi_conn | not) and (.is_read_only | not)' "$out" >/dev/null
+ok "private views: no multi-conn" $?
+does "what nbdcopy reads is the seed, padded" run "$seeds/odd.img" -- \
+	"nbdcopy \"\$uri\" - | cmp -n 3000100 - '$seeds/odd.img'"
+does "qemu-img compare" run "$seeds/sparse.img" -- \
+	"qemu-img compare -f raw -F raw \"\$uri\" '$seeds/sparse.img'"
+run "$seeds/sparse.img" thin=true -- 'nbdinfo --map "$uri"' >"$out" 2>&1
+awk '{ print $1, $2, $3 }' "$out" | diff - <(printf '0 4194304 3\n4194304 4096 0\n4198400 12578816 3\n') >/dev/null
+ok "holes of the seed are holes" $?
+
+# ---- exports ----------------------------------------------------------------
+
+many=("$seeds/odd.img" "$seeds/sparse.img" name=lab)
+run "${many[@]}" -- 'nbdinfo --list --json "$uri"' >"$out" 2>&1
+jq -e '[.exports[]["export-name"]] == ["odd.img", "lab"]' "$out" >/dev/null
+ok "two seeds are listed, one by its name" $?
+run "${many[@]}" -- 'nbdinfo --size "nbd+unix:///lab?socket=$unixsocket";
+	nbdinfo --size "nbd+unix:///odd.img?socket=$unixsocket"; nbdinfo --size "$uri"' >"$out" 2>&1
+[ "$(tr '\n' ' ' <"$out")" = '16777216 3000320 3000320 ' ]
+ok "each by its export name, the first by default" $?
+says "an export that is not there" 1 "no export 'other'; the first of 2 is odd.img" \
+	run "${many[@]}" -- 'nbdinfo "nbd+unix:///other?socket=$unixsocket"'
+
+run dir="$seeds/dir" -- 'nbdinfo --list --json "$uri"' >"$out" 2>/dev/null
+run dir="$seeds/dir" -- 'nbdsh -c "h.set_opt_mode(True)" -u "$uri" -c "
+names = []
+h.opt_list(lambda name, description: names.append(name))
+print(sorted(names))"' >"$out" 2>&1
+grep -qxF "['a.img', 'alias.img', 'empty.img', 'same.img', 'sub/b.img']" "$out"
+ok "a directory's images are listed, links out of it are not" $?
+under() { # NAME EXPORT REGEX: refused, and says so
+	says "$1" 1 "$3" run dir="$seeds/dir" -- \
+		"nbdsh -c 'h.set_export_name(\"$2\")' -c 'h.connect_unix(\"'\$unixsocket'\")'"
+}
+does "a file in a folder of it" run dir="$seeds/dir" -- \
+	'[ "$(nbdinfo --size "nbd+unix:///sub/b.img?socket=$unixsocket")" = 1048576 ]'
+does "a link inside of it" run dir="$seeds/dir" -- 'nbdinfo --size "nbd+unix:///same.img?socket=$unixsocket"'
+under "not up" "../outside/secret.img" "no export '../outside/secret.img' in .*: it leads out"
+under "not up from a folder" "sub/../../outside/secret.img" 'it leads out'
+under "not from the root" "$seeds/outside/secret.img" 'it leads out'
+under "not by a link" "leak.img" "no export 'leak.img' in .*: it leads out"
+under "not by a folder's link" "leakdir/secret.img" 'it leads out'
+under "not an alias" "alias.img" 'is an alias; expected a disk image'
+under "not an empty file" "empty.img" 'is empty; expected a disk image'
+under "not a FIFO" "fifo" 'not an image file'
+under "not a folder" "sub" 'not an image file'
+under "not what is not there" "nothing" "no export 'nothing' in .*: No such file"
+does "by a link when asked" run dir="$seeds/dir" links=true -- \
+	'nbdinfo --size "nbd+unix:///leak.img?socket=$unixsocket"'
+
+# ---- the life of a disk -----------------------------------------------------
+
+does "nothing is left" store_is_empty
+serve "$seeds/a.sock" "$plugin" "$seeds/sparse.img"
+life='
+import nbd
+def connect():
+    h = nbd.NBD()
+    h.connect_uri("'$uri'")
+    return h
+a, b = connect(), connect()
+a.pwrite(b"seen", 100)
+assert b.pread(4, 100) == b"seen"
+a.shutdown()
+assert b.pread(4, 100) == b"seen", "the disk went with the first of two"
+b.shutdown()
+'
+does "a write is seen by others, and stays while one is there" nbdsh -c "$life"
+wait_for 10 store_is_empty
+ok "the last connection discards the disk" $?
+does "the next one gets the seed" nbdsh -u "$uri" -c 'assert h.pread(4, 100) == bytes(4)'
+xm-ramdisk load "$seeds/sparse.img" >/dev/null
+nbdsh -u "$uri" -c 'import subprocess
+h.pwrite(b"x" * 8192, 0)
+h.pread(512, 0)
+h.flush()
+print(subprocess.run(["xm-ramdisk", "list", "--json"], capture_output=True).stdout.decode())' >"$out" 2>&1
+jq -e '.[0].attachments[0] | .mode == "w" and .writes == 1 and .write_bytes == 8192 and .reads == 1 and
+	.flushes == 1 and (.label | startswith("nbd/pid "))' "$out" >/dev/null
+ok "xm-ramdisk list shows who is there and counts" $?
+xm-ramdisk drop "$seeds/sparse.img"
+kill -KILL "$server"
+wait "$server" 2>/dev/null
+serve "$seeds/b.sock" "$plugin" "$seeds/sparse.img" private=true
+views='
+import nbd
+def connect():
+    h = nbd.NBD()
+    h.connect_uri("'$uri'")
+    return h
+a, b = connect(), connect()
+a.pwrite(b"mine", 100)
+assert a.pread(4, 100) == b"mine"
+assert b.pread(4, 100) == bytes(4)
+b.zero(4096, 4 << 20)
+assert a.pread(4, 4 << 20) == b"at f"
+'
+does "private views do not see each other" nbdsh -c "$views"
+end "$server"
+does "keep: loaded before it serves, and kept" run "$seeds/odd.img" keep=true name=kept -- true
+says "with its name" 0 'as kept: 2 MiB, kept, attached 0 times' xm-ramdisk list
+does "and served again as a disk that is there" run disk=kept -- '[ "$(nbdinfo --size "$uri")" = 3000320 ]'
+xm-ramdisk drop kept
+does "lazy" run "$seeds/odd.img" lazy=true -- \
+	"nbdcopy \"\$uri\" - | cmp -n 3000100 - '$seeds/odd.img'"
+
+# ---- the requests -----------------------------------------------------------
+
+requests='
+h.pwrite(b"a" * 9000, 1234)
+assert h.pread(9000, 1234) == b"a" * 9000
+h.pwrite(b"fua", 5, nbd.CMD_FLAG_FUA)
+h.zero(5000, 2000)
+assert h.pread(9000, 1234) == b"a" * 766 + bytes(5000) + b"a" * 3234
+h.zero(4096, 0, nbd.CMD_FLAG_FAST_ZERO | nbd.CMD_FLAG_NO_HOLE)
+assert h.pread(4096, 0) == bytes(4096)
+h.pwrite(b"b" * 16384, 0)
+h.trim(10000, 1000)
+assert h.pread(4096, 0) == b"b" * 4096
+assert h.pread(4096, 4096) == bytes(4096)
+h.cache(65536, 0)
+h.pread(1, h.get_size() - 1)
+h.set_strict_mode(0)
+for f in (lambda: h.pread(2, h.get_size() - 1), lambda: h.pwrite(b"12", h.get_size() - 1)):
+    try:
+        f()
+    except nbd.Error as e:
+        assert e.errno in ("EINVAL", "ENOSPC"), e.errno
+    else:
+        raise AssertionError("out of bounds")
+'
+for how in thin=false thin=true private=true lazy=true; do
+	does "all kinds of requests, $how" run "$seeds/odd.img" "$how" -- "nbdsh -u \"\$uri\" -c '$requests'"
+done
+does "a read-only disk refuses all that changes it" run "$seeds/odd.img" mode=r -- 'nbdsh -u "$uri" -c "
+h.set_strict_mode(0)
+for f in (lambda: h.pwrite(b\"x\", 0), lambda: h.zero(512, 0), lambda: h.trim(4096, 0)):
+    try:
+        f()
+    except nbd.Error as e:
+        assert e.errno == \"EPERM\", e.errno
+    else:
+        raise AssertionError(\"it wrote\")"'
+does "nothing is left at the end" store_is_empty
+finish

@@ -56,8 +56,10 @@ extern "C" {
 #define RD_SEED_MAX 4096u /* bytes of a seed's path, with its NUL */
 #define RD_NAME_MAX 64u /* bytes of a disk's name, with its NUL */
 
-/* Where the store is unless $XEN_RAMDISK_DIR names another place. */
+/* Where root's store is unless $XEN_RAMDISK_DIR names another place. */
 #define RD_STORE_DIR "/run/xen-ramdisk"
+/* Anyone else's: with the user's number behind it. */
+#define RD_USER_STORE_DIR "/dev/shm/xen-ramdisk-"
 
 /* Whether @n units at @off lie within @size of them; cannot wrap. */
 static inline bool rd_in_bounds(uint64_t off, uint64_t n, uint64_t size)
@@ -74,8 +76,12 @@ struct rd_disk; /* one attachment to one disk */
 
 /* ---- store: control, never on the request path ------------------------- */
 
+/* Where this user's store is when none is named. Good until the thread's next call. */
+const char *rd_store_default(void);
+
 /*
- * Open the store in @dir; NULL means $XEN_RAMDISK_DIR, or else RD_STORE_DIR.
+ * Open the store in @dir; NULL means rd_store_default(), and that it must be
+ * this user's own if it is in RD_USER_STORE_DIR: -EPERM.
  * The directory is made (mode 0700) when it is missing. When it is not on
  * tmpfs, a tmpfs of its own is mounted there, which needs CAP_SYS_ADMIN.
  * Close with rd_store_close(); open attachments do not need the store.

@@ -17,6 +17,36 @@
 #include "drivers/block-ram/store.h"
 #include "drivers/block-ram/tmpfs.h"
 
+const char *rd_store_default(void)
+{
+	static _Thread_local char own[sizeof(RD_USER_STORE_DIR) + 16];
+	const char *dir = getenv("XEN_RAMDISK_DIR");
+
+	if (dir && *dir)
+		return dir;
+	if (geteuid() == 0)
+		return RD_STORE_DIR;
+	snprintf(own, sizeof(own), RD_USER_STORE_DIR "%u", (unsigned)geteuid());
+	return own;
+}
+
+/* Anyone can make a directory in /dev/shm: is this one ours alone? */
+static int check_owner(const char *dir, struct rd_error *err)
+{
+	struct stat st;
+
+	if (strncmp(dir, RD_USER_STORE_DIR, strlen(RD_USER_STORE_DIR)))
+		return 0;
+	if (lstat(dir, &st) < 0)
+		return rd_fail(err, -errno, "cannot examine %s: %m", dir);
+	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	    !(st.st_mode & (S_IRWXG | S_IRWXO)))
+		return 0;
+	return rd_fail(err, -EPERM,
+		       "%s is not a directory of yours alone; remove it, or name another in $XEN_RAMDISK_DIR",
+		       dir);
+}
+
 static int open_dir(struct rd_store *s, const char *dir, struct rd_error *err)
 {
 	s->path = realpath(dir, NULL);
@@ -31,14 +61,15 @@ static int open_dir(struct rd_store *s, const char *dir, struct rd_error *err)
 int rd_store_open(struct rd_store **store, const char *dir,
 		  struct rd_error *err)
 {
+	bool any = !dir || !*dir;
 	struct rd_store *s;
 	int rc;
 
-	if (!dir)
-		dir = getenv("XEN_RAMDISK_DIR");
-	if (!dir || !*dir)
-		dir = RD_STORE_DIR;
+	if (any)
+		dir = rd_store_default();
 	rc = rd_tmpfs_prepare(dir, !strcmp(dir, RD_STORE_DIR), err);
+	if (!rc && any)
+		rc = check_owner(dir, err);
 	if (rc)
 		return rc;
 	s = calloc(1, sizeof(*s));

@@ -94,11 +94,9 @@ static int ramdisk_config(const char *key, const char *value)
 
 static void ramdisk_dump(void)
 {
-	const char *store = getenv("XEN_RAMDISK_DIR");
-
 	printf("ramdisk_version=%s\n", RD_VERSION);
 	printf("ramdisk_format=%u\n", RD_FORMAT);
-	printf("ramdisk_store=%s\n", store && *store ? store : RD_STORE_DIR);
+	printf("ramdisk_store=%s\n", rd_store_default());
 }
 
 /* ---- attaching --------------------------------------------------------- */

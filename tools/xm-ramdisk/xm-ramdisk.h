@@ -145,8 +145,12 @@ int disk_attach(struct rd_store *store, const struct disk_options *options,
 		const char *label, const volatile sig_atomic_t *stop,
 		struct rd_disk **disk);
 
-/* Open the store and throw away what is dead. An exit status; root only. */
+/*
+ * Open the store and throw away what is dead. An exit status. Who is not root
+ * must have a store already; disk_own_store() makes one.
+ */
 int disk_store(const char *subcommand, struct rd_store **store);
+int disk_own_store(struct rd_store **store);
 
 /*
  * A subcommand that takes switches and words and then works on the store:

@@ -29,7 +29,7 @@ static void on_message(struct blkback_device *dev,
 	case BLKBACK_ATTACHED:
 		dev->size = msg->u.attached.size;
 		if (dev->phase == BLKBACK_ATTACHING)
-			dev->phase = BLKBACK_IDLE;
+			blkback_life_attached(dev);
 		break;
 	case BLKBACK_CONNECTED:
 		if (dev->phase == BLKBACK_CONNECTING)

@@ -19,7 +19,13 @@
 
 #define STEPS_A_LOOK 16 /* more cannot be due without something new */
 
+const char *const blkback_kind_root[BLKBACK_KINDS] = {
+	[BLKBACK_KIND_TOOL] = NODES_BACKEND,
+	[BLKBACK_KIND_XL] = NODES_XL_BACKEND,
+};
+
 struct blkback_device *blkback_device_new(struct blkback_host *host,
+					  enum blkback_kind kind,
 					  uint32_t domid, uint32_t devid)
 {
 	struct blkback_device *dev = calloc(1, sizeof(*dev));
@@ -27,6 +33,7 @@ struct blkback_device *blkback_device_new(struct blkback_host *host,
 	if (!dev)
 		return NULL;
 	dev->host = host;
+	dev->kind = kind;
 	dev->domid = domid;
 	dev->devid = devid;
 	dev->sock = -1;
@@ -35,8 +42,10 @@ struct blkback_device *blkback_device_new(struct blkback_host *host,
 	dev->domain_dirty = true;
 	snprintf(dev->label, sizeof(dev->label), "%" PRIu32 "/%" PRIu32,
 		 domid, devid);
-	snprintf(dev->back, sizeof(dev->back), "%s/%s", NODES_BACKEND,
+	snprintf(dev->back, sizeof(dev->back), "%s/%s", blkback_kind_root[kind],
 		 dev->label);
+	snprintf(dev->tool, sizeof(dev->tool), "%s%s", dev->back,
+		 kind == BLKBACK_KIND_XL ? "/" NODES_XL_FOLDER : "");
 	snprintf(dev->front, sizeof(dev->front),
 		 "/local/domain/%" PRIu32 "/device/vbd/%" PRIu32, domid, devid);
 	return dev;
@@ -104,6 +113,8 @@ static int observe_back(struct blkback_device *dev)
 	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "online",
 					 1, &online);
 	dev->online = ret || online;
+	dev->may_connect = dev->kind != BLKBACK_KIND_XL ||
+			   blkback_xl_script_done(dev);
 	if (dev->phase == BLKBACK_NEW) {
 		dev->state = state;
 		return 0;
@@ -156,11 +167,53 @@ static bool is_gone(const struct blkback_device *dev)
 
 /* ---- choosing ---------------------------------------------------------- */
 
+/* Of libxl: in the state that it waits for until the script names the disk. */
+static void step_awaiting(struct blkback_device *dev)
+{
+	char text[BLKBACK_TEXT_MAX];
+	int ret;
+
+	if (is_gone(dev) || dev->close_asked || !dev->online) {
+		blkback_life_done(dev);
+		return;
+	}
+	if (dev->host->stopping)
+		return;
+	if (dev->state == XenbusStateInitialising) {
+		blkback_xl_read_mode(dev);
+		blkback_life_offer(dev);
+		return;
+	}
+	if (!blkback_xenbus_exists(dev->host->xs, dev->tool))
+		return;
+	ret = blkback_config_read(dev, &dev->config, text, sizeof(text));
+	if (!ret) {
+		blkback_life_start(dev);
+	} else if (ret == -EXDEV) {
+		dev->phase = BLKBACK_FOREIGN;
+	} else {
+		blkback_life_fail(dev, text);
+		blkback_life_done(dev);
+	}
+}
+
 static void step_new(struct blkback_device *dev)
 {
 	char text[BLKBACK_TEXT_MAX];
 	int ret;
 
+	if (dev->kind == BLKBACK_KIND_XL) {
+		if (!blkback_xl_is_ours(dev)) {
+			dev->phase = BLKBACK_FOREIGN;
+			return;
+		}
+		if (dev->state <= XenbusStateInitWait &&
+		    !blkback_xenbus_exists(dev->host->xs, dev->tool)) {
+			watch_frontend(dev, true);
+			dev->phase = BLKBACK_AWAITING;
+			return;
+		}
+	}
 	ret = blkback_config_read(dev, &dev->config, text, sizeof(text));
 	if (ret == -EXDEV) {
 		dev->phase = BLKBACK_FOREIGN;
@@ -261,7 +314,7 @@ static void step_serving(struct blkback_device *dev, int64_t now_ms)
 	}
 	if (dev->front_state == XenbusStateClosing)
 		blkback_life_switch(dev, XenbusStateClosing);
-	else if (dev->state == XenbusStateInitWait)
+	else if (dev->state == XenbusStateInitWait && dev->may_connect)
 		blkback_life_publish(dev);
 }
 
@@ -270,6 +323,9 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 	switch (dev->phase) {
 	case BLKBACK_NEW:
 		step_new(dev);
+		break;
+	case BLKBACK_AWAITING:
+		step_awaiting(dev);
 		break;
 	case BLKBACK_IDLE:
 		step_idle(dev, now_ms);
@@ -283,8 +339,12 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 			blkback_life_end(dev, now_ms);
 		break;
 	case BLKBACK_DONE:
-		/* A frontend that has not closed yet is first to see Closed. */
-		if (is_gone(dev) || (!dev->online && front_is_off(dev)))
+		/*
+		 * A frontend that has not closed yet is first to see Closed.
+		 * libxl removes its nodes itself, which it reads until then.
+		 */
+		if (dev->kind != BLKBACK_KIND_XL &&
+		    (is_gone(dev) || (!dev->online && front_is_off(dev))))
 			blkback_life_remove(dev);
 		else
 			blkback_life_switch(dev, XenbusStateClosed);
@@ -326,7 +386,8 @@ static bool look(struct blkback_device *dev, int64_t now_ms)
 	if (ret == -EIO)
 		return false;
 	dev->replaced |= ret == -ESTALE;
-	if (dev->replaced && dev->phase == BLKBACK_DONE) {
+	if (dev->replaced && (dev->phase == BLKBACK_DONE ||
+			      dev->phase == BLKBACK_AWAITING)) {
 		renew(dev);
 		return true;
 	}

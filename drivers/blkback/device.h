@@ -32,9 +32,18 @@ struct blkback_host {
 	void (*kill)(struct blkback_host *host, pid_t pid);
 };
 
+/* Who made the device, and so where its nodes are; see nodes.h. */
+enum blkback_kind {
+	BLKBACK_KIND_TOOL, /* xm-ramdisk */
+	BLKBACK_KIND_XL, /* libxl, with backendtype=tap and our script */
+	BLKBACK_KINDS,
+};
+extern const char *const blkback_kind_root[BLKBACK_KINDS];
+
 enum blkback_phase {
 	BLKBACK_NEW, /* not looked at yet */
-	BLKBACK_FOREIGN, /* of another daemon's store */
+	BLKBACK_FOREIGN, /* of another daemon's store, or of another backend */
+	BLKBACK_AWAITING, /* KIND_XL: the script has not named the disk yet */
 	BLKBACK_ATTACHING, /* the worker attaches to the disk */
 	BLKBACK_IDLE, /* attached; no ring */
 	BLKBACK_CONNECTING, /* the worker maps the ring */
@@ -55,9 +64,11 @@ struct blkback_config {
 struct blkback_device {
 	struct blkback_device *next;
 	struct blkback_host *host;
+	enum blkback_kind kind;
 	uint32_t domid, devid;
 	char label[RD_LABEL_MAX]; /* "domid/devid" */
 	char back[BLKBACK_XPATH_MAX], front[BLKBACK_XPATH_MAX];
+	char tool[BLKBACK_XPATH_MAX + 8]; /* where the tool's own nodes are */
 	struct blkback_config config;
 	enum blkback_phase phase;
 
@@ -68,6 +79,7 @@ struct blkback_device {
 	bool present; /* our directory */
 	bool online;
 	bool close_asked; /* somebody else wrote Closing */
+	bool may_connect; /* KIND_XL: the script has ended well */
 	bool replaced; /* by another device of the same number */
 	bool front_seen, front_gone, domain_gone;
 	uint32_t front_state; /* 0: there is none */
@@ -87,6 +99,7 @@ struct blkback_device {
 
 /* NULL when out of memory. The device is marked, not yet looked at. */
 struct blkback_device *blkback_device_new(struct blkback_host *host,
+					  enum blkback_kind kind,
 					  uint32_t domid, uint32_t devid);
 void blkback_device_free(struct blkback_device *dev);
 

@@ -158,14 +158,14 @@ int blkback_frontend_read(struct blkback_device *dev,
 	return read_queues(dev, msg, text, size);
 }
 
-static int read_own(struct blkback_device *dev, const char *node, char *buf,
-		    size_t len, char *text, size_t size)
+static int read_own(struct blkback_device *dev, const char *dir,
+		    const char *node, char *buf, size_t len, char *text,
+		    size_t size)
 {
-	int ret = blkback_xenbus_read(dev->host->xs, dev->back, node, buf,
-				      len);
+	int ret = blkback_xenbus_read(dev->host->xs, dir, node, buf, len);
 
 	if (ret)
-		snprintf(text, size, "cannot read %s/%s: %s", dev->back, node,
+		snprintf(text, size, "cannot read %s/%s: %s", dir, node,
 			 strerror(-ret));
 	return ret;
 }
@@ -174,7 +174,8 @@ static int check_versions(struct blkback_device *dev, char *text, size_t size)
 {
 	char format[24];
 	uint32_t value = 0;
-	int ret = read_own(dev, "format", format, sizeof(format), text, size);
+	int ret = read_own(dev, dev->tool, "format", format,
+			   sizeof(format), text, size);
 
 	if (ret)
 		return ret;
@@ -193,7 +194,8 @@ static int check_frontend(struct blkback_device *dev, char *text, size_t size)
 	uint32_t domid = 0;
 	int ret;
 
-	ret = read_own(dev, "frontend", path, sizeof(path), text, size);
+	ret = read_own(dev, dev->back, "frontend", path, sizeof(path), text,
+		       size);
 	if (ret)
 		return ret;
 	ret = blkback_xenbus_read_number(dev->host->xs, dev->back,
@@ -213,20 +215,20 @@ static int read_options(struct blkback_device *dev,
 	uint32_t private_view = 0;
 	int ret;
 
-	ret = blkback_xenbus_read(dev->host->xs, dev->back, "disk",
+	ret = blkback_xenbus_read(dev->host->xs, dev->tool, "disk",
 				  config->disk, sizeof(config->disk));
 	if (ret && ret != -ENOENT) {
-		snprintf(text, size, "cannot read %s/disk: %s", dev->back,
+		snprintf(text, size, "cannot read %s/disk: %s", dev->tool,
 			 strerror(-ret));
 		return ret;
 	}
 	if (ret)
 		config->disk[0] = '\0';
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "private",
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->tool, "private",
 					 1, &private_view);
 	if (ret && ret != -ENOENT) {
 		snprintf(text, size, "%s/private is neither 0 nor 1",
-			 dev->back);
+			 dev->tool);
 		return ret;
 	}
 	config->private_view = private_view;
@@ -241,7 +243,8 @@ int blkback_config_read(struct blkback_device *dev,
 
 	/* Cleared whole, so that two can be compared by their bytes. */
 	memset(config, 0, sizeof(*config));
-	ret = read_own(dev, "store", store, sizeof(store), text, size);
+	ret = read_own(dev, dev->tool, "store", store, sizeof(store), text,
+		       size);
 	if (ret)
 		return ret;
 	if (strcmp(store, dev->host->store))
@@ -250,10 +253,11 @@ int blkback_config_read(struct blkback_device *dev,
 	if (!ret)
 		ret = check_frontend(dev, text, size);
 	if (!ret)
-		ret = read_own(dev, "params", config->seed,
+		ret = read_own(dev, dev->tool, "params", config->seed,
 			       sizeof(config->seed), text, size);
 	if (!ret)
-		ret = read_own(dev, "mode", mode, sizeof(mode), text, size);
+		ret = read_own(dev, dev->back, "mode", mode, sizeof(mode), text,
+			       size);
 	if (!ret)
 		ret = read_options(dev, config, text, size);
 	if (ret)
@@ -263,4 +267,37 @@ int blkback_config_read(struct blkback_device *dev,
 		return 0;
 	snprintf(text, size, "%s/mode is neither r nor w", dev->back);
 	return -EINVAL;
+}
+
+/* ---- what libxl wrote --------------------------------------------------- */
+
+bool blkback_xl_is_ours(struct blkback_device *dev)
+{
+	char script[BLKBACK_PATH_MAX];
+	const char *name;
+
+	if (blkback_xenbus_read(dev->host->xs, dev->back, "script", script,
+				sizeof(script)))
+		return false;
+	name = strrchr(script, '/');
+	return !strcmp(name ? name + 1 : script, NODES_XL_SCRIPT);
+}
+
+bool blkback_xl_script_done(struct blkback_device *dev)
+{
+	char status[16];
+
+	return !blkback_xenbus_read(dev->host->xs, dev->back, "hotplug-status",
+				    status, sizeof(status)) &&
+	       !strcmp(status, "connected");
+}
+
+void blkback_xl_read_mode(struct blkback_device *dev)
+{
+	char mode[8] = "";
+
+	/* What cannot be read now is said when the disk is known. */
+	(void)blkback_xenbus_read(dev->host->xs, dev->back, "mode", mode,
+				  sizeof(mode));
+	dev->config.writable = !strcmp(mode, "w");
 }

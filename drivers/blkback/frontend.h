@@ -22,4 +22,12 @@ int blkback_config_read(struct blkback_device *dev,
 			struct blkback_config *config, char *text,
 			size_t size);
 
+/*
+ * Of a device that libxl made: whether its script is ours; whether the script
+ * has ended well; and dev->config.writable from its mode, before the script.
+ */
+bool blkback_xl_is_ours(struct blkback_device *dev);
+bool blkback_xl_script_done(struct blkback_device *dev);
+void blkback_xl_read_mode(struct blkback_device *dev);
+
 #endif

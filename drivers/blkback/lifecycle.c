@@ -114,6 +114,19 @@ void blkback_life_start(struct blkback_device *dev)
 	send_attach(dev);
 }
 
+void blkback_life_attached(struct blkback_device *dev)
+{
+	struct blkback_node nodes[] = {
+		{ NODES_XL_FOLDER "/attached", "1" },
+		{ NULL, NULL }, /* state */
+	};
+
+	dev->phase = BLKBACK_IDLE;
+	if (dev->kind == BLKBACK_KIND_XL)
+		update(dev, dev->state, nodes,
+		       sizeof(nodes) / sizeof(nodes[0]));
+}
+
 void blkback_life_offer(struct blkback_device *dev)
 {
 	char order[12], segments[12], queues[12];

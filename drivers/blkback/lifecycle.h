@@ -23,6 +23,9 @@ void blkback_life_fail(struct blkback_device *dev, const char *text);
 /* Start the worker and have it attach. */
 void blkback_life_start(struct blkback_device *dev);
 
+/* The worker has the disk: tell the script that waits for it, if one does. */
+void blkback_life_attached(struct blkback_device *dev);
+
 /* Features, and InitWait: the frontend may connect. */
 void blkback_life_offer(struct blkback_device *dev);
 

@@ -31,6 +31,16 @@
  *   the frontend has closed and the disk's reference is given back: "gone" means
  *   detached.
  *
+ * xl of Xen 4.19 and later makes a device of another kind for a disk with
+ * backendtype=tap, under /local/domain/0/backend/vbd3/<domid>/<devid>. Ours are
+ * those whose script node names NODES_XL_SCRIPT; others are tapback's. frontend,
+ * frontend-id, online, state and mode are libxl's there, and so is the
+ * directory's removal. It waits for state 2 (InitWait) before it runs the
+ * script. The rest, in one transaction by the script's command, is in the
+ * directory's folder "ramdisk": format, store, params, disk, private; and by
+ * xen-ramdiskd, when its worker has the disk, attached = 1. The frontend is
+ * told Connected after libxl's hotplug-status has become "connected".
+ *
  * In the frontend's domain, under /local/domain/<domid>/device/vbd/<devid>,
  * owned by it and readable by Domain-0 (by the tool): backend, backend-id,
  * virtual-device, device-type, state = 1. The rest is the frontend's.
@@ -47,6 +57,10 @@
 #define NODES_KIND "ramdisk"
 /* relative to the reader's own domain, which is how a watch may name it */
 #define NODES_BACKEND "backend/" NODES_KIND
+#define NODES_XL_KIND "vbd3"
+#define NODES_XL_BACKEND "backend/" NODES_XL_KIND
+#define NODES_XL_FOLDER "ramdisk"
+#define NODES_XL_SCRIPT "block-ramdisk" /* last component of its path */
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"
 /* printf and scanf format of a worker's label in the store: domid, devid */
 #define NODES_LABEL "vbd/%u/%u"

@@ -120,6 +120,7 @@ static int open_xenstore(struct blkback_supervisor *sup, char *text,
 		return -EIO;
 	}
 	if (!xs_watch(sup->host.xs, NODES_BACKEND, "back") ||
+	    !xs_watch(sup->host.xs, NODES_XL_BACKEND, "xl") ||
 	    !xs_watch(sup->host.xs, "@releaseDomain", "release")) {
 		snprintf(text, size, "cannot watch xenstore: %s",
 			 strerror(errno));

@@ -35,16 +35,16 @@ static int64_t now_ms(void)
 /* ---- marking ----------------------------------------------------------- */
 
 static struct blkback_device *find(struct blkback_supervisor *sup,
-				   uint32_t domid, uint32_t devid, bool make)
+				   enum blkback_kind kind, uint32_t domid,
+				   uint32_t devid)
 {
 	struct blkback_device *dev;
 
 	for (dev = sup->devices; dev; dev = dev->next)
-		if (dev->domid == domid && dev->devid == devid)
+		if (dev->kind == kind && dev->domid == domid &&
+		    dev->devid == devid)
 			return dev;
-	if (!make)
-		return NULL;
-	dev = blkback_device_new(&sup->host, domid, devid);
+	dev = blkback_device_new(&sup->host, kind, domid, devid);
 	if (!dev) {
 		blkback_log(BLKBACK_ERROR, "no memory for device %u/%u", domid,
 			    devid);
@@ -70,63 +70,67 @@ static bool take_number(const char **s, uint32_t *value)
 	return !blkback_parse_number(text, UINT32_MAX, value);
 }
 
-static void scan_domain(struct blkback_supervisor *sup, uint32_t domid)
+static void scan_domain(struct blkback_supervisor *sup, enum blkback_kind kind,
+			uint32_t domid)
 {
 	char path[BLKBACK_XPATH_MAX];
 	unsigned n, i;
 	uint32_t devid;
 	char **list;
 
-	snprintf(path, sizeof(path), "%s/%u", NODES_BACKEND, domid);
+	snprintf(path, sizeof(path), "%s/%u", blkback_kind_root[kind], domid);
 	list = xs_directory(sup->host.xs, XBT_NULL, path, &n);
 	for (i = 0; list && i < n; i++) {
 		struct blkback_device *dev = NULL;
 
 		if (!blkback_parse_number(list[i], UINT32_MAX, &devid))
-			dev = find(sup, domid, devid, true);
+			dev = find(sup, kind, domid, devid);
 		if (dev)
 			dev->back_dirty = true;
 	}
 	free(list);
 }
 
-static void scan(struct blkback_supervisor *sup)
+static void scan(struct blkback_supervisor *sup, enum blkback_kind kind)
 {
 	struct blkback_device *dev;
 	unsigned n, i;
 	uint32_t domid;
-	char **list = xs_directory(sup->host.xs, XBT_NULL, NODES_BACKEND, &n);
+	char **list = xs_directory(sup->host.xs, XBT_NULL,
+				   blkback_kind_root[kind], &n);
 
 	for (i = 0; list && i < n; i++)
 		if (!blkback_parse_number(list[i], UINT32_MAX, &domid))
-			scan_domain(sup, domid);
+			scan_domain(sup, kind, domid);
 	free(list);
 	/* And those that are not there any more. */
 	for (dev = sup->devices; dev; dev = dev->next)
 		dev->back_dirty = true;
 }
 
-static void mark_back(struct blkback_supervisor *sup, const char *path)
+static void mark_back(struct blkback_supervisor *sup, enum blkback_kind kind,
+		      const char *path)
 {
+	size_t root = strlen(blkback_kind_root[kind]);
 	struct blkback_device *dev;
 	uint32_t domid, devid;
 
-	if (strncmp(path, NODES_BACKEND "/", strlen(NODES_BACKEND) + 1)) {
-		scan(sup);
+	if (strncmp(path, blkback_kind_root[kind], root) || path[root] != '/') {
+		scan(sup, kind);
 		return;
 	}
-	path += strlen(NODES_BACKEND) + 1;
+	path += root + 1;
 	if (!take_number(&path, &domid))
 		return;
 	if (!*path) {
-		scan_domain(sup, domid);
+		scan_domain(sup, kind, domid);
 		for (dev = sup->devices; dev; dev = dev->next)
 			dev->back_dirty |= dev->domid == domid;
 		return;
 	}
 	if (!take_number(&path, &devid))
 		return;
-	dev = find(sup, domid, devid, true);
+	dev = find(sup, kind, domid, devid);
 	if (dev)
 		dev->back_dirty = true;
 }
@@ -138,9 +142,8 @@ static void mark_front(struct blkback_supervisor *sup, const char *label)
 
 	if (!take_number(&label, &domid) || !take_number(&label, &devid))
 		return;
-	dev = find(sup, domid, devid, false);
-	if (dev)
-		dev->front_dirty = true;
+	for (dev = sup->devices; dev; dev = dev->next)
+		dev->front_dirty |= dev->domid == domid && dev->devid == devid;
 }
 
 static void mark_domains(struct blkback_supervisor *sup)
@@ -165,7 +168,9 @@ static int drain_watches(struct blkback_supervisor *sup)
 			return errno == EAGAIN ? 0 : errno ? -errno : -EIO;
 		token = event[XS_WATCH_TOKEN];
 		if (!strcmp(token, "back"))
-			mark_back(sup, event[XS_WATCH_PATH]);
+			mark_back(sup, BLKBACK_KIND_TOOL, event[XS_WATCH_PATH]);
+		else if (!strcmp(token, "xl"))
+			mark_back(sup, BLKBACK_KIND_XL, event[XS_WATCH_PATH]);
 		else if (!strcmp(token, "release"))
 			mark_domains(sup);
 		else if (!strncmp(token, "front/", 6))

@@ -18,7 +18,10 @@
 #include <unistd.h>
 #include <xen/io/xenbus.h>
 
+#ifndef BACK /* xl.c has its own */
 #define BACK "/local/domain/0/backend/ramdisk/5/51712"
+#define KIND BLKBACK_KIND_TOOL
+#endif
 #define FRONT "/local/domain/5/device/vbd/51712"
 
 static struct blkback_host host;
@@ -73,7 +76,7 @@ static inline void setup(void)
 	started = killed = 0;
 	over = false;
 	attach_nodes("w");
-	dev = blkback_device_new(&host, 5, 51712);
+	dev = blkback_device_new(&host, KIND, 5, 51712);
 }
 
 static inline void teardown(void)

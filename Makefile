@@ -12,6 +12,8 @@ PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 INCDIR  ?= $(PREFIX)/include
+# where Xen's tools look for scripts, whatever the prefix is
+SCRIPTDIR ?= /etc/xen/scripts
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 # where nbdkit looks, which is not below PREFIX
 NBDKITDIR ?= $(or $(shell pkg-config --variable=plugindir nbdkit 2>/dev/null || \
@@ -273,6 +275,8 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
 		$(DESTDIR)$(INCDIR)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	install -d $(DESTDIR)$(SCRIPTDIR)
+	install -m 755 tools/hotplug/block-ramdisk $(DESTDIR)$(SCRIPTDIR)
 	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
@@ -288,6 +292,7 @@ uninstall:
 	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk-interface.8 $(DESTDIR)$(INCDIR)/xen-interface.h
 	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk $(DESTDIR)$(MANDIR)/man1/nbdkit-ramdisk-plugin.1
 	rm -f $(DESTDIR)$(NBDKITDIR)/$(notdir $(NBDKIT_PLUGIN))
+	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk
 
 clean:
 	rm -rf build

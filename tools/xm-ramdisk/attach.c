@@ -8,18 +8,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <xen/io/xenbus.h>
 
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define DEFAULT_SECONDS 60
 #define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
-
-extern char **environ;
 
 struct attach {
 	const char *domain;
@@ -37,7 +33,8 @@ static void help(void)
 	     "DOMAIN as VDEV. All who attach the same SEED share one disk.\n\n"
 	     "  DOMAIN  name or number; Domain-0 too\n"
 	     "  SEED    image file or block device, or the name of a loaded disk;\n"
-	     "          tap:ram:PATH means PATH\n"
+	     "          tap:ram:PATH means PATH; private, thin, lazy, keep and\n"
+	     "          name=NAME may follow it, behind commas, as in a disk line\n"
 	     "  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
 	     "  r|w     read only, or read and write (the default)\n\n"
 	     DISK_OPTIONS_HELP "\n"
@@ -47,7 +44,7 @@ static void help(void)
 }
 
 /* The prefixes under which blktap knew this kind of disk. */
-static const char *strip_prefix(const char *seed)
+static char *strip_prefix(char *seed)
 {
 	static const char *const prefixes[] = { "tap:ram:", "tap:tapdisk:ram:",
 						"tap2:ram:" };
@@ -81,6 +78,7 @@ static int parse(struct attach *a, int argc, char **argv)
 		DISK_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
+	struct rd_error err;
 	int c;
 
 	opterr = 0;
@@ -108,7 +106,8 @@ static int parse(struct attach *a, int argc, char **argv)
 				 "expected DOMAIN SEED VDEV [r|w], got %d arguments",
 				 argc);
 	a->domain = argv[0];
-	a->disk.seed = strip_prefix(argv[1]);
+	if (target_parse(strip_prefix(argv[1]), &a->disk, &err))
+		return say_usage("attach", "%s", err.text);
 	if (vdev_parse(argv[2], &a->devid))
 		return say_usage("attach",
 				 "'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
@@ -118,20 +117,6 @@ static int parse(struct attach *a, int argc, char **argv)
 }
 
 /* ---- the frontend ------------------------------------------------------ */
-
-/* Domain-0 as a frontend needs its driver, which nothing else asks for. */
-static void load_frontend_driver(void)
-{
-	char *argv[] = { (char[]){ "modprobe" }, (char[]){ "-q" },
-			 (char[]){ "xen-blkfront" }, NULL };
-	pid_t pid;
-	int status;
-
-	/* built in, or loaded: modprobe fails or does nothing, and all is well */
-	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) == 0)
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-}
 
 static bool connected_or_failed(const struct device_state *s)
 {
@@ -200,7 +185,7 @@ static int connect_device(const struct attach *a, struct device *d)
 	int rc;
 
 	if (d->domid == 0)
-		load_frontend_driver();
+		host_load_frontend();
 	rc = device_wait(d, connected_or_failed, &s, deadline_in(a->seconds),
 			 a->stop);
 	if (rc == 0 && s.back == XenbusStateConnected &&

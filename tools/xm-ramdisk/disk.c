@@ -46,6 +46,7 @@ int disk_own_store(struct rd_store **store)
 	if (rd_store_open(store, NULL, &err))
 		return say_failed("%s", err.text);
 	rd_reap(*store);
+	hotplug_clean(*store);
 	return EXIT_DONE;
 }
 
@@ -75,16 +76,17 @@ static bool is_disk_name(struct rd_store *store, const char *text)
 	       rd_find(store, text, id, NULL) == 0;
 }
 
-int disk_attach(struct rd_store *store, const struct disk_options *o,
-		const char *label, const volatile sig_atomic_t *stop,
-		struct rd_disk **disk)
+int disk_attach_as(struct rd_store *store, const struct disk_options *o,
+		   const char *label, bool writable, unsigned flags,
+		   const volatile sig_atomic_t *stop, struct rd_disk **disk)
 {
 	struct progress p;
 	struct rd_attach_request req = {
 		.seed = o->seed,
 		.name = o->name,
 		/* a view is the backend's to make */
-		.flags = o->flags & ~(unsigned)RD_PRIVATE,
+		.flags = (o->flags & ~(unsigned)RD_PRIVATE) | flags,
+		.writable = writable,
 		.label = label,
 		.progress = progress_step,
 		.progress_arg = &p,
@@ -106,6 +108,13 @@ int disk_attach(struct rd_store *store, const struct disk_options *o,
 			"xm-ramdisk: note: %s ends inside a sector; %u zero bytes were added in memory\n",
 			o->seed, rd_padding(*disk));
 	return EXIT_DONE;
+}
+
+int disk_attach(struct rd_store *store, const struct disk_options *o,
+		const char *label, const volatile sig_atomic_t *stop,
+		struct rd_disk **disk)
+{
+	return disk_attach_as(store, o, label, false, 0, stop, disk);
 }
 
 int disk_list(struct rd_store *store, struct disk_list *list)

@@ -2,17 +2,21 @@
 /* Is this a Xen control domain, are we root, does xenstore answer? */
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xenstore_lib.h>
 
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define ANSWER_SECONDS 20
+
+extern char **environ;
 
 /* Whether the first line of @path contains @word. */
 static bool file_says(const char *path, const char *word)
@@ -107,4 +111,27 @@ int host_open(const char *what, struct xs_handle **xs)
 	say_failed("xenstore answers: %s; is this Domain-0?", strerror(errno));
 	xs_close(*xs);
 	return EXIT_FAILED;
+}
+
+int host_run(const char *const argv[])
+{
+	pid_t pid;
+	int status, rc;
+
+	/* posix_spawn() changes no argument, whatever its type says */
+	rc = posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)argv,
+			  environ);
+	if (rc)
+		return -rc;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+}
+
+void host_load_frontend(void)
+{
+	/* built in, or loaded: modprobe fails or does nothing, and all is well */
+	host_run((const char *const[]){ "modprobe", "-q", "xen-blkfront",
+					NULL });
 }

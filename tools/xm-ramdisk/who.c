@@ -4,16 +4,22 @@
 #include <string.h>
 
 #include "drivers/blkback/nodes.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/hotplug.h"
+
+static bool is_device(const char *format, const char *label, struct who *w)
+{
+	int end = 0;
+
+	return sscanf(label, format, &w->domid, &w->devid, &end) == 2 &&
+	       label[end] == 0;
+}
 
 struct who who_is(struct xs_handle *xs, const char *label)
 {
 	struct who w = { .vdev = "-" };
-	int end = 0;
 
-	w.vbd = sscanf(label, NODES_LABEL "%n", &w.domid, &w.devid, &end) ==
-			2 &&
-		label[end] == 0;
+	w.vbd = is_device(NODES_LABEL "%n", label, &w) ||
+		is_device(HOTPLUG_LABEL "%n", label, &w);
 	if (w.vbd) {
 		domain_name(xs, w.domid, w.domain);
 		vdev_name(w.devid, w.vdev);

@@ -24,6 +24,7 @@ int cmd_attach(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_drop(int argc, char **argv);
+int cmd_hotplug(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
@@ -62,6 +63,10 @@ const char *vdev_name(unsigned devid, char name[VDEV_NAME_MAX]);
 int host_open(const char *what, struct xs_handle **xs);
 /* Whether xenstored listens here; for those who can do without it. */
 bool host_has_xenstore(void);
+/* Run a program of $PATH and wait for it: its exit status, or -errno. */
+int host_run(const char *const argv[]);
+/* Domain-0 as a frontend needs its driver, which nothing else asks for. */
+void host_load_frontend(void);
 
 /* ---- domain.c ---------------------------------------------------------- */
 
@@ -145,6 +150,11 @@ int disk_attach(struct rd_store *store, const struct disk_options *options,
 		const char *label, const volatile sig_atomic_t *stop,
 		struct rd_disk **disk);
 
+/* The same for one that stays: @flags are added, and it may write. */
+int disk_attach_as(struct rd_store *store, const struct disk_options *options,
+		   const char *label, bool writable, unsigned flags,
+		   const volatile sig_atomic_t *stop, struct rd_disk **disk);
+
 /*
  * Open the store and throw away what is dead. An exit status. Who is not root
  * must have a store already; disk_own_store() makes one.
@@ -178,6 +188,19 @@ const struct rd_disk_info *disk_in(const struct disk_list *list,
 				   const char *id);
 /* The name that a person would use for it. */
 const char *disk_shown_name(const struct rd_disk_info *disk);
+
+/* ---- target.c ----------------------------------------------------------- */
+
+/*
+ * Parse SEED[,OPTION...] in place; @o points into @text then. 0, or -EINVAL
+ * with the sentence in @err.
+ */
+int target_parse(char *text, struct disk_options *o, struct rd_error *err);
+
+/* ---- hotplug.c ---------------------------------------------------------- */
+
+/* End what toolstacks attached for devices that are gone. */
+void hotplug_clean(struct rd_store *store);
 
 /* ---- who.c ------------------------------------------------------------- */
 

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk hotplug: the work of tools/hotplug/block-ramdisk. libxl runs it
+ * with a directory of xenstore that says what is wanted: params, the target of
+ * the disk line, and mode. On backend/vbd the kernel is the backend and gets a
+ * block device; on backend/vbd3 xen-ramdiskd is it.
+ *
+ * What is attached on the first road belongs to the domain and not to this
+ * process, which ends at once. It ends with "remove", or with the next command
+ * that finds the device gone (hotplug_clean).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drivers/blkback/nodes.h"
+#include "tools/xm-ramdisk/hotplug.h"
+
+#define KERNEL_KIND "vbd"
+#define OWN_DOMAIN "/local/domain/0/"
+
+static const char help[] =
+	"usage: xm-ramdisk hotplug add|remove XENBUS_PATH\n"
+	"       xm-ramdisk hotplug clean\n\n"
+	"For block-ramdisk, the script that toolstacks run; see block-ramdisk(8).\n\n"
+	"  add     attach what the nodes of XENBUS_PATH ask for; for the kernel's\n"
+	"          backend prints device=PATH\n"
+	"  remove  the opposite; nothing to remove is no error\n"
+	"  clean   remove what belongs to domains that are gone";
+
+/* ---- what is asked for -------------------------------------------------- */
+
+static char *read_node(const struct hotplug *h, const char *name)
+{
+	char path[128];
+	unsigned len;
+
+	snprintf(path, sizeof(path), "%s/%s", h->back, name);
+	return xs_read(h->xs, XBT_NULL, path, &len);
+}
+
+/* The kind, with its number noted; NULL if it is no device of ours. */
+static const char *parse_path(struct hotplug *h, const char *path)
+{
+	static const char *const kinds[] = { KERNEL_KIND, NODES_XL_KIND };
+	char format[48];
+	size_t i;
+	int end;
+
+	if (!strncmp(path, OWN_DOMAIN, strlen(OWN_DOMAIN)))
+		path += strlen(OWN_DOMAIN);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		end = 0;
+		snprintf(format, sizeof(format), "backend/%s/%%u/%%u%%n",
+			 kinds[i]);
+		if (sscanf(path, format, &h->domid, &h->devid, &end) == 2 &&
+		    end && !path[end]) {
+			snprintf(h->back, sizeof(h->back), OWN_DOMAIN "%s",
+				 path);
+			snprintf(h->label, sizeof(h->label), HOTPLUG_LABEL, h->domid,
+				 h->devid);
+			return kinds[i];
+		}
+	}
+	return NULL;
+}
+
+/* libxl puts tapdisk's name for a raw file in front, on vbd3. */
+static char *strip_driver(char *params)
+{
+	return strncmp(params, "aio:", 4) ? params : params + 4;
+}
+
+static int read_wanted(struct hotplug *h)
+{
+	char *mode = read_node(h, "mode");
+	struct rd_error err;
+
+	h->writable = mode && strchr(mode, 'w');
+	free(mode);
+	h->target = read_node(h, "params");
+	if (!h->target)
+		return say_failed("%s/params is not in xenstore; expected the target of a disk line",
+				  h->back);
+	if (target_parse(strip_driver(h->target), &h->disk, &err))
+		return say_failed("%s", err.text);
+	if (h->disk.flags & RD_PRIVATE && !h->writable)
+		return say_failed("a private view of %s is for writing, but the disk is read-only",
+				  h->disk.seed);
+	return EXIT_DONE;
+}
+
+/* ---- cleaning ----------------------------------------------------------- */
+
+static bool device_is_there(struct xs_handle *xs, unsigned domid, unsigned devid)
+{
+	char path[96], *state;
+	unsigned len;
+
+	if (domid && !xs_is_domain_introduced(xs, domid))
+		return false;
+	snprintf(path, sizeof(path), OWN_DOMAIN "backend/" KERNEL_KIND "/%u/%u/state",
+		 domid, devid);
+	state = xs_read(xs, XBT_NULL, path, &len);
+	free(state);
+	return state != NULL;
+}
+
+static void clean_disk(struct rd_store *store, struct xs_handle *xs,
+		       const struct rd_disk_info *disk)
+{
+	unsigned i, domid, devid;
+
+	for (i = 0; i < disk->attachments; i++) {
+		const struct rd_attachment_info *a = &disk->attachment[i];
+
+		if (sscanf(a->label, HOTPLUG_LABEL, &domid, &devid) == 2 &&
+		    !device_is_there(xs, domid, devid))
+			hotplug_kernel_remove(store, a->label);
+	}
+}
+
+void hotplug_clean(struct rd_store *store)
+{
+	struct rd_disk_info *disks;
+	struct xs_handle *xs = NULL;
+	size_t count, i;
+
+	if (rd_list(store, &disks, &count, NULL))
+		return;
+	if (count)
+		xs = who_xenstore();
+	for (i = 0; xs && i < count; i++)
+		clean_disk(store, xs, &disks[i]);
+	if (xs)
+		xs_close(xs);
+	rd_list_free(disks, count);
+}
+
+/* ---- the command -------------------------------------------------------- */
+
+static int add(struct hotplug *h, const char *kind)
+{
+	int rc = read_wanted(h);
+
+	if (h->domid == 0)
+		host_load_frontend();
+	if (rc == EXIT_DONE)
+		rc = strcmp(kind, KERNEL_KIND) ? hotplug_native_add(h) :
+						 hotplug_kernel_add(h);
+	free(h->target);
+	return rc;
+}
+
+static int on_device(struct rd_store *store, const char *action,
+		     const char *path)
+{
+	struct hotplug h = { .store = store, .stop = signals_catch() };
+	const char *kind = parse_path(&h, path);
+	int rc;
+
+	if (!kind)
+		return say_usage("hotplug",
+				 "'%s' is no device; expected one like backend/" KERNEL_KIND "/1/51728",
+				 path);
+	if (!strcmp(action, "remove")) {
+		/* on the other road the worker has gone with the device */
+		if (!strcmp(kind, KERNEL_KIND))
+			hotplug_kernel_remove(store, h.label);
+		return EXIT_DONE;
+	}
+	if (strcmp(action, "add"))
+		return say_usage("hotplug",
+				 "'%s' is none of add, remove and clean",
+				 action);
+	rc = host_open("hotplug", &h.xs);
+	if (rc)
+		return rc;
+	rc = add(&h, kind);
+	xs_close(h.xs);
+	return rc;
+}
+
+int cmd_hotplug(int argc, char **argv)
+{
+	const struct flag none[] = { { NULL, NULL } };
+	bool clean = argc == 2 && !strcmp(argv[1], "clean");
+	struct rd_store *store;
+	char **words;
+	int rc = parse_words(argc, argv, help, none, clean ? 1 : 2,
+			     "an action and XENBUS_PATH", &words);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	rc = disk_store("hotplug", &store); /* which cleans */
+	if (rc)
+		return rc;
+	if (!clean)
+		rc = on_device(store, words[0], words[1]);
+	rd_store_close(store);
+	return rc;
+}

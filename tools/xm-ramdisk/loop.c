@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loop devices over a disk's data file, for toolstacks that need a block
+ * device of the kernel. Nothing is kept beside the kernel: a device of ours
+ * carries its owner's label in the name that LOOP_CONFIGURE takes, so any
+ * process can find it again. It is not cleared at its last close, since it is
+ * closed between the script that makes it and the backend that uses it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/loop.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define CONTROL "/dev/loop-control"
+#define LOOPS_MAX 4096 /* numbers looked at: they are given from 0 */
+#define TRIES 64 /* others may take the free number first */
+
+_Static_assert(RD_LABEL_MAX == LO_NAME_SIZE, "a label is a loop device's name");
+
+static int open_loop(int number, int flags)
+{
+	char path[LOOP_PATH_MAX];
+
+	snprintf(path, sizeof(path), "/dev/loop%d", number);
+	return open(path, flags | O_CLOEXEC);
+}
+
+/* Whether @fd is bound, with @label as its name. */
+static bool is_labelled(int fd, const char *label)
+{
+	struct loop_info64 info;
+
+	return ioctl(fd, LOOP_GET_STATUS64, &info) == 0 &&
+	       !strncmp((const char *)info.lo_file_name, label, LO_NAME_SIZE);
+}
+
+/* Only those that exist are opened: opening a number would make it. */
+static bool exists(int number)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/block/loop%d/loop/backing_file",
+		 number);
+	return access(path, F_OK) == 0;
+}
+
+/* The next device from *number on that has @label, open, or -1. */
+static int find(const char *label, int *number)
+{
+	int fd;
+
+	for (; *number < LOOPS_MAX; ++*number) {
+		if (!exists(*number))
+			continue;
+		fd = open_loop(*number, O_RDONLY);
+		if (fd < 0)
+			continue;
+		if (is_labelled(fd, label))
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+static int configure(int control, int data, const char *label, uint64_t size,
+		     bool writable, int *number)
+{
+	struct loop_config config = {
+		.fd = (uint32_t)data,
+		.block_size = RD_SECTOR,
+		.info.lo_sizelimit = size,
+		.info.lo_flags = writable ? 0 : LO_FLAGS_READ_ONLY,
+	};
+	int fd, rc, tries;
+
+	snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", label);
+	for (tries = 0; tries < TRIES; tries++) {
+		*number = ioctl(control, LOOP_CTL_GET_FREE);
+		if (*number < 0)
+			return -errno;
+		fd = open_loop(*number, writable ? O_RDWR : O_RDONLY);
+		if (fd < 0)
+			return -errno;
+		rc = ioctl(fd, LOOP_CONFIGURE, &config) ? -errno : 0;
+		close(fd);
+		if (rc != -EBUSY)
+			return rc;
+	}
+	return -EBUSY;
+}
+
+int loop_make(const char *data, const char *label, uint64_t size,
+	      bool writable, char path[LOOP_PATH_MAX])
+{
+	int fd, control = -1, rc, number = 0;
+
+	fd = find(label, &number);
+	if (fd >= 0) {
+		close(fd);
+		snprintf(path, LOOP_PATH_MAX, "/dev/loop%d", number);
+		return 0;
+	}
+	fd = open(data, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (fd >= 0)
+		control = open(CONTROL, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && control < 0) {
+		host_run((const char *const[]){ "modprobe", "-q", "loop", NULL });
+		control = open(CONTROL, O_RDWR | O_CLOEXEC);
+	}
+	rc = control < 0 ? -errno :
+			   configure(control, fd, label, size, writable,
+				     &number);
+	if (control >= 0)
+		close(control);
+	if (fd >= 0)
+		close(fd);
+	if (!rc)
+		snprintf(path, LOOP_PATH_MAX, "/dev/loop%d", number);
+	return rc;
+}
+
+void loop_remove(const char *label)
+{
+	int number = 0, fd;
+
+	while ((fd = find(label, &number)) >= 0) {
+		/* one that is open goes at its last close */
+		ioctl(fd, LOOP_CLR_FD);
+		close(fd);
+		number++;
+	}
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A disk as toolstacks write it, all in one word:
+ *
+ *   SEED[,private][,thin][,lazy][,keep][,name=NAME]
+ *
+ * The same in the target= of a domain's disk line and in the command's SEED.
+ * A comma in the seed's path is written twice, which no shell and no
+ * configuration file changes on the way here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+/* End the field at @text, undoing doubled commas; what follows, or NULL. */
+static char *take_field(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++) {
+		if (*text == ',' && *++text != ',') {
+			*to = 0;
+			return text;
+		}
+		*to++ = *text;
+	}
+	*to = 0;
+	return NULL;
+}
+
+static bool take_option(const char *word, struct disk_options *o)
+{
+	static const struct {
+		const char *word;
+		unsigned flag;
+	} flags[] = {
+		{ "private", RD_PRIVATE },
+		{ "thin", RD_THIN },
+		{ "lazy", RD_LAZY },
+		{ "keep", RD_KEEP },
+	};
+	size_t i;
+
+	if (!strncmp(word, "name=", 5) && word[5]) {
+		o->name = word + 5;
+		return true;
+	}
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (!strcmp(word, flags[i].word)) {
+			o->flags |= flags[i].flag;
+			return true;
+		}
+	}
+	return false;
+}
+
+int target_parse(char *text, struct disk_options *o, struct rd_error *err)
+{
+	char *word, *rest = take_field(text);
+
+	if (!*text) {
+		snprintf(err->text, sizeof(err->text), "the seed's path is empty");
+		return -EINVAL;
+	}
+	o->seed = text;
+	while ((word = rest)) {
+		rest = take_field(word);
+		if (take_option(word, o))
+			continue;
+		snprintf(err->text, sizeof(err->text),
+			 "'%s' behind the seed is none of private, thin, lazy, keep and name=NAME; a comma in a path is written twice",
+			 word);
+		return -EINVAL;
+	}
+	return 0;
+}

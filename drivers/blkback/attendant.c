@@ -39,6 +39,10 @@ static void on_message(struct blkback_device *dev,
 		if (dev->phase == BLKBACK_DISCONNECTING)
 			dev->phase = BLKBACK_IDLE;
 		break;
+	case BLKBACK_FAULT_SET:
+		dev->faults_active = msg->u.fault;
+		dev->faults_news = true;
+		break;
 	case BLKBACK_FAILED:
 		on_failed(dev, msg, now_ms);
 		break;

@@ -8,11 +8,12 @@
 #ifndef BLKBACK_CONTROL_H
 #define BLKBACK_CONTROL_H
 
+#include "fault-words.h"
 #include "ring.h"
 
 #include <ramdisk.h>
 
-#define BLKBACK_CONTROL_VERSION 3u
+#define BLKBACK_CONTROL_VERSION 4u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end */
 #define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
 #define BLKBACK_MAX_QUEUES 8u /* room for; how many are served is told */
@@ -24,12 +25,14 @@ enum blkback_message_type {
 	BLKBACK_ATTACH = 1,
 	BLKBACK_CONNECT = 2,
 	BLKBACK_DISCONNECT = 3,
+	BLKBACK_FAULT = 4, /* at any time after ATTACH */
 	/* from the worker */
 	BLKBACK_ATTACHED = 16,
 	BLKBACK_CONNECTED = 17,
 	BLKBACK_DISCONNECTED = 18,
 	BLKBACK_FAILED = 19, /* an ATTACH or CONNECT */
 	BLKBACK_RING_ERROR = 20, /* the ring is not served any more */
+	BLKBACK_FAULT_SET = 21, /* it acts from now on */
 };
 
 struct blkback_message {
@@ -64,10 +67,11 @@ struct blkback_message {
 			uint32_t reserved;
 			char text[BLKBACK_TEXT_MAX];
 		} failed; /* and RING_ERROR */
+		struct blkback_fault_set fault; /* FAULT and FAULT_SET */
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 3");
+_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 4");
 
 /* Empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

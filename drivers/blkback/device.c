@@ -131,6 +131,23 @@ static int observe_back(struct blkback_device *dev)
 	return 0;
 }
 
+/* What is set stays when the node is nonsense, or xenstore does not say. */
+static void observe_faults(struct blkback_device *dev)
+{
+	struct blkback_fault_set set;
+	int ret = blkback_faults_read(dev, &set);
+
+	if (ret == -EINVAL && !dev->faults_bad)
+		blkback_log(BLKBACK_WARNING,
+			    "%s: %s/" NODES_FAULT " is nonsense and ignored: what was set before stays",
+			    dev->label, dev->back);
+	dev->faults_bad = ret == -EINVAL;
+	if (ret || blkback_fault_same(&set, &dev->faults))
+		return;
+	dev->faults = set;
+	dev->faults_due = true;
+}
+
 static bool domain_gone(const struct blkback_device *dev)
 {
 	/* Not asked for our own domain, which asks. */
@@ -386,6 +403,9 @@ static bool look(struct blkback_device *dev, int64_t now_ms)
 	if (ret == -EIO)
 		return false;
 	dev->replaced |= ret == -ESTALE;
+	if (back && dev->present && !dev->replaced &&
+	    dev->phase != BLKBACK_FOREIGN)
+		observe_faults(dev);
 	if (dev->replaced && (dev->phase == BLKBACK_DONE ||
 			      dev->phase == BLKBACK_AWAITING)) {
 		renew(dev);
@@ -423,6 +443,8 @@ bool blkback_device_process(struct blkback_device *dev, int64_t now_ms)
 			return true;
 		if (is_over(dev))
 			return false;
+		if (blkback_device_has_worker(dev))
+			blkback_life_faults(dev);
 		if (!is_dirty(dev))
 			step(dev, now_ms);
 		if (!is_dirty(dev) && phase == dev->phase &&

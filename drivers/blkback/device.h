@@ -90,6 +90,12 @@ struct blkback_device {
 	bool watching;
 	uint64_t size; /* of the disk, bytes */
 
+	struct blkback_fault_set faults; /* as the node fault has them */
+	struct blkback_fault_set faults_active; /* as the worker said */
+	bool faults_due; /* the worker is to be told */
+	bool faults_news; /* and it answered, which is to be written */
+	bool faults_bad; /* the node was nonsense, which was said */
+
 	pid_t pid; /* of the worker; 0: none */
 	int sock; /* to it; -1: none */
 	bool killed; /* by us */

@@ -235,6 +235,21 @@ static int read_options(struct blkback_device *dev,
 	return 0;
 }
 
+int blkback_faults_read(struct blkback_device *dev,
+			struct blkback_fault_set *set)
+{
+	char text[BLKBACK_FAULT_TEXT];
+	int ret = blkback_xenbus_read(dev->host->xs, dev->back, NODES_FAULT,
+				      text, sizeof(text));
+
+	memset(set, 0, sizeof(*set));
+	if (ret == -ENOENT)
+		return 0;
+	if (ret)
+		return ret == -E2BIG ? -EINVAL : ret;
+	return blkback_fault_parse(text, set);
+}
+
 int blkback_config_read(struct blkback_device *dev,
 			struct blkback_config *config, char *text, size_t size)
 {

@@ -15,6 +15,13 @@ int blkback_frontend_read(struct blkback_device *dev,
 			  size_t size);
 
 /*
+ * Read the faults that a tool asks for; none when there is no such node. 0 or
+ * -errno; -EINVAL when it is not what nodes.h says, and *set is none.
+ */
+int blkback_faults_read(struct blkback_device *dev,
+			struct blkback_fault_set *set);
+
+/*
  * Read a tool's nodes into @config. -EXDEV: of another store, and not ours.
  * On other failures @text has the sentence.
  */

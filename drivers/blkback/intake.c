@@ -25,6 +25,11 @@ static int take(struct blkback_io *io)
 	io->n = 0;
 	if (n < 0)
 		return n;
+	if (io->s.faults && blkback_faults_on(io->s.faults, &io->faults))
+		n = (int)blkback_faults_admit(io->s.faults, &io->faults,
+					      &io->ring, (unsigned)n,
+					      BLKBACK_BATCH,
+					      (int64_t)io->taken_us);
 	if (n > (int)BLKBACK_BATCH)
 		n = (int)BLKBACK_BATCH;
 	for (i = 0; i < n; i++)
@@ -86,9 +91,10 @@ static void fetch_tables(struct blkback_io *io)
 			io->batch[i].err = -EFAULT;
 }
 
-static void validate(struct blkback_io *io, struct blkback_io_entry *e)
+static void validate(struct blkback_io *io, struct blkback_io_entry *e,
+		     const struct blkback_limits *limits)
 {
-	int err = blkback_request_validate(&io->s.limits, &e->wire,
+	int err = blkback_request_validate(limits, &e->wire,
 					   io->table[e - io->batch].seg,
 					   &e->req);
 
@@ -107,15 +113,45 @@ static void validate(struct blkback_io *io, struct blkback_io_entry *e)
 			  strerror(-e->err));
 }
 
+/* What xm-ramdisk fault asked for, on a batch that would be good. */
+static void inject(struct blkback_io *io)
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < io->n; i++) {
+		struct blkback_io_entry *e = &io->batch[i];
+
+		if (e->err)
+			continue;
+		if (blkback_faults_strike(&io->faults, &e->req)) {
+			e->err = -EIO;
+			rd_count_error(io->s.disk);
+			blkback_log_gated(&io->s.gates->faulted, BLKBACK_INFO,
+					  "failed a request on purpose, as asked by xm-ramdisk fault");
+		}
+		/* A failed one took its time on the wire, too. */
+		if (e->req.action <= BLKBACK_WRITE)
+			bytes += e->req.len;
+	}
+	if (io->faults.set.bandwidth)
+		blkback_faults_charge(io->s.faults, bytes);
+}
+
 int blkback_intake(struct blkback_io *io)
 {
+	struct blkback_limits limits = io->s.limits;
 	unsigned i;
 	int err = take(io);
 
 	if (err)
 		return err;
+	if (io->faults.set.write_protect)
+		limits.writable = false;
 	fetch_tables(io);
 	for (i = 0; i < io->n; i++)
-		validate(io, &io->batch[i]);
+		validate(io, &io->batch[i], &limits);
+	if (io->faults.on)
+		inject(io);
 	return 0;
 }

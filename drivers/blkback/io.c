@@ -239,6 +239,16 @@ static void answer(struct blkback_io *io, const struct blkback_io_entry *e,
 		xenevtchn_notify(io->s.evtchn, io->s.port);
 }
 
+int64_t blkback_io_look_us(const struct blkback_io *io)
+{
+	return io->faults.held_back ? io->faults.look_us : INT64_MAX;
+}
+
+uint32_t blkback_io_seen(const struct blkback_io *io)
+{
+	return io->faults.held_back ? io->faults.arrived : io->ring.req_cons;
+}
+
 static void carry_out(struct blkback_io *io)
 {
 	unsigned first = 0;
@@ -268,7 +278,7 @@ int blkback_io_run(struct blkback_io *io)
 		carry_out(io);
 		if (io->n)
 			continue;
-		err = blkback_ring_final_check(&io->ring);
+		err = blkback_ring_await(&io->ring, blkback_io_seen(io));
 		if (err <= 0)
 			return err;
 	}

@@ -6,6 +6,7 @@
 #ifndef BLKBACK_IO_H
 #define BLKBACK_IO_H
 
+#include "faults.h"
 #include "grants.h"
 #include "log.h"
 #include "request.h"
@@ -43,7 +44,7 @@ struct blkback_io_table {
 /* What the guest can cause, once for all rings of a device. */
 struct blkback_io_gates {
 	struct blkback_gate refused, copy_failed, store_failed;
-	struct blkback_gate events_failed, storm;
+	struct blkback_gate events_failed, storm, faulted;
 };
 
 /* What a ring needs; not owned. */
@@ -56,6 +57,7 @@ struct blkback_io_setup {
 	uint16_t domid; /* of the guest */
 	bool persistent; /* the frontend's grants stay as they are */
 	struct blkback_io_gates *gates;
+	struct blkback_faults *faults; /* NULL: there can be none */
 };
 
 /* The request path of one ring; used by one thread. */
@@ -70,6 +72,7 @@ struct blkback_io {
 	unsigned n; /* requests of the batch */
 	uint64_t taken_us; /* when it was taken from the ring, monotonic */
 	unsigned nr_copies;
+	struct blkback_faults_ring faults;
 	struct blkback_io_entry batch[BLKBACK_BATCH];
 	struct xengnttab_grant_copy_segment copy[BLKBACK_ROUND_COPIES];
 };
@@ -79,11 +82,18 @@ struct blkback_io *blkback_io_new(const struct blkback_io_setup *setup);
 void blkback_io_free(struct blkback_io *io);
 
 /*
- * Carry out what waits in the ring, some batches of it. 0: the ring is empty
- * and an event is asked for; 1: there is more; -EPROTO: the ring's indexes
- * cannot be, and it must not be used any more.
+ * Carry out what waits in the ring, some batches of it. 0: the ring is empty,
+ * or what is there is held back on purpose, and an event is asked for; 1:
+ * there is more; -EPROTO: the ring's indexes cannot be, and it must not be
+ * used any more.
  */
 int blkback_io_run(struct blkback_io *io);
+
+/* When to look at requests that are held back, us; INT64_MAX: there are none. */
+int64_t blkback_io_look_us(const struct blkback_io *io);
+
+/* Ring index up to which requests are known: taken, or held back. */
+uint32_t blkback_io_seen(const struct blkback_io *io);
 
 /* ---- its parts: intake.c and copy.c ------------------------------------ */
 

@@ -112,6 +112,39 @@ void blkback_life_start(struct blkback_device *dev)
 		    dev->config.writable ? "writing" : "reading",
 		    (int)dev->pid);
 	send_attach(dev);
+	/* A new worker knows of none. */
+	dev->faults_due = !blkback_fault_none(&dev->faults);
+}
+
+static int send_faults(struct blkback_device *dev)
+{
+	static struct blkback_message msg;
+
+	blkback_message_init(&msg, BLKBACK_FAULT);
+	msg.u.fault = dev->faults;
+	return blkback_control_send(dev->sock, &msg);
+}
+
+void blkback_life_faults(struct blkback_device *dev)
+{
+	char text[BLKBACK_FAULT_TEXT];
+	struct blkback_node node = { NODES_FAULT_ACTIVE, NULL };
+	int ret;
+
+	if (dev->faults_due && dev->sock >= 0 && !send_faults(dev))
+		dev->faults_due = false;
+	if (!dev->faults_news)
+		return;
+	if (!blkback_fault_none(&dev->faults_active))
+		node.value = blkback_fault_format(&dev->faults_active, text);
+	ret = blkback_xenbus_update(dev->host->xs, dev->back, dev->state,
+				    &node, 1);
+	/* Another state than we know is looked at first: its watch comes. */
+	dev->faults_news = ret == -ESTALE;
+	if (!ret)
+		blkback_log_gated(&dev->news, BLKBACK_INFO,
+				  "%s: faults on purpose: %s", dev->label,
+				  node.value ? node.value : "none");
 }
 
 void blkback_life_attached(struct blkback_device *dev)

@@ -35,6 +35,12 @@ void blkback_life_connect(struct blkback_device *dev, int64_t now_ms);
 /* The worker is connected: tell the frontend what disk it has. */
 void blkback_life_publish(struct blkback_device *dev);
 
+/*
+ * Have the worker set the faults that are due, and write those that it said
+ * are active. What cannot be done now stays due.
+ */
+void blkback_life_faults(struct blkback_device *dev);
+
 void blkback_life_disconnect(struct blkback_device *dev, int64_t now_ms);
 
 /* Send the worker away, by force if it takes longer than it should. */

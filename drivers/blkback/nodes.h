@@ -21,11 +21,27 @@
  *                  connected; missing: the seed's own disk, loaded if need be
  *     private      1: a copy-on-write view of the domain's own; may be missing
  *     removable    0
+ *   by the tool, at any time
+ *     fault        faults on purpose; missing or empty: none. Words with a
+ *                  space between them, each once at most, numbers decimal:
+ *                    error=read|write|all  such requests fail; discards are
+ *                                  writes, and so are flushes without range=
+ *                    ratio=N       so many of them in a million, 1000000
+ *                    range=OFF+LEN only those that touch these bytes
+ *                    delay=MS      before a request is carried out
+ *                    jitter=MS     up to that much more, at random
+ *                    freeze=1      all requests wait
+ *                    write-protect=1  as if attached for reading
+ *                    iops=N        requests a second at most
+ *                    bandwidth=N   bytes a second at most
+ *                  Anything else: the whole node is ignored, what was set
+ *                  before stays, and it is said in the log once
  *     device-type  disk
  *   by xen-ramdiskd
  *     state        as in xen/io/xenbus.h
  *     feature-*, discard-*, max-ring-page-order, multi-queue-max-queues, info,
  *     sectors, sector-size, physical-sector-size: as in xen/io/blkif.h
+ *     fault-active the value of fault that acts now; missing: none does
  *     error        one sentence for people when it closed the device by itself
  *   With online 0 xen-ramdiskd removes the directory, and the frontend's, once
  *   the frontend has closed and the disk's reference is given back: "gone" means
@@ -61,6 +77,8 @@
 #define NODES_XL_BACKEND "backend/" NODES_XL_KIND
 #define NODES_XL_FOLDER "ramdisk"
 #define NODES_XL_SCRIPT "block-ramdisk" /* last component of its path */
+#define NODES_FAULT "fault"
+#define NODES_FAULT_ACTIVE "fault-active"
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"
 /* printf and scanf format of a worker's label in the store: domid, devid */
 #define NODES_LABEL "vbd/%u/%u"

@@ -17,6 +17,7 @@
 #include "queue.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -34,7 +35,8 @@ struct blkback_queue {
 	struct blkback_queue_setup s;
 	struct blkback_io *io;
 	void *pages;
-	int stop; /* eventfd */
+	int word; /* eventfd: look at the ring, or stop */
+	_Atomic bool stopping;
 	pthread_t thread;
 
 	/* the thread's own */
@@ -85,11 +87,11 @@ static void take_event(struct blkback_queue *q)
 		return;
 	}
 	q->more = true;
-	if (q->io->ring.req_cons != q->seen)
+	if (blkback_io_seen(q->io) != q->seen)
 		q->idle_events = 0;
 	else if (q->idle_events < UINT16_MAX)
 		q->idle_events++;
-	q->seen = q->io->ring.req_cons;
+	q->seen = blkback_io_seen(q->io);
 	q->masked = true;
 	q->unmask_at = 0;
 	if (q->idle_events < FREE_EVENTS)
@@ -116,16 +118,46 @@ static void serve(struct blkback_queue *q)
 			    strerror(errno));
 }
 
+/* When to look at what is held back, ms and never too early; INT64_MAX. */
+static int64_t look_at(const struct blkback_queue *q)
+{
+	int64_t us = blkback_io_look_us(q->io);
+
+	return us == INT64_MAX ? us : us / 1000 + 1;
+}
+
+static bool look_is_due(const struct blkback_queue *q)
+{
+	int64_t at = look_at(q);
+
+	return at != INT64_MAX && now_ms() >= at;
+}
+
 static int timeout(const struct blkback_queue *q)
 {
-	int64_t left;
+	int64_t left, at = look_at(q);
 
 	if (q->more)
 		return 0;
-	if (!q->masked)
+	if (q->masked && q->unmask_at < at)
+		at = q->unmask_at;
+	if (at == INT64_MAX)
 		return -1;
-	left = q->unmask_at - now_ms();
-	return left < 0 ? 0 : (int)left;
+	left = at - now_ms();
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* False: it was the word to stop. */
+static bool take_word(struct blkback_queue *q)
+{
+	uint64_t n;
+
+	if (read(q->word, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		blkback_log_gated(&q->s.io.gates->events_failed, BLKBACK_ERROR,
+				  "cannot read an eventfd: %s",
+				  strerror(errno));
+	q->more = true;
+	return !atomic_load(&q->stopping);
 }
 
 static void *run(void *arg)
@@ -134,7 +166,7 @@ static void *run(void *arg)
 
 	for (;;) {
 		struct pollfd p[2] = {
-			{ .fd = q->stop, .events = POLLIN },
+			{ .fd = q->word, .events = POLLIN },
 			{ .fd = q->serving ? xenevtchn_fd(q->s.io.evtchn) : -1,
 			  .events = POLLIN },
 		};
@@ -145,11 +177,11 @@ static void *run(void *arg)
 				    strerror(errno));
 			return NULL;
 		}
-		if (p[0].revents)
+		if (p[0].revents && !take_word(q))
 			return NULL;
 		if (p[1].revents)
 			take_event(q);
-		if (q->serving && q->more)
+		if (q->serving && (q->more || look_is_due(q)))
 			serve(q);
 		if (q->masked && (!q->unmask_at || now_ms() >= q->unmask_at))
 			unmask(q);
@@ -215,8 +247,8 @@ static void release(struct blkback_queue *q)
 	if (q->pages)
 		xengnttab_unmap(q->s.io.gnttab, q->pages, q->s.nr_refs);
 	blkback_io_free(q->io);
-	if (q->stop >= 0)
-		close(q->stop);
+	if (q->word >= 0)
+		close(q->word);
 	free(q);
 }
 
@@ -231,9 +263,9 @@ int blkback_queue_start(struct blkback_queue **queue,
 	if (!q)
 		return ret;
 	q->s = *setup;
-	q->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	q->word = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	q->io = blkback_io_new(&setup->io);
-	if (q->stop < 0 || !q->io)
+	if (q->word < 0 || !q->io)
 		goto fail;
 	ret = map_ring(q, text, size);
 	if (ret)
@@ -254,16 +286,22 @@ fail:
 	return ret;
 }
 
-void blkback_queue_stop(struct blkback_queue *q)
+void blkback_queue_kick(struct blkback_queue *q)
 {
 	uint64_t one = 1;
 
+	/* An eventfd takes 2^64 - 2 of these. */
+	if (write(q->word, &one, sizeof(one)) < 0)
+		blkback_log(BLKBACK_ERROR, "cannot wake a queue: %s",
+			    strerror(errno));
+}
+
+void blkback_queue_stop(struct blkback_queue *q)
+{
 	if (!q)
 		return;
-	/* An eventfd takes 2^64 - 2 of these. */
-	if (write(q->stop, &one, sizeof(one)) < 0)
-		blkback_log(BLKBACK_ERROR, "cannot stop a queue: %s",
-			    strerror(errno));
+	atomic_store(&q->stopping, true);
+	blkback_queue_kick(q);
 	pthread_join(q->thread, NULL);
 	xenevtchn_unbind(q->s.io.evtchn, q->io->s.port);
 	release(q);

@@ -30,6 +30,9 @@ int blkback_queue_start(struct blkback_queue **queue,
 			const struct blkback_queue_setup *setup, char *text,
 			size_t size);
 
+/* Have the thread look at its ring: what is held back on purpose has changed. */
+void blkback_queue_kick(struct blkback_queue *queue);
+
 /*
  * Let the thread finish the requests that it has begun, then unbind, unmap
  * and free. NULL is allowed.

@@ -244,10 +244,18 @@ bool blkback_ring_push(struct blkback_ring *ring)
 	return now - event < now - old;
 }
 
-int blkback_ring_final_check(struct blkback_ring *ring)
+int blkback_ring_await(struct blkback_ring *ring, uint32_t seen)
 {
-	atomic_store_explicit(&ring->shared->req_event, ring->req_cons + 1,
+	int n;
+
+	atomic_store_explicit(&ring->shared->req_event, seen + 1,
 			      memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
-	return blkback_ring_pending(ring);
+	n = blkback_ring_pending(ring);
+	return n < 0 ? n : n - (int)(seen - ring->req_cons);
+}
+
+int blkback_ring_final_check(struct blkback_ring *ring)
+{
+	return blkback_ring_await(ring, ring->req_cons);
 }

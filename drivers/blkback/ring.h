@@ -122,4 +122,10 @@ bool blkback_ring_push(struct blkback_ring *ring);
  */
 int blkback_ring_final_check(struct blkback_ring *ring);
 
+/*
+ * The same for requests that are to stay in the ring for now: ask for an event
+ * with the one at index @seen. How many there are from @seen on, or -EPROTO.
+ */
+int blkback_ring_await(struct blkback_ring *ring, uint32_t seen);
+
 #endif

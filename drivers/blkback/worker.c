@@ -32,6 +32,7 @@ struct worker {
 	unsigned nr_queues; /* connected */
 	bool serving; /* and none of them is in trouble */
 	struct blkback_io_gates gates;
+	struct blkback_faults faults;
 };
 
 static int send_failed(struct worker *w, enum blkback_message_type which,
@@ -147,6 +148,7 @@ static int connect_queues(struct worker *w, const struct blkback_message *msg,
 		.io.domid = w->domid,
 		.io.persistent = msg->u.connect.persistent != 0,
 		.io.gates = &w->gates,
+		.io.faults = &w->faults,
 		.protocol = msg->u.connect.protocol,
 		.nr_refs = msg->u.connect.nr_refs,
 		.trouble = w->trouble,
@@ -186,6 +188,21 @@ static int do_connect(struct worker *w, const struct blkback_message *msg)
 	return blkback_control_send_type(w->control, BLKBACK_CONNECTED);
 }
 
+static int do_fault(struct worker *w, const struct blkback_message *msg)
+{
+	struct blkback_message reply;
+	unsigned i;
+
+	if (!blkback_fault_valid(&msg->u.fault))
+		return -EPROTO;
+	blkback_faults_set(&w->faults, &msg->u.fault);
+	for (i = 0; i < w->nr_queues; i++)
+		blkback_queue_kick(w->queue[i]);
+	blkback_message_init(&reply, BLKBACK_FAULT_SET);
+	reply.u.fault = msg->u.fault;
+	return blkback_control_send(w->control, &reply);
+}
+
 /* 0, or -errno when there is nobody left to work for. */
 static int handle_control(struct worker *w)
 {
@@ -203,6 +220,8 @@ static int handle_control(struct worker *w)
 		disconnect_queues(w);
 		return blkback_control_send_type(w->control,
 						 BLKBACK_DISCONNECTED);
+	case BLKBACK_FAULT:
+		return do_fault(w, &msg);
 	default:
 		return -EPROTO;
 	}
@@ -261,6 +280,7 @@ int blkback_worker_run(int control)
 	struct worker w = { .control = control };
 	int ret;
 
+	blkback_faults_init(&w.faults);
 	w.trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ret = w.trouble < 0 ? -errno : 0;
 	while (!ret)

@@ -258,9 +258,102 @@ static void other_frontend(void)
 	teardown();
 }
 
+/* ---- faults on purpose -------------------------------------------------- */
+
+static const char *active(void)
+{
+	const char *s = fake_xs_get(BACK "/fault-active");
+
+	return s ? s : "none";
+}
+
+/* What the worker is told, as words; and it says that it was done. */
+static const char *told_faults(void)
+{
+	static char text[BLKBACK_FAULT_TEXT];
+	struct blkback_message msg;
+	int type = told(&msg);
+
+	if (type != BLKBACK_FAULT)
+		return type ? "another message" : "nothing";
+	blkback_fault_format(&msg.u.fault, text);
+	msg.type = BLKBACK_FAULT_SET;
+	blkback_control_send(worker, &msg);
+	blkback_device_message(dev, 1000);
+	over = !blkback_device_process(dev, 1000);
+	return text;
+}
+
+static void faults(void)
+{
+	to_connected();
+	fake_xs_set(BACK "/fault", "freeze=1 delay=5");
+	look();
+	CU_ASSERT_STRING_EQUAL(active(), "none");
+	CU_ASSERT_STRING_EQUAL(told_faults(), "delay=5 freeze=1");
+	CU_ASSERT_STRING_EQUAL(active(), "delay=5 freeze=1");
+	CU_ASSERT_STRING_EQUAL(state(), "4");
+	look();
+	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
+	fake_xs_rm(BACK "/fault");
+	look();
+	CU_ASSERT_STRING_EQUAL(told_faults(), "");
+	CU_ASSERT_STRING_EQUAL(active(), "none");
+	teardown();
+}
+
+static void early_faults(void)
+{
+	struct blkback_message msg;
+
+	setup();
+	fake_xs_set(BACK "/fault", "iops=10");
+	look();
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_STRING_EQUAL(told_faults(), "iops=10");
+	say(BLKBACK_ATTACHED);
+	CU_ASSERT_STRING_EQUAL(active(), "iops=10");
+	/* Detached, and attached anew without faults: none are left. */
+	fake_xs_set(BACK "/online", "0");
+	look();
+	die(0);
+	CU_ASSERT_TRUE(over);
+	teardown();
+	to_idle();
+	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
+	teardown();
+}
+
+static void bad_faults(void)
+{
+	char big[2 * BLKBACK_FAULT_TEXT];
+
+	to_connected();
+	fake_xs_set(BACK "/fault", "delay=7");
+	look();
+	CU_ASSERT_STRING_EQUAL(told_faults(), "delay=7");
+	fake_xs_set(BACK "/fault", "delay=8 freeze=please");
+	look();
+	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
+	CU_ASSERT_STRING_EQUAL(active(), "delay=7");
+	memset(big, '1', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	fake_xs_set(BACK "/fault", big);
+	look();
+	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
+	CU_ASSERT_STRING_EQUAL(active(), "delay=7");
+	fake_xs_set(BACK "/fault", "");
+	look();
+	CU_ASSERT_STRING_EQUAL(told_faults(), "");
+	teardown();
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
+		{ "faults", faults },
+		{ "faults before the attach, and of a new worker", early_faults },
+		{ "faults that are nonsense", bad_faults },
 		{ "garbage nodes", garbage_nodes },
 		{ "feature-persistent", persistent },
 		{ "rings of 1 to 16 pages", ring_orders },

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Faults on purpose: the words of the node, what may be taken from a ring when
+ * (with a clock of the test's own), and what becomes of requests.
+ */
+#include "drivers/blkback/faults.h"
+#include "drivers/blkback/io.h"
+#include "fake/fake.h"
+#include "tests/cunit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <xen/io/blkif.h>
+
+#define MS INT64_C(1000)
+#define SECOND (1000 * MS)
+
+/* ---- the words --------------------------------------------------------- */
+
+static void words(void)
+{
+	static const char *const same[] = {
+		"", "error=read ratio=1000000", "error=write ratio=1",
+		"error=all ratio=500000 range=4096+1048576",
+		"delay=100", "jitter=3600000", "delay=100 jitter=20", "freeze=1",
+		"write-protect=1", "iops=100", "bandwidth=1048576",
+		"error=all ratio=250000 range=0+18446744073709551615 delay=3600000 "
+		"jitter=3600000 freeze=1 write-protect=1 iops=100000000 "
+		"bandwidth=1099511627776",
+	};
+	struct blkback_fault_set set;
+	char text[BLKBACK_FAULT_TEXT];
+	size_t i;
+
+	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		CU_ASSERT_EQUAL(blkback_fault_parse(same[i], &set), 0);
+		CU_ASSERT_STRING_EQUAL(blkback_fault_format(&set, text),
+				       same[i]);
+		CU_ASSERT_EQUAL(blkback_fault_none(&set), !same[i][0]);
+	}
+	CU_ASSERT_EQUAL(blkback_fault_parse(" error=read  freeze=0 ", &set), 0);
+	CU_ASSERT_EQUAL(set.errors, BLKBACK_FAULT_READS);
+	CU_ASSERT_EQUAL(set.ratio, BLKBACK_FAULT_ALWAYS);
+	CU_ASSERT_EQUAL(blkback_fault_parse("ratio=7 error=write", &set), 0);
+	CU_ASSERT_EQUAL(set.ratio, 7);
+}
+
+static void no_words(void)
+{
+	static const char *const bad[] = {
+		"error", "error=", "error=reads", "error=read error=read",
+		"error=read ratio=0", "error=read ratio=1000001",
+		"error=read ratio=-1", "error=read ratio=1x", "ratio=5",
+		"range=0+4096", "error=all range=1", "error=all range=1+",
+		"error=all range=+1", "error=all range=1+0",
+		"error=all range=1+18446744073709551615",
+		"error=all range=1+18446744073709551616",
+		"error=all range=1+2+3", "delay=3600001", "delay=", "delay= 1",
+		"jitter=99999999999999999999", "freeze=2", "freeze",
+		"write-protect=yes", "iops=100000001", "iops=4294967297",
+		"bandwidth=1099511627777", "delay=1,jitter=2", "x=1", "=", "\t",
+	};
+	static const struct blkback_fault_set none;
+	struct blkback_fault_set set;
+	char text[2 * BLKBACK_FAULT_TEXT];
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(&set, 0xff, sizeof(set));
+		CU_ASSERT_EQUAL(blkback_fault_parse(bad[i], &set), -EINVAL);
+		CU_ASSERT_TRUE(blkback_fault_same(&set, &none));
+	}
+	/* A good one behind more spaces than there may be is cut nowhere. */
+	memset(text, ' ', sizeof(text));
+	strcpy(text + BLKBACK_FAULT_TEXT, "freeze=1");
+	CU_ASSERT_EQUAL(blkback_fault_parse(text, &set), -EINVAL);
+}
+
+/* ---- what may be taken ------------------------------------------------- */
+
+static struct blkback_faults faults;
+static struct blkback_faults_ring rings[2];
+static struct blkback_ring shape; /* only its indexes are looked at */
+
+static void begin(struct blkback_fault_set set)
+{
+	memset(rings, 0, sizeof(rings));
+	memset(&shape, 0, sizeof(shape));
+	/* The indexes wrap under way. */
+	shape.req_cons = UINT32_MAX - 10;
+	blkback_faults_init(&faults);
+	blkback_faults_set(&faults, &set);
+}
+
+static unsigned admit(unsigned pending, int64_t now_us)
+{
+	return blkback_faults_admit(&faults, &rings[0], &shape, pending, 32,
+				    now_us);
+}
+
+/* Take what may be taken. */
+static unsigned take(unsigned *pending, int64_t now_us)
+{
+	unsigned n = admit(*pending, now_us);
+
+	shape.req_cons += n;
+	*pending -= n;
+	return n;
+}
+
+static void delays_side_by_side(void)
+{
+	unsigned pending = 20;
+
+	begin((struct blkback_fault_set){ .delay_ms = 100 });
+	CU_ASSERT_TRUE(blkback_faults_on(&faults, &rings[0]));
+	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND), 0);
+	CU_ASSERT_TRUE(rings[0].held_back);
+	CU_ASSERT_EQUAL(rings[0].look_us, 1 * SECOND + 100 * MS);
+	/* Ten more come 30 ms later. */
+	pending += 10;
+	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND + 30 * MS), 0);
+	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND + 100 * MS - 1), 0);
+	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND + 100 * MS), 20);
+	CU_ASSERT_EQUAL(rings[0].look_us, 1 * SECOND + 130 * MS);
+	CU_ASSERT_TRUE(rings[0].held_back);
+	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND + 130 * MS), 10);
+	CU_ASSERT_FALSE(rings[0].held_back);
+	CU_ASSERT_EQUAL(pending, 0);
+}
+
+/* Every one waits its own time, and none overtakes. */
+static void jitter(void)
+{
+	unsigned i, pending = 200, early = 0, late = 0;
+	int64_t now = SECOND;
+
+	begin((struct blkback_fault_set){ .delay_ms = 50, .jitter_ms = 40 });
+	CU_ASSERT_EQUAL(take(&pending, now), 0);
+	for (i = 0; i < 200; i++) {
+		uint32_t at = (shape.req_cons + i) % BLKBACK_MAX_SLOTS;
+
+		early += rings[0].chance[at] < UINT32_MAX / 4;
+		late += rings[0].chance[at] > UINT32_MAX / 4 * 3u;
+	}
+	/* A quarter each, by about six standard deviations. */
+	CU_ASSERT_TRUE(early > 14 && early < 86);
+	CU_ASSERT_TRUE(late > 14 && late < 86);
+	CU_ASSERT_EQUAL(take(&pending, now + 50 * MS - 1), 0);
+	for (i = 0; pending && i < 1000; i++) {
+		if (take(&pending, now))
+			continue;
+		CU_ASSERT_TRUE(rings[0].look_us > now);
+		CU_ASSERT_TRUE(rings[0].look_us <= SECOND + 90 * MS);
+		now = rings[0].look_us;
+	}
+	CU_ASSERT_EQUAL(pending, 0);
+	/* The largest of 200 random parts is not a small one. */
+	CU_ASSERT_TRUE(now > SECOND + 70 * MS);
+	CU_ASSERT_TRUE(i > 1);
+}
+
+static void change_while_they_wait(void)
+{
+	unsigned pending = 8;
+
+	begin((struct blkback_fault_set){ .delay_ms = 1000 });
+	CU_ASSERT_EQUAL(take(&pending, SECOND), 0);
+	/* A shorter delay counts from their arrival. */
+	blkback_faults_set(&faults, &(struct blkback_fault_set){
+		.delay_ms = 300 });
+	CU_ASSERT_EQUAL(take(&pending, SECOND + 299 * MS), 0);
+	CU_ASSERT_EQUAL(rings[0].look_us, SECOND + 300 * MS);
+	CU_ASSERT_EQUAL(take(&pending, SECOND + 300 * MS), 8);
+	/* Cleared: the ring asks once more, and then not again. */
+	pending = 8;
+	CU_ASSERT_EQUAL(take(&pending, 2 * SECOND), 0);
+	blkback_faults_set(&faults, &(struct blkback_fault_set){ 0 });
+	CU_ASSERT_TRUE(blkback_faults_on(&faults, &rings[0]));
+	CU_ASSERT_EQUAL(take(&pending, 2 * SECOND), 8);
+	CU_ASSERT_FALSE(rings[0].held_back);
+	CU_ASSERT_FALSE(blkback_faults_on(&faults, &rings[0]));
+	/* What passed without a fault leaves no mark that counts later. */
+	shape.req_cons += 1000;
+	pending = 5;
+	blkback_faults_set(&faults, &(struct blkback_fault_set){
+		.delay_ms = 10 });
+	CU_ASSERT_EQUAL(take(&pending, 9 * SECOND), 0);
+	CU_ASSERT_EQUAL(rings[0].look_us, 9 * SECOND + 10 * MS);
+}
+
+static void frozen(void)
+{
+	unsigned pending = 8;
+
+	begin((struct blkback_fault_set){ .freeze = 1, .delay_ms = 5 });
+	CU_ASSERT_EQUAL(take(&pending, SECOND), 0);
+	CU_ASSERT_EQUAL(take(&pending, 1000 * SECOND), 0);
+	CU_ASSERT_TRUE(rings[0].held_back);
+	CU_ASSERT_EQUAL(rings[0].look_us, INT64_MAX);
+	blkback_faults_set(&faults, &(struct blkback_fault_set){
+		.delay_ms = 5 });
+	CU_ASSERT_EQUAL(take(&pending, 1000 * SECOND), 8);
+}
+
+/* How many of an endless queue go through in @us, taken when it is said. */
+static unsigned in_time(unsigned ring, int64_t start, int64_t us,
+			uint64_t bytes)
+{
+	unsigned sum = 0, turns;
+	int64_t now = start;
+
+	for (turns = 0; turns < 4000000 && now < start + us; turns++) {
+		unsigned n = blkback_faults_admit(&faults, &rings[ring],
+						  &shape, 64, 32, now);
+
+		shape.req_cons += n;
+		sum += n;
+		if (bytes)
+			blkback_faults_charge(&faults, n * bytes);
+		if (n)
+			continue;
+		CU_ASSERT_TRUE(rings[ring].look_us > now);
+		now = rings[ring].look_us;
+	}
+	return sum;
+}
+
+static void iops(void)
+{
+	static const uint32_t rates[] = { 1, 7, 100, 1000, 250000 };
+	size_t i;
+
+	for (i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		uint32_t slack = rates[i] / 100 + 1;
+		unsigned n;
+
+		begin((struct blkback_fault_set){ .iops = rates[i] });
+		n = in_time(0, SECOND, 2 * SECOND, 0);
+		CU_ASSERT_TRUE(n <= 2 * rates[i] + slack);
+		CU_ASSERT_TRUE(n + slack >= 2 * rates[i]);
+		/* A long pause is not made up for. */
+		n = in_time(0, 1000 * SECOND, SECOND, 0);
+		CU_ASSERT_TRUE(n <= rates[i] + rates[i] / 20 + slack);
+	}
+}
+
+/* The limit is the vbd's, not each queue's. */
+static void iops_of_two_queues(void)
+{
+	int64_t now, sum = 0;
+
+	begin((struct blkback_fault_set){ .iops = 1000 });
+	for (now = SECOND; now < 2 * SECOND; now += MS) {
+		sum += blkback_faults_admit(&faults, &rings[0], &shape, 32,
+					    32, now);
+		sum += blkback_faults_admit(&faults, &rings[1], &shape, 32,
+					    32, now);
+	}
+	CU_ASSERT_TRUE(sum >= 990 && sum <= 1010);
+}
+
+static void bandwidth(void)
+{
+	static const uint64_t sizes[] = { 512, 4096, 1 << 20 };
+	size_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const uint64_t rate = 10 << 20;
+		uint64_t moved;
+
+		begin((struct blkback_fault_set){ .bandwidth = rate });
+		moved = in_time(0, SECOND, 4 * SECOND, sizes[i]) * sizes[i];
+		/* More by one of the largest requests at most. */
+		CU_ASSERT_TRUE(moved <= 4 * rate + (1 << 20));
+		CU_ASSERT_TRUE(moved >= 4 * rate - (1 << 20));
+		moved = in_time(0, 1000 * SECOND, SECOND, sizes[i]) * sizes[i];
+		CU_ASSERT_TRUE(moved <= rate + rate / 20 + 2 * (1 << 20));
+	}
+	/* The fastest and the slowest: nothing overflows. */
+	begin((struct blkback_fault_set){
+		.bandwidth = BLKBACK_FAULT_MAX_BANDWIDTH });
+	CU_ASSERT_EQUAL(admit(32, SECOND), 0);
+	CU_ASSERT_EQUAL(admit(32, INT64_MAX / 2), 32);
+	begin((struct blkback_fault_set){ .bandwidth = 1 });
+	CU_ASSERT_EQUAL(admit(32, SECOND), 0);
+	CU_ASSERT_EQUAL(admit(32, 2 * SECOND), 1);
+	blkback_faults_charge(&faults, 1 << 20);
+	CU_ASSERT_EQUAL(admit(32, 3 * SECOND), 0);
+	CU_ASSERT_EQUAL(rings[0].look_us, ((1 << 20) + 1) * SECOND + 1);
+	CU_ASSERT_EQUAL(admit(32, ((1 << 20) + 1) * SECOND + 1), 1);
+}
+
+/* ---- what becomes of requests ------------------------------------------ */
+
+static struct blkback_io *io;
+static struct blkback_io_gates gates;
+static struct blkif_sring *ring;
+static uint32_t prod;
+
+static void setup(struct blkback_fault_set set)
+{
+	blkback_io_free(io);
+	fake_grants_reset();
+	fake_evtchn_reset();
+	prod = 0;
+	ring = (struct blkif_sring *)fake_page[0];
+	ring->req_event = ring->rsp_event = 1;
+	blkback_faults_init(&faults);
+	blkback_faults_set(&faults, &set);
+	io = blkback_io_new(&(struct blkback_io_setup){
+		.disk = fake_disk_new(true),
+		.limits = { FAKE_DISK_SIZE / 512, true },
+		.domid = 5,
+		.gates = &gates,
+		.faults = &faults,
+	});
+	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
+	CU_ASSERT_EQUAL(blkback_ring_attach(&io->ring, ring, 1, BLKBACK_X86_64),
+			0);
+}
+
+static void put(uint8_t op, uint64_t sector)
+{
+	struct blkif_request *r = &ring->ring[prod % 32].req;
+
+	memset(r, 0, sizeof(*r));
+	r->operation = op;
+	r->id = 1000 + prod++;
+	r->sector_number = sector;
+	if (op == BLKIF_OP_DISCARD)
+		((struct blkif_request_discard *)r)->nr_sectors = 8;
+	if (op != BLKIF_OP_READ && op != BLKIF_OP_WRITE)
+		return;
+	r->nr_segments = 1;
+	r->seg[0].gref = 100;
+	r->seg[0].last_sect = 7;
+}
+
+static int run(void)
+{
+	ring->req_prod = prod;
+	return blkback_io_run(io);
+}
+
+static int status(uint32_t i)
+{
+	const struct blkif_response *r = &ring->ring[i % 32].rsp;
+
+	CU_ASSERT_EQUAL(r->id, 1000 + i);
+	return r->status;
+}
+
+static void expect(const char *statuses)
+{
+	uint32_t i, n = (uint32_t)strlen(statuses);
+
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL_FATAL(ring->rsp_prod, prod);
+	for (i = 0; i < n; i++)
+		CU_ASSERT_EQUAL(status(prod - n + i),
+				statuses[i] == 'e' ? -1 : 0);
+	CU_ASSERT_EQUAL(fake_held, 0);
+}
+
+static void put_all(void)
+{
+	put(BLKIF_OP_READ, 0);
+	put(BLKIF_OP_WRITE, 8);
+	put(BLKIF_OP_DISCARD, 16);
+	put(BLKIF_OP_FLUSH_DISKCACHE, 0);
+	put(BLKIF_OP_READ, 24);
+}
+
+static void errors(void)
+{
+	uint64_t hash;
+
+	setup((struct blkback_fault_set){ .errors = BLKBACK_FAULT_READS,
+					  .ratio = BLKBACK_FAULT_ALWAYS });
+	put_all();
+	expect("e...e");
+	CU_ASSERT_EQUAL(fake_errors, 2);
+	CU_ASSERT_EQUAL(fake_latencies[0], 0);
+	CU_ASSERT_EQUAL(fake_page[100][0], 0);
+	setup((struct blkback_fault_set){ .errors = BLKBACK_FAULT_WRITES,
+					  .ratio = BLKBACK_FAULT_ALWAYS });
+	hash = fake_disk_hash();
+	put_all();
+	expect(".eee.");
+	CU_ASSERT_EQUAL(fake_errors, 3);
+	CU_ASSERT_EQUAL(fake_flushes, 0);
+	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
+	setup((struct blkback_fault_set){ .errors = 3,
+					  .ratio = BLKBACK_FAULT_ALWAYS });
+	put_all();
+	expect("eeeee");
+	blkback_faults_set(&faults, &(struct blkback_fault_set){ 0 });
+	put_all();
+	expect(".....");
+}
+
+static void errors_in_a_range(void)
+{
+	setup((struct blkback_fault_set){ .errors = 3,
+		.ratio = BLKBACK_FAULT_ALWAYS, .range_off = 8192,
+		.range_len = 1 });
+	put(BLKIF_OP_READ, 8);
+	put(BLKIF_OP_READ, 9);
+	put(BLKIF_OP_WRITE, 16);
+	put(BLKIF_OP_READ, 17);
+	put(BLKIF_OP_DISCARD, 16);
+	put(BLKIF_OP_FLUSH_DISKCACHE, 0);
+	expect(".ee.e.");
+	/* A range beyond the disk, to the end of numbers. */
+	setup((struct blkback_fault_set){ .errors = 3,
+		.ratio = BLKBACK_FAULT_ALWAYS, .range_off = 4096,
+		.range_len = UINT64_MAX - 4096 });
+	put(BLKIF_OP_READ, 0);
+	put(BLKIF_OP_READ, 8);
+	expect(".e");
+}
+
+static void ratio(void)
+{
+	unsigned i, failed = 0;
+
+	setup((struct blkback_fault_set){ .errors = BLKBACK_FAULT_READS,
+					  .ratio = 250000 });
+	for (i = 0; i < 4000; i++) {
+		put(BLKIF_OP_READ, 0);
+		CU_ASSERT_EQUAL(run(), 0);
+		failed += status(i) != 0;
+	}
+	/* 1000, and seven standard deviations to either side */
+	CU_ASSERT_TRUE(failed > 800 && failed < 1200);
+	CU_ASSERT_EQUAL(fake_errors, failed);
+}
+
+static void write_protect(void)
+{
+	uint64_t hash;
+
+	setup((struct blkback_fault_set){ .write_protect = 1 });
+	hash = fake_disk_hash();
+	put_all();
+	expect(".ee..");
+	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
+	CU_ASSERT_EQUAL(fake_errors, 2);
+	blkback_faults_set(&faults, &(struct blkback_fault_set){ 0 });
+	put_all();
+	expect(".....");
+	CU_ASSERT_NOT_EQUAL(fake_disk_hash(), hash);
+}
+
+/* What the guest sent wrong is refused as ever, and paid for. */
+static void bad_requests(void)
+{
+	setup((struct blkback_fault_set){ .errors = 3, .ratio = 1,
+		.iops = BLKBACK_FAULT_MAX_IOPS,
+		.bandwidth = BLKBACK_FAULT_MAX_BANDWIDTH });
+	usleep(2000);
+	CU_ASSERT_EQUAL(run(), 0);
+	usleep(2000);
+	put(BLKIF_OP_READ, FAKE_DISK_SIZE / 512);
+	put(77, 0);
+	while (ring->rsp_prod != prod)
+		CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(status(0), -1);
+	CU_ASSERT_EQUAL(status(1), -2);
+}
+
+/* Held back: an event is asked for with the next, and nothing is touched. */
+static void held_back(void)
+{
+	setup((struct blkback_fault_set){ .freeze = 1 });
+	put(BLKIF_OP_READ, 0);
+	put(BLKIF_OP_READ, 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(ring->rsp_prod, 0);
+	CU_ASSERT_EQUAL(ring->req_event, 3);
+	CU_ASSERT_EQUAL(io->ring.req_cons, 0);
+	CU_ASSERT_EQUAL(blkback_io_seen(io), 2);
+	CU_ASSERT_EQUAL(blkback_io_look_us(io), INT64_MAX);
+	put(BLKIF_OP_READ, 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(ring->req_event, 4);
+	CU_ASSERT_EQUAL(fake_calls, 0);
+	CU_ASSERT_EQUAL(fake_notified, 0);
+	blkback_faults_set(&faults, &(struct blkback_fault_set){ 0 });
+	expect("...");
+	CU_ASSERT_EQUAL(ring->req_event, 4);
+	/* An index that cannot be is seen while frozen, too. */
+	blkback_faults_set(&faults, &(struct blkback_fault_set){ .freeze = 1 });
+	ring->req_prod = prod + 33;
+	CU_ASSERT_EQUAL(blkback_io_run(io), -EPROTO);
+}
+
+/* A ring that is full of waiting requests gets all of them answered. */
+static void full_ring(void)
+{
+	unsigned i, turns = 0;
+
+	setup((struct blkback_fault_set){ .delay_ms = 20, .iops = 1000 });
+	for (i = 0; i < 32; i++)
+		put(i % 2 ? BLKIF_OP_WRITE : BLKIF_OP_READ, 8 * i);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(ring->rsp_prod, 0);
+	while (ring->rsp_prod != 32 && turns++ < 100000) {
+		CU_ASSERT_TRUE(run() >= 0);
+		usleep(100);
+	}
+	CU_ASSERT_EQUAL(ring->rsp_prod, 32);
+	for (i = 0; i < 32; i++)
+		CU_ASSERT_EQUAL(status(i), 0);
+}
+
+static const struct test tests[] = {
+	{ "words", words },
+	{ "no words", no_words },
+	{ "delays side by side", delays_side_by_side },
+	{ "jitter", jitter },
+	{ "change while they wait", change_while_they_wait },
+	{ "frozen", frozen },
+	{ "requests a second", iops },
+	{ "requests a second, two queues", iops_of_two_queues },
+	{ "bandwidth", bandwidth },
+	{ "errors", errors },
+	{ "errors in a range", errors_in_a_range },
+	{ "a ratio of errors", ratio },
+	{ "write-protection", write_protect },
+	{ "bad requests", bad_requests },
+	{ "held back", held_back },
+	{ "a full ring", full_ring },
+};
+
+int main(void)
+{
+	int ret;
+
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	ret = RUN_TESTS("faults", tests);
+	blkback_io_free(io);
+	return ret;
+}

@@ -51,6 +51,8 @@ FAKE_SRC := $(wildcard tests/ring/fake/*.c)
 BENCH_SRC := $(filter-out %/tapdisk.c,$(wildcard tests/bench/*.c))
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 TAPDISK_SRC := $(filter-out %/host1.c %/host2.c,$(wildcard tests/tapdisk/*.c))
+# of the backend, in the tool as well
+BOTH_SRC := drivers/blkback/fault-words.c
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_LIBS  = -laio -lpthread
@@ -89,7 +91,7 @@ $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) $(LIB_LIBS) -lpthread
 
-$(B)/xm-ramdisk: $(call obj,$(TOOL_SRC)) $(B)/libramdisk.a
+$(B)/xm-ramdisk: $(call obj,$(TOOL_SRC) $(BOTH_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore $(LIB_LIBS)
 
@@ -178,9 +180,9 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libramdisk.a tests/cunit.h | test-package
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
-		$(filter-out %/main.o,$(call obj,$(TOOL_SRC))) \
+		$(filter-out %/main.o,$(call obj,$(TOOL_SRC) $(BOTH_SRC))) \
 		$(B)/libramdisk.a -lcunit -lxenstore $(LIB_LIBS) -lpthread
-$(UNIT_TESTS): $(call obj,$(TOOL_SRC))
+$(UNIT_TESTS): $(call obj,$(TOOL_SRC) $(BOTH_SRC))
 
 # A ring test links the backend without its main, and fakes in the place of
 # the Xen libraries and of the store.

@@ -92,12 +92,34 @@ usage() {
 		"$tool" attach --timeout=1h 0 seed xvdb
 	says "attach with an option without its value" 2 \
 		"xm-ramdisk: option '--timeout' is unknown or lacks its value$see" "$tool" attach --timeout
+	fault_usage
 	says "detach without a VDEV" 2 \
 		"xm-ramdisk: expected DOMAIN VDEV, got 1 arguments; see 'xm-ramdisk detach --help'" \
 		"$tool" detach 0
 	says "detach with a bad VDEV" 2 \
 		"xm-ramdisk: 'hda99' is no virtual device; expected one like xvdb, sda1, hdc or 51728; see 'xm-ramdisk detach --help'" \
 		"$tool" detach 0 hda99
+}
+
+fault_usage() {
+	local options problem see="; see 'xm-ramdisk fault --help'"
+	while IFS='|' read -r options problem; do
+		# shellcheck disable=SC2086 # a list of words
+		says "fault $options" 2 "xm-ramdisk: $problem$see" "$tool" fault $options xvdb 0
+	done <<-'END'
+		--error=reads|'reads' is not read, write, all or none
+		--error=all --ratio=0|'0' is not a percentage from 0\.0001 to 100
+		--ratio=5|--ratio and --range go with --error=read, write or all
+		--error=none --range=0+1|--ratio and --range go with --error=read, write or all
+		--error=all --range=5|'5' is not a range like 0\+512 or 8M\+4K, of bytes
+		--delay=1s|'1s' is not a number of milliseconds up to 3600000
+		--jitter=3|--jitter goes with --delay
+		--freeze --thaw|--freeze and --thaw exclude each other
+		--iops=many|'many' is not a number of requests up to 100000000
+		--bandwidth=2T|'2T' is not a number of bytes up to 1T
+	END
+	says "fault without DOMAIN" 2 "xm-ramdisk: expected NAME DOMAIN, got 1 argument$see" \
+		"$tool" fault --freeze xvdb
 }
 
 # ---- no Xen here ------------------------------------------------------------
@@ -109,6 +131,7 @@ without_xen() {
 	fi
 	says "attach without Xen" 1 "$no_xen" "$tool" attach 0 /dev/null xvdb
 	says "detach without Xen" 1 "$no_xen" "$tool" detach 0 xvdb
+	says "fault without Xen" 1 "$no_xen" "$tool" fault --freeze xvdb 0
 	says "the daemon as somebody else" 1 \
 		'xen-ramdiskd: must be run as root, since only root may serve guests' \
 		nobody "$B/xen-ramdiskd" --store "$scratch/store"
@@ -155,7 +178,7 @@ lists() {
 	json "with the seed's name" ".[0].seed == \"$scratch/a \\\"seed\\\" \\\\ ä\""
 	json "and its size, rounded up" '.[0].size == 3000320 and .[0].seed_size == 3000000'
 	json "and the attachment" '.[0].attachments | length == 1 and .[0].domid == 0 and
-		.[0].vdev == "xvdb" and .[0].mode == "w" and .[0].pid == '"$holder"
+		.[0].vdev == "xvdb" and .[0].faults.error == "none" and .[0].mode == "w" and .[0].pid == '"$holder"
 	json "and its counters" '.[0].attachments[0] | .reads == 1 and .writes == 1 and
 		.read_bytes == 4096 and .write_bytes == 4096 and .errors == 0'
 	printf '\143' | dd of="$(echo "$XEN_RAMDISK_DIR"/*.header)" bs=1 seek=8 conv=notrunc status=none

@@ -37,7 +37,7 @@ _xm_ramdisk() {
 	local cur=${COMP_WORDS[COMP_CWORD]} sub=${COMP_WORDS[1]-} words=() w n
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff interface --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff fault interface --help --version' -- "$cur")
 		return
 	fi
 	if [ "$sub" = interface ]; then
@@ -52,6 +52,8 @@ _xm_ramdisk() {
 		top) w='--once --json --help' ;;
 		load) w='--name= --thin --lazy --help' ;;
 		reset | save) w='--force --help' ;;
+		fault) w='--error= --ratio= --range= --delay= --jitter= --freeze --thaw --write-protect --writable
+			--iops= --bandwidth= --clear --json --help' ;;
 		drop) w='--help' ;;
 		*) w= ;;
 		esac
@@ -69,7 +71,9 @@ _xm_ramdisk() {
 	attach:1 | load:0 | save:1)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	show:0 | drop:0 | reset:0 | save:0 | diff:0)
+	fault:1)
+		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_domains)" -- "$cur") ;;
+	show:0 | fault:0 | drop:0 | reset:0 | save:0 | diff:0)
 		mapfile -t COMPREPLY < <(_xm_ramdisk_names "$cur") ;;
 	attach:2)
 		mapfile -t COMPREPLY < <(compgen -W 'xvdb xvdc xvdd xvde xvdf' -- "$cur") ;;

@@ -51,6 +51,11 @@ void device_close(struct device *d)
 	xs_close(d->xs);
 }
 
+void device_select(struct device *d, unsigned devid)
+{
+	init(d, d->xs, d->domid, devid);
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
 static char *read_node(struct device *d, xs_transaction_t t, const char *dir,
@@ -78,6 +83,28 @@ int device_backend(struct device *d, char **path)
 	return *path ? 0 : -errno;
 }
 
+static void read_faults(struct device *d, xs_transaction_t t,
+			const char *node, struct blkback_fault_set *set)
+{
+	char *text = read_node(d, t, d->back, node);
+
+	/* Nonsense is no setting; the next one replaces it. */
+	(void)blkback_fault_parse(text ? text : "", set);
+	free(text);
+}
+
+void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
+		   unsigned devid, struct blkback_fault_set *set)
+{
+	struct device d;
+
+	memset(set, 0, sizeof(*set));
+	if (!xs)
+		return;
+	init(&d, xs, domid, devid);
+	read_faults(&d, t, NODES_FAULT, set);
+}
+
 void device_look(struct device *d, struct device_state *state)
 {
 	char *error;
@@ -91,6 +118,8 @@ void device_look(struct device *d, struct device_state *state)
 	if (error)
 		snprintf(state->error, sizeof(state->error), "%s", error);
 	free(error);
+	read_faults(d, XBT_NULL, NODES_FAULT, &state->faults);
+	read_faults(d, XBT_NULL, NODES_FAULT_ACTIVE, &state->faults_active);
 }
 
 /* ---- writing ----------------------------------------------------------- */

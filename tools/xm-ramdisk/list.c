@@ -21,10 +21,13 @@ static void print_attachment(struct xs_handle *xs,
 			     const struct rd_attachment_info *a)
 {
 	struct who w = who_is(xs, a->label);
+	char faults[FAULT_TEXT_MAX];
 
 	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7d\n",
 	       w.domain, w.vdev, report_mode(a), a->counters.read_bytes >> 20,
 	       a->counters.write_bytes >> 20, a->pid);
+	if (who_faults(xs, &w, faults)[0])
+		printf("      fault: %s\n", faults);
 }
 
 static void print_text(struct xs_handle *xs, const struct rd_disk_info *disks,

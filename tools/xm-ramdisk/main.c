@@ -22,6 +22,7 @@ static const struct {
 	{ "reset", cmd_reset, "bring a disk's seed back, in place" },
 	{ "save", cmd_save, "write a consistent copy of a disk to a file" },
 	{ "diff", cmd_diff, "show where a disk differs from its seed" },
+	{ "fault", cmd_fault, "make a domain's way to a disk slow, dead or wrong" },
 	{ "hotplug", cmd_hotplug, "for block-ramdisk, the toolstacks' script" },
 	{ "interface", cmd_interface, "which Xen fits which, and what runs here" },
 };

@@ -36,6 +36,7 @@ static void attachment(struct json *j, struct xs_handle *xs,
 		       const struct rd_attachment_info *a)
 {
 	struct who w = who_is(xs, a->label);
+	struct blkback_fault_set faults;
 
 	json_open(j, NULL, '{');
 	json_string(j, "label", a->label);
@@ -52,6 +53,10 @@ static void attachment(struct json *j, struct xs_handle *xs,
 	json_bool(j, "alive", a->alive);
 	json_number(j, "pid", (uint64_t)a->pid);
 	json_number(j, "since", a->since);
+	if (w.vbd) {
+		device_faults(xs, XBT_NULL, w.domid, w.devid, &faults);
+		fault_json(j, "faults", &faults);
+	}
 	counters(j, &a->counters);
 	json_close(j);
 }

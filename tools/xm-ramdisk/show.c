@@ -59,7 +59,7 @@ static void print_attachment(struct xs_handle *xs,
 	struct who w = who_is(xs, a->label);
 	time_t since = (time_t)a->since;
 	struct tm tm;
-	char text[32] = "?";
+	char text[32] = "?", faults[FAULT_TEXT_MAX];
 
 	if (localtime_r(&since, &tm))
 		strftime(text, sizeof(text), "%F %T", &tm);
@@ -76,6 +76,8 @@ static void print_attachment(struct xs_handle *xs,
 	       ", discarded %" PRIu64 ", errors %" PRIu64 "\n",
 	       c->reads, c->read_bytes >> 10, c->writes, c->write_bytes >> 10,
 	       c->flushes, c->discards, c->errors);
+	if (who_faults(xs, &w, faults)[0])
+		printf("      fault: %s\n", faults);
 	print_latency("read", c->read_latency);
 	print_latency("write", c->write_latency);
 }

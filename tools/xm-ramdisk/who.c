@@ -29,6 +29,15 @@ struct who who_is(struct xs_handle *xs, const char *label)
 	return w;
 }
 
+const char *who_faults(struct xs_handle *xs, const struct who *w,
+		       char text[FAULT_TEXT_MAX])
+{
+	struct blkback_fault_set set;
+
+	device_faults(w->vbd ? xs : NULL, XBT_NULL, w->domid, w->devid, &set);
+	return fault_text(&set, text);
+}
+
 struct xs_handle *who_xenstore(void)
 {
 	return host_has_xenstore() ? xs_open(0) : NULL;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <xenstore.h>
 
+#include "drivers/blkback/fault-words.h"
 #include "include/ramdisk.h"
 
 /* Exit statuses, documented in docs/xm-ramdisk.8. */
@@ -24,6 +25,7 @@ int cmd_attach(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_drop(int argc, char **argv);
+int cmd_fault(int argc, char **argv);
 int cmd_hotplug(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_load(int argc, char **argv);
@@ -189,6 +191,9 @@ const struct rd_disk_info *disk_in(const struct disk_list *list,
 /* The name that a person would use for it. */
 const char *disk_shown_name(const struct rd_disk_info *disk);
 
+struct json;
+#define FAULT_TEXT_MAX 320 /* bytes of fault_text() */
+
 /* ---- target.c ----------------------------------------------------------- */
 
 /*
@@ -213,12 +218,14 @@ struct who {
 };
 /* @xs may be NULL: domains have numbers then. */
 struct who who_is(struct xs_handle *xs, const char *label);
+/* The faults that are set for it, for people; returns @text, maybe empty. */
+const char *who_faults(struct xs_handle *xs, const struct who *who,
+		       char text[FAULT_TEXT_MAX]);
 /* xenstore, if it answers here; NULL otherwise. */
 struct xs_handle *who_xenstore(void);
 
 /* ---- report.c ---------------------------------------------------------- */
 
-struct json;
 void report_json(struct json *j, struct xs_handle *xs,
 		 const struct rd_disk_info *disk);
 /* "r", "w" or "p", for a private view. */
@@ -239,6 +246,7 @@ struct device_state {
 	int back, front; /* enum xenbus_state, 0 if the node is missing */
 	bool domain_gone;
 	char error[512]; /* the backend's last sentence, or empty */
+	struct blkback_fault_set faults, faults_active; /* wanted, and acting */
 };
 
 /*
@@ -248,6 +256,11 @@ struct device_state {
 int device_open(struct device *d, const char *what, const char *domain,
 		unsigned devid);
 void device_close(struct device *d);
+/* Another device of the same domain. */
+void device_select(struct device *d, unsigned devid);
+/* The faults that are set for a device; none without @xs. */
+void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
+		   unsigned devid, struct blkback_fault_set *set);
 /* Say so if the vdev is in use: before a seed is loaded for nothing. */
 int device_check_free(struct device *d);
 /*
@@ -280,6 +293,31 @@ int device_wait(struct device *d,
 /* Milliseconds on the clock that deadlines are on: now, and @seconds later. */
 int64_t now_ms(void);
 int64_t deadline_in(int seconds);
+
+/* ---- fault-set.c: faults on purpose, as people write and read them ------ */
+
+/* The values of options; 0 or -EINVAL. Units as in struct blkback_fault_set. */
+int fault_parse_errors(const char *text, uint32_t *errors);
+int fault_parse_ratio(const char *text, uint32_t *ratio); /* of a percentage */
+int fault_parse_range(const char *text, uint64_t *off, uint64_t *len);
+int fault_parse_ms(const char *text, uint32_t *ms);
+int fault_parse_iops(const char *text, uint32_t *iops);
+int fault_parse_bandwidth(const char *text, uint64_t *bytes);
+
+/* The kinds of faults to be replaced by those of @to. */
+struct fault_change {
+	bool clear; /* all of them, before the others */
+	bool error, delay, freeze, write_protect, iops, bandwidth;
+	struct blkback_fault_set to;
+};
+void fault_apply(const struct fault_change *change,
+		 struct blkback_fault_set *set);
+
+/* For people; empty when there are none. Returns @text. */
+const char *fault_text(const struct blkback_fault_set *set,
+		       char text[FAULT_TEXT_MAX]);
+void fault_json(struct json *j, const char *key,
+		const struct blkback_fault_set *set);
 
 /* ---- signals.c --------------------------------------------------------- */
 

@@ -6,20 +6,38 @@
 #include "device.h"
 #include "lifecycle.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PATIENCE 1000 /* ms to die after its socket has closed */
+#define HAND_OVER 2000 /* ms to hand over; then the journal does it */
+#define MAX_DEATHS 5u /* in a row, of workers that got nowhere */
+#define LONG_LIFE 10000 /* ms */
 
 static void on_failed(struct blkback_device *dev,
 		      const struct blkback_message *msg, int64_t now_ms)
 {
 	blkback_life_fail(dev, msg->u.failed.text);
-	if (dev->phase == BLKBACK_ATTACHING)
+	if (dev->phase == BLKBACK_ATTACHING || dev->phase == BLKBACK_RESUMING)
 		blkback_life_end(dev, now_ms);
 	else if (dev->phase == BLKBACK_CONNECTING)
 		dev->phase = BLKBACK_IDLE;
+}
+
+static void on_attached(struct blkback_device *dev,
+			const struct blkback_message *msg)
+{
+	dev->size = msg->u.attached.size;
+	dev->outdated = strcmp(msg->u.attached.build, dev->host->build) != 0;
+	if (dev->phase == BLKBACK_RESUMING && msg->u.attached.connected)
+		dev->phase = BLKBACK_SERVING;
+	else if (dev->phase == BLKBACK_ATTACHING ||
+		 dev->phase == BLKBACK_RESUMING)
+		blkback_life_attached(dev);
 }
 
 static void on_message(struct blkback_device *dev,
@@ -27,9 +45,7 @@ static void on_message(struct blkback_device *dev,
 {
 	switch (msg->type) {
 	case BLKBACK_ATTACHED:
-		dev->size = msg->u.attached.size;
-		if (dev->phase == BLKBACK_ATTACHING)
-			blkback_life_attached(dev);
+		on_attached(dev, msg);
 		break;
 	case BLKBACK_CONNECTED:
 		if (dev->phase == BLKBACK_CONNECTING)
@@ -50,7 +66,7 @@ static void on_message(struct blkback_device *dev,
 		if (dev->phase != BLKBACK_SERVING)
 			break;
 		blkback_life_fail(dev, msg->u.failed.text);
-		blkback_life_disconnect(dev, now_ms);
+		blkback_life_disconnect(dev);
 		break;
 	default:
 		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
@@ -75,6 +91,9 @@ void blkback_device_message(struct blkback_device *dev, int64_t now_ms)
 			/* Dead, or of no use: its death tells the rest. */
 			close(dev->sock);
 			dev->sock = -1;
+			/* One of another version is to hand over. */
+			if (ret == -EPROTO && dev->pid && !dev->kill_at)
+				dev->host->kill(dev->host, dev->pid, SIGTERM);
 			if (!dev->kill_at)
 				dev->kill_at = now_ms + PATIENCE;
 			return;
@@ -83,24 +102,65 @@ void blkback_device_message(struct blkback_device *dev, int64_t now_ms)
 	}
 }
 
-void blkback_device_worker_died(struct blkback_device *dev, int status)
+static void say_how(char *text, size_t size, int pid, int status)
 {
-	char text[128];
-	int pid = (int)dev->pid;
+	if (status == -1)
+		snprintf(text, size, "worker %d has ended", pid);
+	else if (WIFSIGNALED(status))
+		snprintf(text, size, "worker %d was killed by signal %d", pid,
+			 WTERMSIG(status));
+	else
+		snprintf(text, size, "worker %d ended with status %d", pid,
+			 WEXITSTATUS(status));
+}
 
+/*
+ * Not for ever: a request that kills each worker is the first that the next one
+ * carries out. One that answered something, or lived for a while, got somewhere.
+ */
+static bool gets_nowhere(struct blkback_device *dev, int64_t now_ms)
+{
+	uint32_t answered = dev->host->answered(dev->host, dev);
+
+	if (answered != dev->answered || now_ms - dev->born >= LONG_LIFE)
+		dev->deaths = 0;
+	dev->answered = answered;
+	return ++dev->deaths >= MAX_DEATHS;
+}
+
+void blkback_device_worker_died(struct blkback_device *dev, int status,
+				int64_t now_ms)
+{
+	char how[64], text[192];
+	bool asked = dev->replacing;
+
+	say_how(how, sizeof(how), (int)dev->pid, status);
 	dev->pid = 0;
-	if (dev->phase != BLKBACK_ENDING) {
-		if (WIFSIGNALED(status))
-			snprintf(text, sizeof(text),
-				 "worker %d was killed by signal %d; the device is closed",
-				 pid, WTERMSIG(status));
-		else
-			snprintf(text, sizeof(text),
-				 "worker %d ended with status %d; the device is closed",
-				 pid, WEXITSTATUS(status));
-		blkback_life_fail(dev, text);
+	if (dev->pidfd >= 0)
+		close(dev->pidfd);
+	dev->pidfd = -1;
+	if (dev->phase == BLKBACK_ENDING || dev->host->stopping) {
+		blkback_life_done(dev);
+		return;
 	}
+	if (asked || !gets_nowhere(dev, now_ms)) {
+		blkback_log(asked ? BLKBACK_INFO : BLKBACK_WARNING, "%s: %s%s",
+			    dev->label, how, asked ? ", as it was asked to" : "");
+		blkback_life_restart(dev, now_ms);
+		return;
+	}
+	snprintf(text, sizeof(text),
+		 "%s, as %u before it, and none had answered a request; the device is closed",
+		 how, dev->deaths - 1);
+	blkback_life_fail(dev, text);
 	blkback_life_done(dev);
+}
+
+void blkback_device_replace(struct blkback_device *dev, int64_t now_ms)
+{
+	dev->replacing = true;
+	dev->kill_at = now_ms + HAND_OVER;
+	dev->host->kill(dev->host, dev->pid, SIGTERM);
 }
 
 void blkback_device_stop(struct blkback_device *dev, int64_t now_ms)

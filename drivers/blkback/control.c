@@ -58,6 +58,9 @@ static void terminate_strings(struct blkback_message *msg)
 		msg->u.attach.label[RD_LABEL_MAX - 1] = '\0';
 		msg->u.attach.disk[RD_ID_MAX - 1] = '\0';
 		break;
+	case BLKBACK_ATTACHED:
+		msg->u.attached.build[BLKBACK_BUILD_MAX - 1] = '\0';
+		break;
 	case BLKBACK_FAILED:
 	case BLKBACK_RING_ERROR:
 		msg->u.failed.text[BLKBACK_TEXT_MAX - 1] = '\0';

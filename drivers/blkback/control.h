@@ -13,12 +13,32 @@
 
 #include <ramdisk.h>
 
-#define BLKBACK_CONTROL_VERSION 4u
+#define BLKBACK_CONTROL_VERSION 5u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end */
 #define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
 #define BLKBACK_MAX_QUEUES 8u /* room for; how many are served is told */
 #define BLKBACK_PATH_MAX 4096u /* bytes, with the NUL */
 #define BLKBACK_TEXT_MAX 768u
+#define BLKBACK_BUILD_MAX 64u
+
+/* What an earlier worker of the device has left. */
+enum blkback_resume {
+	BLKBACK_ANEW = 0, /* nothing; what is there is of another device */
+	BLKBACK_ATTACH_AGAIN = 1, /* its attachment: take that over */
+	BLKBACK_CONNECT_AGAIN = 2, /* and its connection, if it had one */
+};
+
+/* How a frontend is connected. */
+struct blkback_connection {
+	uint32_t protocol; /* enum blkback_protocol */
+	uint32_t persistent; /* 0 or 1 */
+	uint32_t nr_queues;
+	uint32_t nr_refs; /* of each queue */
+	struct {
+		uint32_t refs[BLKBACK_MAX_RING_REFS];
+		uint32_t event_channel;
+	} queue[BLKBACK_MAX_QUEUES];
+};
 
 enum blkback_message_type {
 	/* to the worker */
@@ -26,8 +46,9 @@ enum blkback_message_type {
 	BLKBACK_CONNECT = 2,
 	BLKBACK_DISCONNECT = 3,
 	BLKBACK_FAULT = 4, /* at any time after ATTACH */
+	BLKBACK_END = 5, /* detach and go */
 	/* from the worker */
-	BLKBACK_ATTACHED = 16,
+	BLKBACK_ATTACHED = 16, /* also the first word to a new supervisor */
 	BLKBACK_CONNECTED = 17,
 	BLKBACK_DISCONNECTED = 18,
 	BLKBACK_FAILED = 19, /* an ATTACH or CONNECT */
@@ -48,19 +69,16 @@ struct blkback_message {
 			uint32_t writable;
 			uint32_t private_view;
 			uint32_t max_queues;
+			uint32_t resume; /* enum blkback_resume */
+			uint32_t devid;
+			struct blkback_fault_set fault;
 		} attach;
-		struct {
-			uint32_t protocol; /* enum blkback_protocol */
-			uint32_t persistent; /* 0 or 1 */
-			uint32_t nr_queues;
-			uint32_t nr_refs; /* of each queue */
-			struct {
-				uint32_t refs[BLKBACK_MAX_RING_REFS];
-				uint32_t event_channel;
-			} queue[BLKBACK_MAX_QUEUES];
-		} connect;
+		struct blkback_connection connect;
 		struct {
 			uint64_t size; /* bytes */
+			uint32_t connected;
+			uint32_t reserved;
+			char build[BLKBACK_BUILD_MAX]; /* of the worker */
 		} attached;
 		struct {
 			uint32_t which; /* the message that failed */
@@ -71,7 +89,7 @@ struct blkback_message {
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8360, "message of version 4");
+_Static_assert(sizeof(struct blkback_message) == 8424, "message of version 5");
 
 /* Empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct blkback_device *blkback_device_new(struct blkback_host *host,
 	dev->domid = domid;
 	dev->devid = devid;
 	dev->sock = -1;
+	dev->pidfd = -1;
 	dev->back_dirty = true;
 	dev->front_dirty = true;
 	dev->domain_dirty = true;
@@ -74,6 +76,8 @@ void blkback_device_free(struct blkback_device *dev)
 	watch_frontend(dev, false);
 	if (dev->sock >= 0)
 		close(dev->sock);
+	if (dev->pidfd >= 0)
+		close(dev->pidfd);
 	free(dev);
 }
 
@@ -185,7 +189,7 @@ static bool is_gone(const struct blkback_device *dev)
 /* ---- choosing ---------------------------------------------------------- */
 
 /* Of libxl: in the state that it waits for until the script names the disk. */
-static void step_awaiting(struct blkback_device *dev)
+static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 {
 	char text[BLKBACK_TEXT_MAX];
 	int ret;
@@ -205,7 +209,7 @@ static void step_awaiting(struct blkback_device *dev)
 		return;
 	ret = blkback_config_read(dev, &dev->config, text, sizeof(text));
 	if (!ret) {
-		blkback_life_start(dev);
+		blkback_life_start(dev, now_ms);
 	} else if (ret == -EXDEV) {
 		dev->phase = BLKBACK_FOREIGN;
 	} else {
@@ -214,7 +218,7 @@ static void step_awaiting(struct blkback_device *dev)
 	}
 }
 
-static void step_new(struct blkback_device *dev)
+static void step_new(struct blkback_device *dev, int64_t now_ms)
 {
 	char text[BLKBACK_TEXT_MAX];
 	int ret;
@@ -246,12 +250,22 @@ static void step_new(struct blkback_device *dev)
 	if (dev->host->stopping)
 		return;
 	watch_frontend(dev, true);
-	if (dev->state == XenbusStateClosed) {
-		dev->phase = BLKBACK_DONE;
+	if (dev->state == XenbusStateInitialising && !ret && dev->online) {
+		blkback_life_start(dev, now_ms);
 		return;
 	}
-	if (dev->state == XenbusStateInitialising && !ret && dev->online) {
-		blkback_life_start(dev);
+	/* An earlier daemon's: its worker may serve it, or have left a journal. */
+	if (dev->state != XenbusStateInitialising && !ret &&
+	    blkback_life_adopt(dev, now_ms))
+		return;
+	/* Of libxl: the daemon that was to attach it has ended before it did. */
+	if (dev->kind == BLKBACK_KIND_XL && !ret && dev->online &&
+	    dev->state == XenbusStateInitWait) {
+		blkback_life_start(dev, now_ms);
+		return;
+	}
+	if (dev->state == XenbusStateClosed) {
+		blkback_life_done(dev);
 		return;
 	}
 	if (ret)
@@ -301,7 +315,7 @@ static void step_idle(struct blkback_device *dev, int64_t now_ms)
 		if (dev->state != XenbusStateInitWait)
 			blkback_life_offer(dev);
 		else
-			blkback_life_connect(dev, now_ms);
+			blkback_life_connect(dev);
 		break;
 	case XenbusStateClosing:
 		blkback_life_switch(dev, XenbusStateClosing);
@@ -318,15 +332,15 @@ static void step_idle(struct blkback_device *dev, int64_t now_ms)
 	}
 }
 
-static void step_serving(struct blkback_device *dev, int64_t now_ms)
+static void step_serving(struct blkback_device *dev)
 {
 	if (dev->front_bad) {
 		blkback_life_fail(dev, "the frontend's state is not a number");
-		blkback_life_disconnect(dev, now_ms);
+		blkback_life_disconnect(dev);
 		return;
 	}
 	if (front_is_off(dev)) {
-		blkback_life_disconnect(dev, now_ms);
+		blkback_life_disconnect(dev);
 		return;
 	}
 	if (dev->front_state == XenbusStateClosing)
@@ -339,16 +353,16 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 {
 	switch (dev->phase) {
 	case BLKBACK_NEW:
-		step_new(dev);
+		step_new(dev, now_ms);
 		break;
 	case BLKBACK_AWAITING:
-		step_awaiting(dev);
+		step_awaiting(dev, now_ms);
 		break;
 	case BLKBACK_IDLE:
 		step_idle(dev, now_ms);
 		break;
 	case BLKBACK_SERVING:
-		step_serving(dev, now_ms);
+		step_serving(dev);
 		break;
 	case BLKBACK_ATTACHING:
 		/* No need to wait for a seed that nobody wants any more. */
@@ -367,6 +381,7 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 			blkback_life_switch(dev, XenbusStateClosed);
 		break;
 	case BLKBACK_FOREIGN:
+	case BLKBACK_RESUMING:
 	case BLKBACK_CONNECTING:
 	case BLKBACK_DISCONNECTING:
 	case BLKBACK_ENDING:
@@ -456,7 +471,7 @@ bool blkback_device_process(struct blkback_device *dev, int64_t now_ms)
 		blkback_log(BLKBACK_WARNING,
 			    "%s: worker %d does not end; killed", dev->label,
 			    (int)dev->pid);
-		dev->host->kill(dev->host, dev->pid);
+		dev->host->kill(dev->host, dev->pid, SIGKILL);
 		dev->killed = true;
 	}
 	return true;

@@ -29,7 +29,19 @@ struct blkback_host {
 	/* Start a worker: its process and our end of its socket. */
 	int (*start)(struct blkback_host *host, const char *label, pid_t *pid,
 		     int *sock);
-	void (*kill)(struct blkback_host *host, pid_t pid);
+	void (*kill)(struct blkback_host *host, pid_t pid, int signal);
+	const char *build; /* of this program: blkback_process_build() */
+	/*
+	 * What a device has beside xenstore (remains.c). The worker that serves
+	 * it already, or -ENOENT; whether a dead one left something to be taken
+	 * up; how many requests were answered, by all of its workers; and to
+	 * end all of it, a worker that lives included.
+	 */
+	int (*adopt)(struct blkback_host *host, struct blkback_device *dev);
+	bool (*left)(struct blkback_host *host, struct blkback_device *dev);
+	uint32_t (*answered)(struct blkback_host *host,
+			     struct blkback_device *dev);
+	void (*forget)(struct blkback_host *host, struct blkback_device *dev);
 };
 
 /* Who made the device, and so where its nodes are; see nodes.h. */
@@ -45,6 +57,7 @@ enum blkback_phase {
 	BLKBACK_FOREIGN, /* of another daemon's store, or of another backend */
 	BLKBACK_AWAITING, /* KIND_XL: the script has not named the disk yet */
 	BLKBACK_ATTACHING, /* the worker attaches to the disk */
+	BLKBACK_RESUMING, /* another worker takes up what one had */
 	BLKBACK_IDLE, /* attached; no ring */
 	BLKBACK_CONNECTING, /* the worker maps the ring */
 	BLKBACK_SERVING, /* connected */
@@ -97,9 +110,16 @@ struct blkback_device {
 	bool faults_bad; /* the node was nonsense, which was said */
 
 	pid_t pid; /* of the worker; 0: none */
+	int pidfd; /* of one that is not our child, or -1 */
 	int sock; /* to it; -1: none */
 	bool killed; /* by us */
 	int64_t kill_at; /* ms, monotonic: it is given up then; 0: not set */
+	enum blkback_resume resume; /* what the worker was told to take up */
+	int64_t born; /* ms, monotonic: the worker */
+	unsigned deaths; /* of workers in a row that got nowhere */
+	uint32_t answered; /* requests, at the last death */
+	bool outdated; /* the worker is of another build than we are */
+	bool replacing; /* and was asked to hand over */
 	struct blkback_gate trouble, failures, news;
 };
 
@@ -124,8 +144,15 @@ static inline bool blkback_device_has_worker(const struct blkback_device *dev)
 /* The worker's socket is readable. */
 void blkback_device_message(struct blkback_device *dev, int64_t now_ms);
 
-/* The worker has died; @status as from waitpid(). The store was reaped. */
-void blkback_device_worker_died(struct blkback_device *dev, int status);
+/*
+ * The worker has died; @status as from waitpid(), or -1: not known. The store
+ * was reaped.
+ */
+void blkback_device_worker_died(struct blkback_device *dev, int status,
+				int64_t now_ms);
+
+/* Have a worker of another build replaced by one of ours. */
+void blkback_device_replace(struct blkback_device *dev, int64_t now_ms);
 
 /* The daemon stops: close the device and send the worker away. */
 void blkback_device_stop(struct blkback_device *dev, int64_t now_ms);

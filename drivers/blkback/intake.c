@@ -17,6 +17,12 @@ _Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_SEGMENTS_A_PAGE,
 	       "a table is copied from one page");
 _Static_assert(BLKBACK_ROUND_COPIES >= BLKBACK_BATCH, "a copy for each table");
 
+static struct blkback_journal_entry *entry_of(struct blkback_io *io,
+					      uint32_t index)
+{
+	return &io->journal->entry[index % BLKBACK_BATCH];
+}
+
 static int take(struct blkback_io *io)
 {
 	int n = blkback_ring_pending(&io->ring);
@@ -32,8 +38,14 @@ static int take(struct blkback_io *io)
 					      (int64_t)io->taken_us);
 	if (n > (int)BLKBACK_BATCH)
 		n = (int)BLKBACK_BATCH;
-	for (i = 0; i < n; i++)
-		blkback_ring_take(&io->ring, &io->batch[i].wire);
+	for (i = 0; i < n; i++) {
+		io->batch[i].note = entry_of(io, io->ring.req_cons);
+		blkback_ring_take(&io->ring, &io->batch[i].note->wire);
+		io->batch[i].note->discarded = 0;
+		blkback_journal_note(io->batch[i].note, BLKBACK_TAKEN, 0);
+	}
+	atomic_store_explicit(&io->journal->taken, io->ring.req_cons,
+			      memory_order_release);
 	io->n = (unsigned)n;
 	return 0;
 }
@@ -48,14 +60,14 @@ static void add_table(struct blkback_io *io, struct blkback_io_entry *e,
 
 	if (io->grants)
 		page = blkback_grants_get(io->grants,
-					  e->wire.indirect.gref[0]);
+					  e->note->wire.indirect.gref[0]);
 	if (page) {
 		memcpy(&io->table[e - io->batch], page, len);
 		return;
 	}
 	memset(c, 0, sizeof(*c));
 	c->flags = GNTCOPY_source_gref;
-	c->source.foreign.ref = e->wire.indirect.gref[0];
+	c->source.foreign.ref = e->note->wire.indirect.gref[0];
 	c->source.foreign.domid = io->s.domid;
 	c->dest.virt = &io->table[e - io->batch];
 	c->len = (uint16_t)len;
@@ -77,7 +89,7 @@ static void fetch_tables(struct blkback_io *io)
 
 		e->err = 0;
 		e->nr_copies = 0;
-		segments = blkback_request_indirect(&e->wire);
+		segments = blkback_request_indirect(&e->note->wire);
 		if (segments)
 			add_table(io, e, segments);
 	}
@@ -94,12 +106,13 @@ static void fetch_tables(struct blkback_io *io)
 static void validate(struct blkback_io *io, struct blkback_io_entry *e,
 		     const struct blkback_limits *limits)
 {
-	int err = blkback_request_validate(limits, &e->wire,
+	int err = blkback_request_validate(limits, &e->note->wire,
 					   io->table[e - io->batch].seg,
 					   &e->req);
 
 	e->held = false;
 	e->again = false;
+	e->done = false;
 	/* What is not there was not looked at, whatever is said about it. */
 	if (!e->err)
 		e->err = err;
@@ -108,8 +121,8 @@ static void validate(struct blkback_io *io, struct blkback_io_entry *e,
 	rd_count_error(io->s.disk);
 	blkback_log_gated(&io->s.gates->refused, BLKBACK_WARNING,
 			  "refused a request of the guest (operation %u, sector %llu): %s",
-			  e->wire.operation,
-			  (unsigned long long)e->wire.sector,
+			  e->note->wire.operation,
+			  (unsigned long long)e->note->wire.sector,
 			  strerror(-e->err));
 }
 
@@ -138,20 +151,36 @@ static void inject(struct blkback_io *io)
 		blkback_faults_charge(io->s.faults, bytes);
 }
 
-int blkback_intake(struct blkback_io *io)
+static void check(struct blkback_io *io)
 {
 	struct blkback_limits limits = io->s.limits;
 	unsigned i;
-	int err = take(io);
 
-	if (err)
-		return err;
 	if (io->faults.set.write_protect)
 		limits.writable = false;
 	fetch_tables(io);
 	for (i = 0; i < io->n; i++)
 		validate(io, &io->batch[i], &limits);
+}
+
+int blkback_intake(struct blkback_io *io)
+{
+	int err = take(io);
+
+	if (err)
+		return err;
+	check(io);
 	if (io->faults.on)
 		inject(io);
 	return 0;
+}
+
+void blkback_intake_again(struct blkback_io *io)
+{
+	uint32_t i, first = io->ring.rsp_prod_pvt;
+
+	io->n = io->ring.req_cons - first;
+	for (i = 0; i < io->n; i++)
+		io->batch[i].note = entry_of(io, first + i);
+	check(io);
 }

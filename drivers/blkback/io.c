@@ -43,6 +43,7 @@ struct blkback_io *blkback_io_new(const struct blkback_io_setup *setup)
 		return NULL;
 	memset(io, 0, sizeof(*io));
 	io->s = *setup;
+	io->journal = setup->journal ? setup->journal : &io->own_journal;
 	if (!setup->persistent)
 		return io;
 	io->grants = blkback_grants_new(setup->gnttab, setup->domid);
@@ -76,6 +77,8 @@ static int begin(struct blkback_io *io, struct blkback_io_entry *e,
 		return err;
 	e->held = !err;
 	e->err = err;
+	if (!err && e->req.action == BLKBACK_WRITE)
+		blkback_journal_note(e->note, BLKBACK_BEGUN, 0);
 	if (err)
 		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a request: %s",
@@ -86,16 +89,22 @@ static int begin(struct blkback_io *io, struct blkback_io_entry *e,
 /* Let the range go; the request's answer, or again for a read overtaken. */
 static void end(struct blkback_io *io, struct blkback_io_entry *e)
 {
+	bool writes = e->req.action == BLKBACK_WRITE;
 	int err;
 
 	if (!blkback_copy_succeeded(io, e)) {
 		/* XSA-361, 365, 371: one operation fails one request. */
+		if (writes)
+			blkback_journal_note(e->note, BLKBACK_DONE, -EIO);
 		rd_range_abort(&e->range);
 		e->err = -EIO;
 		blkback_log_gated(&io->s.gates->copy_failed, BLKBACK_WARNING,
 				  "a page of the guest could not be copied (first grant %u)",
 				  e->req.seg[0].gref);
 	} else {
+		/* Before others may write what a replay must not undo. */
+		if (writes)
+			blkback_journal_note(e->note, BLKBACK_DONE, 0);
 		err = rd_range_end(&e->range);
 		e->again = err == -EAGAIN;
 		e->err = e->again ? 0 : err;
@@ -116,7 +125,8 @@ static bool alone(const struct blkback_request *req)
 
 static void discard(struct blkback_io *io, struct blkback_io_entry *e)
 {
-	e->err = rd_discard(io->s.disk, e->req.off, e->req.len);
+	e->err = rd_discard_noted(io->s.disk, e->req.off, e->req.len,
+				  &e->note->discarded);
 	if (e->err)
 		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a discard: %s",
@@ -135,7 +145,7 @@ static unsigned begin_round(struct blkback_io *io, unsigned first)
 
 		e->nr_copies = 0;
 		/* A refusal is answered in its place. */
-		if (e->err)
+		if (e->err || e->done)
 			continue;
 		if (i > first && (alone(&e->req) || !fits(io, e)))
 			break;
@@ -237,6 +247,8 @@ static void answer(struct blkback_io *io, const struct blkback_io_entry *e,
 				     blkback_request_status(e[i].err));
 	if (blkback_ring_push(&io->ring))
 		xenevtchn_notify(io->s.evtchn, io->s.port);
+	atomic_store_explicit(&io->journal->pushed, io->ring.rsp_pushed,
+			      memory_order_release);
 }
 
 int64_t blkback_io_look_us(const struct blkback_io *io)
@@ -263,6 +275,59 @@ static void carry_out(struct blkback_io *io)
 		count_latency(io, e, n);
 		first += n;
 	}
+}
+
+/* ---- after a death ----------------------------------------------------- */
+
+static void resume_write(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	blkback_copy_prepare(io, &e->req);
+	if (!begin(io, e, RD_RANGE_RESUME)) {
+		if (e->held) {
+			io->nr_copies = 0;
+			blkback_copy_add(io, e);
+			blkback_copy_alone(io, e);
+			end(io, e);
+		}
+	}
+	/* A block that others took meanwhile: half of it may be theirs. */
+	if (e->err)
+		blkback_journal_note(e->note, BLKBACK_DONE, -EIO);
+	e->done = true;
+}
+
+static void resume(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	uint32_t note = atomic_load_explicit(&e->note->note,
+					     memory_order_relaxed);
+
+	if ((uint16_t)note == BLKBACK_DONE) {
+		e->done = true;
+		e->err = note >> 16 ? -EIO : 0;
+	} else if (e->err) {
+		return; /* as it was refused before */
+	} else if (e->req.action == BLKBACK_DISCARD) {
+		e->err = rd_discard_resume(io->s.disk, e->req.off, e->req.len,
+					   &e->note->discarded);
+	} else if (e->req.action == BLKBACK_WRITE &&
+		   (uint16_t)note == BLKBACK_BEGUN) {
+		resume_write(io, e);
+	}
+}
+
+void blkback_io_resume(struct blkback_io *io)
+{
+	unsigned i;
+
+	io->taken_us = now_us();
+	blkback_intake_again(io);
+	for (i = 0; i < io->n; i++)
+		resume(io, &io->batch[i]);
+}
+
+void blkback_io_replay(struct blkback_io *io)
+{
+	carry_out(io);
 }
 
 int blkback_io_run(struct blkback_io *io)

@@ -8,6 +8,7 @@
 
 #include "faults.h"
 #include "grants.h"
+#include "journal.h"
 #include "log.h"
 #include "request.h"
 #include "ring.h"
@@ -17,20 +18,20 @@
 #include <xengnttab.h>
 
 /*
- * The bounds on a ring's memory: requests taken at once, and pieces moved by
- * one grant copy. The largest request fits alone: the disk's side of each of
- * its segments may lie across two blocks.
+ * The bounds on a ring's memory: requests taken at once (BLKBACK_BATCH), and
+ * pieces moved by one grant copy. The largest request fits alone: the disk's
+ * side of each of its segments may lie across two blocks.
  */
-#define BLKBACK_BATCH 32u
 #define BLKBACK_ROUND_COPIES (2u * BLKBACK_MAX_INDIRECT)
 
 /* One request of a batch. */
 struct blkback_io_entry {
-	struct blkback_wire wire; /* unchecked: intake only */
+	struct blkback_journal_entry *note; /* its wire, unchecked: intake only */
 	struct blkback_request req;
 	struct rd_range range;
 	bool held; /* the range is begun and not ended */
 	bool again; /* a writer came in between: to be read again */
+	bool done; /* carried out by a process that died since */
 	int err; /* its answer, 0 or -errno */
 	unsigned first_copy, nr_copies; /* in the round's grant copies */
 };
@@ -58,6 +59,7 @@ struct blkback_io_setup {
 	bool persistent; /* the frontend's grants stay as they are */
 	struct blkback_io_gates *gates;
 	struct blkback_faults *faults; /* NULL: there can be none */
+	struct blkback_journal_queue *journal; /* NULL: none that survives */
 };
 
 /* The request path of one ring; used by one thread. */
@@ -65,6 +67,7 @@ struct blkback_io {
 	struct blkback_io_table table[BLKBACK_BATCH];
 	struct blkback_io_setup s;
 	struct blkback_ring ring; /* to be attached by the owner */
+	struct blkback_journal_queue *journal, own_journal;
 
 	struct blkback_grants *grants; /* NULL: not persistent */
 	/* of the request at hand, a segment each; NULL: not mapped */
@@ -95,6 +98,15 @@ int64_t blkback_io_look_us(const struct blkback_io *io);
 /* Ring index up to which requests are known: taken, or held back. */
 uint32_t blkback_io_seen(const struct blkback_io *io);
 
+/*
+ * After a death, in this order: blkback_io_resume() finishes, with the locks
+ * that were left, what had begun to change the disk, and never waits. When
+ * that is done for all rings rd_settle() lets go of the locks.
+ * blkback_io_replay() then carries out the rest of what was taken, and answers.
+ */
+void blkback_io_resume(struct blkback_io *io);
+void blkback_io_replay(struct blkback_io *io);
+
 /* ---- its parts: intake.c and copy.c ------------------------------------ */
 
 /*
@@ -102,6 +114,9 @@ uint32_t blkback_io_seen(const struct blkback_io *io);
  * requests, and validate all of it. 0, or -EPROTO for what comes after it.
  */
 int blkback_intake(struct blkback_io *io);
+
+/* The same with what a dead process had taken and not answered. */
+void blkback_intake_again(struct blkback_io *io);
 
 /* Find or map the pages of a request, before its range is begun. */
 void blkback_copy_prepare(struct blkback_io *io,

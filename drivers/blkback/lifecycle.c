@@ -61,7 +61,7 @@ void blkback_life_fail(struct blkback_device *dev, const char *text)
 	update(dev, XenbusStateClosing, nodes, 2);
 }
 
-/* The socket is of no use any more; the worker sees the end of file. */
+/* The socket is of no use any more. */
 static void close_socket(struct blkback_device *dev)
 {
 	if (dev->sock >= 0)
@@ -84,17 +84,22 @@ static void send_attach(struct blkback_device *dev)
 		 dev->config.disk);
 	msg.u.attach.private_view = dev->config.private_view;
 	msg.u.attach.domid = dev->domid;
+	msg.u.attach.devid = dev->devid;
 	msg.u.attach.writable = dev->config.writable;
 	msg.u.attach.max_queues = dev->host->max_queues;
+	msg.u.attach.resume = dev->resume;
+	/* From the first request on; faults_due has it answered. */
+	msg.u.attach.fault = dev->faults;
 	/* A worker that cannot be told anything is dead: its death is seen. */
 	(void)blkback_control_send(dev->sock, &msg);
 }
 
-void blkback_life_start(struct blkback_device *dev)
+static int start_worker(struct blkback_device *dev, int64_t now_ms)
 {
 	char text[128];
 	int ret;
 
+	close_socket(dev);
 	ret = dev->host->start(dev->host, dev->label, &dev->pid, &dev->sock);
 	if (ret) {
 		dev->pid = 0;
@@ -103,17 +108,65 @@ void blkback_life_start(struct blkback_device *dev)
 			 strerror(-ret));
 		blkback_life_fail(dev, text);
 		blkback_life_done(dev);
-		return;
+		return ret;
 	}
+	dev->born = now_ms;
+	dev->kill_at = 0;
 	dev->killed = false;
+	dev->outdated = dev->replacing = false;
+	/* A new worker knows of none. */
+	dev->faults_due = !blkback_fault_none(&dev->faults);
+	send_attach(dev);
+	return 0;
+}
+
+void blkback_life_start(struct blkback_device *dev, int64_t now_ms)
+{
+	/* Of a device of the same number that nobody saw end. */
+	dev->host->forget(dev->host, dev);
+	dev->resume = BLKBACK_ANEW;
+	dev->deaths = 0;
+	if (start_worker(dev, now_ms))
+		return;
 	dev->phase = BLKBACK_ATTACHING;
 	blkback_log(BLKBACK_INFO, "%s: attaches %s for %s, worker %d",
 		    dev->label, dev->config.seed,
 		    dev->config.writable ? "writing" : "reading",
 		    (int)dev->pid);
-	send_attach(dev);
-	/* A new worker knows of none. */
-	dev->faults_due = !blkback_fault_none(&dev->faults);
+}
+
+void blkback_life_restart(struct blkback_device *dev, int64_t now_ms)
+{
+	if (dev->phase == BLKBACK_DISCONNECTING)
+		dev->resume = BLKBACK_ATTACH_AGAIN;
+	else if (dev->phase != BLKBACK_ATTACHING &&
+		 dev->phase != BLKBACK_RESUMING)
+		dev->resume = BLKBACK_CONNECT_AGAIN;
+	if (start_worker(dev, now_ms))
+		return;
+	if (dev->phase != BLKBACK_ATTACHING)
+		dev->phase = BLKBACK_RESUMING;
+	blkback_log(BLKBACK_INFO, "%s: goes on with worker %d", dev->label,
+		    (int)dev->pid);
+}
+
+bool blkback_life_adopt(struct blkback_device *dev, int64_t now_ms)
+{
+	dev->deaths = 0;
+	dev->resume = BLKBACK_CONNECT_AGAIN;
+	if (!dev->host->adopt(dev->host, dev)) {
+		dev->born = now_ms;
+		dev->kill_at = 0;
+		dev->killed = false;
+		dev->outdated = dev->replacing = false;
+		dev->phase = BLKBACK_RESUMING;
+		return true;
+	}
+	if (!dev->host->left(dev->host, dev))
+		return false;
+	dev->phase = BLKBACK_RESUMING;
+	blkback_life_restart(dev, now_ms);
+	return true;
 }
 
 static int send_faults(struct blkback_device *dev)
@@ -186,7 +239,7 @@ void blkback_life_offer(struct blkback_device *dev)
 	       sizeof(nodes) / sizeof(nodes[0]));
 }
 
-void blkback_life_connect(struct blkback_device *dev, int64_t now_ms)
+void blkback_life_connect(struct blkback_device *dev)
 {
 	struct blkback_message msg;
 	char text[BLKBACK_TEXT_MAX];
@@ -196,8 +249,8 @@ void blkback_life_connect(struct blkback_device *dev, int64_t now_ms)
 		return;
 	}
 	dev->phase = BLKBACK_CONNECTING;
-	if (blkback_control_send(dev->sock, &msg))
-		blkback_life_end(dev, now_ms);
+	/* One that does not hear it is dead, and the next one is told again. */
+	(void)blkback_control_send(dev->sock, &msg);
 }
 
 void blkback_life_publish(struct blkback_device *dev)
@@ -220,22 +273,24 @@ void blkback_life_publish(struct blkback_device *dev)
 				  dev->label);
 }
 
-void blkback_life_disconnect(struct blkback_device *dev, int64_t now_ms)
+void blkback_life_disconnect(struct blkback_device *dev)
 {
 	dev->phase = BLKBACK_DISCONNECTING;
-	if (blkback_control_send_type(dev->sock, BLKBACK_DISCONNECT))
-		blkback_life_end(dev, now_ms);
+	(void)blkback_control_send_type(dev->sock, BLKBACK_DISCONNECT);
 }
 
 void blkback_life_end(struct blkback_device *dev, int64_t now_ms)
 {
+	bool told = dev->sock >= 0 &&
+		    !blkback_control_send_type(dev->sock, BLKBACK_END);
+
 	close_socket(dev);
 	if (!dev->pid) {
 		blkback_life_done(dev);
 		return;
 	}
 	dev->phase = BLKBACK_ENDING;
-	dev->kill_at = now_ms + WORKER_PATIENCE;
+	dev->kill_at = told ? now_ms + WORKER_PATIENCE : now_ms;
 }
 
 void blkback_life_done(struct blkback_device *dev)
@@ -244,6 +299,8 @@ void blkback_life_done(struct blkback_device *dev)
 	dev->pid = 0;
 	dev->kill_at = 0;
 	dev->phase = BLKBACK_DONE;
+	/* Before Closed is written: who reads that may attach anew. */
+	dev->host->forget(dev->host, dev);
 	/* What is there now may be another device, not yet begun. */
 	if (!dev->replaced)
 		blkback_life_switch(dev, XenbusStateClosed);

@@ -21,7 +21,13 @@ int blkback_life_switch(struct blkback_device *dev, uint32_t state);
 void blkback_life_fail(struct blkback_device *dev, const char *text);
 
 /* Start the worker and have it attach. */
-void blkback_life_start(struct blkback_device *dev);
+void blkback_life_start(struct blkback_device *dev, int64_t now_ms);
+
+/* Start another one in the place of a dead one, to go on where that was. */
+void blkback_life_restart(struct blkback_device *dev, int64_t now_ms);
+
+/* Take up what an earlier daemon's worker has, or left. False: nothing. */
+bool blkback_life_adopt(struct blkback_device *dev, int64_t now_ms);
 
 /* The worker has the disk: tell the script that waits for it, if one does. */
 void blkback_life_attached(struct blkback_device *dev);
@@ -30,7 +36,7 @@ void blkback_life_attached(struct blkback_device *dev);
 void blkback_life_offer(struct blkback_device *dev);
 
 /* Read the frontend's nodes and have the worker connect. */
-void blkback_life_connect(struct blkback_device *dev, int64_t now_ms);
+void blkback_life_connect(struct blkback_device *dev);
 
 /* The worker is connected: tell the frontend what disk it has. */
 void blkback_life_publish(struct blkback_device *dev);
@@ -41,7 +47,7 @@ void blkback_life_publish(struct blkback_device *dev);
  */
 void blkback_life_faults(struct blkback_device *dev);
 
-void blkback_life_disconnect(struct blkback_device *dev, int64_t now_ms);
+void blkback_life_disconnect(struct blkback_device *dev);
 
 /* Send the worker away, by force if it takes longer than it should. */
 void blkback_life_end(struct blkback_device *dev, int64_t now_ms);

@@ -82,5 +82,8 @@
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"
 /* printf and scanf format of a worker's label in the store: domid, devid */
 #define NODES_LABEL "vbd/%u/%u"
+/* and of two files in the store: its journal, and where it listens */
+#define NODES_JOURNAL "vbd-%u-%u.journal"
+#define NODES_SOCKET "vbd-%u-%u.socket"
 
 #endif

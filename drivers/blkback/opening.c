@@ -6,6 +6,7 @@
  */
 #include "nodes.h"
 #include "process.h"
+#include "remains.h"
 #include "supervisor-state.h"
 
 #include <errno.h>
@@ -150,10 +151,46 @@ static int start_worker(struct blkback_host *host, const char *label,
 				     sup->options.level, pid, sock);
 }
 
-static void kill_worker(struct blkback_host *host, pid_t pid)
+static void kill_worker(struct blkback_host *host, pid_t pid, int sig)
 {
 	(void)host;
-	kill(pid, SIGKILL);
+	kill(pid, sig);
+}
+
+static struct rd_store *store_of(struct blkback_host *host)
+{
+	return ((struct blkback_supervisor *)host)->store;
+}
+
+static int adopt(struct blkback_host *host, struct blkback_device *dev)
+{
+	return blkback_remains_adopt(store_of(host), dev->domid, dev->devid,
+				     &dev->pid, &dev->pidfd, &dev->sock);
+}
+
+static bool left(struct blkback_host *host, struct blkback_device *dev)
+{
+	return blkback_remains_left(store_of(host), dev->domid, dev->devid);
+}
+
+static uint32_t answered(struct blkback_host *host, struct blkback_device *dev)
+{
+	return blkback_remains_answered(store_of(host), dev->domid,
+					dev->devid);
+}
+
+/* Unless it is another device's by now, of the other kind. */
+static void forget(struct blkback_host *host, struct blkback_device *dev)
+{
+	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
+	const struct blkback_device *other;
+
+	for (other = sup->devices; other; other = other->next)
+		if (other != dev && other->domid == dev->domid &&
+		    other->devid == dev->devid &&
+		    blkback_device_has_worker(other))
+			return;
+	blkback_remains_end(store_of(host), dev->domid, dev->devid);
 }
 
 /* A thread each, of which more than there are processors help nobody. */
@@ -182,6 +219,12 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	sup->host.max_queues = count_queues();
 	sup->host.start = start_worker;
 	sup->host.kill = kill_worker;
+	sup->host.adopt = adopt;
+	sup->host.left = left;
+	sup->host.answered = answered;
+	sup->host.forget = forget;
+	blkback_process_build(sup->build, sizeof(sup->build));
+	sup->host.build = sup->build;
 	ret = rd_store_open(&sup->store, options->store, &err);
 	if (ret) {
 		snprintf(text, size, "%s", err.text);

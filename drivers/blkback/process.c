@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static _Noreturn void become_worker(int sock, char *const argv[])
@@ -57,4 +59,15 @@ int blkback_process_start(const char *label, bool to_stderr,
 	close(pair[1]);
 	*sock = pair[0];
 	return 0;
+}
+
+void blkback_process_build(char *text, size_t size)
+{
+	struct stat st;
+
+	if (stat("/proc/self/exe", &st))
+		memset(&st, 0, sizeof(st));
+	snprintf(text, size, "%llx:%llx:%lld.%09ld",
+		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }

@@ -15,4 +15,7 @@
 int blkback_process_start(const char *label, bool to_stderr,
 			  enum blkback_level level, pid_t *pid, int *sock);
 
+/* Which program this is, so that another build of it can be told apart. */
+void blkback_process_build(char *text, size_t size);
+
 #endif

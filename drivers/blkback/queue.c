@@ -38,8 +38,10 @@ struct blkback_queue {
 	int word; /* eventfd: look at the ring, or stop */
 	_Atomic bool stopping;
 	pthread_t thread;
+	bool started;
 
 	/* the thread's own */
+	bool again; /* a dead process has left requests */
 	bool serving; /* the ring may be looked at */
 	bool more; /* it is worth to */
 	bool event; /* one came since the last look */
@@ -160,10 +162,20 @@ static bool take_word(struct blkback_queue *q)
 	return !atomic_load(&q->stopping);
 }
 
+/* What was sent to the dead process, or by it, may have been lost. */
+static void replay(struct blkback_queue *q)
+{
+	blkback_io_replay(q->io);
+	if (xenevtchn_notify(q->s.io.evtchn, q->io->s.port))
+		events_failed(q);
+}
+
 static void *run(void *arg)
 {
 	struct blkback_queue *q = arg;
 
+	if (q->again)
+		replay(q);
 	for (;;) {
 		struct pollfd p[2] = {
 			{ .fd = q->word, .events = POLLIN },
@@ -190,6 +202,29 @@ static void *run(void *arg)
 
 /* ---- start and stop ---------------------------------------------------- */
 
+static int attach_ring(struct blkback_queue *q)
+{
+	struct blkback_journal_queue *j = q->io->journal;
+	uint32_t taken = atomic_load_explicit(&j->taken, memory_order_relaxed);
+	uint32_t pushed = atomic_load_explicit(&j->pushed,
+					       memory_order_relaxed);
+	int err;
+
+	if (q->again && taken - pushed > BLKBACK_BATCH)
+		return -EPROTO; /* no journal of ours */
+	if (q->again)
+		return blkback_ring_resume(&q->io->ring, q->pages,
+					   q->s.nr_refs, q->s.protocol, pushed,
+					   taken);
+	err = blkback_ring_attach(&q->io->ring, q->pages, q->s.nr_refs,
+				  q->s.protocol);
+	atomic_store_explicit(&j->taken, q->io->ring.req_cons,
+			      memory_order_relaxed);
+	atomic_store_explicit(&j->pushed, q->io->ring.rsp_pushed,
+			      memory_order_relaxed);
+	return err;
+}
+
 static int map_ring(struct blkback_queue *q, char *text, size_t size)
 {
 	uint32_t refs[1u << BLKBACK_MAX_RING_ORDER];
@@ -203,8 +238,7 @@ static int map_ring(struct blkback_queue *q, char *text, size_t size)
 			 refs[0], strerror(errno));
 		return -EIO;
 	}
-	if (!blkback_ring_attach(&q->io->ring, q->pages, q->s.nr_refs,
-				 q->s.protocol))
+	if (!attach_ring(q))
 		return 0;
 	snprintf(text, size,
 		 "the frontend's ring has an impossible request index");
@@ -226,20 +260,6 @@ static int bind_event_channel(struct blkback_queue *q, char *text, size_t size)
 	return 0;
 }
 
-static int start_thread(struct blkback_queue *q, char *text, size_t size)
-{
-	int err;
-
-	q->serving = true;
-	q->more = true; /* something may wait already */
-	q->seen = q->io->ring.req_cons;
-	err = pthread_create(&q->thread, NULL, run, q);
-	if (err)
-		snprintf(text, size, "cannot start a queue's thread: %s",
-			 strerror(err));
-	return -err;
-}
-
 /* The ring and its pages, without the thread and the event channel. */
 static void release(struct blkback_queue *q)
 {
@@ -252,9 +272,9 @@ static void release(struct blkback_queue *q)
 	free(q);
 }
 
-int blkback_queue_start(struct blkback_queue **queue,
-			const struct blkback_queue_setup *setup, char *text,
-			size_t size)
+int blkback_queue_open(struct blkback_queue **queue,
+		       const struct blkback_queue_setup *setup, bool again,
+		       char *text, size_t size)
 {
 	struct blkback_queue *q = calloc(1, sizeof(*q));
 	int ret = -ENOMEM;
@@ -263,6 +283,7 @@ int blkback_queue_start(struct blkback_queue **queue,
 	if (!q)
 		return ret;
 	q->s = *setup;
+	q->again = again;
 	q->word = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	q->io = blkback_io_new(&setup->io);
 	if (q->word < 0 || !q->io)
@@ -273,17 +294,32 @@ int blkback_queue_start(struct blkback_queue **queue,
 	ret = bind_event_channel(q, text, size);
 	if (ret)
 		goto fail;
-	ret = start_thread(q, text, size);
-	if (ret)
-		goto fail_bound;
 	*queue = q;
 	return 0;
 
-fail_bound:
-	xenevtchn_unbind(q->s.io.evtchn, q->io->s.port);
 fail:
 	release(q);
 	return ret;
+}
+
+void blkback_queue_resume(struct blkback_queue *q)
+{
+	blkback_io_resume(q->io);
+}
+
+int blkback_queue_start(struct blkback_queue *q, char *text, size_t size)
+{
+	int err;
+
+	q->serving = true;
+	q->more = true; /* something may wait already */
+	q->seen = q->io->ring.req_cons;
+	err = pthread_create(&q->thread, NULL, run, q);
+	q->started = !err;
+	if (err)
+		snprintf(text, size, "cannot start a queue's thread: %s",
+			 strerror(err));
+	return -err;
 }
 
 void blkback_queue_kick(struct blkback_queue *q)
@@ -302,7 +338,8 @@ void blkback_queue_stop(struct blkback_queue *q)
 		return;
 	atomic_store(&q->stopping, true);
 	blkback_queue_kick(q);
-	pthread_join(q->thread, NULL);
+	if (q->started)
+		pthread_join(q->thread, NULL);
 	xenevtchn_unbind(q->s.io.evtchn, q->io->s.port);
 	release(q);
 }

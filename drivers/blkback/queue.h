@@ -23,19 +23,26 @@ struct blkback_queue_setup {
 };
 
 /*
- * Map the ring, bind the event channel and start the thread. On failure
- * -errno, one sentence in @text, and nothing is mapped, bound or running.
+ * Map the ring and bind the event channel. @again: go on where the journal
+ * says that a dead process was. On failure -errno, one sentence in @text, and
+ * nothing is mapped or bound.
  */
-int blkback_queue_start(struct blkback_queue **queue,
-			const struct blkback_queue_setup *setup, char *text,
-			size_t size);
+int blkback_queue_open(struct blkback_queue **queue,
+		       const struct blkback_queue_setup *setup, bool again,
+		       char *text, size_t size);
+
+/* After @again, for all queues before one is started: blkback_io_resume(). */
+void blkback_queue_resume(struct blkback_queue *queue);
+
+/* Start the thread. On failure the queue is as it was. */
+int blkback_queue_start(struct blkback_queue *queue, char *text, size_t size);
 
 /* Have the thread look at its ring: what is held back on purpose has changed. */
 void blkback_queue_kick(struct blkback_queue *queue);
 
 /*
- * Let the thread finish the requests that it has begun, then unbind, unmap
- * and free. NULL is allowed.
+ * Let the thread, if it was started, finish the requests that it has begun,
+ * then unbind, unmap and free. NULL is allowed.
  */
 void blkback_queue_stop(struct blkback_queue *queue);
 

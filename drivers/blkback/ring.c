@@ -117,6 +117,21 @@ int blkback_ring_attach(struct blkback_ring *ring, void *shared,
 	return blkback_ring_pending(ring) < 0 ? -EPROTO : 0;
 }
 
+int blkback_ring_resume(struct blkback_ring *ring, void *shared,
+			unsigned pages, enum blkback_protocol protocol,
+			uint32_t pushed, uint32_t taken)
+{
+	int err = blkback_ring_attach(ring, shared, pages, protocol);
+
+	if (err)
+		return err;
+	if (taken - pushed > ring->slots ||
+	    ring->rsp_pushed - pushed > taken - pushed)
+		return -EPROTO;
+	ring->req_cons = taken;
+	return blkback_ring_pending(ring) < 0 ? -EPROTO : 0;
+}
+
 int blkback_ring_pending(struct blkback_ring *ring)
 {
 	/* Acquire: a request's bytes are read after the index that covers it. */

@@ -101,6 +101,15 @@ int blkback_ring_attach(struct blkback_ring *ring, void *shared,
 			unsigned pages, enum blkback_protocol protocol);
 
 /*
+ * The same after a death: @taken requests were taken, and the answers of the
+ * first @pushed were shown, or of more of them. -EPROTO also when the published
+ * rsp_prod, which the guest can write, cannot be.
+ */
+int blkback_ring_resume(struct blkback_ring *ring, void *shared,
+			unsigned pages, enum blkback_protocol protocol,
+			uint32_t pushed, uint32_t taken);
+
+/*
  * How many requests wait, or -EPROTO when req_prod cannot be: more than the
  * ring holds, or behind what was already taken (CVE-2010-4247).
  */

@@ -19,6 +19,8 @@ struct blkback_supervisor {
 	bool more_watches;
 	struct pollfd *polls;
 	size_t nr_polls; /* allocated */
+	char build[BLKBACK_BUILD_MAX];
+	bool leaving; /* ends, and leaves the devices to their workers */
 };
 
 #endif

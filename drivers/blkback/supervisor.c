@@ -9,6 +9,7 @@
  */
 #include "supervisor.h"
 #include "nodes.h"
+#include "remains.h"
 #include "supervisor-state.h"
 
 #include <errno.h>
@@ -70,16 +71,19 @@ static bool take_number(const char **s, uint32_t *value)
 	return !blkback_parse_number(text, UINT32_MAX, value);
 }
 
-static void scan_domain(struct blkback_supervisor *sup, enum blkback_kind kind,
-			uint32_t domid)
+/* 0, or -errno when not all of them are known now. */
+static int scan_domain(struct blkback_supervisor *sup, enum blkback_kind kind,
+		       uint32_t domid)
 {
 	char path[BLKBACK_XPATH_MAX];
 	unsigned n, i;
 	uint32_t devid;
 	char **list;
+	int ret;
 
 	snprintf(path, sizeof(path), "%s/%u", blkback_kind_root[kind], domid);
 	list = xs_directory(sup->host.xs, XBT_NULL, path, &n);
+	ret = list || errno == ENOENT ? 0 : -errno;
 	for (i = 0; list && i < n; i++) {
 		struct blkback_device *dev = NULL;
 
@@ -89,23 +93,26 @@ static void scan_domain(struct blkback_supervisor *sup, enum blkback_kind kind,
 			dev->back_dirty = true;
 	}
 	free(list);
+	return ret;
 }
 
-static void scan(struct blkback_supervisor *sup, enum blkback_kind kind)
+static int scan(struct blkback_supervisor *sup, enum blkback_kind kind)
 {
 	struct blkback_device *dev;
 	unsigned n, i;
 	uint32_t domid;
 	char **list = xs_directory(sup->host.xs, XBT_NULL,
 				   blkback_kind_root[kind], &n);
+	int ret = list || errno == ENOENT ? 0 : -errno;
 
-	for (i = 0; list && i < n; i++)
+	for (i = 0; list && i < n && !ret; i++)
 		if (!blkback_parse_number(list[i], UINT32_MAX, &domid))
-			scan_domain(sup, kind, domid);
+			ret = scan_domain(sup, kind, domid);
 	free(list);
 	/* And those that are not there any more. */
 	for (dev = sup->devices; dev; dev = dev->next)
 		dev->back_dirty = true;
+	return ret;
 }
 
 static void mark_back(struct blkback_supervisor *sup, enum blkback_kind kind,
@@ -208,8 +215,34 @@ static void reap_workers(struct blkback_supervisor *sup)
 		blkback_device_message(dev, now_ms());
 		/* Before Closed is written: who reads that may attach anew. */
 		rd_reap(sup->store);
-		blkback_device_worker_died(dev, status);
+		blkback_device_worker_died(dev, status, now_ms());
 	}
+}
+
+/* One that an earlier supervisor had started. */
+static void adopted_died(struct blkback_supervisor *sup,
+			 struct blkback_device *dev)
+{
+	blkback_device_message(dev, now_ms());
+	rd_reap(sup->store);
+	blkback_device_worker_died(dev, -1, now_ms());
+}
+
+/* Workers of another build are replaced one after the other. */
+static void replace_one(struct blkback_supervisor *sup)
+{
+	struct blkback_device *dev, *next = NULL;
+
+	for (dev = sup->devices; dev; dev = dev->next) {
+		if (dev->replacing || dev->phase == BLKBACK_RESUMING)
+			return;
+		if (dev->outdated && dev->pid &&
+		    (dev->phase == BLKBACK_IDLE ||
+		     dev->phase == BLKBACK_SERVING))
+			next = dev;
+	}
+	if (next)
+		blkback_device_replace(next, now_ms());
 }
 
 static void stop(struct blkback_supervisor *sup)
@@ -228,6 +261,19 @@ static void stop(struct blkback_supervisor *sup)
 		    "stopped with %u devices attached", n);
 }
 
+/* The devices stay; what was not attached yet is begun again by the next. */
+static void leave(struct blkback_supervisor *sup)
+{
+	struct blkback_device *dev;
+	unsigned n = 0;
+
+	for (dev = sup->devices; dev; dev = dev->next)
+		n += dev->pid != 0;
+	sup->leaving = true;
+	blkback_log(BLKBACK_INFO, "ends; %u devices are served on by their workers",
+		    n);
+}
+
 static void take_signals(struct blkback_supervisor *sup)
 {
 	struct signalfd_siginfo info;
@@ -235,6 +281,8 @@ static void take_signals(struct blkback_supervisor *sup)
 	while (read(sup->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap_workers(sup);
+		else if (info.ssi_signo == SIGTERM && !sup->host.stopping)
+			leave(sup);
 		else
 			stop(sup);
 	}
@@ -279,11 +327,11 @@ static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
-/* Fill the poll set: xenstore, signals, then the workers in list order. */
+/* Fill the poll set: xenstore, signals, then two for each worker in order. */
 static int fill_polls(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev;
-	size_t need = sup->nr_devices + 2, i = 2;
+	size_t need = 2 * sup->nr_devices + 2, i = 2;
 
 	if (need > sup->nr_polls) {
 		struct pollfd *p = realloc(sup->polls, 2 * need * sizeof(*p));
@@ -297,9 +345,12 @@ static int fill_polls(struct blkback_supervisor *sup)
 					 .events = POLLIN };
 	sup->polls[1] = (struct pollfd){ .fd = sup->signals,
 					 .events = POLLIN };
-	for (dev = sup->devices; dev; dev = dev->next)
+	for (dev = sup->devices; dev; dev = dev->next) {
 		sup->polls[i++] = (struct pollfd){ .fd = dev->sock,
 						   .events = POLLIN };
+		sup->polls[i++] = (struct pollfd){ .fd = dev->pidfd,
+						   .events = POLLIN };
+	}
 	return 0;
 }
 
@@ -321,19 +372,35 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 
 	if (ret)
 		return ret;
-	if (poll(sup->polls, sup->nr_devices + 2, timeout(sup, *deadline)) < 0)
+	if (poll(sup->polls, 2 * sup->nr_devices + 2,
+		 timeout(sup, *deadline)) < 0)
 		return errno == EINTR ? 0 : -errno;
 	/* The list is as it was polled until process_devices(). */
-	for (dev = sup->devices; dev; dev = dev->next)
-		if (sup->polls[i++].revents)
+	for (dev = sup->devices; dev; dev = dev->next, i += 2) {
+		if (sup->polls[i].revents)
 			blkback_device_message(dev, now_ms());
+		if (sup->polls[i + 1].revents && dev->pidfd >= 0)
+			adopted_died(sup, dev);
+	}
 	if (sup->polls[1].revents)
 		take_signals(sup);
 	ret = drain_watches(sup);
 	if (ret)
 		return ret;
 	*deadline = process_devices(sup);
+	replace_one(sup);
 	return 0;
+}
+
+static bool is_known(void *arg, uint32_t domid, uint32_t devid)
+{
+	const struct blkback_supervisor *sup = arg;
+	const struct blkback_device *dev;
+
+	for (dev = sup->devices; dev; dev = dev->next)
+		if (dev->domid == domid && dev->devid == devid)
+			return true;
+	return false;
 }
 
 int blkback_supervisor_run(struct blkback_supervisor *sup)
@@ -342,7 +409,11 @@ int blkback_supervisor_run(struct blkback_supervisor *sup)
 	int ret = 0;
 
 	blkback_log(BLKBACK_INFO, "serves the store %s", sup->host.store);
-	while (!ret && (!sup->host.stopping || has_workers(sup)))
+	/* Devices that ended while nobody looked have no nodes any more. */
+	if (!scan(sup, BLKBACK_KIND_TOOL) && !scan(sup, BLKBACK_KIND_XL))
+		blkback_remains_sweep(sup->store, is_known, sup);
+	while (!ret && !sup->leaving &&
+	       (!sup->host.stopping || has_workers(sup)))
 		ret = turn(sup, &deadline);
 	if (ret)
 		blkback_log(BLKBACK_ERROR, "xenstore is gone: %s; ends",

@@ -5,35 +5,27 @@
  * what the supervisor says on the control socket is all that it does. Its
  * first thread is the socket's, waits in poll() and for a seed that loads, and
  * touches no ring; each queue has a thread of its own.
+ *
+ * ENDS. Told to, it detaches. A supervisor that goes changes nothing but that
+ * the next one is waited for (door.c). SIGTERM: it finishes what it has taken
+ * and leaves the rest to the next worker. Any other death is a pause as well:
+ * the attachment stays, and the journal tells the next worker where to go on.
  */
 #include "worker.h"
-#include "control.h"
 #include "log.h"
-#include "queue.h"
+#include "nodes.h"
+#include "process.h"
+#include "worker-state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
-
-struct worker {
-	int control;
-	int trouble; /* eventfd that queues raise */
-	uint16_t domid;
-	unsigned max_queues; /* 0: not attached yet */
-	struct {
-		xengnttab_handle *gnttab;
-		xenevtchn_handle *evtchn;
-	} xen[BLKBACK_MAX_QUEUES];
-	struct rd_disk *disk;
-	struct blkback_queue *queue[BLKBACK_MAX_QUEUES];
-	unsigned nr_queues; /* connected */
-	bool serving; /* and none of them is in trouble */
-	struct blkback_io_gates gates;
-	struct blkback_faults faults;
-};
 
 static int send_failed(struct worker *w, enum blkback_message_type which,
 		       const char *text)
@@ -43,11 +35,12 @@ static int send_failed(struct worker *w, enum blkback_message_type which,
 					 text);
 }
 
+/* All that it says to a worker that is attaching is to end. */
 static bool supervisor_gone(const struct worker *w)
 {
-	struct pollfd p = { .fd = w->control };
+	struct pollfd p = { .fd = w->control, .events = POLLIN };
 
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+	return poll(&p, 1, 0) > 0;
 }
 
 /* Gives a long load up when nobody waits for it any more. */
@@ -80,12 +73,15 @@ static int open_xen(struct worker *w, char *text, size_t size)
 	return 0;
 }
 
+/* @again: the attachment of a dead worker, on the disk that it had. */
 static int attach_disk(struct worker *w, const struct blkback_message *msg,
-		       struct rd_error *err)
+		       const char *again, struct rd_error *err)
 {
+	const char *id = again && *again ? again : msg->u.attach.disk;
 	struct rd_attach_request req = {
 		.seed = msg->u.attach.seed,
-		.flags = msg->u.attach.private_view ? RD_PRIVATE : 0,
+		.flags = RD_DURABLE |
+			 (msg->u.attach.private_view ? RD_PRIVATE : 0),
 		.writable = msg->u.attach.writable != 0,
 		.label = msg->u.attach.label,
 		.progress = on_progress,
@@ -94,9 +90,9 @@ static int attach_disk(struct worker *w, const struct blkback_message *msg,
 	struct rd_store *store;
 	int ret;
 
-	if (msg->u.attach.disk[0]) { /* loaded already, whatever the seed is now */
+	if (*id) { /* loaded already, whatever the seed is now */
 		req.seed = NULL;
-		req.name = msg->u.attach.disk;
+		req.name = id;
 		req.flags |= RD_EXISTING;
 	}
 	ret = rd_store_open(&store, msg->u.attach.store, err);
@@ -107,9 +103,64 @@ static int attach_disk(struct worker *w, const struct blkback_message *msg,
 	return ret;
 }
 
-static int do_attach(struct worker *w, const struct blkback_message *msg)
+static int open_journal(struct worker *w, const struct blkback_message *msg,
+			char *text, size_t size)
+{
+	char name[64];
+
+	w->store = open(msg->u.attach.store,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w->store < 0) {
+		snprintf(text, size, "cannot open the store's directory: %s",
+			 strerror(errno));
+		return -EIO;
+	}
+	if (msg->u.attach.resume == BLKBACK_ANEW)
+		blkback_door_remove(w);
+	snprintf(name, sizeof(name), NODES_JOURNAL, w->domid, w->devid);
+	return blkback_journal_open(&w->journal, w->store, name, text, size);
+}
+
+/* Everything that is opened is opened here. */
+static int attach(struct worker *w, const struct blkback_message *msg,
+		  struct rd_error *err)
+{
+	const size_t size = sizeof(err->text);
+	int ret = open_xen(w, err->text, size);
+
+	if (!ret)
+		ret = open_journal(w, msg, err->text, size);
+	if (!ret)
+		ret = attach_disk(w, msg, w->journal->disk, err);
+	if (ret)
+		return ret;
+	snprintf(w->journal->disk, sizeof(w->journal->disk), "%s",
+		 rd_id(w->disk));
+	ret = blkback_door_open(w, err->text, size);
+	if (ret)
+		return ret;
+	if (msg->u.attach.resume == BLKBACK_CONNECT_AGAIN)
+		return blkback_worker_reconnect(w, err->text, size);
+	blkback_journal_part(w->journal, false);
+	rd_settle(w->disk);
+	return 0;
+}
+
+/* What it has: after an attach, and to each new supervisor. */
+static int send_attached(struct worker *w)
 {
 	struct blkback_message reply;
+
+	blkback_message_init(&reply, BLKBACK_ATTACHED);
+	reply.u.attached.size = rd_size(w->disk);
+	reply.u.attached.connected = w->nr_queues > 0;
+	blkback_process_build(reply.u.attached.build,
+			      sizeof(reply.u.attached.build));
+	return blkback_control_send(w->control, &reply);
+}
+
+static int do_attach(struct worker *w, const struct blkback_message *msg)
+{
 	struct rd_error err = { "" };
 	int ret;
 
@@ -117,73 +168,28 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	    msg->u.attach.max_queues > BLKBACK_MAX_QUEUES)
 		return -EPROTO;
 	w->domid = (uint16_t)msg->u.attach.domid;
+	w->devid = msg->u.attach.devid;
 	w->max_queues = msg->u.attach.max_queues;
-	ret = open_xen(w, err.text, sizeof(err.text));
+	if (blkback_fault_valid(&msg->u.attach.fault))
+		blkback_faults_set(&w->faults, &msg->u.attach.fault);
+	ret = attach(w, msg, &err);
 	if (!ret)
-		ret = attach_disk(w, msg, &err);
-	if (ret) {
-		if (!err.text[0])
-			snprintf(err.text, sizeof(err.text),
-				 "cannot attach: %s", strerror(-ret));
-		return send_failed(w, BLKBACK_ATTACH, err.text);
-	}
-	blkback_message_init(&reply, BLKBACK_ATTACHED);
-	reply.u.attached.size = rd_size(w->disk);
-	return blkback_control_send(w->control, &reply);
-}
-
-static void disconnect_queues(struct worker *w)
-{
-	while (w->nr_queues)
-		blkback_queue_stop(w->queue[--w->nr_queues]);
-}
-
-static int connect_queues(struct worker *w, const struct blkback_message *msg,
-			  char *text, size_t size)
-{
-	struct blkback_queue_setup setup = {
-		.io.disk = w->disk,
-		.io.limits.sectors = rd_size(w->disk) / BLKBACK_SECTOR,
-		.io.limits.writable = rd_writable(w->disk),
-		.io.domid = w->domid,
-		.io.persistent = msg->u.connect.persistent != 0,
-		.io.gates = &w->gates,
-		.io.faults = &w->faults,
-		.protocol = msg->u.connect.protocol,
-		.nr_refs = msg->u.connect.nr_refs,
-		.trouble = w->trouble,
-	};
-	unsigned i;
-	int ret;
-
-	for (i = 0; i < msg->u.connect.nr_queues; i++) {
-		setup.io.gnttab = w->xen[i].gnttab;
-		setup.io.evtchn = w->xen[i].evtchn;
-		setup.refs = msg->u.connect.queue[i].refs;
-		setup.event_channel = msg->u.connect.queue[i].event_channel;
-		ret = blkback_queue_start(&w->queue[i], &setup, text, size);
-		if (ret) {
-			disconnect_queues(w);
-			return ret;
-		}
-		w->nr_queues++;
-	}
-	w->serving = true;
-	return 0;
+		return send_attached(w);
+	if (!err.text[0])
+		snprintf(err.text, sizeof(err.text), "cannot attach: %s",
+			 strerror(-ret));
+	return send_failed(w, BLKBACK_ATTACH, err.text);
 }
 
 static int do_connect(struct worker *w, const struct blkback_message *msg)
 {
 	char text[BLKBACK_TEXT_MAX];
+	int ret = blkback_worker_connect(w, &msg->u.connect, text,
+					 sizeof(text));
 
-	if (!w->disk || w->nr_queues ||
-	    msg->u.connect.protocol >= BLKBACK_PROTOCOLS ||
-	    msg->u.connect.nr_refs < 1 ||
-	    msg->u.connect.nr_refs > BLKBACK_MAX_RING_REFS ||
-	    msg->u.connect.nr_queues < 1 ||
-	    msg->u.connect.nr_queues > w->max_queues)
-		return -EPROTO;
-	if (connect_queues(w, msg, text, sizeof(text)))
+	if (ret == -EPROTO)
+		return ret;
+	if (ret)
 		return send_failed(w, BLKBACK_CONNECT, text);
 	return blkback_control_send_type(w->control, BLKBACK_CONNECTED);
 }
@@ -203,8 +209,7 @@ static int do_fault(struct worker *w, const struct blkback_message *msg)
 	return blkback_control_send(w->control, &reply);
 }
 
-/* 0, or -errno when there is nobody left to work for. */
-static int handle_control(struct worker *w)
+static int handle_message(struct worker *w)
 {
 	static struct blkback_message msg;
 	int ret = blkback_control_recv(w->control, &msg);
@@ -217,21 +222,46 @@ static int handle_control(struct worker *w)
 	case BLKBACK_CONNECT:
 		return do_connect(w, &msg);
 	case BLKBACK_DISCONNECT:
-		disconnect_queues(w);
+		blkback_worker_disconnect(w, false);
 		return blkback_control_send_type(w->control,
 						 BLKBACK_DISCONNECTED);
 	case BLKBACK_FAULT:
 		return do_fault(w, &msg);
+	case BLKBACK_END:
+		w->over = true;
+		return 0;
 	default:
 		return -EPROTO;
 	}
 }
 
+/* 0, or -errno when there is nothing to serve. */
+static int handle_control(struct worker *w)
+{
+	int ret = handle_message(w);
+
+	if (!ret || !w->disk)
+		return ret;
+	blkback_log(BLKBACK_INFO, "goes on without xen-ramdiskd: %s",
+		    ret == -EPIPE ? "it has ended" : strerror(-ret));
+	close(w->control);
+	w->control = -1;
+	return 0;
+}
+
+static const char ring_text[] =
+	"the frontend's ring has an impossible request index; the device is closed";
+
+static void send_ring_error(struct worker *w)
+{
+	if (w->control >= 0) /* one that is gone is seen where it is read */
+		(void)blkback_control_send_text(w->control, BLKBACK_RING_ERROR,
+						0, ring_text);
+}
+
 /* A queue has found its ring impossible and does not look at it any more. */
 static int report_trouble(struct worker *w)
 {
-	static const char text[] =
-		"the frontend's ring has an impossible request index; the device is closed";
 	uint64_t n;
 
 	if (read(w->trouble, &n, sizeof(n)) < 0)
@@ -240,21 +270,50 @@ static int report_trouble(struct worker *w)
 	if (!w->nr_queues || !w->serving)
 		return 0;
 	w->serving = false;
-	blkback_log(BLKBACK_WARNING, "%s", text);
-	return blkback_control_send_text(w->control, BLKBACK_RING_ERROR, 0,
-					 text);
+	blkback_log(BLKBACK_WARNING, "%s", ring_text);
+	send_ring_error(w);
+	return 0;
+}
+
+static void let_in(struct worker *w)
+{
+	blkback_door_answer(w);
+	if (w->control < 0)
+		return;
+	/* One that is gone again is seen where it is read. */
+	(void)send_attached(w);
+	if (w->nr_queues && !w->serving)
+		send_ring_error(w);
+}
+
+/* Asked to leave what it has to the next worker. */
+static int leave(struct worker *w)
+{
+	struct signalfd_siginfo info;
+
+	if (read(w->signals, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	blkback_log(BLKBACK_INFO, "hands over to the next worker");
+	blkback_worker_disconnect(w, true);
+	return -EINTR;
 }
 
 static int step(struct worker *w)
 {
-	struct pollfd p[2] = {
+	struct pollfd p[4] = {
 		{ .fd = w->control, .events = POLLIN },
 		{ .fd = w->trouble, .events = POLLIN },
+		{ .fd = w->signals, .events = POLLIN },
+		{ .fd = w->control < 0 ? w->door : -1, .events = POLLIN },
 	};
 	int ret;
 
-	if (poll(p, 2, -1) < 0)
+	if (poll(p, 4, -1) < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (p[2].revents && (ret = leave(w)))
+		return ret;
+	if (p[3].revents)
+		let_in(w);
 	if (p[1].revents) {
 		ret = report_trouble(w);
 		if (ret)
@@ -275,24 +334,52 @@ static void close_xen(struct worker *w)
 	}
 }
 
+static int open_worker(struct worker *w)
+{
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	/* Before there is another thread, which would inherit it. */
+	if (pthread_sigmask(SIG_BLOCK, &term, NULL))
+		return -EINVAL;
+	w->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
+	w->trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->signals < 0 || w->trouble < 0 ? -errno : 0;
+}
+
+static void close_worker(struct worker *w, bool detach)
+{
+	blkback_worker_disconnect(w, !detach);
+	/* One that is left to the next worker ends with the process only. */
+	if (w->disk && detach)
+		rd_detach(w->disk);
+	if (detach)
+		blkback_door_remove(w);
+	blkback_door_close(w);
+	blkback_journal_close(w->journal);
+	close_xen(w);
+	if (w->signals >= 0)
+		close(w->signals);
+	if (w->trouble >= 0)
+		close(w->trouble);
+	if (w->store >= 0)
+		close(w->store);
+}
+
 int blkback_worker_run(int control)
 {
-	struct worker w = { .control = control };
-	int ret;
+	struct worker w = { .control = control, .door = -1, .signals = -1,
+			    .trouble = -1, .store = -1 };
+	int ret = open_worker(&w);
 
 	blkback_faults_init(&w.faults);
-	w.trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ret = w.trouble < 0 ? -errno : 0;
-	while (!ret)
+	while (!ret && !w.over)
 		ret = step(&w);
-	if (ret != -EPIPE)
+	if (ret && ret != -EPIPE && ret != -EINTR)
 		blkback_log(BLKBACK_ERROR, "the worker ends: %s",
 			    strerror(-ret));
-	disconnect_queues(&w);
-	if (w.disk)
-		rd_detach(w.disk);
-	close_xen(&w);
-	if (w.trouble >= 0)
-		close(w.trouble);
-	return ret == -EPIPE ? 0 : 1;
+	/* Nobody is connected who was not attached. */
+	close_worker(&w, w.over || !w.disk);
+	return ret == 0 || ret == -EPIPE || ret == -EINTR ? 0 : 1;
 }

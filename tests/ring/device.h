@@ -27,7 +27,8 @@
 static struct blkback_host host;
 static struct blkback_device *dev;
 static int worker = -1; /* the worker's end */
-static unsigned started, killed;
+static unsigned started, killed, asked, forgotten, answered;
+static bool outlived, journal; /* what there is of an earlier daemon's */
 static bool over;
 
 static inline int start(struct blkback_host *h, const char *label, pid_t *pid,
@@ -39,17 +40,48 @@ static inline int start(struct blkback_host *h, const char *label, pid_t *pid,
 	(void)label;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair))
 		return -errno;
+	if (worker >= 0)
+		close(worker);
 	*sock = pair[0];
 	worker = pair[1];
 	*pid = (pid_t)(4711 + started++);
 	return 0;
 }
 
-static inline void kill_it(struct blkback_host *h, pid_t pid)
+static inline void kill_it(struct blkback_host *h, pid_t pid, int sig)
 {
 	(void)h;
 	(void)pid;
-	killed++;
+	killed += sig == SIGKILL;
+	asked += sig == SIGTERM;
+}
+
+/* A worker of an earlier daemon's is there, of whatever build. */
+static inline int adopt(struct blkback_host *h, struct blkback_device *d)
+{
+	if (!outlived)
+		return -ENOENT;
+	return start(h, d->label, &d->pid, &d->sock);
+}
+
+static inline bool left(struct blkback_host *h, struct blkback_device *d)
+{
+	(void)h, (void)d;
+	return journal;
+}
+
+static inline uint32_t count_answered(struct blkback_host *h,
+				      struct blkback_device *d)
+{
+	(void)h, (void)d;
+	return answered;
+}
+
+static inline void forget(struct blkback_host *h, struct blkback_device *d)
+{
+	(void)h, (void)d;
+	journal = outlived = false;
+	forgotten++;
 }
 
 static inline void attach_nodes(const char *mode)
@@ -71,9 +103,13 @@ static inline void setup(void)
 	fake_xs_reset();
 	host = (struct blkback_host){ .xs = xs_open(0), .store = "/fake",
 				      .start = start, .kill = kill_it,
+				      .adopt = adopt, .left = left,
+				      .answered = count_answered,
+				      .forget = forget, .build = "ours",
 				      .max_queues = 4 };
 	fake_xs_introduce(5, true);
-	started = killed = 0;
+	started = killed = asked = forgotten = answered = 0;
+	outlived = journal = false;
 	over = false;
 	attach_nodes("w");
 	dev = blkback_device_new(&host, KIND, 5, 51712);
@@ -115,13 +151,20 @@ static inline int told(struct blkback_message *msg)
 	return ret == -EAGAIN ? 0 : ret ? -1 : (int)msg->type;
 }
 
+/* What a worker says that it is and has. */
+static const char *build = "ours";
+static bool connected;
+
 static inline void say(enum blkback_message_type type)
 {
 	struct blkback_message msg;
 
 	blkback_message_init(&msg, type);
-	if (type == BLKBACK_ATTACHED)
+	if (type == BLKBACK_ATTACHED) {
 		msg.u.attached.size = 1024 * 1024;
+		msg.u.attached.connected = connected;
+		strcpy(msg.u.attached.build, build);
+	}
 	blkback_control_send(worker, &msg);
 	blkback_device_message(dev, 1000);
 	over = !blkback_device_process(dev, 1000);
@@ -133,7 +176,7 @@ static inline void die(int status)
 		close(worker);
 	worker = -1;
 	blkback_device_message(dev, 1000);
-	blkback_device_worker_died(dev, status);
+	blkback_device_worker_died(dev, status, 1000);
 	over = !blkback_device_process(dev, 1000);
 }
 

@@ -3,6 +3,7 @@
 #include "drivers/blkback/worker.h"
 #include "drivers/blkback/control.h"
 #include "drivers/blkback/log.h"
+#include "drivers/blkback/nodes.h"
 #include "fake/fake.h"
 #include "tests/cunit.h"
 
@@ -12,7 +13,12 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <xen/xen.h>
@@ -23,6 +29,8 @@
 #define MAX_QUEUES 4u
 static int sock;
 static pthread_t thread;
+static char store[] = "/tmp/xen-ramdisk-worker-XXXXXX";
+static uint32_t resume; /* of the next attach */
 
 static void *run(void *arg)
 {
@@ -47,8 +55,11 @@ static intptr_t finish(void)
 {
 	void *status;
 
+	blkback_control_send_type(sock, BLKBACK_END);
 	close(sock);
 	pthread_join(thread, &status);
+	CU_ASSERT_EQUAL(rmdir(store), 0); /* nor in the store's directory */
+	CU_ASSERT_EQUAL(mkdir(store, 0700), 0);
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 	CU_ASSERT_EQUAL(fake_bound, 0);
 	CU_ASSERT_EQUAL(fake_attached, 0);
@@ -68,6 +79,9 @@ static int attach(struct blkback_message *msg)
 {
 	blkback_message_init(msg, BLKBACK_ATTACH);
 	strcpy(msg->u.attach.seed, "/seed.img");
+	strcpy(msg->u.attach.store, store);
+	msg->u.attach.devid = 51712;
+	msg->u.attach.resume = resume;
 	msg->u.attach.domid = 5;
 	msg->u.attach.writable = 1;
 	msg->u.attach.max_queues = MAX_QUEUES;
@@ -417,6 +431,18 @@ static void storm(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
+/* Where the next supervisor knocks. */
+static int knock(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/" NODES_SOCKET,
+		 store, 5u, 51712u);
+	CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
 /* ---- faults on purpose: faults.c has what they do to one ring ----------- */
 
 static int fault(struct blkback_message *msg,
@@ -531,9 +557,13 @@ static void delays(void)
 		CU_ASSERT_EQUAL(read_page(100), 0);
 		CU_ASSERT_TRUE(us_now() - from >= 30000);
 	}
+	/* Nonsense is for another supervisor to mend. */
 	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ .errors = 4 }),
 			-1);
-	CU_ASSERT_EQUAL(finish(), 1);
+	close(sock);
+	sock = knock();
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(finish(), 0);
 }
 
 static int failures[MAX_QUEUES];
@@ -580,6 +610,86 @@ static void change_under_load(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
+static void outlives_supervisors(void)
+{
+	struct blkback_message msg;
+	int i;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.connected, 0);
+	memset(fake_page[RING_REF], 0, 4096);
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	for (i = 0; i < 3; i++) {
+		close(sock);
+		CU_ASSERT_EQUAL(read_page(100), 0);
+		sock = knock();
+		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+		CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
+		CU_ASSERT_EQUAL(msg.u.attached.size, FAKE_DISK_SIZE);
+		CU_ASSERT_EQUAL(read_page(101), 0);
+	}
+	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* Nobody was there to hear of it. */
+static void trouble_is_told_later(void)
+{
+	struct blkif_sring *ring = (void *)fake_page[RING_REF];
+	struct blkback_message msg;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	memset(fake_page[RING_REF], 0, 4096);
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	close(sock);
+	__atomic_store_n(&ring->req_prod, 0x80000000u, __ATOMIC_RELEASE);
+	fake_evtchn_raise();
+	usleep(50000); /* either order must do */
+	sock = knock();
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_RING_ERROR);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* One worker after the other, and the frontend sees nothing of it. */
+static void hands_over(void)
+{
+	struct blkback_message msg;
+	void *status;
+	unsigned i;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	memset(fake_page[RING_REF], 0, 2 * 4096);
+	CU_ASSERT_EQUAL(connect_queues(&msg, 2), BLKBACK_CONNECTED);
+	resume = BLKBACK_CONNECT_AGAIN;
+	for (i = 0; i < 3; i++) {
+		int pair[2];
+
+		CU_ASSERT_EQUAL(read_page_of(i % 2, 100), 0);
+		kill(getpid(), SIGTERM);
+		pthread_join(thread, &status);
+		CU_ASSERT_EQUAL((intptr_t)status, 0);
+		CU_ASSERT_EQUAL(fake_mapped, 0);
+		CU_ASSERT_EQUAL(fake_bound, 0);
+		CU_ASSERT_EQUAL(fake_attached, (int)i + 1); /* not given back */
+		close(sock);
+		socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair);
+		sock = pair[0];
+		pthread_create(&thread, NULL, run, (void *)(intptr_t)pair[1]);
+		CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+		CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
+		CU_ASSERT_EQUAL(fake_mapped, 2);
+	}
+	resume = BLKBACK_ANEW;
+	CU_ASSERT_EQUAL(read_page_of(1, 100), 0);
+	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
+	fake_attached = 1; /* those of the fake are all one */
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
 static void other_version(void)
 {
 	struct blkback_message msg;
@@ -609,10 +719,24 @@ int main(void)
 		{ "disconnects while frozen", frozen_disconnect },
 		{ "delays", delays },
 		{ "faults that change under load", change_under_load },
+		{ "outlives its supervisors", outlives_supervisors },
+		{ "trouble is told later", trouble_is_told_later },
+		{ "hands over", hands_over },
 		{ "a supervisor of another version", other_version },
 	};
 
+	sigset_t term;
+	int ret;
+
 	/* Silent: what it would log is what the tests check. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
-	return RUN_TESTS("worker", tests);
+	/* For the worker, which is a process of its own elsewhere. */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &term, NULL);
+	if (!mkdtemp(store))
+		return 1;
+	ret = RUN_TESTS("worker", tests);
+	rmdir(store);
+	return ret;
 }

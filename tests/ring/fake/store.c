@@ -142,6 +142,52 @@ int rd_discard(struct rd_disk *d, uint64_t off, uint64_t len)
 	return 0;
 }
 
+int rd_discard_noted(struct rd_disk *d, uint64_t off, uint64_t len,
+		     uint64_t *done)
+{
+	(void)done;
+	return rd_discard(d, off, len);
+}
+
+int rd_discard_resume(struct rd_disk *d, uint64_t off, uint64_t len,
+		      uint64_t *done)
+{
+	(void)d, (void)off, (void)len, (void)done;
+	return 0;
+}
+
+int rd_settle(struct rd_disk *d)
+{
+	(void)d;
+	return 0;
+}
+
+int rd_end(struct rd_store *store, const char *label)
+{
+	(void)store, (void)label;
+	return -ENOENT;
+}
+
+int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
+	    struct rd_error *err)
+{
+	(void)store, (void)err;
+	*disks = NULL;
+	*count = 0;
+	return 0;
+}
+
+void rd_list_free(struct rd_disk_info *disks, size_t count)
+{
+	(void)disks, (void)count;
+}
+
+const char *rd_id(const struct rd_disk *d)
+{
+	(void)d;
+	return "fake";
+}
+
 void rd_count_error(struct rd_disk *d)
 {
 	(void)d;

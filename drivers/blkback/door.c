@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a worker outlives its supervisor: it listens beside its journal, and
+ * tells who comes what it has. One supervisor at a time, which the lock on the
+ * daemon's file sees to. The store's directory is its owner's alone. The
+ * worker's first thread.
+ */
+#include "log.h"
+#include "nodes.h"
+#include "worker-state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Through the directory's descriptor: the store's path may be a long one. */
+static void address_of(struct sockaddr_un *addr, const struct worker *w)
+{
+	memset(addr, 0, sizeof(*addr));
+	addr->sun_family = AF_UNIX;
+	snprintf(addr->sun_path, sizeof(addr->sun_path),
+		 "/proc/self/fd/%d/" NODES_SOCKET, w->store, w->domid,
+		 w->devid);
+}
+
+int blkback_door_open(struct worker *w, char *text, size_t size)
+{
+	struct sockaddr_un addr;
+	mode_t mask;
+	int err;
+
+	address_of(&addr, w);
+	w->door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			 0);
+	if (w->door < 0)
+		goto fail;
+	unlink(addr.sun_path); /* a dead worker's */
+	mask = umask(0177);
+	err = bind(w->door, (struct sockaddr *)&addr, sizeof(addr));
+	umask(mask);
+	if (!err && !listen(w->door, 1))
+		return 0;
+fail:
+	err = -errno;
+	snprintf(text, size, "cannot listen for the next xen-ramdiskd: %s",
+		 strerror(-err));
+	return err;
+}
+
+void blkback_door_answer(struct worker *w)
+{
+	int fd;
+
+	if (w->control >= 0)
+		return;
+	fd = accept4(w->door, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	w->control = fd;
+	blkback_log(BLKBACK_INFO, "is served by a new xen-ramdiskd");
+}
+
+void blkback_door_close(struct worker *w)
+{
+	if (w->door >= 0)
+		close(w->door);
+	w->door = -1;
+}
+
+void blkback_door_remove(const struct worker *w)
+{
+	char name[64];
+
+	if (w->store < 0)
+		return;
+	snprintf(name, sizeof(name), NODES_SOCKET, w->domid, w->devid);
+	unlinkat(w->store, name, 0);
+	snprintf(name, sizeof(name), NODES_JOURNAL, w->domid, w->devid);
+	unlinkat(w->store, name, 0);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See remains.h. Owns nothing; the supervisor's thread. */
+#include "remains.h"
+#include "journal.h"
+#include "log.h"
+#include "nodes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DEATH_PATIENCE 5000 /* ms for a killed process to be gone */
+
+static int open_store(struct rd_store *store)
+{
+	return open(rd_store_path(store), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int open_journal(struct rd_store *store, uint32_t domid, uint32_t devid)
+{
+	int dir = open_store(store), fd;
+	char name[64];
+
+	if (dir < 0)
+		return -1;
+	snprintf(name, sizeof(name), NODES_JOURNAL, domid, devid);
+	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	close(dir);
+	return fd;
+}
+
+/* ---- its worker -------------------------------------------------------- */
+
+static int knock(struct rd_store *store, uint32_t domid, uint32_t devid)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err = 0, dir = open_store(store);
+
+	if (dir < 0)
+		return -errno;
+	snprintf(addr.sun_path, sizeof(addr.sun_path),
+		 "/proc/self/fd/%d/" NODES_SOCKET, dir, domid, devid);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		err = -errno;
+	close(dir);
+	if (!err)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return err == -ECONNREFUSED ? -ENOENT : err;
+}
+
+int blkback_remains_adopt(struct rd_store *store, uint32_t domid,
+			  uint32_t devid, pid_t *pid, int *pidfd, int *sock)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+	int err;
+
+	*sock = knock(store, domid, devid);
+	if (*sock < 0)
+		return *sock;
+	/* Of the process that listens. */
+	*pidfd = -1;
+	if (!getsockopt(*sock, SOL_SOCKET, SO_PEERCRED, &who, &len))
+		*pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
+	if (*pidfd >= 0) {
+		*pid = who.pid;
+		return 0;
+	}
+	err = errno == ESRCH ? -ENOENT : -errno;
+	close(*sock);
+	return err;
+}
+
+static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)
+{
+	struct pollfd p = { .events = POLLIN };
+	int sock;
+	pid_t pid;
+
+	if (blkback_remains_adopt(store, domid, devid, &pid, &p.fd, &sock))
+		return;
+	blkback_log(BLKBACK_WARNING,
+		    "%u/%u: worker %d serves nothing any more; killed", domid,
+		    devid, (int)pid);
+	syscall(SYS_pidfd_send_signal, p.fd, SIGKILL, NULL, 0);
+	poll(&p, 1, DEATH_PATIENCE);
+	close(p.fd);
+	close(sock);
+}
+
+/* ---- what the dead leave ----------------------------------------------- */
+
+bool blkback_remains_left(struct rd_store *store, uint32_t domid,
+			  uint32_t devid)
+{
+	int fd = open_journal(store, domid, devid);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+uint32_t blkback_remains_answered(struct rd_store *store, uint32_t domid,
+				  uint32_t devid)
+{
+	int fd = open_journal(store, domid, devid);
+	uint32_t sum = 0, pushed;
+	unsigned i;
+
+	for (i = 0; fd >= 0 && i < BLKBACK_MAX_QUEUES; i++)
+		if (pread(fd, &pushed, sizeof(pushed),
+			  offsetof(struct blkback_journal_file, queue[i].pushed)) ==
+		    sizeof(pushed))
+			sum += pushed;
+	if (fd >= 0)
+		close(fd);
+	return sum;
+}
+
+static void remove_file(int dir, const char *format, uint32_t domid,
+			uint32_t devid)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), format, domid, devid);
+	unlinkat(dir, name, 0);
+}
+
+void blkback_remains_end(struct rd_store *store, uint32_t domid,
+			 uint32_t devid)
+{
+	char label[RD_LABEL_MAX];
+	int ret, dir;
+
+	kill_worker(store, domid, devid);
+	snprintf(label, sizeof(label), NODES_LABEL, domid, devid);
+	ret = rd_end(store, label);
+	if (ret && ret != -ENOENT)
+		blkback_log(BLKBACK_ERROR, "%u/%u: cannot end its attachment: %s",
+			    domid, devid, strerror(-ret));
+	dir = open_store(store);
+	if (dir < 0)
+		return;
+	remove_file(dir, NODES_SOCKET, domid, devid);
+	remove_file(dir, NODES_JOURNAL, domid, devid);
+	close(dir);
+}
+
+/* ---- all of them ------------------------------------------------------- */
+
+static void sweep_attachments(struct rd_store *store,
+			      bool (*known)(void *, uint32_t, uint32_t),
+			      void *arg)
+{
+	struct rd_disk_info *disks = NULL;
+	unsigned domid, devid;
+	size_t n = 0, i, k;
+
+	if (rd_list(store, &disks, &n, NULL))
+		return;
+	for (i = 0; i < n; i++)
+		for (k = 0; k < disks[i].attachments; k++)
+			if (disks[i].attachment[k].durable &&
+			    sscanf(disks[i].attachment[k].label, NODES_LABEL,
+				   &domid, &devid) == 2 &&
+			    !known(arg, domid, devid))
+				blkback_remains_end(store, domid, devid);
+	rd_list_free(disks, n);
+}
+
+void blkback_remains_sweep(struct rd_store *store,
+			   bool (*known)(void *, uint32_t, uint32_t), void *arg)
+{
+	int fd = open_store(store);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	unsigned domid, devid;
+	struct dirent *e;
+
+	sweep_attachments(store, known, arg);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(dir)))
+		if ((sscanf(e->d_name, NODES_JOURNAL, &domid, &devid) == 2 ||
+		     sscanf(e->d_name, NODES_SOCKET, &domid, &devid) == 2) &&
+		    !known(arg, domid, devid))
+			blkback_remains_end(store, domid, devid);
+	closedir(dir);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A worker's process, as its parts see it: worker.c, connection.c, door.c. */
+#ifndef BLKBACK_WORKER_STATE_H
+#define BLKBACK_WORKER_STATE_H
+
+#include "control.h"
+#include "journal.h"
+#include "queue.h"
+
+#include <stdbool.h>
+
+struct worker {
+	int control; /* to the supervisor; -1: it is gone */
+	int door; /* where the next one knocks; -1: not attached yet */
+	int signals; /* signalfd: SIGTERM */
+	int trouble; /* eventfd that queues raise */
+	int store; /* its directory; -1: not attached yet */
+	uint16_t domid;
+	uint32_t devid;
+	unsigned max_queues; /* 0: not attached yet */
+	struct {
+		xengnttab_handle *gnttab;
+		xenevtchn_handle *evtchn;
+	} xen[BLKBACK_MAX_QUEUES];
+	struct rd_disk *disk;
+	struct blkback_journal_file *journal;
+	struct blkback_queue *queue[BLKBACK_MAX_QUEUES];
+	unsigned nr_queues; /* connected */
+	bool serving; /* and none of them is in trouble */
+	bool over; /* told to end */
+	struct blkback_io_gates gates;
+	struct blkback_faults faults;
+};
+
+/* ---- connection.c ------------------------------------------------------ */
+
+/* -EPROTO for what no supervisor asks for; else -errno and one sentence. */
+int blkback_worker_connect(struct worker *w,
+			   const struct blkback_connection *connection,
+			   char *text, size_t size);
+
+/* Connect again as the journal says, and carry out what was left; or not. */
+int blkback_worker_reconnect(struct worker *w, char *text, size_t size);
+
+/* @hand_over: another worker is to take the connection up. */
+void blkback_worker_disconnect(struct worker *w, bool hand_over);
+
+/* ---- door.c ------------------------------------------------------------ */
+
+/* Listen for the next supervisor, in the store's directory. */
+int blkback_door_open(struct worker *w, char *text, size_t size);
+
+/* Let one in, when there is none. */
+void blkback_door_answer(struct worker *w);
+
+void blkback_door_close(struct worker *w);
+
+/* Remove what the device has in the store's directory. */
+void blkback_door_remove(const struct worker *w);
+
+#endif

@@ -186,12 +186,15 @@ $(UNIT_TESTS): $(call obj,$(TOOL_SRC) $(BOTH_SRC))
 
 # A ring test links the backend without its main, and fakes in the place of
 # the Xen libraries and of the store.
-$(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) tests/cunit.h | test-packages
+RING_REAL := $(addprefix $(B)/tests/ring/,restart storm) # on the real store
+$(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
+		$(B)/libramdisk.a tests/cunit.h | test-packages
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
-		$(filter-out %/main.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
-		-lcunit -lpthread
+		$(filter-out %/main.o $(if $(filter $@,$(RING_REAL)),%/fake/store.o), \
+		$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
+		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit -lpthread
 
 # Programs that measure, or that tests run beside what they test.
 $(filter-out %/tapdisk,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages

@@ -27,6 +27,7 @@ int cmd_diff(int argc, char **argv);
 int cmd_drop(int argc, char **argv);
 int cmd_fault(int argc, char **argv);
 int cmd_hotplug(int argc, char **argv);
+int cmd_fault(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
@@ -206,6 +207,9 @@ int target_parse(char *text, struct disk_options *o, struct rd_error *err);
 
 /* End what toolstacks attached for devices that are gone. */
 void hotplug_clean(struct rd_store *store);
+
+struct json;
+#define FAULT_TEXT_MAX 320 /* bytes of fault_text() */
 
 /* ---- who.c ------------------------------------------------------------- */
 

@@ -51,10 +51,6 @@ void device_close(struct device *d)
 	xs_close(d->xs);
 }
 
-void device_select(struct device *d, unsigned devid)
-{
-	init(d, d->xs, d->domid, devid);
-}
 
 /* ---- reading ----------------------------------------------------------- */
 
@@ -83,6 +79,29 @@ int device_backend(struct device *d, char **path)
 	return *path ? 0 : -errno;
 }
 
+/* The backend of a device that is there, of the tool's kind or of xl's. */
+static void find_backend(struct device *d)
+{
+	char path[sizeof(d->back)], *there;
+
+	there = read_node(d, XBT_NULL, d->back, "state");
+	free(there);
+	if (there)
+		return;
+	snprintf(path, sizeof(path), "/local/domain/0/%s/%u/%u",
+		 NODES_XL_BACKEND, d->domid, d->devid);
+	there = read_node(d, XBT_NULL, path, NODES_XL_FOLDER "/format");
+	free(there);
+	if (there)
+		snprintf(d->back, sizeof(d->back), "%s", path);
+}
+
+void device_select(struct device *d, unsigned devid)
+{
+	init(d, d->xs, d->domid, devid);
+	find_backend(d);
+}
+
 static void read_faults(struct device *d, xs_transaction_t t,
 			const char *node, struct blkback_fault_set *set)
 {
@@ -101,7 +120,9 @@ void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
 	memset(set, 0, sizeof(*set));
 	if (!xs)
 		return;
-	init(&d, xs, domid, devid);
+	d.xs = xs;
+	d.domid = domid;
+	device_select(&d, devid);
 	read_faults(&d, t, NODES_FAULT, set);
 }
 

@@ -260,7 +260,7 @@ struct device_state {
 int device_open(struct device *d, const char *what, const char *domain,
 		unsigned devid);
 void device_close(struct device *d);
-/* Another device of the same domain. */
+/* Another device of the same domain, that may have been attached by xl. */
 void device_select(struct device *d, unsigned devid);
 /* The faults that are set for a device; none without @xs. */
 void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,

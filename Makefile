@@ -57,6 +57,7 @@ obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_LIBS  = -laio -lpthread
 XEN_LIBS  = -lxenstore -lxengnttab -lxenevtchn -lxentoolcore
+BACK_LIBS = -lseccomp
 
 PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
 NBDKIT_PLUGIN := $(B)/nbdkit-ramdisk-plugin.so
@@ -89,7 +90,7 @@ $(B)/libramdisk.a: $(call obj,$(LIB_SRC))
 
 $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) $(LIB_LIBS) -lpthread
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) $(BACK_LIBS) $(LIB_LIBS) -lpthread
 
 $(B)/xm-ramdisk: $(call obj,$(TOOL_SRC) $(BOTH_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
@@ -194,7 +195,7 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
 		$(filter-out %/main.o $(if $(filter $@,$(RING_REAL)),%/fake/store.o), \
 		$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
-		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit -lpthread
+		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit $(BACK_LIBS) -lpthread
 
 # Programs that measure, or that tests run beside what they test.
 $(filter-out %/tapdisk,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages

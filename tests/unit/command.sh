@@ -215,6 +215,7 @@ packages() {
 	done <<-END
 		xenstore.h libxen-dev build
 		libaio.h libaio-dev build
+		seccomp.h libseccomp-dev build
 		nbdkit-plugin.h nbdkit-plugin-dev build
 		CUnit/CUnit.h libcunit1-dev test
 	END

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sandbox, entered by children of this test: what a worker needs goes on
+ * working, and everything that a guest would want of one fails.
+ */
+#include "drivers/blkback/log.h"
+#include "drivers/blkback/sandbox.h"
+#include "tests/cunit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+enum { DONE = 0, FAILED = 1, CANNOT = 77 };
+
+/* What became of @what inside: its status, or 128 and the signal. */
+static int inside(int (*what)(void))
+{
+	int status;
+	char text[256] = "";
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (blkback_sandbox_enter(text, sizeof(text))) {
+			fprintf(stderr, "# %s\n", text);
+			_exit(CANNOT);
+		}
+		_exit(what());
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return CANNOT;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+				     WEXITSTATUS(status);
+}
+
+/* ---- what goes on ------------------------------------------------------- */
+
+static int events, file, pair[2];
+
+static void *thread(void *arg)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	uint64_t one = 1;
+
+	if (write(events, &one, sizeof(one)) != sizeof(one) ||
+	    fcntl(file, F_OFD_SETLK, &whole))
+		return NULL;
+	return arg;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static int works(void)
+{
+	static int numbers[100000];
+	pthread_t t;
+	void *ret = NULL, *memory;
+	char mark;
+	char byte = 'x';
+	struct stat st;
+	uint64_t n;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		if (pthread_create(&t, NULL, thread, &mark) ||
+		    pthread_join(t, &ret) || ret != &mark)
+			return 1;
+	}
+	if (read(events, &n, sizeof(n)) != sizeof(n) || n != 8)
+		return 2;
+	if (pwrite(file, "data", 4, 4096) != 4 || fstat(file, &st) ||
+	    st.st_size != 4100 ||
+	    fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096))
+		return 3;
+	memory = mmap(NULL, 4100, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (memory == MAP_FAILED || memcmp((char *)memory + 4096, "data", 4) ||
+	    madvise(memory, 4096, MADV_DONTNEED) || munmap(memory, 4100))
+		return 4;
+	if (send(pair[0], &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1 ||
+	    recv(pair[1], &byte, 1, MSG_DONTWAIT) != 1)
+		return 5;
+	/* Large enough for glibc to ask for the memory that there is. */
+	qsort(numbers, 100000, sizeof(numbers[0]), compare);
+	free(malloc(64 << 20));
+	/* With no syslog that could be reached. */
+	openlog("test", LOG_PID, LOG_DAEMON);
+	setlogmask(LOG_UPTO(LOG_EMERG));
+	syslog(LOG_DEBUG, "not written");
+	blkback_log(BLKBACK_DEBUG, "nor this");
+	return 0;
+}
+
+static void what_a_worker_needs(void)
+{
+	events = eventfd(0, EFD_NONBLOCK);
+	file = memfd_create("file", 0);
+	CU_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	CU_ASSERT_EQUAL(inside(works), 0);
+	close(events);
+	close(file);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* ---- what does not ------------------------------------------------------ */
+
+static int opens(void)
+{
+	int fd = open("/etc/passwd", O_RDONLY);
+
+	return fd < 0 && errno == EACCES ? DONE : FAILED;
+}
+
+static int opens_its_own(void)
+{
+	return open("/proc/self/mem", O_RDWR) < 0 ? DONE : FAILED;
+}
+
+static int makes_a_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0) < 0 &&
+			       socket(AF_INET, SOCK_STREAM, 0) < 0 ?
+		       DONE : FAILED;
+}
+
+static int removes(void)
+{
+	return unlink("/tmp") < 0 && errno == EACCES &&
+			       unlinkat(AT_FDCWD, "/tmp", AT_REMOVEDIR) < 0 &&
+			       errno == EACCES ?
+		       DONE : FAILED;
+}
+
+static int becomes_root(void)
+{
+	return setuid(0) ? DONE : FAILED;
+}
+
+static int is_root(void)
+{
+	return geteuid() && getuid() && getegid() && getgid() ? DONE : FAILED;
+}
+
+static int executes(void)
+{
+	execl("/bin/true", "true", NULL);
+	return FAILED;
+}
+
+static int traces(void)
+{
+	ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+	return FAILED;
+}
+
+static int kills(void)
+{
+	kill(getppid(), 0);
+	return FAILED;
+}
+
+static int signals_a_thread(void)
+{
+	syscall(SYS_tgkill, getppid(), getppid(), 0);
+	return FAILED;
+}
+
+static int forks(void)
+{
+	if (fork() == 0)
+		_exit(0);
+	return FAILED;
+}
+
+static int makes_a_namespace(void)
+{
+	unshare(CLONE_NEWUSER);
+	return FAILED;
+}
+
+static int makes_code(void)
+{
+	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+	     -1, 0);
+	return FAILED;
+}
+
+static int makes_code_later(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(p, 4096, PROT_READ | PROT_EXEC);
+	return FAILED;
+}
+
+static int reads_another(void)
+{
+	syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+	return FAILED;
+}
+
+static int raises_limits(void)
+{
+	struct rlimit l = { 0, 0 };
+
+	setrlimit(RLIMIT_NOFILE, &l);
+	return FAILED;
+}
+
+static int controls_a_terminal(void)
+{
+	syscall(SYS_ioctl, 0, 0x5412UL /* TIOCSTI */, "x");
+	return FAILED;
+}
+
+static int controls_with_high_bits(void)
+{
+	syscall(SYS_ioctl, 0, 0x100005412UL, "x");
+	return FAILED;
+}
+
+static int mounts(void)
+{
+	syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, NULL);
+	return FAILED;
+}
+
+static void what_fails(void)
+{
+	CU_ASSERT_EQUAL(inside(opens), DONE);
+	CU_ASSERT_EQUAL(inside(opens_its_own), DONE);
+	CU_ASSERT_EQUAL(inside(makes_a_socket), DONE);
+	CU_ASSERT_EQUAL(inside(removes), DONE);
+}
+
+static void what_kills(void)
+{
+	static int (*const what[])(void) = { becomes_root, executes, traces,
+		kills, signals_a_thread, forks, makes_a_namespace, makes_code,
+		makes_code_later, reads_another, raises_limits,
+		controls_a_terminal, controls_with_high_bits, mounts };
+	size_t i;
+
+	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++)
+		CU_ASSERT_EQUAL(inside(what[i]), 128 + SIGSYS);
+}
+
+/* All of root's powers are gone with the user. */
+static int has_capabilities(void)
+{
+	char line[256];
+	FILE *f = fdopen(file, "r");
+	unsigned long long caps;
+	int found = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "CapPrm: %llx", &caps) == 1 ||
+		    sscanf(line, "CapEff: %llx", &caps) == 1 ||
+		    sscanf(line, "CapInh: %llx", &caps) == 1 ||
+		    sscanf(line, "CapAmb: %llx", &caps) == 1)
+			found += caps == 0;
+		if (!strcmp(line, "NoNewPrivs:\t1\n"))
+			found += 10;
+		if (!strncmp(line, "Groups:", 7))
+			found += strspn(line + 7, " \t") + 8 == strlen(line) ?
+					 100 : 0;
+	}
+	return found == 114 ? DONE : FAILED;
+}
+
+static void no_root(void)
+{
+	int status;
+	char text[256];
+	pid_t pid;
+
+	CU_ASSERT_EQUAL(inside(is_root), DONE);
+	pid = fork();
+	if (pid == 0) {
+		file = open("/proc/self/status", O_RDONLY);
+		if (blkback_sandbox_enter(text, sizeof(text)))
+			_exit(CANNOT);
+		_exit(has_capabilities());
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+}
+
+/* A thread that was there before is inside as well. */
+static pthread_barrier_t both;
+
+static void *earlier(void *arg)
+{
+	pthread_barrier_wait(&both);
+	pthread_barrier_wait(&both);
+	return open("/etc/passwd", O_RDONLY) < 0 && geteuid() ? arg : NULL;
+}
+
+static void earlier_threads(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char text[256];
+		pthread_t t;
+		void *ret;
+
+		pthread_barrier_init(&both, NULL, 2);
+		pthread_create(&t, NULL, earlier, text);
+		pthread_barrier_wait(&both);
+		if (blkback_sandbox_enter(text, sizeof(text)))
+			_exit(CANNOT);
+		pthread_barrier_wait(&both);
+		pthread_join(t, &ret);
+		_exit(ret == text ? DONE : FAILED);
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+}
+
+/* Sanitizers call what they like at any time. */
+static void no_sandbox(void)
+{
+	CU_ASSERT_FALSE(blkback_sandbox_possible());
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "what a worker needs", what_a_worker_needs },
+		{ "what fails", what_fails },
+		{ "what kills", what_kills },
+		{ "threads that were there before", earlier_threads },
+		{ "no root, no capability", no_root },
+	};
+	static const struct test sanitized[] = {
+		{ "not with sanitizers", no_sandbox },
+	};
+
+	if (!blkback_sandbox_possible())
+		return RUN_TESTS("sandbox", sanitized);
+	/* The last is of root's own. */
+	return run_tests("sandbox", tests,
+			 sizeof(tests) / sizeof(tests[0]) - (geteuid() != 0));
+}

@@ -12,6 +12,7 @@ PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 INCDIR  ?= $(PREFIX)/include
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 # where Xen's tools look for scripts, whatever the prefix is
 SCRIPTDIR ?= /etc/xen/scripts
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
@@ -281,6 +282,10 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
 		$(DESTDIR)$(INCDIR)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's,@SBINDIR@,$(SBINDIR),' drivers/blkback/xen-ramdiskd.service.in \
+		> $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 	install -d $(DESTDIR)$(SCRIPTDIR)
 	install -m 755 tools/hotplug/block-ramdisk $(DESTDIR)$(SCRIPTDIR)
 	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
@@ -299,6 +304,7 @@ uninstall:
 	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk $(DESTDIR)$(MANDIR)/man1/nbdkit-ramdisk-plugin.1
 	rm -f $(DESTDIR)$(NBDKITDIR)/$(notdir $(NBDKIT_PLUGIN))
 	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk
+	rm -f $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 
 clean:
 	rm -rf build

@@ -10,16 +10,19 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 static struct {
 	bool to_stderr;
+	bool to_journal; /* which stderr is */
 	enum blkback_level level;
 	const char *label;
-} settings = { true, BLKBACK_INFO, NULL };
+} settings = { true, false, BLKBACK_INFO, NULL };
 
 static const struct {
 	const char *name;
@@ -31,14 +34,33 @@ static const struct {
 	[BLKBACK_DEBUG] = { "debug", LOG_DEBUG },
 };
 
+/* Whether stderr is what $JOURNAL_STREAM names, "device:inode". */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	       !fstat(STDERR_FILENO, &st) && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
 void blkback_log_open(bool to_stderr, enum blkback_level level,
 		      const char *label)
 {
 	settings.to_stderr = to_stderr;
+	settings.to_journal = to_stderr && is_journal();
 	settings.level = level;
 	settings.label = label;
+	/* At once: a worker opens nothing later. */
 	if (!to_stderr)
-		openlog("xen-ramdiskd", LOG_PID, LOG_DAEMON);
+		openlog("xen-ramdiskd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+bool blkback_log_is_journal(void)
+{
+	return settings.to_journal;
 }
 
 int blkback_log_parse_level(const char *name, enum blkback_level *level)
@@ -62,7 +84,7 @@ const char *blkback_log_level_name(enum blkback_level level)
 static void emit(enum blkback_level level, unsigned suppressed,
 		 const char *fmt, va_list ap)
 {
-	char text[1024], line[1200], more[64] = "";
+	char text[1024], line[1200], head[64], more[64] = "";
 	int n;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -75,8 +97,12 @@ static void emit(enum blkback_level level, unsigned suppressed,
 		       settings.label ? ": " : "", text, more);
 		return;
 	}
-	n = snprintf(line, sizeof(line), "xen-ramdiskd[%d]: %s: %s%s%s%s\n",
-		     (int)getpid(), levels[level].name,
+	if (settings.to_journal)
+		snprintf(head, sizeof(head), "<%d>", levels[level].priority);
+	else
+		snprintf(head, sizeof(head), "xen-ramdiskd[%d]: %s: ",
+			 (int)getpid(), levels[level].name);
+	n = snprintf(line, sizeof(line), "%s%s%s%s%s\n", head,
 		     settings.label ? settings.label : "",
 		     settings.label ? ": " : "", text, more);
 	if (n >= (int)sizeof(line))
@@ -127,4 +153,14 @@ void blkback_log_gated(struct blkback_gate *gate, enum blkback_level level,
 	va_start(ap, fmt);
 	emit(level, suppressed, fmt, ap);
 	va_end(ap);
+}
+
+void blkback_gate_end(struct blkback_gate *gate, const char *label,
+		      const char *what)
+{
+	unsigned n = atomic_exchange(&gate->suppressed, 0);
+
+	if (n)
+		blkback_log(BLKBACK_INFO, "%s%s%u more lines about %s were left out",
+			    label ? label : "", label ? ": " : "", n, what);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Log lines of the backend: to stderr in the foreground, else to syslog.
+ * Log lines of the backend: to stderr in the foreground, else to syslog. When
+ * stderr is systemd's journal, lines carry their level as sd-daemon(3) says.
  * The state is one per process, set once at its start, before other threads
  * are; then any thread may log.
  */
@@ -21,6 +22,9 @@ enum blkback_level {
 void blkback_log_open(bool to_stderr, enum blkback_level level,
 		      const char *label);
 
+/* Whether lines go to the journal. */
+bool blkback_log_is_journal(void);
+
 /* 0, or -EINVAL when @name is none of error, warning, info, debug. */
 int blkback_log_parse_level(const char *name, enum blkback_level *level);
 const char *blkback_log_level_name(enum blkback_level level);
@@ -37,10 +41,17 @@ struct blkback_gate {
 	_Atomic unsigned suppressed; /* since then */
 };
 
-/* As blkback_log(), once a second; the next line counts what was left out. */
+/*
+ * As blkback_log(), once a second; the next line counts what was left out, and
+ * blkback_gate_end() what none came after.
+ */
 void blkback_log_gated(struct blkback_gate *gate, enum blkback_level level,
 		       const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Say how many lines about @what were left out, if any were. */
+void blkback_gate_end(struct blkback_gate *gate, const char *label,
+		      const char *what);
 
 /* Whether @gate lets a line of @second pass, and how many it held back. */
 bool blkback_gate_pass(struct blkback_gate *gate, int64_t second,

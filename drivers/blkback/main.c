@@ -5,6 +5,8 @@
  * fails at the start is printed here, once, in one line.
  */
 #include "control.h"
+#include "log.h"
+#include "notify.h"
 #include "supervisor.h"
 #include "worker.h"
 
@@ -103,6 +105,7 @@ static int serve(struct blkback_supervisor *sup)
 {
 	int ret = blkback_supervisor_run(sup);
 
+	blkback_notify("STOPPING=1");
 	blkback_supervisor_close(sup);
 	return ret ? 1 : 0;
 }
@@ -112,10 +115,19 @@ static int run_foreground(const struct blkback_options *options)
 	struct blkback_supervisor *sup;
 	char text[1024] = "out of memory";
 
-	if (blkback_supervisor_open(&sup, options, text, sizeof(text))) {
+	int ret = blkback_supervisor_open(&sup, options, text, sizeof(text));
+
+	if (ret && blkback_log_is_journal())
+		blkback_log(BLKBACK_ERROR, "%s", text);
+	else if (ret)
 		fprintf(stderr, "xen-ramdiskd: %s\n", text);
+	if (ret)
 		return 1;
-	}
+	ret = blkback_notify("READY=1\nSTATUS=Serves guests.");
+	if (ret)
+		blkback_log(BLKBACK_WARNING,
+			    "cannot tell the service manager: %s",
+			    strerror(-ret));
 	return serve(sup);
 }
 

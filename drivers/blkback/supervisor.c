@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define WATCHES_A_TURN 4096
+#define IDLE_MS 5000 /* then xenstore is looked at: its death wakes nobody */
 
 static int64_t now_ms(void)
 {
@@ -322,9 +323,9 @@ static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 	if (sup->more_watches)
 		return 0;
 	if (!deadline)
-		return -1;
+		return IDLE_MS;
 	left = deadline - now_ms();
-	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+	return left < 0 ? 0 : left > IDLE_MS ? IDLE_MS : (int)left;
 }
 
 /* Fill the poll set: xenstore, signals, then two for each worker in order. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Is xen-ramdiskd there, is it ours, and if not, start it. */
+/*
+ * Is xen-ramdiskd there, is it ours, and if not, start it: through systemd where
+ * that runs and has the unit, which then keeps it running; else ourselves.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +15,8 @@
 
 #include "drivers/blkback/nodes.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define UNIT "xen-ramdiskd.service"
 
 extern char **environ;
 
@@ -61,22 +66,69 @@ static void find_program(char path[PATH_MAX])
 	strcpy(path, "xen-ramdiskd");
 }
 
+/* The exit status of @argv, or -errno when it cannot be run. */
+static int run(char **argv, const posix_spawn_file_actions_t *actions)
+{
+	int status = -1, rc;
+	pid_t pid;
+
+	rc = posix_spawnp(&pid, argv[0], actions, NULL, argv, environ);
+	if (rc)
+		return -rc;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/* Whether systemd runs here and knows a unit that serves this store. */
+static bool is_service(struct rd_store *store)
+{
+	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "cat" },
+			 (char[]){ UNIT }, NULL };
+	posix_spawn_file_actions_t quiet;
+	int rc;
+
+	/* as sd_booted(3) finds out */
+	if (access("/run/systemd/system", F_OK) ||
+	    strcmp(rd_store_path(store), RD_STORE_DIR) ||
+	    posix_spawn_file_actions_init(&quiet))
+		return false;
+	posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null",
+					 O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null",
+					 O_WRONLY, 0);
+	rc = run(argv, &quiet);
+	posix_spawn_file_actions_destroy(&quiet);
+	return rc == 0;
+}
+
+/* Returns when it has said that it is ready. */
+static int start_service(void)
+{
+	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "start" },
+			 (char[]){ UNIT }, NULL };
+
+	if (run(argv, NULL) == 0)
+		return EXIT_DONE;
+	return say_failed("systemd could not start " UNIT "; 'journalctl -u " UNIT "' has the reason");
+}
+
 /* Returns when the daemon serves: it puts itself into the background then. */
 static int start(struct rd_store *store)
 {
 	char program[PATH_MAX], dir[PATH_MAX];
 	char *argv[] = { program, (char[]){ "--store" }, dir, NULL };
-	int rc, status = -1;
-	pid_t pid;
+	int rc;
 
+	if (is_service(store))
+		return start_service();
 	find_program(program);
 	snprintf(dir, sizeof(dir), "%s", rd_store_path(store));
-	rc = posix_spawnp(&pid, program, NULL, NULL, argv, environ);
-	if (rc)
-		return say_failed("cannot start %s: %s", program, strerror(rc));
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	rc = run(argv, NULL);
+	if (rc < 0)
+		return say_failed("cannot start %s: %s", program,
+				  strerror(-rc));
+	if (rc == 0)
 		return EXIT_DONE;
 	/* two commands may have started one each: the first one serves both */
 	if (running(store) == 1)

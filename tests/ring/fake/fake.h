@@ -39,6 +39,9 @@ void fake_xs_rm(const char *path);
 void fake_xs_introduce(unsigned domid, bool yes);
 extern unsigned fake_xs_watches; /* set now */
 extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
+extern unsigned fake_xs_reads; /* so far */
+/* So many events of one watch, and then the end of xenstored. */
+void fake_xs_storm(const char *path, const char *token, unsigned long events);
 
 /* ---- the store: one disk ---- */
 #define FAKE_DISK_SIZE (512u * 4096u)

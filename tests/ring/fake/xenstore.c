@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <xenstore.h>
 
 #define NODES 256
@@ -22,6 +24,10 @@ static size_t nr_nodes;
 static bool introduced[64];
 unsigned fake_xs_watches;
 void (*fake_xs_in_transaction)(void);
+unsigned fake_xs_reads;
+static const char *storm_path, *storm_token;
+static unsigned long storm; /* events of it that are still to come */
+static int storm_fd = -1;
 
 void fake_xs_reset(void)
 {
@@ -30,6 +36,18 @@ void fake_xs_reset(void)
 	memset(introduced, 0, sizeof(introduced));
 	fake_xs_watches = 0;
 	fake_xs_in_transaction = NULL;
+	fake_xs_reads = 0;
+	if (storm_fd >= 0)
+		close(storm_fd);
+	storm_fd = -1;
+}
+
+void fake_xs_storm(const char *path, const char *token, unsigned long events)
+{
+	storm_path = path;
+	storm_token = token;
+	storm = events;
+	storm_fd = eventfd(1, 0);
 }
 
 static const char *absolute(const char *path, char *buf)
@@ -160,6 +178,7 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
 
 	(void)h;
 	(void)t;
+	fake_xs_reads++;
 	if (i < 0) {
 		errno = ENOENT;
 		return NULL;
@@ -213,14 +232,27 @@ bool xs_unwatch(struct xs_handle *h, const char *path, const char *token)
 int xs_fileno(struct xs_handle *h)
 {
 	(void)h;
-	return -1;
+	return storm_fd;
 }
 
+/* As the library: one piece of memory, the strings behind the pointers. */
 char **xs_check_watch(struct xs_handle *h)
 {
+	char **event;
+
 	(void)h;
-	errno = EAGAIN;
-	return NULL;
+	if (!storm) {
+		/* what it says once the daemon is gone, or nothing came */
+		errno = storm_fd >= 0 ? EBADF : EAGAIN;
+		return NULL;
+	}
+	storm--;
+	event = malloc(2 * sizeof(*event) + 2 * PATH);
+	event[XS_WATCH_PATH] = (char *)(event + 2);
+	event[XS_WATCH_TOKEN] = (char *)(event + 2) + PATH;
+	strcpy(event[XS_WATCH_PATH], storm_path);
+	strcpy(event[XS_WATCH_TOKEN], storm_token);
+	return event;
 }
 
 xs_transaction_t xs_transaction_start(struct xs_handle *h)

@@ -198,6 +198,15 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
 		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit $(BACK_LIBS) -lpthread
 
+# But for the fuzzers' corpus: that goes through the real store.
+$(B)/tests/ring/fuzz: tests/ring/fuzz.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
+		$(B)/libramdisk.a tests/cunit.h | test-packages
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
+		$(filter-out %/main.o %/fake/store.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
+		$(B)/libramdisk.a -lcunit $(LIB_LIBS) -lpthread
+
 # Programs that measure, or that tests run beside what they test.
 $(filter-out %/tapdisk,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
 	$(call say,LD,$@)
@@ -238,7 +247,15 @@ $(B)/fuzz/store-%: tests/fuzz/store-%.c tests/fuzz/store.h $(LIB_SRC)
 	@mkdir -p $(@D)/corpus-$(@F)
 	$(Q)$(FUZZ_CC) -o $@ $< $(LIB_SRC) $(LIB_LIBS)
 
-fuzz: fuzz-interface fuzz-store
+# The backend over the fake Xen libraries, and over the real store.
+FUZZ_BACK_SRC = $(filter-out %/main.c,$(BACK_SRC)) \
+	$(filter-out %/store.c,$(FAKE_SRC)) $(LIB_SRC)
+$(B)/fuzz/blkback-%: tests/fuzz/blkback-%.c tests/fuzz/bytes.h tests/fuzz/ring.h \
+		tests/fuzz/nodes.h $(FUZZ_BACK_SRC)
+	@mkdir -p $(@D)/corpus-$(@F)
+	$(Q)$(FUZZ_CC) $(XEN_CFLAGS) -o $@ $< $(FUZZ_BACK_SRC) $(LIB_LIBS)
+
+fuzz: fuzz-interface fuzz-store fuzz-blkback
 fuzz-interface: $(call fuzzers,interface)
 	$(Q)cp $(IFACE)/compat.h.in $(B)/fuzz/corpus-interface-header
 	$(Q)for f in ustar gnu pax v7; do tar --format=$$f -cf \
@@ -252,6 +269,11 @@ fuzz-interface: $(call fuzzers,interface)
 fuzz-store: $(call fuzzers,store)
 	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
 		$(B)/fuzz/corpus-$${f##*/} tests/fuzz/corpus/$${f##*/} || exit 1; done
+
+fuzz-blkback: $(call fuzzers,blkback)
+	$(Q)for f in $^; do $$f -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=10 \
+		-rss_limit_mb=1024 $(B)/fuzz/corpus-$${f##*/} tests/fuzz/corpus/$${f##*/} \
+		|| exit 1; done
 
 # The tests that need no virtual machine, for between two edits.
 check-quick:
@@ -324,7 +346,7 @@ help:
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: all interface fuzz fuzz-interface fuzz-store check check-quick demo vm-shell bench \
+.PHONY: all interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install uninstall clean help \
 	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-demo-packages

@@ -34,10 +34,12 @@ void fake_evtchn_reset(void);
 /* ---- xenstore ---- */
 void fake_xs_reset(void);
 void fake_xs_set(const char *path, const char *value);
+void fake_xs_set_bytes(const char *path, const void *value, size_t len);
 const char *fake_xs_get(const char *path); /* NULL: there is none */
 void fake_xs_rm(const char *path);
 void fake_xs_introduce(unsigned domid, bool yes);
 extern unsigned fake_xs_watches; /* set now */
+extern unsigned fake_xs_questions; /* reads, writes, ... so far */
 extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
 extern unsigned fake_xs_reads; /* so far */
 /* So many events of one watch, and then the end of xenstored. */

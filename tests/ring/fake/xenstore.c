@@ -18,11 +18,12 @@
 
 static struct {
 	char path[PATH];
-	char *value;
+	char *value; /* of len bytes, and a NUL */
+	size_t len;
 } nodes[NODES];
 static size_t nr_nodes;
 static bool introduced[64];
-unsigned fake_xs_watches;
+unsigned fake_xs_watches, fake_xs_questions;
 void (*fake_xs_in_transaction)(void);
 unsigned fake_xs_reads;
 static const char *storm_path, *storm_token;
@@ -79,6 +80,11 @@ static bool below(const char *path, const char *dir)
 
 void fake_xs_set(const char *path, const char *value)
 {
+	fake_xs_set_bytes(path, value, strlen(value));
+}
+
+void fake_xs_set_bytes(const char *path, const void *value, size_t len)
+{
 	char buf[PATH], parent[PATH];
 	long i = lookup(path);
 	char *slash;
@@ -99,7 +105,9 @@ void fake_xs_set(const char *path, const char *value)
 		nodes[i].value = NULL;
 	}
 	free(nodes[i].value);
-	nodes[i].value = strdup(value);
+	nodes[i].value = calloc(1, len + 1);
+	memcpy(nodes[i].value, value, len);
+	nodes[i].len = len;
 }
 
 const char *fake_xs_get(const char *path)
@@ -150,6 +158,7 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
 
 	(void)h;
 	(void)t;
+	fake_xs_questions++;
 	path = absolute(path, buf);
 	len = strlen(path);
 	if (lookup(path) < 0) {
@@ -175,27 +184,29 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
 	      unsigned int *len)
 {
 	long i = lookup(path);
+	char *copy;
 
 	(void)h;
 	(void)t;
 	fake_xs_reads++;
+	fake_xs_questions++;
 	if (i < 0) {
 		errno = ENOENT;
 		return NULL;
 	}
-	*len = (unsigned)strlen(nodes[i].value);
-	return strdup(nodes[i].value);
+	*len = (unsigned)nodes[i].len;
+	copy = malloc(nodes[i].len + 1);
+	memcpy(copy, nodes[i].value, nodes[i].len + 1);
+	return copy;
 }
 
 bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
 	      const void *data, unsigned int len)
 {
-	char *text = strndup(data, len);
-
 	(void)h;
 	(void)t;
-	fake_xs_set(path, text);
-	free(text);
+	fake_xs_questions++;
+	fake_xs_set_bytes(path, data, len);
 	return true;
 }
 
@@ -203,6 +214,7 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 {
 	(void)h;
 	(void)t;
+	fake_xs_questions++;
 	if (lookup(path) < 0) {
 		errno = ENOENT;
 		return false;
@@ -260,6 +272,7 @@ xs_transaction_t xs_transaction_start(struct xs_handle *h)
 	void (*meanwhile)(void) = fake_xs_in_transaction;
 
 	(void)h;
+	fake_xs_questions++;
 	fake_xs_in_transaction = NULL;
 	if (meanwhile)
 		meanwhile();
@@ -277,5 +290,6 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abandon)
 bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
 {
 	(void)h;
+	fake_xs_questions++;
 	return introduced[domid % 64];
 }

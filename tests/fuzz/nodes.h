@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the fuzzer of xenstore nodes feeds, in one place: libFuzzer calls it in
+ * `make fuzz`, and tests/ring/fuzz runs it over the corpus and its mutations in
+ * every `make check`.
+ *
+ * The input is a history of one vbd: the guest writes and removes nodes of its
+ * own directory, with any bytes; watches fire, or not yet; the tool detaches,
+ * and attaches anew; the domain goes; the worker answers, fails, complains and
+ * dies; time passes; and somebody writes while we are in a transaction. It
+ * goes into the supervisor's real state machine over the fake libxenstore.
+ * Whatever happened:
+ *
+ *   each look at the device asks xenstore a bounded number of questions
+ *   what the worker is told is a connection that it may have
+ *   there is one worker at most, and none and no watch when the device is over
+ *   a device whose domain has gone is over when its worker has died, and its
+ *   nodes have gone
+ */
+#ifndef FUZZ_NODES_H
+#define FUZZ_NODES_H
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "drivers/blkback/device.h"
+#include "tests/fuzz/bytes.h"
+#include "tests/ring/fake/fake.h"
+
+#define FUZZ_BACK "/local/domain/0/backend/ramdisk/5/51712"
+#define FUZZ_FRONT "/local/domain/5/device/vbd/51712"
+#define FUZZ_QUESTIONS 600u /* to xenstore, in one look */
+#define FUZZ_QUEUES 4u
+
+static struct {
+	struct blkback_host host;
+	struct blkback_device *dev;
+	struct fuzz_bytes *input;
+	int worker; /* its end; -1: there is none */
+	pid_t pid; /* 0: none lives */
+	unsigned started, killed;
+	int64_t now;
+} nodes;
+
+static int fuzz_start_worker(struct blkback_host *host, const char *label,
+			     pid_t *pid, int *sock)
+{
+	int pair[2];
+
+	(void)host, (void)label;
+	fuzz_check(!nodes.pid, "one worker at most");
+	if (nodes.started % 16 == 15) {
+		nodes.started++;
+		return -EAGAIN;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	*sock = pair[0];
+	nodes.worker = pair[1];
+	*pid = nodes.pid = (pid_t)(4711 + nodes.started++);
+	return 0;
+}
+
+static void fuzz_kill_worker(struct blkback_host *host, pid_t pid)
+{
+	(void)host;
+	fuzz_check(pid && pid == nodes.pid, "the worker that lives is killed");
+	nodes.killed++;
+}
+
+static void fuzz_attach_nodes(void)
+{
+	static const char *const node[][2] = {
+		{ FUZZ_BACK "/frontend", FUZZ_FRONT },
+		{ FUZZ_BACK "/frontend-id", "5" },
+		{ FUZZ_BACK "/online", "1" },
+		{ FUZZ_BACK "/state", "1" },
+		{ FUZZ_BACK "/format", "1" },
+		{ FUZZ_BACK "/store", "/fake" },
+		{ FUZZ_BACK "/params", "/seed.img" },
+		{ FUZZ_BACK "/mode", "w" },
+		{ FUZZ_FRONT "/backend", FUZZ_BACK },
+		{ FUZZ_FRONT "/state", "1" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(node) / sizeof(*node); i++)
+		fake_xs_set(node[i][0], node[i][1]);
+}
+
+/* ---- what the guest writes --------------------------------------------- */
+
+static void fuzz_front_node(struct fuzz_bytes *b)
+{
+	static const char *const name[] = {
+		"state", "ring-ref", "event-channel", "protocol",
+		"feature-persistent", "ring-page-order",
+		"multi-queue-num-queues", "ring-ref0", "ring-ref1",
+		"queue-0/ring-ref", "queue-1/ring-ref", "queue-0/event-channel",
+		"queue-1/event-channel", "queue-0/ring-ref0",
+		"queue-0/ring-ref1", "queue-1/ring-ref0", "queue-1/ring-ref1",
+		"ring-ref2", "ring-ref3", "backend", "queue-2/ring-ref",
+		"queue-2/event-channel", "queue-3/ring-ref",
+		"queue-3/event-channel",
+	};
+	static const char *const word[] = { "x86_64-abi", "x86_32-abi", "" };
+	uint8_t which = fuzz_byte(b), how = fuzz_byte(b);
+	char path[128], value[96];
+	size_t n;
+
+	snprintf(path, sizeof(path), FUZZ_FRONT "/%s",
+		 name[which % (sizeof(name) / sizeof(*name))]);
+	if (how < 128) {
+		snprintf(value, sizeof(value), "%u", how % 12u);
+		n = strlen(value);
+	} else if (how < 160) {
+		snprintf(value, sizeof(value), "%s", word[how % 3]);
+		n = strlen(value);
+	} else {
+		n = fuzz_take(b, value, how - 160u);
+	}
+	fake_xs_set_bytes(path, value, n);
+}
+
+static void fuzz_front_remove(uint8_t which)
+{
+	static const char *const name[] = { "", "/state", "/ring-ref",
+					    "/event-channel", "/protocol",
+					    "/queue-0", "/queue-1" };
+	char path[128];
+
+	snprintf(path, sizeof(path), FUZZ_FRONT "%s",
+		 name[which % (sizeof(name) / sizeof(*name))]);
+	fake_xs_rm(path);
+}
+
+/* What makes most frontends connect. */
+static void fuzz_front_connects(struct fuzz_bytes *b)
+{
+	uint8_t how = fuzz_byte(b);
+
+	fake_xs_set(FUZZ_FRONT "/ring-ref", "8");
+	fake_xs_set(FUZZ_FRONT "/event-channel", "17");
+	fake_xs_set(FUZZ_FRONT "/protocol", how & 1 ? "x86_64-abi"
+						    : "x86_32-abi");
+	fake_xs_set(FUZZ_FRONT "/state", how & 2 ? "4" : "3");
+}
+
+/* ---- what others do ---------------------------------------------------- */
+
+static void fuzz_tool(uint8_t how)
+{
+	/* A node alone would be a directory without a state. */
+	if (how % 8 <= 5 && how % 8 != 3 && how % 8 != 4 &&
+	    !fake_xs_get(FUZZ_BACK "/state"))
+		return;
+	switch (how % 8) {
+	case 0:
+		fake_xs_set(FUZZ_BACK "/online", "0");
+		fake_xs_set(FUZZ_BACK "/state", "5");
+		break;
+	case 1:
+		fake_xs_set(FUZZ_BACK "/online", "0");
+		break;
+	case 2:
+		fake_xs_rm(FUZZ_BACK);
+		break;
+	case 3:
+		fuzz_attach_nodes();
+		break;
+	case 4:
+		fuzz_attach_nodes();
+		fake_xs_set(FUZZ_BACK "/params", "/other.img");
+		fake_xs_set(FUZZ_BACK "/mode", "r");
+		break;
+	case 5:
+		fake_xs_set(FUZZ_BACK "/store", "/another");
+		break;
+	case 6:
+		fake_xs_introduce(5, how & 64);
+		break;
+	case 7:
+		nodes.host.stopping = how & 64;
+		break;
+	}
+}
+
+static void fuzz_check_connect(const struct blkback_message *msg)
+{
+	uint32_t refs = msg->u.connect.nr_refs;
+
+	fuzz_check(msg->u.connect.protocol < BLKBACK_PROTOCOLS, "a protocol");
+	fuzz_check(msg->u.connect.persistent <= 1, "persistent or not");
+	fuzz_check(refs && refs <= BLKBACK_MAX_RING_REFS && !(refs & (refs - 1)),
+		   "pages of a ring");
+	fuzz_check(msg->u.connect.nr_queues >= 1 &&
+			   msg->u.connect.nr_queues <= FUZZ_QUEUES,
+		   "queues that were offered");
+}
+
+/* Hear what there is; the socket's end is the worker's. */
+static void fuzz_worker_hears(void)
+{
+	static struct blkback_message msg;
+
+	while (nodes.worker >= 0 && !blkback_control_recv(nodes.worker, &msg))
+		if (msg.type == BLKBACK_CONNECT)
+			fuzz_check_connect(&msg);
+}
+
+static void fuzz_worker_says(uint8_t how)
+{
+	static const uint8_t type[] = {
+		BLKBACK_ATTACHED, BLKBACK_CONNECTED, BLKBACK_DISCONNECTED,
+		BLKBACK_FAILED, BLKBACK_RING_ERROR,
+	};
+	struct blkback_message msg;
+
+	if (nodes.worker < 0)
+		return;
+	fuzz_worker_hears();
+	blkback_message_init(&msg, type[how % sizeof(type)]);
+	if (msg.type == BLKBACK_ATTACHED)
+		msg.u.attached.size = 1024 * 1024;
+	else
+		memset(&msg.u, how, sizeof(msg.u));
+	if (how & 128)
+		msg.version++;
+	(void)blkback_control_send(nodes.worker, &msg);
+	blkback_device_message(nodes.dev, nodes.now);
+}
+
+static void fuzz_worker_dies(int status)
+{
+	if (!nodes.pid)
+		return;
+	close(nodes.worker);
+	nodes.worker = -1;
+	nodes.pid = 0;
+	blkback_device_message(nodes.dev, nodes.now);
+	blkback_device_worker_died(nodes.dev, status);
+}
+
+/* In the middle of a transaction: the next command comes already. */
+static void fuzz_in_transaction(void)
+{
+	if (fuzz_byte(nodes.input) & 1)
+		fuzz_tool(fuzz_byte(nodes.input));
+	else
+		fuzz_front_node(nodes.input);
+}
+
+/* ---- looking ----------------------------------------------------------- */
+
+static void fuzz_new_device(void)
+{
+	nodes.dev = blkback_device_new(&nodes.host, 5, 51712);
+	fuzz_check(nodes.dev != NULL, "memory");
+}
+
+/* True when the device was over. */
+static bool fuzz_look(unsigned watches)
+{
+	bool there;
+
+	nodes.dev->back_dirty |= watches & 1;
+	nodes.dev->front_dirty |= watches >> 1 & 1;
+	nodes.dev->domain_dirty |= watches >> 2 & 1;
+	fake_xs_questions = 0;
+	there = blkback_device_process(nodes.dev, nodes.now);
+	fuzz_check(fake_xs_questions < FUZZ_QUESTIONS, "few questions");
+	fuzz_worker_hears();
+	if (there)
+		return false;
+	blkback_device_free(nodes.dev);
+	nodes.dev = NULL;
+	fuzz_check(!nodes.pid, "no worker of a device that is over");
+	fuzz_check(!fake_xs_watches, "no watch of a device that is over");
+	return true;
+}
+
+static void fuzz_nodes_command(struct fuzz_bytes *b)
+{
+	uint8_t command = fuzz_byte(b);
+
+	switch (command % 11) {
+	case 0:
+	case 1:
+		fuzz_front_node(b);
+		break;
+	case 2:
+		fuzz_front_remove(command / 11);
+		break;
+	case 3:
+		fuzz_front_connects(b);
+		break;
+	case 4:
+		fuzz_tool(fuzz_byte(b));
+		break;
+	case 5:
+	case 6:
+		fuzz_worker_says(fuzz_byte(b));
+		break;
+	case 7:
+		fuzz_worker_dies(command & 1 ? SIGKILL : command & 0xf0);
+		break;
+	case 8:
+		nodes.now += 1000 * fuzz_byte(b);
+		break;
+	case 9:
+		fake_xs_in_transaction = fuzz_in_transaction;
+		break;
+	case 10:
+		if (command & 128)
+			blkback_device_stop(nodes.dev, nodes.now);
+		break;
+	}
+	/* Some changes come together. */
+	if (fuzz_look(command < 200 ? 7 : fuzz_byte(b)))
+		fuzz_new_device();
+}
+
+/* The domain goes, and whoever was told to go goes. */
+static void fuzz_nodes_end(void)
+{
+	unsigned i;
+
+	fake_xs_in_transaction = NULL;
+	fake_xs_introduce(5, false);
+	fake_xs_rm("/local/domain/5");
+	if (fake_xs_get(FUZZ_BACK "/store"))
+		fake_xs_set(FUZZ_BACK "/store", "/fake");
+	nodes.host.stopping = false;
+	for (i = 0; i < 4; i++) {
+		if (fuzz_look(7))
+			break;
+		fuzz_worker_dies(0);
+		nodes.now += 10000;
+	}
+	fuzz_check(!nodes.dev, "a device without a domain is over");
+	fuzz_check(!fake_xs_get(FUZZ_BACK), "its nodes have gone");
+}
+
+static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
+{
+	struct fuzz_bytes b = { data, len };
+
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	fake_xs_reset();
+	memset(&nodes, 0, sizeof(nodes));
+	nodes.host = (struct blkback_host){ .xs = xs_open(0), .store = "/fake",
+					    .start = fuzz_start_worker,
+					    .kill = fuzz_kill_worker,
+					    .max_queues = FUZZ_QUEUES };
+	nodes.worker = -1;
+	nodes.input = &b;
+	nodes.now = 1000;
+	fake_xs_introduce(5, true);
+	fuzz_attach_nodes();
+	fuzz_new_device();
+	fuzz_look(7);
+	while (b.len)
+		fuzz_nodes_command(&b);
+	fuzz_nodes_end();
+}
+
+#endif

@@ -342,7 +342,7 @@ help:
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'
-	@echo 'make fuzz         fuzz the parsers with clang, FUZZ_SECONDS=60 each'
+	@echo 'make fuzz         fuzz parsers, store and backend with clang, FUZZ_SECONDS=60 each'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 

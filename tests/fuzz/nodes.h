@@ -4,7 +4,7 @@
  * `make fuzz`, and tests/ring/fuzz runs it over the corpus and its mutations in
  * every `make check`.
  *
- * The input is a history of one vbd: the guest writes and removes nodes of its
+ * The input is a history of one vbd, of xm-ramdisk's or of libxl's: the guest writes and removes nodes of its
  * own directory, with any bytes; watches fire, or not yet; the tool detaches,
  * and attaches anew; the domain goes; the worker answers, fails, complains and
  * dies; time passes; and somebody writes while we are in a transaction. It
@@ -26,10 +26,10 @@
 #include <unistd.h>
 
 #include "drivers/blkback/device.h"
+#include "drivers/blkback/nodes.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/ring/fake/fake.h"
 
-#define FUZZ_BACK "/local/domain/0/backend/ramdisk/5/51712"
 #define FUZZ_FRONT "/local/domain/5/device/vbd/51712"
 #define FUZZ_QUESTIONS 600u /* to xenstore, in one look */
 #define FUZZ_QUEUES 4u
@@ -37,6 +37,8 @@
 static struct {
 	struct blkback_host host;
 	struct blkback_device *dev;
+	const char *back; /* its directory */
+	enum blkback_kind kind;
 	struct fuzz_bytes *input;
 	int worker; /* its end; -1: there is none */
 	pid_t pid; /* 0: none lives */
@@ -70,24 +72,51 @@ static void fuzz_kill_worker(struct blkback_host *host, pid_t pid)
 	nodes.killed++;
 }
 
-static void fuzz_attach_nodes(void)
+static void fuzz_back_set(const char *node, const char *value, size_t len)
 {
-	static const char *const node[][2] = {
-		{ FUZZ_BACK "/frontend", FUZZ_FRONT },
-		{ FUZZ_BACK "/frontend-id", "5" },
-		{ FUZZ_BACK "/online", "1" },
-		{ FUZZ_BACK "/state", "1" },
-		{ FUZZ_BACK "/format", "1" },
-		{ FUZZ_BACK "/store", "/fake" },
-		{ FUZZ_BACK "/params", "/seed.img" },
-		{ FUZZ_BACK "/mode", "w" },
-		{ FUZZ_FRONT "/backend", FUZZ_BACK },
-		{ FUZZ_FRONT "/state", "1" },
-	};
-	size_t i;
+	char path[128];
 
-	for (i = 0; i < sizeof(node) / sizeof(*node); i++)
-		fake_xs_set(node[i][0], node[i][1]);
+	snprintf(path, sizeof(path), "%s/%s", nodes.back, node);
+	fake_xs_set_bytes(path, value, len);
+}
+
+static void fuzz_set(const char *node, const char *value)
+{
+	fuzz_back_set(node, value, strlen(value));
+}
+
+static const char *fuzz_get(const char *node)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s%s", nodes.back, node);
+	return fake_xs_get(path);
+}
+
+/* What the tool says, where it says it. */
+static void fuzz_tool_set(const char *node, const char *value)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s",
+		 nodes.kind == BLKBACK_KIND_XL ? NODES_XL_FOLDER "/" : "", node);
+	fuzz_set(name, value);
+}
+
+static void fuzz_attach_nodes(const char *seed, const char *mode)
+{
+	fuzz_set("frontend", FUZZ_FRONT);
+	fuzz_set("frontend-id", "5");
+	fuzz_set("online", "1");
+	fuzz_set("state", "1");
+	fuzz_set("mode", mode);
+	if (nodes.kind == BLKBACK_KIND_XL)
+		fuzz_set("script", "/etc/xen/scripts/" NODES_XL_SCRIPT);
+	fuzz_tool_set("format", "1");
+	fuzz_tool_set("store", "/fake");
+	fuzz_tool_set("params", seed);
+	fake_xs_set(FUZZ_FRONT "/backend", nodes.back);
+	fake_xs_set(FUZZ_FRONT "/state", "1");
 }
 
 /* ---- what the guest writes --------------------------------------------- */
@@ -150,39 +179,59 @@ static void fuzz_front_connects(struct fuzz_bytes *b)
 
 /* ---- what others do ---------------------------------------------------- */
 
+/* A node that says nothing, or what is drawn. */
+static void fuzz_fault(struct fuzz_bytes *b)
+{
+	static const char *const some[] = {
+		"", "error=read ratio=500000", "delay=5 jitter=2 iops=10",
+		"freeze=1", "range=0+4096 error=all", "write-protect=1",
+	};
+	uint8_t how = fuzz_byte(b);
+	char value[64];
+
+	if (how < 128)
+		fuzz_set(NODES_FAULT, some[how % (sizeof(some) / sizeof(*some))]);
+	else
+		fuzz_back_set(NODES_FAULT, value,
+			      fuzz_take(b, value, how % 64u));
+}
+
 static void fuzz_tool(uint8_t how)
 {
 	/* A node alone would be a directory without a state. */
-	if (how % 8 <= 5 && how % 8 != 3 && how % 8 != 4 &&
-	    !fake_xs_get(FUZZ_BACK "/state"))
+	if (how % 10 <= 5 && !fuzz_get("/state"))
 		return;
-	switch (how % 8) {
+	switch (how % 10) {
 	case 0:
-		fake_xs_set(FUZZ_BACK "/online", "0");
-		fake_xs_set(FUZZ_BACK "/state", "5");
+		fuzz_set("online", "0");
+		fuzz_set("state", "5");
 		break;
 	case 1:
-		fake_xs_set(FUZZ_BACK "/online", "0");
+		fuzz_set("online", "0");
 		break;
 	case 2:
-		fake_xs_rm(FUZZ_BACK);
+		fake_xs_rm(nodes.back);
 		break;
 	case 3:
-		fuzz_attach_nodes();
+		fuzz_set("hotplug-status", "connected");
 		break;
 	case 4:
-		fuzz_attach_nodes();
-		fake_xs_set(FUZZ_BACK "/params", "/other.img");
-		fake_xs_set(FUZZ_BACK "/mode", "r");
+		fuzz_fault(nodes.input);
 		break;
 	case 5:
-		fake_xs_set(FUZZ_BACK "/store", "/another");
+		fuzz_tool_set("store", "/another");
 		break;
 	case 6:
 		fake_xs_introduce(5, how & 64);
 		break;
 	case 7:
 		nodes.host.stopping = how & 64;
+		break;
+	case 8:
+		fuzz_attach_nodes("/seed.img", "w");
+		break;
+	case 9:
+		fuzz_attach_nodes("/other.img", "r");
 		break;
 	}
 }
@@ -214,7 +263,7 @@ static void fuzz_worker_says(uint8_t how)
 {
 	static const uint8_t type[] = {
 		BLKBACK_ATTACHED, BLKBACK_CONNECTED, BLKBACK_DISCONNECTED,
-		BLKBACK_FAILED, BLKBACK_RING_ERROR,
+		BLKBACK_FAILED, BLKBACK_RING_ERROR, BLKBACK_FAULT_SET,
 	};
 	struct blkback_message msg;
 
@@ -256,7 +305,7 @@ static void fuzz_in_transaction(void)
 
 static void fuzz_new_device(void)
 {
-	nodes.dev = blkback_device_new(&nodes.host, 5, 51712);
+	nodes.dev = blkback_device_new(&nodes.host, nodes.kind, 5, 51712);
 	fuzz_check(nodes.dev != NULL, "memory");
 }
 
@@ -330,8 +379,11 @@ static void fuzz_nodes_end(void)
 	fake_xs_in_transaction = NULL;
 	fake_xs_introduce(5, false);
 	fake_xs_rm("/local/domain/5");
-	if (fake_xs_get(FUZZ_BACK "/store"))
-		fake_xs_set(FUZZ_BACK "/store", "/fake");
+	if (fuzz_get("/state"))
+		fuzz_tool_set("store", "/fake");
+	/* libxl takes away what libxl has made. */
+	if (nodes.kind == BLKBACK_KIND_XL)
+		fake_xs_rm(nodes.back);
 	nodes.host.stopping = false;
 	for (i = 0; i < 4; i++) {
 		if (fuzz_look(7))
@@ -340,7 +392,7 @@ static void fuzz_nodes_end(void)
 		nodes.now += 10000;
 	}
 	fuzz_check(!nodes.dev, "a device without a domain is over");
-	fuzz_check(!fake_xs_get(FUZZ_BACK), "its nodes have gone");
+	fuzz_check(!fuzz_get(""), "its nodes have gone");
 }
 
 static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
@@ -354,11 +406,15 @@ static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
 					    .start = fuzz_start_worker,
 					    .kill = fuzz_kill_worker,
 					    .max_queues = FUZZ_QUEUES };
+	nodes.kind = fuzz_byte(&b) & 1 ? BLKBACK_KIND_XL : BLKBACK_KIND_TOOL;
+	nodes.back = nodes.kind == BLKBACK_KIND_XL
+			     ? "/local/domain/0/" NODES_XL_BACKEND "/5/51712"
+			     : "/local/domain/0/" NODES_BACKEND "/5/51712";
 	nodes.worker = -1;
 	nodes.input = &b;
 	nodes.now = 1000;
 	fake_xs_introduce(5, true);
-	fuzz_attach_nodes();
+	fuzz_attach_nodes("/seed.img", "w");
 	fuzz_new_device();
 	fuzz_look(7);
 	while (b.len)

@@ -24,7 +24,6 @@ static const struct {
 	{ "diff", cmd_diff, "show where a disk differs from its seed" },
 	{ "fault", cmd_fault, "make a domain's way to a disk slow, dead or wrong" },
 	{ "hotplug", cmd_hotplug, "for block-ramdisk, the toolstacks' script" },
-	{ "fault", cmd_fault, "make a domain's way to a disk slow, dead or wrong" },
 	{ "interface", cmd_interface, "which Xen fits which, and what runs here" },
 };
 

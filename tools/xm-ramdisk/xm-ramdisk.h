@@ -27,7 +27,6 @@ int cmd_diff(int argc, char **argv);
 int cmd_drop(int argc, char **argv);
 int cmd_fault(int argc, char **argv);
 int cmd_hotplug(int argc, char **argv);
-int cmd_fault(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
@@ -191,9 +190,6 @@ const struct rd_disk_info *disk_in(const struct disk_list *list,
 				   const char *id);
 /* The name that a person would use for it. */
 const char *disk_shown_name(const struct rd_disk_info *disk);
-
-struct json;
-#define FAULT_TEXT_MAX 320 /* bytes of fault_text() */
 
 /* ---- target.c ----------------------------------------------------------- */
 

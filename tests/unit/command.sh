@@ -74,7 +74,8 @@ usage() {
 		[ "$sub" != interface ] || continue # it has subcommands of its own
 		says "$sub --bogus" 2 "xm-ramdisk: option '--bogus' is unknown.*$see" \
 			"$tool" "$sub" --bogus
-		says "$sub with too many arguments" 2 "xm-ramdisk: expected .*, got .*$see" \
+		[ "$sub" = serve ] || # any number of seeds
+			says "$sub with too many arguments" 2 "xm-ramdisk: expected .*, got .*$see" \
 			"$tool" "$sub" a b xvdb w e f g
 	done
 	see="; see 'xm-ramdisk attach --help'"

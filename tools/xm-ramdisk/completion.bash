@@ -37,7 +37,7 @@ _xm_ramdisk() {
 	local cur=${COMP_WORDS[COMP_CWORD]} sub=${COMP_WORDS[1]-} words=() w n
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff fault interface --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff fault serve interface --help --version' -- "$cur")
 		return
 	fi
 	if [ "$sub" = interface ]; then
@@ -55,6 +55,7 @@ _xm_ramdisk() {
 		fault) w='--error= --ratio= --range= --delay= --jitter= --freeze --thaw --write-protect --writable
 			--iops= --bandwidth= --clear --json --help' ;;
 		drop) w='--help' ;;
+		serve) w='--name= --private --thin --lazy --keep --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --background --help' ;;
 		*) w= ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$w" -- "$cur")
@@ -71,6 +72,9 @@ _xm_ramdisk() {
 	attach:1 | load:0 | save:1)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	serve:*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur"; _xm_ramdisk_names "$cur") ;;
 	fault:1)
 		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_domains)" -- "$cur") ;;
 	show:0 | fault:0 | drop:0 | reset:0 | save:0 | diff:0)

@@ -5,10 +5,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,22 +46,6 @@ static int running(struct rd_store *store)
 		"the running xen-ramdiskd (%.*s: process, format, version) and this xm-ramdisk %s (format %u) do not belong together; restart xen-ramdiskd from the same package",
 		(int)strcspn(line, "\n"), line, RD_VERSION, RD_FORMAT);
 	return -1;
-}
-
-/* The daemon beside this program, as in a build folder, or the one in $PATH. */
-static void find_program(char path[PATH_MAX])
-{
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
-	char *slash;
-
-	if (n > 0) {
-		path[n] = 0;
-		slash = strrchr(path, '/');
-		strcpy(slash + 1, "xen-ramdiskd");
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	strcpy(path, "xen-ramdiskd");
 }
 
 /* The exit status of @argv, or -errno when it cannot be run. */
@@ -122,7 +104,8 @@ static int start(struct rd_store *store)
 
 	if (is_service(store))
 		return start_service();
-	find_program(program);
+	if (!program_beside("xen-ramdiskd", program))
+		strcpy(program, "xen-ramdiskd"); /* the one in $PATH */
 	snprintf(dir, sizeof(dir), "%s", rd_store_path(store));
 	rc = run(argv, NULL);
 	if (rc < 0)

@@ -67,8 +67,7 @@ int disk_run(int argc, char **argv, const struct disk_command *command)
 	return rc;
 }
 
-/* No such file, and a disk is called that: it is there already. */
-static bool is_disk_name(struct rd_store *store, const char *text)
+bool disk_is_name(struct rd_store *store, const char *text)
 {
 	char id[RD_ID_MAX];
 
@@ -94,7 +93,7 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *o,
 	struct rd_error err;
 	int rc;
 
-	if (!o->name && is_disk_name(store, o->seed)) {
+	if (!o->name && disk_is_name(store, o->seed)) {
 		req.name = o->seed;
 		req.seed = NULL;
 	}

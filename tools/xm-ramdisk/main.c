@@ -24,6 +24,7 @@ static const struct {
 	{ "diff", cmd_diff, "show where a disk differs from its seed" },
 	{ "fault", cmd_fault, "make a domain's way to a disk slow, dead or wrong" },
 	{ "hotplug", cmd_hotplug, "for block-ramdisk, the toolstacks' script" },
+	{ "serve", cmd_serve, "serve disks over NBD, also without Xen" },
 	{ "interface", cmd_interface, "which Xen fits which, and what runs here" },
 };
 

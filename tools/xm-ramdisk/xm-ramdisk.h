@@ -8,6 +8,7 @@
 #ifndef XM_RAMDISK_H
 #define XM_RAMDISK_H
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,7 @@ int cmd_list(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_save(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_interface(int argc, char **argv);
@@ -88,6 +90,11 @@ const char *domain_name(struct xs_handle *xs, unsigned domid,
  */
 int daemon_ensure(struct rd_store *store);
 
+/* ---- program.c --------------------------------------------------------- */
+
+/* A file beside this program, as in a build folder: its path, if it is there. */
+bool program_beside(const char *name, char path[PATH_MAX]);
+
 /* ---- progress.c -------------------------------------------------------- */
 
 struct progress {
@@ -143,6 +150,9 @@ struct disk_options {
 	"  --lazy       do not wait for the load: read each part at its first use"
 /* True if @c, with optarg, was one of them. */
 bool disk_option(int c, struct disk_options *options);
+
+/* No such file, and a disk is called that: it is there already. */
+bool disk_is_name(struct rd_store *store, const char *text);
 
 /*
  * Attach to the disk, for reading, with progress on the terminal. A seed that

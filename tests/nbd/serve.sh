@@ -1,0 +1,170 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# xm-ramdisk serve: what it says, what it listens on, how long a disk lives,
+# and how it ends. Without Xen, and once without root.
+. "$(dirname "$0")/lib.bash"
+
+head -c 3000100 /dev/urandom >"$seeds/seed image.img"
+truncate -s 1M "$seeds/b.img"
+usage="; see 'xm-ramdisk serve --help'"
+
+# In the background of the test, until it has printed its last line.
+serving() { # ARGUMENT...
+	spawn xm-ramdisk serve "$@"
+	server=${spawned[-1]}
+	log=$seeds/log.$((${#spawned[@]} - 1))
+	wait_for 20 grep -q nbdcopy "$log"
+}
+uri_of() { # EXPORT SOCKET
+	echo "nbd+unix:///$1?socket=$2"
+}
+store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
+
+# ---- arguments --------------------------------------------------------------
+
+says "no seed" 2 "expected 1 to 64 SEEDs, got 0 arguments$usage" xm-ramdisk serve
+says "TCP without TLS" 2 '^xm-ramdisk: --tcp needs --tls-certificates' xm-ramdisk serve --tcp "$seeds/b.img"
+says "TLS without TCP" 2 'is for --tcp; a Unix socket' xm-ramdisk serve --tls-psk=x "$seeds/b.img"
+says "TLS and insecure" 2 'insecure is for --tcp without TLS' \
+	xm-ramdisk serve --tcp --tls-psk=x --insecure "$seeds/b.img"
+says "a socket and TCP" 2 'exclude each other' xm-ramdisk serve --tcp --insecure --socket=x "$seeds/b.img"
+says "one name for two seeds" 2 'name is for one SEED, got 2' xm-ramdisk serve --name=x a b
+says "two seeds of one name" 2 'would have the same name' \
+	xm-ramdisk serve "$seeds/b.img" "$seeds/./b.img"
+says "a directory beside a seed" 2 'is a directory, and 1 other' xm-ramdisk serve "$seeds" "$seeds/b.img"
+says "an address that is none" 2 "'localhost:' is no address" \
+	xm-ramdisk serve --tcp=localhost: --insecure "$seeds/b.img"
+says "an address of somebody else" 1 'cannot listen on 192.0.2.1 port 1' \
+	xm-ramdisk serve --tcp=192.0.2.1:1 --insecure "$seeds/b.img"
+says "a seed that is not there" 1 "cannot open seed $seeds/none: No such file" \
+	xm-ramdisk serve "$seeds/none"
+says "certificates that are not there" 1 'nbdkit did not start; its reason is above' \
+	xm-ramdisk serve --tcp=127.0.0.1:0 --tls-certificates="$seeds/none" "$seeds/b.img"
+mkdir "$seeds/no-nbdkit"
+says "without nbdkit" 1 'cannot start nbdkit, which serves the disks: .*apt-get install nbdkit' \
+	env PATH="$seeds/no-nbdkit" "$B/xm-ramdisk" serve "$seeds/b.img"
+cp "$B/xm-ramdisk" "$seeds/no-nbdkit"
+printf '#!/bin/sh\nexit 1\n' >"$seeds/no-nbdkit/nbdkit"
+chmod +x "$seeds/no-nbdkit/nbdkit"
+says "without the plugin" 1 "nbdkit cannot load its plugin ramdisk; 'make install'" \
+	env PATH="$seeds/no-nbdkit:$PATH" "$seeds/no-nbdkit/xm-ramdisk" serve "$seeds/b.img"
+long=$(printf '%0120d' 0)
+says "a socket's path that is too long" 1 "the socket's path would have 1[2-9][0-9] bytes, and 107 is the most" \
+	xm-ramdisk serve --socket="/$long" "$seeds/b.img"
+echo text >"$seeds/text"
+says "a socket's path that is a file" 1 'text exists and is no socket' \
+	xm-ramdisk serve --socket="$seeds/text" "$seeds/b.img"
+does "no failure left anything" store_is_empty
+
+# ---- the main job -----------------------------------------------------------
+
+serving "$seeds/seed image.img" "$seeds/b.img"
+ok "it serves" $?
+socket="$XEN_RAMDISK_DIR/seed image.img.sock"
+cp "$log" "$out"
+printed=$(grep -o 'nbd+unix://[^ ]*' "$log" | head -1)
+[ "$printed" = "nbd+unix:///seed%20image.img?socket=$XEN_RAMDISK_DIR/seed%20image.img.sock" ]
+ok "it prints the URI" $?
+does "which nbdcopy takes" sh -c "nbdcopy '$printed' - | cmp -n 3000100 - '$seeds/seed image.img'"
+command=$(sed -n 's/^  nbdcopy/nbdcopy/p' "$log" | sed "s,COPY.img,'$seeds/copy',")
+does "the command for nbdcopy works" sh -c "$command && cmp -n 3000100 '$seeds/copy' '$seeds/seed image.img'"
+qemu=$(sed -n "s/^  qemu-system-x86_64 -drive .*file='\(.*\)' \.\.\.$/\1/p" "$log")
+does "QEMU takes what stands in its command" qemu-img info "$qemu"
+grep -qxF "  nbd-client -unix '$socket' /dev/nbd0 -persist -connections 4 -name 'seed image.img'" "$log"
+ok "the command for nbd-client" $?
+does "the socket is the user's own" sh -c "[ \"\$(stat -c %a '$socket')\" = 700 ]"
+does "the second seed, by its name" sh -c \
+	"[ \"\$(nbdinfo --size '$(uri_of b.img "$XEN_RAMDISK_DIR/seed%20image.img.sock")')\" = 1048576 ]"
+says "a second server on the socket" 1 'a server listens on .* already' xm-ramdisk serve "$seeds/seed image.img"
+does "the first one goes on" nbdinfo --size "$printed"
+says "list shows who serves" 0 'xm-ramdisk serve  *-  *r' xm-ramdisk list
+does "a client writes and goes" nbdsh -u "$printed" -c 'h.pwrite(b"kept", 7)'
+does "the next one finds it" nbdsh -u "$printed" -c 'assert h.pread(4, 7) == b"kept"'
+kill -INT "$server"
+wait "$server"
+ok "^C ends it with status 0" $?
+does "and nothing is left" store_is_empty
+
+serving "$seeds/b.img"
+kill -KILL "$server"
+wait "$server" 2>/dev/null
+does "a dead server's socket is there" test -S "$XEN_RAMDISK_DIR/b.img.sock"
+serving "$seeds/b.img"
+ok "and is no obstacle to the next" $?
+end "$server"
+
+# ---- options ----------------------------------------------------------------
+
+serving --discard --socket="$seeds/s.sock" "$seeds/b.img"
+u=$(uri_of b.img "$seeds/s.sock")
+does "--discard: a client writes and goes" nbdsh -u "$u" -c 'h.pwrite(b"gone", 7)'
+does "and the next one finds the seed" nbdsh -u "$u" -c 'assert h.pread(4, 7) == bytes(4)'
+end "$server"
+serving --read-only --name=lab --socket="$seeds/s.sock" "$seeds/b.img"
+does "--read-only, and --name" sh -c "nbdinfo --json '$(uri_of lab "$seeds/s.sock")' | jq -e '.exports[0].is_read_only'"
+end "$server"
+serving --private --thin --socket="$seeds/s.sock" "$seeds/b.img"
+does "--private" sh -c "nbdinfo --json '$u' | jq -e '.exports[0] | (.can_multi_conn | not) and (.is_read_only | not)'"
+end "$server"
+xm-ramdisk load --name=there "$seeds/b.img" >/dev/null
+serving --socket="$seeds/s.sock" there
+does "a disk that is there" nbdinfo --size "$(uri_of there "$seeds/s.sock")"
+end "$server"
+xm-ramdisk drop there
+spawn xm-ramdisk serve --socket="$seeds/s.sock" "$seeds"
+wait_for 10 test -S "$seeds/s.sock"
+does "a directory" sh -c "[ \"\$(nbdinfo --size '$u')\" = 1048576 ]"
+end "${spawned[-1]}"
+serving --lazy --keep --socket="$seeds/s.sock" "$seeds/b.img"
+end "$server"
+says "--keep outlives the server" 0 'b.img: 1 MiB, .*kept' xm-ramdisk list
+xm-ramdisk drop "$seeds/b.img"
+
+xm-ramdisk serve --background --socket="$seeds/s.sock" "$seeds/b.img" >"$out" 2>&1 </dev/null
+ok "--background returns when it serves" $?
+does "and it does" nbdinfo --size "$u"
+pid=$(xm-ramdisk list --json | jq '.[0].attachments[0].pid')
+does "SIGTERM ends it" kill "$pid"
+wait_for 10 store_is_empty
+ok "and nothing is left" $?
+says "--background says what is wrong, too" 1 'cannot open seed' xm-ramdisk serve --background "$seeds/none"
+
+serving --tcp=127.0.0.1:0 --insecure "$seeds/b.img"
+tcp=$(grep -o 'nbd://[^ ]*' "$log" | head -1)
+does "--tcp on any port" nbdinfo --size "$tcp"
+end "$server"
+if [ -e /proc/net/if_inet6 ] && grep -q '^0*1 ' /proc/net/if_inet6; then
+	serving '--tcp=[::1]:0' --insecure "$seeds/b.img"
+	does "--tcp on an IPv6 address" nbdinfo --size "$(grep -o 'nbd://[^ ]*' "$log" | head -1)"
+	end "$server"
+fi
+does "nothing is left at the end" store_is_empty
+
+# ---- without root -----------------------------------------------------------
+
+if [ "$(id -u)" = 0 ]; then
+	mkdir "$seeds/bin" # the build folder may be closed to others
+	cp "$B/xm-ramdisk" "$plugin" "$seeds/bin"
+	chmod -R a+rX "$seeds"
+	as_nobody() {
+		env -u XEN_RAMDISK_DIR setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	}
+	does "somebody else starts a server" as_nobody "$seeds/bin/xm-ramdisk" serve --background "$seeds/b.img"
+	u=$(uri_of b.img /dev/shm/xen-ramdisk-65534/b.img.sock)
+	does "and reaches it" as_nobody nbdinfo --size "$u"
+	as_nobody "$seeds/bin/xm-ramdisk" list --json >"$out"
+	jq -e 'length == 1 and .[0].attachments[0].label == "xm-ramdisk serve"' "$out" >/dev/null
+	ok "and lists it" $?
+	pid=$(jq '.[0].attachments[0].pid' "$out")
+	does "the store is nobody else's" sh -c '[ "$(stat -c %a:%u /dev/shm/xen-ramdisk-65534)" = 700:65534 ]'
+	kill "$pid"
+	wait_for 10 rmdir /dev/shm/xen-ramdisk-65534
+	ok "and it ends" $?
+	mkdir -m 755 /dev/shm/xen-ramdisk-65534
+	chown 65534 /dev/shm/xen-ramdisk-65534
+	says "a store that others can enter is refused" 1 'is not a directory of yours alone' \
+		as_nobody "$seeds/bin/xm-ramdisk" serve "$seeds/b.img"
+	rmdir /dev/shm/xen-ramdisk-65534
+fi
+finish

@@ -13,10 +13,12 @@
 #   guest_destroy NAME               xl destroy, and waits until it is gone
 #   guest_console NAME [LINES]       the end of its console's log
 #
-# OPTION: pvh; no-blkfront (a guest whose frontend never answers); fio (fio is
-# there, 80 MB more memory); mem=MIB; vcpus=N; or key=value in quotes, a line of
-# the guest's xl.cfg such as 'disk=["phy:/dev/ram0,xvdc,w"]'. A guest that is there and
-# silent can also be had with xl pause.
+# OPTION: pvh; no-blkfront (a guest whose frontend never answers); fio, fs (fio,
+# or file systems with their tools, are there, 160 MB more memory); mem=MIB; vcpus=N;
+# suite=SUITE (its kernel; the scenario has guest=SUITE); with=FILE (a program, in
+# /usr/bin); paused; words=WORDS for the kernel's command line; or key=value in
+# quotes, a line of the guest's xl.cfg such as 'disk=["phy:/dev/ram0,xvdc,w"]'. A
+# guest that is there and silent can also be had with xl pause.
 #
 # A guest that panics stays, as "crashed", until it is destroyed. How commands
 # travel is written in guest-agent.
@@ -45,27 +47,47 @@ guest_console() { # NAME [LINES]
 	tail -n "${2:-20}" "/share/guests/guest-$1.log" 2>/dev/null | tr -cd '\11\12\40-\176'
 }
 
+# Archives behind one another; other FILEs go into one of their own.
+vm_initrd() { # INITRD FILE...
+	local initrd=$1 f tree=/run/vm/with
+	shift
+	rm -rf "$initrd" "$tree"
+	[ $# != 1 ] || { ln -s "$1" "$initrd"; return; }
+	for f in "$@"; do
+		case $f in
+		*.cpio) cat "$f" >>"$initrd" || return ;;
+		*) mkdir -p $tree/usr/bin && cp "$f" $tree/usr/bin/ || return ;;
+		esac
+	done
+	[ ! -e $tree ] || (cd $tree && find . | busybox cpio -o -H newc 2>/dev/null) >>"$initrd"
+}
+
 guest_create() { # NAME [OPTION...]
-	local name=$1 type=pv mem=192 vcpus=1 initrd=/boot/guest.cpio words='' lines='' o status
+	local name=$1 type=pv mem=192 vcpus=1 words='' lines='' o status
+	local from=/boot kernel=/boot/guest-vmlinux parts=(guest) with=() paused=()
 	shift
 	for o in "$@"; do
 		case $o in
 		pv | pvh) type=$o ;;
 		no-blkfront) words+=" $o" ;;
-		fio) initrd=/run/vm/guest-fio.cpio mem=$((mem + 160)) ;;
+		fio | fs) parts+=("guest-$o") mem=$((mem + 160)) ;;
+		suite=*) from=/share/in/guest-${o#*=} kernel=$from/vmlinux ;;
+		with=*) with+=("${o#*=}") ;;
+		words=*) words+=" ${o#*=}" ;;
+		paused) paused=(-p) ;;
 		mem=*) mem=${o#*=} ;;
 		vcpus=*) vcpus=${o#*=} ;;
 		*=*) lines+=$o$'\n' ;;
 		*) echo "guest_create: unknown option $o" >&2; return 2 ;;
 		esac
 	done
-	[ "$initrd" = /boot/guest.cpio ] || [ -e "$initrd" ] ||
-		cat /boot/guest.cpio /boot/guest-fio.cpio >"$initrd" || return
+	parts=("${parts[@]/#/$from/}")
+	vm_initrd "/run/vm/$name.cpio" "${parts[@]/%/.cpio}" "${with[@]}" || return
 	cat >"/run/vm/$name.cfg" <<END
 name="$name"
 type="$type"
-kernel="/boot/guest-vmlinux"
-ramdisk="$initrd"
+kernel="$kernel"
+ramdisk="/run/vm/$name.cpio"
 extra="console=hvc0 loglevel=4 panic=1 mitigations=off rdinit=/init$words"
 memory=$mem
 vcpus=$vcpus
@@ -75,7 +97,7 @@ on_reboot="destroy"
 $lines
 END
 	# xl remarks on tsc_mode every time.
-	xl create -q "/run/vm/$name.cfg" >"/run/vm/$name.create" 2>&1
+	xl create -q "${paused[@]}" "/run/vm/$name.cfg" >"/run/vm/$name.create" 2>&1
 	status=$?
 	grep -v '^got a tsc mode' "/run/vm/$name.create" >&2
 	return $status

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Is this a Xen control domain, are we root, does xenstore answer? */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -131,7 +132,23 @@ int host_run(const char *const argv[])
 
 void host_load_frontend(void)
 {
+	static const char *const argv[] = { "modprobe", "-q", "xen-blkfront",
+					    NULL };
+	posix_spawn_file_actions_t files;
+	pid_t pid;
+	int fd;
+
+	/*
+	 * Not waited for: while it loads, the driver waits for the devices that
+	 * are there, and the script of one may be who loads it. Whoever reads
+	 * our output must not wait for it either.
+	 */
+	if (posix_spawn_file_actions_init(&files))
+		return;
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
+						 O_RDWR, 0);
 	/* built in, or loaded: modprobe fails or does nothing, and all is well */
-	host_run((const char *const[]){ "modprobe", "-q", "xen-blkfront",
-					NULL });
+	posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&files);
 }

@@ -30,6 +30,7 @@
 /* Set by parameters before anything is served. */
 static bool read_only;
 static unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
+static const char *given_label; /* or NULL: the peer's */
 
 /* ---- parameters -------------------------------------------------------- */
 
@@ -75,6 +76,10 @@ static int ramdisk_config(const char *key, const char *value)
 			return exports_config(key, value);
 	if (!strcmp(key, "mode"))
 		return parse_mode(value);
+	if (!strcmp(key, "label")) {
+		given_label = value;
+		return 0;
+	}
 	nbdkit_error("unknown parameter '%s'; see nbdkit-ramdisk-plugin(1)", key);
 	return -1;
 }
@@ -86,6 +91,7 @@ static int ramdisk_config(const char *key, const char *value)
 	"disk=<NAME>      A disk that is loaded already.\n"                       \
 	"dir=<DIRECTORY>  Export the images in a directory by their names.\n"     \
 	"links=true       Follow symbolic links that lead out of it.\n"           \
+	"label=<TEXT>     Who the clients are, for xm-ramdisk list.\n"            \
 	"mode=r|w         Read only, or read and write (default).\n"              \
 	"private=true     A copy-on-write view of its own for each connection.\n" \
 	"thin=true        Take memory as it is needed, not up front.\n"           \
@@ -175,7 +181,9 @@ static void peer_label(char label[RD_LABEL_MAX])
 	char host[48] = "", port[8] = "";
 	int64_t pid;
 
-	snprintf(label, RD_LABEL_MAX, "nbd");
+	snprintf(label, RD_LABEL_MAX, "%s", given_label ? given_label : "nbd");
+	if (given_label)
+		return;
 	if (nbdkit_peer_name((struct sockaddr *)&a, &len) < 0)
 		return;
 	if (a.ss_family == AF_UNIX) {

@@ -114,41 +114,58 @@ int host_open(const char *what, struct xs_handle **xs)
 	return EXIT_FAILED;
 }
 
-int host_run(const char *const argv[])
+/* With @quiet nothing of the program's is read or shown. 0 or -errno. */
+static int spawn(const char *const argv[], bool quiet, pid_t *pid)
+{
+	posix_spawn_file_actions_t files;
+	int fd, rc;
+
+	if (posix_spawn_file_actions_init(&files))
+		return -ENOMEM;
+	for (fd = STDIN_FILENO; quiet && fd <= STDERR_FILENO; fd++)
+		posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
+						 O_RDWR, 0);
+	/* posix_spawn() changes no argument, whatever its type says */
+	rc = posix_spawnp(pid, argv[0], &files, NULL, (char *const *)argv,
+			  environ);
+	posix_spawn_file_actions_destroy(&files);
+	return -rc;
+}
+
+static int run(const char *const argv[], bool quiet)
 {
 	pid_t pid;
-	int status, rc;
+	int status, rc = spawn(argv, quiet, &pid);
 
-	/* posix_spawn() changes no argument, whatever its type says */
-	rc = posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)argv,
-			  environ);
 	if (rc)
-		return -rc;
+		return rc;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 }
 
+int host_run(const char *const argv[])
+{
+	return run(argv, false);
+}
+
+int host_run_quietly(const char *const argv[])
+{
+	return run(argv, true);
+}
+
 void host_load_frontend(void)
 {
 	static const char *const argv[] = { "modprobe", "-q", "xen-blkfront",
 					    NULL };
-	posix_spawn_file_actions_t files;
 	pid_t pid;
-	int fd;
 
 	/*
 	 * Not waited for: while it loads, the driver waits for the devices that
 	 * are there, and the script of one may be who loads it. Whoever reads
-	 * our output must not wait for it either.
+	 * our output must not wait for it either. If the driver is built in, or
+	 * loaded, modprobe fails or does nothing, and all is well.
 	 */
-	if (posix_spawn_file_actions_init(&files))
-		return;
-	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
-						 O_RDWR, 0);
-	/* built in, or loaded: modprobe fails or does nothing, and all is well */
-	posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv, environ);
-	posix_spawn_file_actions_destroy(&files);
+	spawn(argv, true, &pid);
 }

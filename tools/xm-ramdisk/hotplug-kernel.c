@@ -17,6 +17,7 @@
 
 #include "tools/xm-ramdisk/hotplug.h"
 #include "tools/xm-ramdisk/loop.h"
+#include "tools/xm-ramdisk/nbd.h"
 
 /* The disk as it is, whoever loaded it; false if it is not there. */
 static bool find_info(struct rd_store *store, const char *id,
@@ -32,12 +33,6 @@ static bool find_info(struct rd_store *store, const char *id,
 		*found = *disk;
 	rd_list_free(l.disks, l.count);
 	return disk != NULL;
-}
-
-static int attach(struct hotplug *h, struct rd_disk **disk)
-{
-	return disk_attach_as(h->store, &h->disk, h->label, h->writable,
-			      RD_DURABLE, h->stop, disk);
 }
 
 /* Its discards would punch holes of which the store knows nothing. */
@@ -67,31 +62,62 @@ static int add_loop(struct hotplug *h, struct rd_disk *disk)
 	return EXIT_DONE;
 }
 
+/* The domain's attachment is the loop device's: it outlives this process. */
+static int attach_loop(struct hotplug *h)
+{
+	struct rd_disk *disk;
+	int rc = disk_attach_as(h->store, &h->disk, h->label, h->writable,
+				RD_DURABLE, h->stop, &disk);
+
+	if (rc == EXIT_DONE) {
+		rc = add_loop(h, disk);
+		if (rc)
+			rd_detach(disk);
+	}
+	return rc;
+}
+
+static int add_nbd(struct hotplug *h, const struct rd_disk *disk)
+{
+	char device[NBD_PATH_MAX];
+	int rc = nbd_make(h->store, h->label, rd_id(disk), h->writable,
+			  h->disk.flags & RD_PRIVATE, device);
+
+	if (rc == EXIT_DONE)
+		printf("device=%s\n", device);
+	return rc;
+}
+
+/* All of its bytes are in its data file, now and whatever is written. */
+static bool fits_loop(struct hotplug *h, const struct rd_disk *disk)
+{
+	struct rd_disk_info info;
+
+	return !(h->disk.flags & RD_PRIVATE) &&
+	       find_info(h->store, rd_id(disk), &info) && !info.thin &&
+	       info.loaded == info.size;
+}
+
 int hotplug_kernel_add(struct hotplug *h)
 {
-	struct rd_disk_info info = { .size = 0 };
 	struct rd_disk *disk;
 	int rc;
 
-	if (h->disk.flags & (RD_PRIVATE | RD_THIN | RD_LAZY))
-		return say_failed("private, thin and lazy need Xen 4.19 with backendtype=tap, or xm-ramdisk attach");
-	rc = attach(h, &disk);
+	/* held by this process until the domain's own attachment is there */
+	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);
 	if (rc)
 		return rc;
-	if (!find_info(h->store, rd_id(disk), &info) || info.thin ||
-	    info.loaded < info.size)
-		rc = say_failed("%s is loaded as a thin or lazy disk",
-				rd_seed(disk));
+	if (fits_loop(h, disk))
+		rc = attach_loop(h);
 	else
-		rc = add_loop(h, disk);
-	if (rc)
-		rd_detach(disk);
-	/* else it outlives this process: it ends with hotplug_kernel_remove() */
+		rc = add_nbd(h, disk);
+	rd_detach(disk);
 	return rc;
 }
 
 void hotplug_kernel_remove(struct rd_store *store, const char *label)
 {
 	loop_remove(label);
+	nbd_remove(store, label);
 	rd_end(store, label);
 }

@@ -16,6 +16,7 @@
 
 #include "drivers/blkback/nodes.h"
 #include "tools/xm-ramdisk/hotplug.h"
+#include "tools/xm-ramdisk/nbd.h"
 
 #define KERNEL_KIND "vbd"
 #define OWN_DOMAIN "/local/domain/0/"
@@ -107,18 +108,22 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid, unsigned devid
 	return state != NULL;
 }
 
+static void clean_label(struct rd_store *store, const char *label, void *xs)
+{
+	unsigned domid, devid;
+
+	if (sscanf(label, HOTPLUG_LABEL, &domid, &devid) == 2 &&
+	    !device_is_there(xs, domid, devid))
+		hotplug_kernel_remove(store, label);
+}
+
 static void clean_disk(struct rd_store *store, struct xs_handle *xs,
 		       const struct rd_disk_info *disk)
 {
-	unsigned i, domid, devid;
+	unsigned i;
 
-	for (i = 0; i < disk->attachments; i++) {
-		const struct rd_attachment_info *a = &disk->attachment[i];
-
-		if (sscanf(a->label, HOTPLUG_LABEL, &domid, &devid) == 2 &&
-		    !device_is_there(xs, domid, devid))
-			hotplug_kernel_remove(store, a->label);
-	}
+	for (i = 0; i < disk->attachments; i++)
+		clean_label(store, disk->attachment[i].label, xs);
 }
 
 void hotplug_clean(struct rd_store *store)
@@ -133,6 +138,8 @@ void hotplug_clean(struct rd_store *store)
 		xs = who_xenstore();
 	for (i = 0; xs && i < count; i++)
 		clean_disk(store, xs, &disks[i]);
+	if (xs)
+		nbd_walk(store, clean_label, xs);
 	if (xs)
 		xs_close(xs);
 	rd_list_free(disks, count);

@@ -69,6 +69,7 @@ int host_open(const char *what, struct xs_handle **xs);
 bool host_has_xenstore(void);
 /* Run a program of $PATH and wait for it: its exit status, or -errno. */
 int host_run(const char *const argv[]);
+int host_run_quietly(const char *const argv[]);
 /* Domain-0 as a frontend needs its driver, which nothing else asks for. */
 void host_load_frontend(void);
 

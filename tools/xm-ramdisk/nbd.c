@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * /dev/nbdN over our nbdkit plugin, for toolstacks that need a block device of
+ * the kernel and disks that a loop device cannot give: private views, thin and
+ * lazy ones. The connection that the kernel holds is the attachment, with the
+ * domain's label, so it lasts as long as the device. A file in the store, named
+ * after the label, tells the device and nbdkit's process; its socket and pid
+ * file are beside it.
+ *
+ * A lock of the store is held while a device is chosen, since two scripts
+ * would find the same one free.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/nbd.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define LOCK_FILE "nbd.lock"
+#define SUFFIX ".nbd"
+#define DEVICES_MAX 1024
+#define FILE_MAX (PATH_MAX + RD_LABEL_MAX + 16)
+
+/* A file of the store that belongs to @label, whose slashes become colons. */
+static void file_of(struct rd_store *store, const char *label,
+		    const char *suffix, char path[FILE_MAX])
+{
+	size_t dir = strlen(rd_store_path(store)) + 1;
+	char *p;
+
+	snprintf(path, FILE_MAX, "%s/%s%s", rd_store_path(store), label,
+		 suffix);
+	for (p = path + dir; *p; p++)
+		if (*p == '/')
+			*p = ':';
+}
+
+static int lock(struct rd_store *store)
+{
+	char path[FILE_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" LOCK_FILE, rd_store_path(store));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* ---- the server --------------------------------------------------------- */
+
+/* The plugin beside this program, as in a build folder, or nbdkit's own. */
+static void find_plugin(char path[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
+
+	if (n > 0) {
+		path[n] = 0;
+		strcpy(strrchr(path, '/') + 1, "nbdkit-ramdisk-plugin.so");
+		if (access(path, R_OK) == 0)
+			return;
+	}
+	strcpy(path, "ramdisk");
+}
+
+/* In the background when it returns, and ready. */
+static int serve(struct rd_store *store, const char *label, const char *id,
+		 bool writable, bool private_view)
+{
+	char plugin[PATH_MAX], socket[FILE_MAX], pidfile[FILE_MAX];
+	char disk[RD_ID_MAX + 8], name[RD_LABEL_MAX + 8];
+	const char *const argv[] = {
+		"nbdkit", "-U", socket, "-P", pidfile, plugin, disk, name,
+		writable ? "mode=w" : "mode=r",
+		private_view ? "private=true" : NULL, NULL,
+	};
+	int rc;
+
+	find_plugin(plugin);
+	file_of(store, label, ".sock", socket);
+	file_of(store, label, ".pid", pidfile);
+	snprintf(disk, sizeof(disk), "disk=%s", id);
+	snprintf(name, sizeof(name), "label=%s", label);
+	unlink(socket);
+	setenv("XEN_RAMDISK_DIR", rd_store_path(store), 1);
+	rc = host_run(argv);
+	if (rc == -ENOENT)
+		return say_failed("this disk needs nbdkit, which is not installed; install it with nbdkit-ramdisk-plugin, or use a plain disk");
+	if (rc)
+		return say_failed("nbdkit with its plugin '%s' did not start; is nbdkit-ramdisk-plugin installed?",
+				  plugin);
+	return EXIT_DONE;
+}
+
+static pid_t read_pid(struct rd_store *store, const char *label)
+{
+	char path[FILE_MAX], comm[64] = "";
+	pid_t pid = 0;
+	FILE *f;
+
+	file_of(store, label, ".pid", path);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%d", &pid) != 1 || pid <= 1)
+		pid = 0;
+	fclose(f);
+	/* the number may be another's by now */
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = pid ? fopen(path, "re") : NULL;
+	if (f && !fgets(comm, sizeof(comm), f))
+		comm[0] = 0;
+	if (f)
+		fclose(f);
+	return strcmp(comm, "nbdkit\n") ? 0 : pid;
+}
+
+/* ---- the device --------------------------------------------------------- */
+
+static bool is_free(int number)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/block/nbd%d", number);
+	if (access(path, F_OK))
+		return false;
+	snprintf(path, sizeof(path), "/sys/block/nbd%d/pid", number);
+	return access(path, F_OK) != 0;
+}
+
+static int connect_free(struct rd_store *store, const char *label,
+			char device[NBD_PATH_MAX])
+{
+	char socket[FILE_MAX];
+	const char *const argv[] = { "nbd-client", "-unix", socket, device,
+				     "-b", "512", NULL };
+	bool some = false;
+	int i, rc;
+
+	file_of(store, label, ".sock", socket);
+	for (i = 0; i < DEVICES_MAX; i++) {
+		if (!is_free(i))
+			continue;
+		some = true;
+		snprintf(device, NBD_PATH_MAX, "/dev/nbd%d", i);
+		rc = host_run_quietly(argv);
+		if (rc == 0)
+			return EXIT_DONE;
+		if (rc == -ENOENT)
+			return say_failed("this disk needs nbd-client, which is not installed; install it, or use a plain disk");
+	}
+	return some ? say_failed("nbd-client could not connect a device to nbdkit at %s",
+				 socket) :
+		      say_failed("there is no free /dev/nbdN; is the kernel's nbd driver loaded, with nbds_max large enough?");
+}
+
+static int note(struct rd_store *store, const char *label, const char *device)
+{
+	char path[FILE_MAX];
+	FILE *f;
+
+	file_of(store, label, SUFFIX, path);
+	f = fopen(path, "we");
+	if (!f || fprintf(f, "%s\n", device) < 0 || fclose(f))
+		return say_failed("cannot write %s: %s", path, strerror(errno));
+	return EXIT_DONE;
+}
+
+int nbd_make(struct rd_store *store, const char *label, const char *id,
+	     bool writable, bool private_view, char path[NBD_PATH_MAX])
+{
+	int rc, locked;
+
+	nbd_remove(store, label);
+	rc = serve(store, label, id, writable, private_view);
+	if (rc)
+		return rc;
+	if (access("/sys/block/nbd0", F_OK))
+		host_run((const char *const[]){ "modprobe", "-q", "nbd", NULL });
+	locked = lock(store);
+	rc = connect_free(store, label, path);
+	if (rc == EXIT_DONE)
+		rc = note(store, label, path);
+	if (locked >= 0)
+		close(locked);
+	if (rc)
+		nbd_remove(store, label);
+	return rc;
+}
+
+void nbd_remove(struct rd_store *store, const char *label)
+{
+	static const char *const suffixes[] = { ".sock", ".pid", SUFFIX };
+	char path[FILE_MAX], device[NBD_PATH_MAX] = "";
+	pid_t pid = read_pid(store, label);
+	size_t i;
+	FILE *f;
+
+	file_of(store, label, SUFFIX, path);
+	f = fopen(path, "re");
+	if (f && fgets(device, sizeof(device), f)) {
+		device[strcspn(device, "\n")] = 0;
+		host_run_quietly((const char *const[]){ "nbd-client", "-d",
+							device, NULL });
+	}
+	if (f)
+		fclose(f);
+	if (pid)
+		kill(pid, SIGTERM);
+	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		file_of(store, label, suffixes[i], path);
+		unlink(path);
+	}
+}
+
+void nbd_walk(struct rd_store *store,
+	      void (*fn)(struct rd_store *store, const char *label, void *arg),
+	      void *arg)
+{
+	DIR *d = opendir(rd_store_path(store));
+	char label[RD_LABEL_MAX], *p;
+	struct dirent *e;
+	size_t n;
+
+	while (d && (e = readdir(d))) {
+		n = strlen(e->d_name);
+		if (n <= strlen(SUFFIX) || n - strlen(SUFFIX) >= sizeof(label) ||
+		    strcmp(e->d_name + n - strlen(SUFFIX), SUFFIX))
+			continue;
+		memcpy(label, e->d_name, n - strlen(SUFFIX));
+		label[n - strlen(SUFFIX)] = 0;
+		for (p = label; *p; p++)
+			if (*p == ':')
+				*p = '/';
+		fn(store, label, arg);
+	}
+	if (d)
+		closedir(d);
+}

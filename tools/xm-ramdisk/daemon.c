@@ -95,6 +95,14 @@ static int start_service(void)
 	return say_failed("systemd could not start " UNIT "; 'journalctl -u " UNIT "' has the reason");
 }
 
+bool daemon_installed(void)
+{
+	char path[PATH_MAX];
+
+	find_program(path);
+	return strchr(path, '/') || host_has_program(path);
+}
+
 /* Returns when the daemon serves: it puts itself into the background then. */
 static int start(struct rd_store *store)
 {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <xen/io/xenbus.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/road.h"
 
 #define DEFAULT_SECONDS 60
 
@@ -122,11 +122,28 @@ static int say_why(const struct detach *a, const struct device *d, int rc,
 			  d->domain, d->vdev, a->seconds);
 }
 
+/* -1 unless libxl made the device, with our script. */
+static int detach_of_xl(const struct detach *a, struct device *d)
+{
+	char *backend;
+	int rc = -1;
+
+	if (device_backend(d, &backend))
+		return -1;
+	if (strcmp(backend, d->back))
+		rc = road_xl_detach(d->xs, a->domain, a->devid, backend);
+	free(backend);
+	return rc;
+}
+
 static int detach_device(const struct detach *a, struct device *d)
 {
 	struct device_state s;
-	int rc = check_attached(d);
+	int rc = detach_of_xl(a, d);
 
+	if (rc >= 0)
+		return rc;
+	rc = check_attached(d);
 	if (rc)
 		return rc;
 	device_look(d, &s);
@@ -151,6 +168,9 @@ int cmd_detach(int argc, char **argv)
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
+	rc = road_xm_detach(a.domain, a.devid);
+	if (rc >= 0)
+		return rc;
 	rc = device_open(&d, "detach", a.domain, a.devid);
 	if (rc)
 		return rc;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/road.h"
 
 bool disk_option(int c, struct disk_options *o)
 {
@@ -47,6 +47,7 @@ int disk_own_store(struct rd_store **store)
 		return say_failed("%s", err.text);
 	rd_reap(*store);
 	hotplug_clean(*store);
+	road_xm_clean(*store);
 	return EXIT_DONE;
 }
 

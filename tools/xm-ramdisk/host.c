@@ -77,7 +77,7 @@ static bool socket_is_dead(const char *path)
 	return rc;
 }
 
-static bool on_xen(void)
+bool host_is_xen(void)
 {
 	return file_says("/sys/hypervisor/type", "xen") ||
 	       access("/proc/xen/capabilities", F_OK) == 0;
@@ -85,7 +85,7 @@ static bool on_xen(void)
 
 bool host_has_xenstore(void)
 {
-	return on_xen() && access(xs_daemon_socket(), F_OK) == 0 &&
+	return host_is_xen() && access(xs_daemon_socket(), F_OK) == 0 &&
 	       !socket_is_dead(xs_daemon_socket());
 }
 
@@ -93,7 +93,7 @@ int host_open(const char *what, struct xs_handle **xs)
 {
 	const char *path = xs_daemon_socket();
 
-	if (!on_xen())
+	if (!host_is_xen())
 		return say_failed(
 			"no Xen here: /sys/hypervisor/type does not say xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources");
 	if (geteuid() != 0)
@@ -112,6 +112,21 @@ int host_open(const char *what, struct xs_handle **xs)
 	say_failed("xenstore answers: %s; is this Domain-0?", strerror(errno));
 	xs_close(*xs);
 	return EXIT_FAILED;
+}
+
+bool host_has_program(const char *name)
+{
+	const char *path = getenv("PATH"), *end;
+	char file[4096];
+
+	for (; path && *path; path = *end ? end + 1 : end) {
+		end = strchrnul(path, ':');
+		snprintf(file, sizeof(file), "%.*s/%s", (int)(end - path), path,
+			 name);
+		if (access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* With @quiet nothing of the program's is read or shown. 0 or -errno. */
@@ -153,6 +168,34 @@ int host_run(const char *const argv[])
 int host_run_quietly(const char *const argv[])
 {
 	return run(argv, true);
+}
+
+int host_read(const char *const argv[], char *line, size_t size)
+{
+	int status, rc, fds[2];
+	posix_spawn_file_actions_t files;
+	ssize_t n = 0, got = 0;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, fds[1], STDOUT_FILENO);
+	rc = -posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv,
+			   environ);
+	posix_spawn_file_actions_destroy(&files);
+	close(fds[1]);
+	while (!rc && got < (ssize_t)size - 1 &&
+	       (n = read(fds[0], line + got, size - 1 - (size_t)got)) > 0)
+		got += n;
+	line[got] = 0;
+	close(fds[0]);
+	if (rc)
+		return rc;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 }
 
 void host_load_frontend(void)

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/xm-ramdisk/xm-ramdisk.h"
@@ -30,24 +31,26 @@ static char *take_field(char *text)
 	return NULL;
 }
 
+static const struct {
+	const char *word;
+	unsigned flag;
+} flags[] = {
+	{ "private", RD_PRIVATE },
+	{ "thin", RD_THIN },
+	{ "lazy", RD_LAZY },
+	{ "keep", RD_KEEP },
+};
+#define FLAGS (sizeof(flags) / sizeof(flags[0]))
+
 static bool take_option(const char *word, struct disk_options *o)
 {
-	static const struct {
-		const char *word;
-		unsigned flag;
-	} flags[] = {
-		{ "private", RD_PRIVATE },
-		{ "thin", RD_THIN },
-		{ "lazy", RD_LAZY },
-		{ "keep", RD_KEEP },
-	};
 	size_t i;
 
 	if (!strncmp(word, "name=", 5) && word[5]) {
 		o->name = word + 5;
 		return true;
 	}
-	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+	for (i = 0; i < FLAGS; i++) {
 		if (!strcmp(word, flags[i].word)) {
 			o->flags |= flags[i].flag;
 			return true;
@@ -75,4 +78,25 @@ int target_parse(char *text, struct disk_options *o, struct rd_error *err)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+void target_format(const struct disk_options *o, char *text, size_t size)
+{
+	char *absolute = realpath(o->seed, NULL);
+	const char *seed = absolute ? absolute : o->seed;
+	size_t n = 0, i;
+
+	for (; *seed && n + 3 < size; seed++) {
+		text[n++] = *seed;
+		if (*seed == ',')
+			text[n++] = ',';
+	}
+	text[n] = 0;
+	free(absolute);
+	if (o->name)
+		n += (size_t)snprintf(text + n, size - n, ",name=%s", o->name);
+	for (i = 0; i < FLAGS && n < size; i++)
+		if (o->flags & flags[i].flag)
+			n += (size_t)snprintf(text + n, size - n, ",%s",
+					      flags[i].word);
 }

@@ -67,9 +67,14 @@ const char *vdev_name(unsigned devid, char name[VDEV_NAME_MAX]);
 int host_open(const char *what, struct xs_handle **xs);
 /* Whether xenstored listens here; for those who can do without it. */
 bool host_has_xenstore(void);
+bool host_is_xen(void); /* some domain of it */
+/* Whether @name is a program in $PATH. */
+bool host_has_program(const char *name);
 /* Run a program of $PATH and wait for it: its exit status, or -errno. */
 int host_run(const char *const argv[]);
 int host_run_quietly(const char *const argv[]);
+/* The same, and the start of its output, terminated. */
+int host_read(const char *const argv[], char *text, size_t size);
 /* Domain-0 as a frontend needs its driver, which nothing else asks for. */
 void host_load_frontend(void);
 
@@ -90,6 +95,8 @@ const char *domain_name(struct xs_handle *xs, unsigned domid,
  * if none runs. An exit status.
  */
 int daemon_ensure(struct rd_store *store);
+/* Whether there is a xen-ramdiskd to start: beside this program, or in $PATH. */
+bool daemon_installed(void);
 
 /* ---- program.c --------------------------------------------------------- */
 
@@ -209,6 +216,8 @@ const char *disk_shown_name(const struct rd_disk_info *disk);
  * with the sentence in @err.
  */
 int target_parse(char *text, struct disk_options *o, struct rd_error *err);
+/* The opposite; the seed's path is made absolute if the file is there. */
+void target_format(const struct disk_options *o, char *text, size_t size);
 
 /* ---- hotplug.c ---------------------------------------------------------- */
 

@@ -99,8 +99,8 @@ bool daemon_installed(void)
 {
 	char path[PATH_MAX];
 
-	find_program(path);
-	return strchr(path, '/') || host_has_program(path);
+	return program_beside("xen-ramdiskd", path) ||
+	       host_has_program("xen-ramdiskd");
 }
 
 /* Returns when the daemon serves: it puts itself into the background then. */

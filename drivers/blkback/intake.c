@@ -42,7 +42,7 @@ static int take(struct blkback_io *io)
 		io->batch[i].note = entry_of(io, io->ring.req_cons);
 		blkback_ring_take(&io->ring, &io->batch[i].note->wire);
 		io->batch[i].note->discarded = 0;
-		blkback_journal_note(io->batch[i].note, BLKBACK_TAKEN, 0);
+		blkback_journal_note(io->batch[i].note, BLKBACK_NOTE_TAKEN, 0);
 	}
 	atomic_store_explicit(&io->journal->taken, io->ring.req_cons,
 			      memory_order_release);

@@ -78,7 +78,7 @@ static int begin(struct blkback_io *io, struct blkback_io_entry *e,
 	e->held = !err;
 	e->err = err;
 	if (!err && e->req.action == BLKBACK_WRITE)
-		blkback_journal_note(e->note, BLKBACK_BEGUN, 0);
+		blkback_journal_note(e->note, BLKBACK_NOTE_BEGUN, 0);
 	if (err)
 		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a request: %s",
@@ -95,7 +95,7 @@ static void end(struct blkback_io *io, struct blkback_io_entry *e)
 	if (!blkback_copy_succeeded(io, e)) {
 		/* XSA-361, 365, 371: one operation fails one request. */
 		if (writes)
-			blkback_journal_note(e->note, BLKBACK_DONE, -EIO);
+			blkback_journal_note(e->note, BLKBACK_NOTE_DONE, -EIO);
 		rd_range_abort(&e->range);
 		e->err = -EIO;
 		blkback_log_gated(&io->s.gates->copy_failed, BLKBACK_WARNING,
@@ -104,7 +104,7 @@ static void end(struct blkback_io *io, struct blkback_io_entry *e)
 	} else {
 		/* Before others may write what a replay must not undo. */
 		if (writes)
-			blkback_journal_note(e->note, BLKBACK_DONE, 0);
+			blkback_journal_note(e->note, BLKBACK_NOTE_DONE, 0);
 		err = rd_range_end(&e->range);
 		e->again = err == -EAGAIN;
 		e->err = e->again ? 0 : err;
@@ -292,7 +292,7 @@ static void resume_write(struct blkback_io *io, struct blkback_io_entry *e)
 	}
 	/* A block that others took meanwhile: half of it may be theirs. */
 	if (e->err)
-		blkback_journal_note(e->note, BLKBACK_DONE, -EIO);
+		blkback_journal_note(e->note, BLKBACK_NOTE_DONE, -EIO);
 	e->done = true;
 }
 
@@ -301,7 +301,7 @@ static void resume(struct blkback_io *io, struct blkback_io_entry *e)
 	uint32_t note = atomic_load_explicit(&e->note->note,
 					     memory_order_relaxed);
 
-	if ((uint16_t)note == BLKBACK_DONE) {
+	if ((uint16_t)note == BLKBACK_NOTE_DONE) {
 		e->done = true;
 		e->err = note >> 16 ? -EIO : 0;
 	} else if (e->err) {
@@ -310,7 +310,7 @@ static void resume(struct blkback_io *io, struct blkback_io_entry *e)
 		e->err = rd_discard_resume(io->s.disk, e->req.off, e->req.len,
 					   &e->note->discarded);
 	} else if (e->req.action == BLKBACK_WRITE &&
-		   (uint16_t)note == BLKBACK_BEGUN) {
+		   (uint16_t)note == BLKBACK_NOTE_BEGUN) {
 		resume_write(io, e);
 	}
 }

@@ -32,9 +32,9 @@
 
 /* What became of a request; bits 16 to 31 of DONE are its error, positive. */
 enum blkback_note {
-	BLKBACK_TAKEN = 1,
-	BLKBACK_BEGUN = 2, /* a write: its range is held, bytes may have moved */
-	BLKBACK_DONE = 3, /* of what changes the disk only */
+	BLKBACK_NOTE_TAKEN = 1,
+	BLKBACK_NOTE_BEGUN = 2, /* a write: its range is held, bytes may have moved */
+	BLKBACK_NOTE_DONE = 3, /* of what changes the disk only */
 };
 
 struct blkback_journal_entry {

@@ -280,6 +280,15 @@ check-quick:
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run --no-vm
 
+# A hundred rounds of what the restart scenario does, and every death of the
+# ring tests: hours in software.
+check-restart: install-demo-packages
+	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)RESTART_EVERY=1 $(B)/tests/ring/restart
+	$(Q)sed 's/^rounds=.*/rounds=100/; s/timeout=[0-9]*/timeout=28800/' \
+		tests/vm/scenarios/restart > $(B)/restart-hundred
+	$(Q)B=$(B) tests/vm/run $(B)/restart-hundred
+
 demo: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)B=$(B) tests/vm/demo
@@ -336,6 +345,7 @@ help:
 	@echo 'make demo         the main job on a real Xen in QEMU (root: installs packages)'
 	@echo 'make check        every test (root: installs packages)'
 	@echo 'make check-quick  the tests that need no virtual machine'
+	@echo 'make check-restart  a hundred rounds of killing under guests (hours)'
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
 	@echo 'make bench        load a seed of 1 GiB; the tapdisk driver (2 GiB in /dev/shm); for'
 	@echo '                  guests: tests/vm/run --bench tests/vm/bench/guest-io'
@@ -346,7 +356,7 @@ help:
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: all interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
+.PHONY: check-restart all interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install uninstall clean help \
 	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-demo-packages

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "notify.h"
 #include "supervisor.h"
+#include "upgrade.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
 static const char usage[] =
-	"usage: xen-ramdiskd [--foreground] [--store DIR] [--log-level LEVEL]";
+	"usage: xen-ramdiskd [--foreground | --stop | --upgrade] [--store DIR] [--log-level LEVEL]";
 
 static const char help[] =
 	"\n"
@@ -32,14 +33,18 @@ static const char help[] =
 	"  -s, --store DIR        the store to serve (default $XEN_RAMDISK_DIR,\n"
 	"                         or " RD_STORE_DIR ")\n"
 	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
+	"      --stop             close all devices, end the daemon of the store\n"
+	"      --upgrade          have it replaced by this program, under running guests\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n"
 	"\n"
-	"Exit status: 0 stopped or in the background, 1 failed, 2 usage.\n";
+	"Exit status: 0 stopped, upgraded or in the background, 1 failed, 2 usage.\n";
 
 struct arguments {
 	struct blkback_options options;
 	const char *worker; /* its label; NULL: the supervisor */
+	int (*ask)(const char *store); /* of the daemon that runs */
+	bool by_exec; /* in the daemon's process already */
 };
 
 static int usage_error(const char *what, const char *arg)
@@ -57,7 +62,11 @@ static int parse(int argc, char **argv, struct arguments *args)
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
+		{ "stop", no_argument, NULL, 'q' },
+		{ "upgrade", no_argument, NULL, 'u' },
+		/* internal */
 		{ "worker", optional_argument, NULL, 'w' },
+		{ "upgraded", optional_argument, NULL, 'U' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -77,6 +86,16 @@ static int parse(int argc, char **argv, struct arguments *args)
 				break;
 			return usage_error("a log level is error, warning, info or debug, not ",
 					   optarg);
+		case 'q':
+			args->ask = blkback_stop_ask;
+			break;
+		case 'u':
+			args->ask = blkback_upgrade_ask;
+			break;
+		case 'U':
+			args->options.upgraded = !optarg;
+			args->by_exec = true;
+			break;
 		case 'w':
 			args->worker = optarg ? optarg : "worker";
 			break;
@@ -121,6 +140,8 @@ static int run_foreground(const struct blkback_options *options)
 		blkback_log(BLKBACK_ERROR, "%s", text);
 	else if (ret)
 		fprintf(stderr, "xen-ramdiskd: %s\n", text);
+	if (ret && options->upgraded)
+		blkback_upgrade_answer(options->store, false, text);
 	if (ret)
 		return 1;
 	ret = blkback_notify("READY=1\nSTATUS=Serves guests.");
@@ -210,7 +231,9 @@ int main(int argc, char **argv)
 			 args.worker);
 	if (args.worker)
 		return blkback_worker_run(BLKBACK_CONTROL_FD);
-	if (args.options.foreground)
+	if (args.ask)
+		return args.ask(args.options.store);
+	if (args.options.foreground || args.by_exec)
 		return run_foreground(&args.options);
 	return daemonize(&args.options);
 }

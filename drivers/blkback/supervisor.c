@@ -11,6 +11,7 @@
 #include "nodes.h"
 #include "remains.h"
 #include "supervisor-state.h"
+#include "upgrade.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -262,6 +263,30 @@ static void stop(struct blkback_supervisor *sup)
 		    "stopped with %u devices attached", n);
 }
 
+/* After an exec: once each device has a worker of this build, or is over. */
+static void answer_upgrade(struct blkback_supervisor *sup)
+{
+	unsigned served = 0, failed = 0;
+	struct blkback_device *dev;
+	char text[160];
+
+	for (dev = sup->devices; dev; dev = dev->next) {
+		if (dev->outdated || dev->replacing ||
+		    dev->phase == BLKBACK_NEW ||
+		    dev->phase == BLKBACK_RESUMING)
+			return;
+		served += blkback_device_has_worker(dev);
+		failed += dev->failed;
+	}
+	sup->options.upgraded = false;
+	snprintf(text, sizeof(text), "%u devices are served by version %s",
+		 served, RD_VERSION);
+	if (failed)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 ", but %u are closed, with an error", failed);
+	blkback_upgrade_answer(sup->host.store, !failed, text);
+}
+
 /* The devices stay; what was not attached yet is begun again by the next. */
 static void leave(struct blkback_supervisor *sup)
 {
@@ -282,6 +307,8 @@ static void take_signals(struct blkback_supervisor *sup)
 	while (read(sup->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap_workers(sup);
+		else if (info.ssi_signo == SIGHUP)
+			blkback_upgrade_try(sup->host.store, &sup->options);
 		else if (info.ssi_signo == SIGTERM && !sup->host.stopping)
 			leave(sup);
 		else
@@ -390,6 +417,8 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 		return ret;
 	*deadline = process_devices(sup);
 	replace_one(sup);
+	if (sup->options.upgraded)
+		answer_upgrade(sup);
 	return 0;
 }
 
@@ -413,6 +442,11 @@ int blkback_supervisor_run(struct blkback_supervisor *sup)
 	/* Devices that ended while nobody looked have no nodes any more. */
 	if (!scan(sup, BLKBACK_KIND_TOOL) && !scan(sup, BLKBACK_KIND_XL))
 		blkback_remains_sweep(sup->store, is_known, sup);
+	/* So that a device-less one answers its upgrade as well. */
+	deadline = process_devices(sup);
+	replace_one(sup);
+	if (sup->options.upgraded)
+		answer_upgrade(sup);
 	while (!ret && !sup->leaving &&
 	       (!sup->host.stopping || has_workers(sup)))
 		ret = turn(sup, &deadline);

@@ -11,6 +11,7 @@ struct blkback_options {
 	const char *store; /* NULL: the library's default */
 	enum blkback_level level;
 	bool foreground;
+	bool upgraded; /* by exec: the workers are to be of this build, too */
 };
 
 struct blkback_supervisor;
@@ -24,7 +25,7 @@ int blkback_supervisor_open(struct blkback_supervisor **sup,
 			    const struct blkback_options *options, char *text,
 			    size_t size);
 
-/* Serve until SIGTERM or SIGINT; 0, or -errno when xenstore is gone. */
+/* Serve until SIGTERM, SIGINT or another program's turn; 0, or -errno when xenstore is gone. */
 int blkback_supervisor_run(struct blkback_supervisor *sup);
 
 void blkback_supervisor_close(struct blkback_supervisor *sup);

@@ -28,6 +28,7 @@ struct worker {
 	unsigned nr_queues; /* connected */
 	bool serving; /* and none of them is in trouble */
 	bool over; /* told to end */
+	char build[BLKBACK_BUILD_MAX]; /* asked for while files can be opened */
 	struct blkback_io_gates gates;
 	struct blkback_faults faults;
 };

@@ -154,8 +154,7 @@ static int send_attached(struct worker *w)
 	blkback_message_init(&reply, BLKBACK_ATTACHED);
 	reply.u.attached.size = rd_size(w->disk);
 	reply.u.attached.connected = w->nr_queues > 0;
-	blkback_process_build(reply.u.attached.build,
-			      sizeof(reply.u.attached.build));
+	memcpy(reply.u.attached.build, w->build, sizeof(w->build));
 	return blkback_control_send(w->control, &reply);
 }
 
@@ -338,6 +337,7 @@ static int open_worker(struct worker *w)
 {
 	sigset_t term;
 
+	blkback_process_build(w->build, sizeof(w->build));
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	/* Before there is another thread, which would inherit it. */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon's side of an upgrade. The supervisor's thread; while the new
+ * program is tried nobody sees to new devices, and workers serve.
+ */
+#include "upgrade.h"
+#include "control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRIAL 10000 /* ms for the new program to say its version */
+#define STAND_BY 120000 /* ms for it to take all devices over */
+
+static void path_of(char path[BLKBACK_PATH_MAX + 32], const char *store)
+{
+	snprintf(path, BLKBACK_PATH_MAX + 32, "%s/" BLKBACK_UPGRADE_FILE,
+		 store);
+}
+
+void blkback_upgrade_answer(const char *store, bool done, const char *text)
+{
+	char path[BLKBACK_PATH_MAX + 32], line[1024];
+	int n, fd;
+
+	path_of(path, store);
+	blkback_log(done ? BLKBACK_INFO : BLKBACK_ERROR, "upgrade: %s", text);
+	/* Who asked waits for this file; who gave up has removed it. */
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return;
+	n = snprintf(line, sizeof(line), "%s %s\n", done ? "done" : "failed",
+		     text);
+	if (n > (int)sizeof(line) - 1)
+		n = (int)sizeof(line) - 1;
+	if (write(fd, line, (size_t)n) != n)
+		blkback_log(BLKBACK_ERROR, "cannot write %s: %s", path,
+			    strerror(errno));
+	close(fd);
+}
+
+static int read_request(const char *store, char program[BLKBACK_PATH_MAX])
+{
+	char path[BLKBACK_PATH_MAX + 32], line[BLKBACK_PATH_MAX + 8];
+	ssize_t n;
+	int fd;
+
+	path_of(path, store);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n <= 0)
+		return -EINVAL;
+	line[n] = '\0';
+	if (sscanf(line, "exec %4095[^\n]", program) != 1 || program[0] != '/')
+		return -EINVAL;
+	return 0;
+}
+
+/* ---- the trial --------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What @fd says until its end or the time is over; its length. */
+static size_t read_all(int fd, char *text, size_t size)
+{
+	int64_t end = now_ms() + TRIAL;
+	size_t n = 0;
+
+	while (n + 1 < size) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int64_t left = end - now_ms();
+		ssize_t got;
+
+		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
+			break;
+		got = read(fd, text + n, size - 1 - n);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	text[n] = '\0';
+	return n;
+}
+
+static _Noreturn void run_trial(const char *program, int out)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(out, STDOUT_FILENO);
+	execl(program, "xen-ramdiskd", "--version", NULL);
+	_exit(127);
+}
+
+/* Whether it starts, is a xen-ramdiskd, and has our store's format. */
+static int try_program(const char *program, char *text, size_t size)
+{
+	char said[128];
+	unsigned format;
+	int out[2], status = -1;
+	pid_t pid;
+
+	if (access(program, X_OK)) {
+		snprintf(text, size, "cannot run %.256s: %s", program,
+			 strerror(errno));
+		return -errno;
+	}
+	if (pipe2(out, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		run_trial(program, out[1]);
+	close(out[1]);
+	read_all(out[0], said, sizeof(said));
+	close(out[0]);
+	if (pid > 0) {
+		kill(pid, SIGKILL); /* for one that hangs */
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (sscanf(said, "xen-ramdiskd %*s (format %u)", &format) == 1 &&
+	    format == RD_FORMAT)
+		return 0;
+	snprintf(text, size,
+		 "%.256s does not start, or is no xen-ramdiskd of format %u: it said \"%.*s\"",
+		 program, RD_FORMAT, (int)strcspn(said, "\n"), said);
+	return -ENOEXEC;
+}
+
+static void become(const char *program, const char *how, const char *store,
+		   const struct blkback_options *options)
+{
+	char level[32];
+	const char *argv[] = {
+		"xen-ramdiskd", how, "--store", store, level,
+		options->foreground ? "--foreground" : NULL, NULL,
+	};
+
+	snprintf(level, sizeof(level), "--log-level=%s",
+		 blkback_log_level_name(options->level));
+	execv(program, (char *const *)argv);
+}
+
+static bool is_answered(const char *store)
+{
+	char path[BLKBACK_PATH_MAX + 32], first = 'd';
+	int fd;
+
+	path_of(path, store);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && read(fd, &first, 1) != 1)
+		first = 'e';
+	if (fd >= 0)
+		close(fd);
+	return first != 'e';
+}
+
+/*
+ * In a process of the old program: when the new one dies before it has
+ * answered, the old one is the daemon again. Not under a service manager,
+ * which starts a new one itself.
+ */
+static _Noreturn void stand_by(pid_t daemon, const char *store,
+			       const struct blkback_options *options)
+{
+	struct timespec nap = { .tv_nsec = 50000000 };
+	int64_t end = now_ms() + STAND_BY;
+
+	close_range(STDERR_FILENO + 1, ~0u, 0);
+	while (getppid() == daemon && now_ms() < end && !is_answered(store))
+		nanosleep(&nap, NULL);
+	if (getppid() == daemon || is_answered(store))
+		_exit(0);
+	setsid();
+	blkback_upgrade_answer(store, false,
+		"the new program has ended; the old one goes on");
+	become("/proc/self/exe", "--upgraded=back", store, options);
+	_exit(1);
+}
+
+void blkback_upgrade_try(const char *store,
+			 const struct blkback_options *options)
+{
+	char program[BLKBACK_PATH_MAX], text[512] = "out of memory";
+
+	if (read_request(store, program)) {
+		blkback_log(BLKBACK_WARNING,
+			    "SIGHUP without a request in %s: ignored; use --upgrade",
+			    BLKBACK_UPGRADE_FILE);
+		return;
+	}
+	if (!try_program(program, text, sizeof(text))) {
+		pid_t self = getpid(), guard = -1;
+
+		blkback_log(BLKBACK_INFO, "upgrade: becomes %s", program);
+		if (!getenv("NOTIFY_SOCKET"))
+			guard = fork();
+		if (guard == 0)
+			stand_by(self, store, options);
+		/* The workers see our end of their sockets close, and go on. */
+		become(program, "--upgraded", store, options);
+		snprintf(text, sizeof(text), "cannot run %.256s: %s", program,
+			 strerror(errno));
+		if (guard > 0)
+			kill(guard, SIGKILL); /* reaped with the workers */
+	}
+	blkback_upgrade_answer(store, false, text);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What devices have beside xenstore: workers found, and what dead ones left. */
+#include "drivers/blkback/remains.h"
+#include "drivers/blkback/journal.h"
+#include "drivers/blkback/log.h"
+#include "drivers/blkback/nodes.h"
+#include "drivers/blkback/worker.h"
+#include "fake/fake.h"
+#include "tests/unit/scratch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+static const char *seed;
+static struct rd_store *store;
+
+static void setup(void)
+{
+	if (!seed)
+		seed = make_seed("remains", 64 << 10, 1);
+	CU_ASSERT_EQUAL_FATAL(rd_store_open(&store, scratch_store, NULL), 0);
+}
+
+static void teardown(void)
+{
+	rd_reap(store);
+	rd_store_close(store);
+}
+
+static int answer(int sock, struct blkback_message *msg)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+
+	if (poll(&p, 1, 20000) != 1 || blkback_control_recv(sock, msg))
+		return -1;
+	return (int)msg->type;
+}
+
+/* A worker of device @domid/7 in a process, attached; our end of its socket. */
+static pid_t start(uint32_t domid, int *sock)
+{
+	struct blkback_message msg;
+	int pair[2];
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		_exit(blkback_worker_run(pair[1]));
+	}
+	close(pair[1]);
+	*sock = pair[0];
+	blkback_message_init(&msg, BLKBACK_ATTACH);
+	strcpy(msg.u.attach.seed, seed);
+	strcpy(msg.u.attach.store, scratch_store);
+	snprintf(msg.u.attach.label, RD_LABEL_MAX, NODES_LABEL, domid, 7u);
+	msg.u.attach.domid = domid;
+	msg.u.attach.devid = 7;
+	msg.u.attach.writable = 1;
+	msg.u.attach.max_queues = 1;
+	blkback_control_send(*sock, &msg);
+	CU_ASSERT_EQUAL(answer(*sock, &msg), BLKBACK_ATTACHED);
+	return pid;
+}
+
+static bool died(pid_t pid)
+{
+	int status = 0;
+
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+static void adopts(void)
+{
+	struct blkback_message msg;
+	struct pollfd p = { .events = POLLIN };
+	int sock, again;
+	pid_t pid, found = 0;
+
+	setup();
+	pid = start(5, &sock);
+	close(sock);
+	CU_ASSERT_EQUAL(blkback_remains_adopt(store, 5, 7, &found, &p.fd,
+					      &again), 0);
+	CU_ASSERT_EQUAL(found, pid);
+	CU_ASSERT_EQUAL(answer(again, &msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.size, 64 << 10);
+	CU_ASSERT_EQUAL(poll(&p, 1, 0), 0);
+	kill(pid, SIGKILL);
+	CU_ASSERT_EQUAL(poll(&p, 1, 20000), 1);
+	CU_ASSERT_TRUE(died(pid));
+	close(p.fd);
+	close(again);
+	/* Nobody is there; what it had is. */
+	CU_ASSERT_EQUAL(blkback_remains_adopt(store, 5, 7, &found, &p.fd,
+					      &again), -ENOENT);
+	CU_ASSERT_TRUE(blkback_remains_left(store, 5, 7));
+	CU_ASSERT_EQUAL(attachments(store), 1);
+	blkback_remains_end(store, 5, 7);
+	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	CU_ASSERT_EQUAL(attachments(store), 0);
+	teardown();
+	CU_ASSERT_EQUAL(rmdir(scratch_store), 0); /* no file is left */
+	CU_ASSERT_EQUAL(mkdir(scratch_store, 0700), 0);
+}
+
+static void nothing(void)
+{
+	int fd, sock;
+	pid_t pid;
+
+	setup();
+	CU_ASSERT_EQUAL(blkback_remains_adopt(store, 9, 7, &pid, &fd, &sock),
+			-ENOENT);
+	CU_ASSERT_FALSE(blkback_remains_left(store, 9, 7));
+	CU_ASSERT_EQUAL(blkback_remains_answered(store, 9, 7), 0);
+	blkback_remains_end(store, 9, 7);
+	teardown();
+}
+
+/* Of all queues. */
+static void counts_answers(void)
+{
+	struct blkback_journal_file *j;
+	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
+	char text[128];
+
+	setup();
+	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
+						   text, sizeof(text)), 0);
+	j->queue[0].pushed = 3;
+	j->queue[7].pushed = 4;
+	CU_ASSERT_EQUAL(blkback_remains_answered(store, 5, 7), 7);
+	blkback_journal_close(j);
+	close(dir);
+	blkback_remains_end(store, 5, 7);
+	teardown();
+}
+
+static bool knows_six(void *arg, uint32_t domid, uint32_t devid)
+{
+	(void)arg;
+	return domid == 6 && devid == 7;
+}
+
+/* What nobody knows is ended, the living and the dead; the rest is left. */
+static void sweeps(void)
+{
+	int sock[3];
+	pid_t pid[3];
+	unsigned i;
+
+	setup();
+	for (i = 0; i < 3; i++)
+		pid[i] = start(5 + i, &sock[i]);
+	kill(pid[2], SIGKILL);
+	CU_ASSERT_TRUE(died(pid[2]));
+	close(sock[0]); /* its supervisor is gone */
+	blkback_remains_sweep(store, knows_six, NULL);
+	CU_ASSERT_TRUE(died(pid[0]));
+	CU_ASSERT_EQUAL(attachments(store), 1);
+	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	CU_ASSERT_TRUE(blkback_remains_left(store, 6, 7));
+	CU_ASSERT_FALSE(blkback_remains_left(store, 7, 7));
+	CU_ASSERT_EQUAL(waitpid(pid[1], NULL, WNOHANG), 0);
+	blkback_control_send_type(sock[1], BLKBACK_END);
+	waitpid(pid[1], NULL, 0);
+	CU_ASSERT_EQUAL(attachments(store), 0);
+	close(sock[1]);
+	close(sock[2]);
+	teardown();
+}
+
+/* ---- the journal's file ------------------------------------------------ */
+
+static int open_journal(struct blkback_journal_file **j, char text[128])
+{
+	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
+	int ret = blkback_journal_open(j, dir, "vbd-5-7.journal", text, 128);
+
+	close(dir);
+	return ret;
+}
+
+/* Whatever a file says: opened, emptied, or refused with a sentence. */
+static void other_journals(void)
+{
+	struct blkback_connection c = { .protocol = BLKBACK_X86_64,
+					.nr_queues = 1, .nr_refs = 1 };
+	struct blkback_journal_file *j;
+	char text[128] = "";
+
+	setup();
+	CU_ASSERT_EQUAL_FATAL(open_journal(&j, text), 0);
+	CU_ASSERT_EQUAL(j->state, BLKBACK_APART);
+	blkback_journal_connect(j, &c);
+	blkback_journal_tie(j);
+	j->version++;
+	blkback_journal_close(j);
+	CU_ASSERT_EQUAL(open_journal(&j, text), -EPROTO);
+	CU_ASSERT_STRING_EQUAL(text,
+		"vbd-5-7.journal has requests that were taken by a worker of another version (2; this is 1)");
+	/* But an orderly hand-over leaves none. */
+	{
+		char path[128];
+		uint32_t state = BLKBACK_HANDED_OVER;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/vbd-5-7.journal",
+			 scratch_store);
+		fd = open(path, O_RDWR);
+		CU_ASSERT_EQUAL(pwrite(fd, &state, sizeof(state), 12), 4);
+		CU_ASSERT_EQUAL_FATAL(open_journal(&j, text), 0);
+		CU_ASSERT_EQUAL(j->state, BLKBACK_HANDED_OVER);
+		CU_ASSERT_EQUAL(j->version, BLKBACK_JOURNAL_VERSION);
+		CU_ASSERT_EQUAL(j->connection.protocol, BLKBACK_X86_64);
+		blkback_journal_close(j);
+		CU_ASSERT_EQUAL(pwrite(fd, "nonsense", 8, 0), 8);
+		close(fd);
+	}
+	CU_ASSERT_EQUAL(open_journal(&j, text), -EPROTO);
+	CU_ASSERT_STRING_EQUAL(text, "vbd-5-7.journal is no journal");
+	blkback_remains_end(store, 5, 7);
+	teardown();
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "a worker is found, and what it leaves ended", adopts },
+		{ "there is nothing", nothing },
+		{ "answers are counted", counts_answers },
+		{ "the unknown are swept", sweeps },
+		{ "journals of others", other_journals },
+	};
+	int rc;
+
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	scratch_make();
+	rc = RUN_TESTS("remains", tests);
+	scratch_remove();
+	return rc;
+}

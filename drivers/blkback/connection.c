@@ -30,6 +30,7 @@ static int open_queue(struct worker *w, const struct blkback_connection *c,
 		.nr_refs = c->nr_refs,
 		.refs = c->queue[i].refs,
 		.event_channel = c->queue[i].event_channel,
+		.poll_us = w->poll_us,
 		.trouble = w->trouble,
 	};
 	int ret = blkback_queue_open(&w->queue[i], &setup, again, text, size);

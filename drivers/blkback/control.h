@@ -13,7 +13,7 @@
 
 #include <ramdisk.h>
 
-#define BLKBACK_CONTROL_VERSION 5u
+#define BLKBACK_CONTROL_VERSION 6u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end */
 #define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
 #define BLKBACK_MAX_QUEUES 8u /* room for; how many are served is told */
@@ -71,6 +71,7 @@ struct blkback_message {
 			uint32_t max_queues;
 			uint32_t resume; /* enum blkback_resume */
 			uint32_t devid;
+			uint32_t poll_us; /* for its queues; see poll.h */
 			struct blkback_fault_set fault;
 		} attach;
 		struct blkback_connection connect;
@@ -89,7 +90,7 @@ struct blkback_message {
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8424, "message of version 5");
+_Static_assert(sizeof(struct blkback_message) == 8432, "message of version 6");
 
 /* Empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

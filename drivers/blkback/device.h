@@ -26,6 +26,7 @@ struct blkback_host {
 	const char *store; /* canonical path of the store served */
 	bool stopping; /* nothing is started any more */
 	unsigned max_queues; /* offered to frontends; 1 to BLKBACK_MAX_QUEUES */
+	uint32_t poll_us; /* for queues, before they sleep; 0: not at all */
 	/* Start a worker: its process and our end of its socket. */
 	int (*start)(struct blkback_host *host, const char *label, pid_t *pid,
 		     int *sock);

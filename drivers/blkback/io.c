@@ -223,8 +223,11 @@ static uint64_t now_us(void)
 static void count_latency(struct blkback_io *io,
 			  const struct blkback_io_entry *e, unsigned n)
 {
-	uint64_t us = now_us() - io->taken_us;
+	uint64_t us;
 	unsigned i;
+
+	io->answered_us = now_us();
+	us = io->answered_us - io->taken_us;
 
 	for (i = 0; i < n; i++) {
 		enum blkback_action action = e[i].req.action;
@@ -330,6 +333,15 @@ void blkback_io_replay(struct blkback_io *io)
 	carry_out(io);
 }
 
+int blkback_io_ask(struct blkback_io *io)
+{
+	int n;
+
+	io->quiet = false;
+	n = blkback_ring_await(&io->ring, blkback_io_seen(io));
+	return n > 0 ? 1 : n;
+}
+
 int blkback_io_run(struct blkback_io *io)
 {
 	unsigned batches;
@@ -337,13 +349,18 @@ int blkback_io_run(struct blkback_io *io)
 
 	for (batches = 0; batches < BATCHES_A_RUN; batches++) {
 		io->taken_us = now_us();
+		if (!batches)
+			io->came_us = io->taken_us;
 		err = blkback_intake(io);
 		if (err)
 			return err;
 		carry_out(io);
 		if (io->n)
 			continue;
-		err = blkback_ring_await(&io->ring, blkback_io_seen(io));
+		if (io->quiet && !io->faults.held_back)
+			err = blkback_ring_pending(&io->ring);
+		else
+			err = blkback_io_ask(io);
 		if (err <= 0)
 			return err;
 	}

@@ -74,6 +74,9 @@ struct blkback_io {
 	uint8_t *page[BLKBACK_MAX_INDIRECT];
 	unsigned n; /* requests of the batch */
 	uint64_t taken_us; /* when it was taken from the ring, monotonic */
+	uint64_t came_us; /* when the last run began */
+	uint64_t answered_us; /* when the last round was answered */
+	bool quiet; /* the owner goes on looking: no event is asked for */
 	unsigned nr_copies;
 	struct blkback_faults_ring faults;
 	struct blkback_io_entry batch[BLKBACK_BATCH];
@@ -88,9 +91,14 @@ void blkback_io_free(struct blkback_io *io);
  * Carry out what waits in the ring, some batches of it. 0: the ring is empty,
  * or what is there is held back on purpose, and an event is asked for; 1:
  * there is more; -EPROTO: the ring's indexes cannot be, and it must not be
- * used any more.
+ * used any more. While io->quiet is set no event is asked for, so the owner has
+ * to look at the ring itself, and to call blkback_io_ask() before it stops;
+ * requests that are held back clear it.
  */
 int blkback_io_run(struct blkback_io *io);
+
+/* Ask for an event after all, and look once more; as blkback_io_run(). */
+int blkback_io_ask(struct blkback_io *io);
 
 /* When to look at requests that are held back, us; INT64_MAX: there are none. */
 int64_t blkback_io_look_us(const struct blkback_io *io);

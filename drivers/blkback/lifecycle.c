@@ -87,6 +87,7 @@ static void send_attach(struct blkback_device *dev)
 	msg.u.attach.devid = dev->devid;
 	msg.u.attach.writable = dev->config.writable;
 	msg.u.attach.max_queues = dev->host->max_queues;
+	msg.u.attach.poll_us = dev->host->poll_us;
 	msg.u.attach.resume = dev->resume;
 	/* From the first request on; faults_due has it answered. */
 	msg.u.attach.fault = dev->faults;

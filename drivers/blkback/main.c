@@ -7,9 +7,11 @@
 #include "control.h"
 #include "log.h"
 #include "notify.h"
+#include "poll.h"
 #include "supervisor.h"
 #include "upgrade.h"
 #include "worker.h"
+#include "xenbus.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +25,7 @@
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
 static const char usage[] =
-	"usage: xen-ramdiskd [--foreground | --stop | --upgrade] [--store DIR] [--log-level LEVEL]";
+	"usage: xen-ramdiskd [--foreground | --stop | --upgrade] [--store DIR] [--log-level LEVEL] [--poll US]";
 
 static const char help[] =
 	"\n"
@@ -33,6 +35,8 @@ static const char help[] =
 	"  -s, --store DIR        the store to serve (default $XEN_RAMDISK_DIR,\n"
 	"                         or " RD_STORE_DIR ")\n"
 	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
+	"  -p, --poll US          look for further requests so long before sleeping,\n"
+	"                         while it pays off; 0 (off) to 1000 (default 0)\n"
 	"      --stop             close all devices, end the daemon of the store\n"
 	"      --upgrade          have it replaced by this program, under running guests\n"
 	"  -h, --help             this text\n"
@@ -60,6 +64,7 @@ static int parse(int argc, char **argv, struct arguments *args)
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "store", required_argument, NULL, 's' },
 		{ "log-level", required_argument, NULL, 'l' },
+		{ "poll", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "stop", no_argument, NULL, 'q' },
@@ -72,7 +77,7 @@ static int parse(int argc, char **argv, struct arguments *args)
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":fs:l:hV", options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, ":fs:l:p:hV", options, NULL)) >= 0) {
 		switch (c) {
 		case 'f':
 			args->options.foreground = true;
@@ -96,6 +101,12 @@ static int parse(int argc, char **argv, struct arguments *args)
 			args->options.upgraded = !optarg;
 			args->by_exec = true;
 			break;
+		case 'p':
+			if (!blkback_parse_number(optarg, BLKBACK_POLL_MAX,
+						  &args->options.poll_us))
+				break;
+			return usage_error("--poll takes microseconds, 0 to 1000, not ",
+					   optarg);
 		case 'w':
 			args->worker = optarg ? optarg : "worker";
 			break;
@@ -222,7 +233,8 @@ static int daemonize(struct blkback_options *options)
 
 int main(int argc, char **argv)
 {
-	struct arguments args = { .options.level = BLKBACK_INFO };
+	struct arguments args = { .options.level = BLKBACK_INFO,
+				  .options.poll_us = BLKBACK_POLL_DEFAULT };
 	int ret = parse(argc, argv, &args);
 
 	if (ret >= 0)

@@ -218,6 +218,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	sup->lock = sup->signals = -1;
 	sup->options = *options;
 	sup->host.max_queues = count_queues();
+	sup->host.poll_us = options->poll_us;
 	sup->host.start = start_worker;
 	sup->host.kill = kill_worker;
 	sup->host.adopt = adopt;

@@ -11,10 +11,19 @@
  * then the hypervisor delivers no other, so a guest that does nothing but
  * notify costs a few wakeups in a second. The first request ends it.
  *
+ * POLLING (poll.h). When requests follow soon, the queue asks for no event and
+ * goes on looking at the ring, up to a limit after the last answer; req_event
+ * stays behind then, so that the frontend sends none. The order at its end is
+ * that of any sleep: ask, fence, look once more (blkback_io_ask()), and only
+ * then wait. The port is unmasked before, as ever: an event that comes all the
+ * same is found by the next poll(). Each look is paid for by a request that was
+ * answered before it; events alone make none.
+ *
  * The thread owns the ring and the event channel between start and stop;
  * the two calls are made by one other thread. No locks.
  */
 #include "queue.h"
+#include "poll.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -30,6 +39,7 @@
 
 #define FREE_EVENTS 32u /* in a row without a request; races make some */
 #define MAX_DELAY 16 /* ms */
+#define LOOKS 64 /* at the ring, between two at the clock */
 
 struct blkback_queue {
 	struct blkback_queue_setup s;
@@ -37,6 +47,7 @@ struct blkback_queue {
 	void *pages;
 	int word; /* eventfd: look at the ring, or stop */
 	_Atomic bool stopping;
+	_Atomic bool kicked; /* the word is there to be read */
 	pthread_t thread;
 	bool started;
 
@@ -49,14 +60,29 @@ struct blkback_queue {
 	uint32_t seen; /* requests taken at the last event */
 	bool masked; /* until: */
 	int64_t unmask_at; /* ms, monotonic; 0: the ring was looked at */
+	struct blkback_poll poll;
 };
 
-static int64_t now_ms(void)
+static uint64_t now_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void)
+{
+	return (int64_t)(now_us() / 1000);
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#else
+	atomic_signal_fence(memory_order_seq_cst);
+#endif
 }
 
 /* ---- events ------------------------------------------------------------ */
@@ -107,9 +133,16 @@ static void take_event(struct blkback_queue *q)
 
 static void serve(struct blkback_queue *q)
 {
-	uint64_t one = 1;
-	int ret = blkback_io_run(q->io);
+	uint32_t from = q->io->ring.req_cons;
+	uint64_t one = 1, idle_us = q->io->answered_us;
+	int ret;
 
+	/* A guest that is listened to more slowly is not waited for. */
+	q->io->quiet = blkback_poll_pays(&q->poll) && !q->unmask_at;
+	ret = blkback_io_run(q->io);
+	if (q->io->ring.req_cons != from)
+		blkback_poll_learn(&q->poll, q->io->came_us - idle_us,
+				   q->io->ring.req_cons - from);
 	q->more = ret > 0;
 	if (ret >= 0)
 		return;
@@ -118,6 +151,36 @@ static void serve(struct blkback_queue *q)
 	if (write(q->s.trouble, &one, sizeof(one)) < 0)
 		blkback_log(BLKBACK_ERROR, "cannot report a broken ring: %s",
 			    strerror(errno));
+}
+
+/* Whether something is in the ring before the time is over. */
+static bool comes_soon(struct blkback_queue *q)
+{
+	uint64_t end = q->io->answered_us + q->poll.limit;
+	unsigned i;
+
+	do {
+		if (atomic_load_explicit(&q->kicked, memory_order_relaxed))
+			return false;
+		for (i = 0; i < LOOKS; i++) {
+			/* Also what cannot be: then serve() finds it. */
+			if (blkback_ring_pending(&q->io->ring))
+				return true;
+			relax();
+		}
+	} while (now_us() < end);
+	return false;
+}
+
+/* Afterwards an event is asked for, or there is more to do. */
+static void look_on(struct blkback_queue *q)
+{
+	while (q->serving && !q->more && q->io->quiet) {
+		if (comes_soon(q))
+			serve(q);
+		else
+			q->more = blkback_io_ask(q->io) != 0;
+	}
 }
 
 /* When to look at what is held back, ms and never too early; INT64_MAX. */
@@ -154,6 +217,7 @@ static bool take_word(struct blkback_queue *q)
 {
 	uint64_t n;
 
+	atomic_store(&q->kicked, false);
 	if (read(q->word, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		blkback_log_gated(&q->s.io.gates->events_failed, BLKBACK_ERROR,
 				  "cannot read an eventfd: %s",
@@ -197,6 +261,7 @@ static void *run(void *arg)
 			serve(q);
 		if (q->masked && (!q->unmask_at || now_ms() >= q->unmask_at))
 			unmask(q);
+		look_on(q);
 	}
 }
 
@@ -314,6 +379,7 @@ int blkback_queue_start(struct blkback_queue *q, char *text, size_t size)
 	q->serving = true;
 	q->more = true; /* something may wait already */
 	q->seen = q->io->ring.req_cons;
+	blkback_poll_init(&q->poll, q->s.poll_us);
 	err = pthread_create(&q->thread, NULL, run, q);
 	q->started = !err;
 	if (err)
@@ -326,6 +392,7 @@ void blkback_queue_kick(struct blkback_queue *q)
 {
 	uint64_t one = 1;
 
+	atomic_store(&q->kicked, true);
 	/* An eventfd takes 2^64 - 2 of these. */
 	if (write(q->word, &one, sizeof(one)) < 0)
 		blkback_log(BLKBACK_ERROR, "cannot wake a queue: %s",

@@ -19,6 +19,7 @@ struct blkback_queue_setup {
 	unsigned nr_refs;
 	const uint32_t *refs; /* grants of the ring's pages */
 	uint32_t event_channel; /* of the frontend */
+	uint32_t poll_us; /* to go on looking before it sleeps; 0: not at all */
 	int trouble; /* eventfd: raised when the ring must not be served */
 };
 

@@ -12,6 +12,7 @@ struct blkback_options {
 	enum blkback_level level;
 	bool foreground;
 	bool upgraded; /* by exec: the workers are to be of this build, too */
+	uint32_t poll_us; /* see poll.h; 0: off */
 };
 
 struct blkback_supervisor;

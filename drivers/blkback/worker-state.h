@@ -18,6 +18,7 @@ struct worker {
 	uint16_t domid;
 	uint32_t devid;
 	unsigned max_queues; /* 0: not attached yet */
+	uint32_t poll_us; /* for queues, before they sleep */
 	struct {
 		xengnttab_handle *gnttab;
 		xenevtchn_handle *evtchn;

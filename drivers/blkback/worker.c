@@ -169,6 +169,7 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	w->domid = (uint16_t)msg->u.attach.domid;
 	w->devid = msg->u.attach.devid;
 	w->max_queues = msg->u.attach.max_queues;
+	w->poll_us = msg->u.attach.poll_us;
 	if (blkback_fault_valid(&msg->u.attach.fault))
 		blkback_faults_set(&w->faults, &msg->u.attach.fault);
 	ret = attach(w, msg, &err);

@@ -188,7 +188,7 @@ $(UNIT_TESTS): $(call obj,$(TOOL_SRC) $(BOTH_SRC))
 
 # A ring test links the backend without its main, and fakes in the place of
 # the Xen libraries and of the store.
-RING_REAL := $(addprefix $(B)/tests/ring/,remains restart storm) # on the real store
+RING_REAL := $(addprefix $(B)/tests/ring/,fuzz remains restart storm) # on the real store
 $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(B)/libramdisk.a tests/cunit.h | test-packages
 	$(call say,TEST,$@)
@@ -197,15 +197,6 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(filter-out %/main.o $(if $(filter $@,$(RING_REAL)),%/fake/store.o), \
 		$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
 		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit $(BACK_LIBS) -lpthread
-
-# But for the fuzzers' corpus: that goes through the real store.
-$(B)/tests/ring/fuzz: tests/ring/fuzz.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
-		$(B)/libramdisk.a tests/cunit.h | test-packages
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
-		$(filter-out %/main.o %/fake/store.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
-		$(B)/libramdisk.a -lcunit $(LIB_LIBS) -lpthread
 
 # Programs that measure, or that tests run beside what they test.
 $(filter-out %/tapdisk,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
@@ -253,7 +244,7 @@ FUZZ_BACK_SRC = $(filter-out %/main.c,$(BACK_SRC)) \
 $(B)/fuzz/blkback-%: tests/fuzz/blkback-%.c tests/fuzz/bytes.h tests/fuzz/ring.h \
 		tests/fuzz/nodes.h $(FUZZ_BACK_SRC)
 	@mkdir -p $(@D)/corpus-$(@F)
-	$(Q)$(FUZZ_CC) $(XEN_CFLAGS) -o $@ $< $(FUZZ_BACK_SRC) $(LIB_LIBS)
+	$(Q)$(FUZZ_CC) $(XEN_CFLAGS) -o $@ $< $(FUZZ_BACK_SRC) $(BACK_LIBS) $(LIB_LIBS)
 
 fuzz: fuzz-interface fuzz-store fuzz-blkback
 fuzz-interface: $(call fuzzers,interface)

@@ -42,7 +42,8 @@ static struct {
 	struct fuzz_bytes *input;
 	int worker; /* its end; -1: there is none */
 	pid_t pid; /* 0: none lives */
-	unsigned started, killed;
+	unsigned started, killed, answered;
+	bool outlived, left; /* what there is of an earlier worker */
 	int64_t now;
 } nodes;
 
@@ -65,11 +66,39 @@ static int fuzz_start_worker(struct blkback_host *host, const char *label,
 	return 0;
 }
 
-static void fuzz_kill_worker(struct blkback_host *host, pid_t pid)
+static void fuzz_kill_worker(struct blkback_host *host, pid_t pid, int signal)
 {
 	(void)host;
 	fuzz_check(pid && pid == nodes.pid, "the worker that lives is killed");
-	nodes.killed++;
+	nodes.killed += signal == SIGKILL;
+}
+
+/* One of an earlier daemon's. */
+static int fuzz_adopt(struct blkback_host *host, struct blkback_device *dev)
+{
+	if (!nodes.outlived)
+		return -ENOENT;
+	nodes.outlived = false;
+	return fuzz_start_worker(host, dev->label, &dev->pid, &dev->sock);
+}
+
+static bool fuzz_left(struct blkback_host *host, struct blkback_device *dev)
+{
+	(void)host, (void)dev;
+	return nodes.left;
+}
+
+static uint32_t fuzz_answered(struct blkback_host *host,
+			      struct blkback_device *dev)
+{
+	(void)host, (void)dev;
+	return nodes.answered;
+}
+
+static void fuzz_forget(struct blkback_host *host, struct blkback_device *dev)
+{
+	(void)host, (void)dev;
+	nodes.left = nodes.outlived = false;
 }
 
 static void fuzz_back_set(const char *node, const char *value, size_t len)
@@ -288,8 +317,11 @@ static void fuzz_worker_dies(int status)
 	close(nodes.worker);
 	nodes.worker = -1;
 	nodes.pid = 0;
+	/* Some get something done, and some leave what is to be taken up. */
+	nodes.answered += nodes.started & 1;
+	nodes.left = status & 0x10;
 	blkback_device_message(nodes.dev, nodes.now);
-	blkback_device_worker_died(nodes.dev, status);
+	blkback_device_worker_died(nodes.dev, status & ~0x10, nodes.now);
 }
 
 /* In the middle of a transaction: the next command comes already. */
@@ -353,7 +385,8 @@ static void fuzz_nodes_command(struct fuzz_bytes *b)
 		fuzz_worker_says(fuzz_byte(b));
 		break;
 	case 7:
-		fuzz_worker_dies(command & 1 ? SIGKILL : command & 0xf0);
+		fuzz_worker_dies((command & 1 ? SIGKILL : command & 0xe0) |
+				 (command & 2 ? 0x10 : 0));
 		break;
 	case 8:
 		nodes.now += 1000 * fuzz_byte(b);
@@ -385,7 +418,7 @@ static void fuzz_nodes_end(void)
 	if (nodes.kind == BLKBACK_KIND_XL)
 		fake_xs_rm(nodes.back);
 	nodes.host.stopping = false;
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 8; i++) {
 		if (fuzz_look(7))
 			break;
 		fuzz_worker_dies(0);
@@ -398,6 +431,7 @@ static void fuzz_nodes_end(void)
 static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
 {
 	struct fuzz_bytes b = { data, len };
+	uint8_t how;
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	fake_xs_reset();
@@ -405,8 +439,16 @@ static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
 	nodes.host = (struct blkback_host){ .xs = xs_open(0), .store = "/fake",
 					    .start = fuzz_start_worker,
 					    .kill = fuzz_kill_worker,
+					    .adopt = fuzz_adopt,
+					    .left = fuzz_left,
+					    .answered = fuzz_answered,
+					    .forget = fuzz_forget,
+					    .build = "ours",
 					    .max_queues = FUZZ_QUEUES };
-	nodes.kind = fuzz_byte(&b) & 1 ? BLKBACK_KIND_XL : BLKBACK_KIND_TOOL;
+	how = fuzz_byte(&b);
+	nodes.kind = how & 1 ? BLKBACK_KIND_XL : BLKBACK_KIND_TOOL;
+	nodes.outlived = how & 2;
+	nodes.left = how & 4;
 	nodes.back = nodes.kind == BLKBACK_KIND_XL
 			     ? "/local/domain/0/" NODES_XL_BACKEND "/5/51712"
 			     : "/local/domain/0/" NODES_BACKEND "/5/51712";

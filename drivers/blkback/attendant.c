@@ -106,6 +106,10 @@ static void say_how(char *text, size_t size, int pid, int status)
 {
 	if (status == -1)
 		snprintf(text, size, "worker %d has ended", pid);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		snprintf(text, size,
+			 "worker %d was ended by its sandbox (bad system call)",
+			 pid);
 	else if (WIFSIGNALED(status))
 		snprintf(text, size, "worker %d was killed by signal %d", pid,
 			 WTERMSIG(status));
@@ -131,7 +135,7 @@ static bool gets_nowhere(struct blkback_device *dev, int64_t now_ms)
 void blkback_device_worker_died(struct blkback_device *dev, int status,
 				int64_t now_ms)
 {
-	char how[64], text[192];
+	char how[96], text[224];
 	bool asked = dev->replacing;
 
 	say_how(how, sizeof(how), (int)dev->pid, status);

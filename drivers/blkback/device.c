@@ -73,6 +73,8 @@ static void watch_frontend(struct blkback_device *dev, bool on)
 
 void blkback_device_free(struct blkback_device *dev)
 {
+	blkback_gate_end(&dev->failures, dev->label, "what went wrong");
+	blkback_gate_end(&dev->news, dev->label, "connections");
 	watch_frontend(dev, false);
 	if (dev->sock >= 0)
 		close(dev->sock);

@@ -46,6 +46,7 @@ struct blkback_io_table {
 struct blkback_io_gates {
 	struct blkback_gate refused, copy_failed, store_failed;
 	struct blkback_gate events_failed, storm, faulted;
+	struct blkback_gate failed, broken; /* a connect; a ring */
 };
 
 /* What a ring needs; not owned. */

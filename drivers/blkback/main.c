@@ -8,6 +8,7 @@
 #include "log.h"
 #include "notify.h"
 #include "poll.h"
+#include "sandbox.h"
 #include "supervisor.h"
 #include "upgrade.h"
 #include "worker.h"
@@ -25,7 +26,7 @@
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
 static const char usage[] =
-	"usage: xen-ramdiskd [--foreground | --stop | --upgrade] [--store DIR] [--log-level LEVEL] [--poll US]";
+	"usage: xen-ramdiskd [--foreground | --stop | --upgrade] [--store DIR] [--log-level LEVEL] [--poll US] [--no-sandbox]";
 
 static const char help[] =
 	"\n"
@@ -37,6 +38,8 @@ static const char help[] =
 	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  -p, --poll US          look for further requests so long before sleeping,\n"
 	"                         while it pays off; 0 (off) to 1000 (default 0)\n"
+	"      --no-sandbox       leave workers root's powers and every system call:\n"
+	"                         for debuggers only\n"
 	"      --stop             close all devices, end the daemon of the store\n"
 	"      --upgrade          have it replaced by this program, under running guests\n"
 	"  -h, --help             this text\n"
@@ -69,6 +72,7 @@ static int parse(int argc, char **argv, struct arguments *args)
 		{ "version", no_argument, NULL, 'V' },
 		{ "stop", no_argument, NULL, 'q' },
 		{ "upgrade", no_argument, NULL, 'u' },
+		{ "no-sandbox", no_argument, NULL, 'n' },
 		/* internal */
 		{ "worker", optional_argument, NULL, 'w' },
 		{ "upgraded", optional_argument, NULL, 'U' },
@@ -107,6 +111,9 @@ static int parse(int argc, char **argv, struct arguments *args)
 				break;
 			return usage_error("--poll takes microseconds, 0 to 1000, not ",
 					   optarg);
+		case 'n':
+			args->options.no_sandbox = true;
+			break;
 		case 'w':
 			args->worker = optarg ? optarg : "worker";
 			break;
@@ -242,7 +249,9 @@ int main(int argc, char **argv)
 	blkback_log_open(args.options.foreground, args.options.level,
 			 args.worker);
 	if (args.worker)
-		return blkback_worker_run(BLKBACK_CONTROL_FD);
+		return blkback_worker_run(BLKBACK_CONTROL_FD,
+					  !args.options.no_sandbox &&
+						  blkback_sandbox_possible());
 	if (args.ask)
 		return args.ask(args.options.store);
 	if (args.options.foreground || args.by_exec)

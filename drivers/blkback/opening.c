@@ -148,8 +148,7 @@ static int start_worker(struct blkback_host *host, const char *label,
 {
 	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
 
-	return blkback_process_start(label, sup->options.foreground,
-				     sup->options.level, pid, sock);
+	return blkback_process_start(label, &sup->options, pid, sock);
 }
 
 static void kill_worker(struct blkback_host *host, pid_t pid, int sig)

@@ -34,17 +34,21 @@ static _Noreturn void become_worker(int sock, char *const argv[])
 	_exit(127);
 }
 
-int blkback_process_start(const char *label, bool to_stderr,
-			  enum blkback_level level, pid_t *pid, int *sock)
+int blkback_process_start(const char *label,
+			  const struct blkback_options *options, pid_t *pid,
+			  int *sock)
 {
 	char worker[96], log_level[32];
-	char *argv[] = { "xen-ramdiskd", worker, log_level,
-			 to_stderr ? "--foreground" : NULL, NULL };
-	int pair[2], err;
+	char *argv[6] = { "xen-ramdiskd", worker, log_level };
+	int pair[2], err, n = 3;
 
+	if (options->foreground)
+		argv[n++] = "--foreground";
+	if (options->no_sandbox)
+		argv[n++] = "--no-sandbox";
 	snprintf(worker, sizeof(worker), "--worker=%s", label);
 	snprintf(log_level, sizeof(log_level), "--log-level=%s",
-		 blkback_log_level_name(level));
+		 blkback_log_level_name(options->level));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	*pid = fork();

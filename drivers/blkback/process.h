@@ -3,7 +3,7 @@
 #ifndef BLKBACK_PROCESS_H
 #define BLKBACK_PROCESS_H
 
-#include "log.h"
+#include "supervisor.h"
 
 #include <sys/types.h>
 
@@ -12,8 +12,9 @@
  * The new process has a new session, no signal blocked, and no descriptor but
  * 0 to 2 and its end of @sock. 0 or -errno.
  */
-int blkback_process_start(const char *label, bool to_stderr,
-			  enum blkback_level level, pid_t *pid, int *sock);
+int blkback_process_start(const char *label,
+			  const struct blkback_options *options, pid_t *pid,
+			  int *sock);
 
 /* Which program this is, so that another build of it can be told apart. */
 void blkback_process_build(char *text, size_t size);

@@ -13,6 +13,7 @@ struct blkback_options {
 	bool foreground;
 	bool upgraded; /* by exec: the workers are to be of this build, too */
 	uint32_t poll_us; /* see poll.h; 0: off */
+	bool no_sandbox; /* of the workers: for debugging */
 };
 
 struct blkback_supervisor;

@@ -5,6 +5,7 @@
  */
 #include "upgrade.h"
 #include "control.h"
+#include "poll.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,12 +149,21 @@ static int try_program(const char *program, char *text, size_t size)
 static void become(const char *program, const char *how, const char *store,
 		   const struct blkback_options *options)
 {
-	char level[32];
+	char level[32], poll_us[32];
 	const char *argv[] = {
 		"xen-ramdiskd", how, "--store", store, level,
-		options->foreground ? "--foreground" : NULL, NULL,
+		NULL, NULL, NULL, NULL,
 	};
+	size_t n = 5;
 
+	if (options->foreground)
+		argv[n++] = "--foreground";
+	if (options->no_sandbox)
+		argv[n++] = "--no-sandbox";
+	snprintf(poll_us, sizeof(poll_us), "--poll=%u", options->poll_us);
+	/* An older program may not know it. */
+	if (options->poll_us != BLKBACK_POLL_DEFAULT)
+		argv[n++] = poll_us;
 	snprintf(level, sizeof(level), "--log-level=%s",
 		 blkback_log_level_name(options->level));
 	execv(program, (char *const *)argv);

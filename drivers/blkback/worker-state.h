@@ -29,6 +29,8 @@ struct worker {
 	unsigned nr_queues; /* connected */
 	bool serving; /* and none of them is in trouble */
 	bool over; /* told to end */
+	bool sandbox; /* to be entered once everything is open */
+	bool inside; /* it was */
 	char build[BLKBACK_BUILD_MAX]; /* asked for while files can be opened */
 	struct blkback_io_gates gates;
 	struct blkback_faults faults;

@@ -10,11 +10,16 @@
  * the next one is waited for (door.c). SIGTERM: it finishes what it has taken
  * and leaves the rest to the next worker. Any other death is a pause as well:
  * the attachment stays, and the journal tells the next worker where to go on.
+ *
+ * SANDBOX. It is entered when everything is open and nothing of the guest was
+ * looked at yet. What needs a path from there on, the removal of files, is left
+ * to the supervisor, which does the same for a worker that was killed.
  */
 #include "worker.h"
 #include "log.h"
 #include "nodes.h"
 #include "process.h"
+#include "sandbox.h"
 #include "worker-state.h"
 
 #include <errno.h>
@@ -30,7 +35,7 @@
 static int send_failed(struct worker *w, enum blkback_message_type which,
 		       const char *text)
 {
-	blkback_log(BLKBACK_WARNING, "%s", text);
+	blkback_log_gated(&w->gates.failed, BLKBACK_WARNING, "%s", text);
 	return blkback_control_send_text(w->control, BLKBACK_FAILED, which,
 					 text);
 }
@@ -121,6 +126,33 @@ static int open_journal(struct worker *w, const struct blkback_message *msg,
 	return blkback_journal_open(&w->journal, w->store, name, text, size);
 }
 
+/* Domain-0 cannot be told from all domains; Linux refuses to be asked. */
+static void restrict_handles(struct worker *w)
+{
+	unsigned i;
+
+	for (i = 0; w->domid && i < w->max_queues; i++)
+		if (xenevtchn_restrict(w->xen[i].evtchn, w->domid))
+			blkback_log_gated(&w->gates.failed, BLKBACK_WARNING,
+					  "cannot restrict event channels to the domain: %s",
+					  strerror(errno));
+}
+
+static int enter_sandbox(struct worker *w, char *text, size_t size)
+{
+	int ret;
+
+	if (!w->sandbox)
+		return 0;
+	restrict_handles(w);
+	/* No way to a path is left open. */
+	close(w->store);
+	w->store = -1;
+	ret = blkback_sandbox_enter(text, size);
+	w->inside = !ret;
+	return ret;
+}
+
 /* Everything that is opened is opened here. */
 static int attach(struct worker *w, const struct blkback_message *msg,
 		  struct rd_error *err)
@@ -137,6 +169,8 @@ static int attach(struct worker *w, const struct blkback_message *msg,
 	snprintf(w->journal->disk, sizeof(w->journal->disk), "%s",
 		 rd_id(w->disk));
 	ret = blkback_door_open(w, err->text, size);
+	if (!ret)
+		ret = enter_sandbox(w, err->text, size);
 	if (ret)
 		return ret;
 	if (msg->u.attach.resume == BLKBACK_CONNECT_AGAIN)
@@ -154,7 +188,8 @@ static int send_attached(struct worker *w)
 	blkback_message_init(&reply, BLKBACK_ATTACHED);
 	reply.u.attached.size = rd_size(w->disk);
 	reply.u.attached.connected = w->nr_queues > 0;
-	memcpy(reply.u.attached.build, w->build, sizeof(w->build));
+	snprintf(reply.u.attached.build, sizeof(reply.u.attached.build), "%s",
+		 w->build);
 	return blkback_control_send(w->control, &reply);
 }
 
@@ -270,7 +305,7 @@ static int report_trouble(struct worker *w)
 	if (!w->nr_queues || !w->serving)
 		return 0;
 	w->serving = false;
-	blkback_log(BLKBACK_WARNING, "%s", ring_text);
+	blkback_log_gated(&w->gates.broken, BLKBACK_WARNING, "%s", ring_text);
 	send_ring_error(w);
 	return 0;
 }
@@ -352,7 +387,12 @@ static int open_worker(struct worker *w)
 static void close_worker(struct worker *w, bool detach)
 {
 	blkback_worker_disconnect(w, !detach);
-	/* One that is left to the next worker ends with the process only. */
+	/*
+	 * One that is left to the next worker ends with the process only. Who
+	 * sits in the sandbox leaves all of it to the supervisor.
+	 */
+	if (w->inside)
+		detach = false;
 	if (w->disk && detach)
 		rd_detach(w->disk);
 	if (detach)
@@ -368,10 +408,22 @@ static void close_worker(struct worker *w, bool detach)
 		close(w->store);
 }
 
-int blkback_worker_run(int control)
+static void end_gates(struct blkback_io_gates *g)
+{
+	blkback_gate_end(&g->refused, NULL, "refused requests");
+	blkback_gate_end(&g->copy_failed, NULL, "pages that could not be copied");
+	blkback_gate_end(&g->store_failed, NULL, "requests that the disk refused");
+	blkback_gate_end(&g->events_failed, NULL, "event channels");
+	blkback_gate_end(&g->storm, NULL, "events without requests");
+	blkback_gate_end(&g->faulted, NULL, "faults on purpose");
+	blkback_gate_end(&g->failed, NULL, "connections that failed");
+	blkback_gate_end(&g->broken, NULL, "rings with impossible indexes");
+}
+
+int blkback_worker_run(int control, bool sandbox)
 {
 	struct worker w = { .control = control, .door = -1, .signals = -1,
-			    .trouble = -1, .store = -1 };
+			    .trouble = -1, .store = -1, .sandbox = sandbox };
 	int ret = open_worker(&w);
 
 	blkback_faults_init(&w.faults);
@@ -380,6 +432,7 @@ int blkback_worker_run(int control)
 	if (ret && ret != -EPIPE && ret != -EINTR)
 		blkback_log(BLKBACK_ERROR, "the worker ends: %s",
 			    strerror(-ret));
+	end_gates(&w.gates);
 	/* Nobody is connected who was not attached. */
 	close_worker(&w, w.over || !w.disk);
 	return ret == 0 || ret == -EPIPE || ret == -EINTR ? 0 : 1;

@@ -3,7 +3,12 @@
 #ifndef BLKBACK_WORKER_H
 #define BLKBACK_WORKER_H
 
-/* Serve the supervisor at @control until it closes; returns an exit code. */
-int blkback_worker_run(int control);
+#include <stdbool.h>
+
+/*
+ * Serve the supervisor at @control until it closes; returns an exit code. With
+ * @sandbox the process is of no use for anything else once it is attached.
+ */
+int blkback_worker_run(int control, bool sandbox);
 
 #endif

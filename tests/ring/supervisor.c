@@ -15,14 +15,15 @@
 
 static struct blkback_supervisor sup;
 
-/* Run over a storm; what it ended with. */
-static int run(const char *path, const char *token)
+/* Run over a storm, with a device there or not; what it ended with. */
+static int run(const char *path, const char *token, bool device)
 {
 	setup();
 	blkback_device_free(dev);
 	sup = (struct blkback_supervisor){ .host = host, .lock = -1,
 					   .signals = -1 };
-	fake_xs_set(BACK "/state", "1");
+	if (!device)
+		fake_xs_rm(BACK);
 	fake_xs_storm(path, token, EVENTS);
 	return blkback_supervisor_run(&sup);
 }
@@ -47,11 +48,11 @@ static void frontend_storm(void)
 {
 	struct mallinfo2 before = mallinfo2(), after;
 
-	CU_ASSERT_EQUAL(run(FRONT "/state", "front/5/51712"), -EBADF);
+	CU_ASSERT_EQUAL(run(FRONT "/state", "front/5/51712", false), -EBADF);
 	/* It was not known yet: nothing was looked at, or made. */
 	CU_ASSERT_EQUAL(sup.nr_devices, 0);
 	end();
-	CU_ASSERT_EQUAL(run(BACK "/state", "back"), -EBADF);
+	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
 	CU_ASSERT_EQUAL(sup.nr_devices, 1);
 	CU_ASSERT_EQUAL(started, 1);
 	CU_ASSERT_TRUE(fake_xs_reads > 0 && fake_xs_reads < READS_AT_MOST);
@@ -73,7 +74,7 @@ static void frontend_storm(void)
 /* Domains come and go: each makes all devices be looked at. */
 static void release_storm(void)
 {
-	CU_ASSERT_EQUAL(run(BACK "/state", "back"), -EBADF);
+	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
 	fake_xs_storm("@releaseDomain", "release", EVENTS);
 	CU_ASSERT_EQUAL(blkback_supervisor_run(&sup), -EBADF);
 	CU_ASSERT_EQUAL(sup.nr_devices, 1);
@@ -83,10 +84,12 @@ static void release_storm(void)
 /* Tokens and paths that are not ours to make. */
 static void strange_events(void)
 {
-	CU_ASSERT_EQUAL(run("/local/domain/0/backend/ramdisk/x/y", "back"),
+	CU_ASSERT_EQUAL(run("/local/domain/0/backend/ramdisk/x/y", "back",
+			    false),
 			-EBADF);
+	CU_ASSERT_EQUAL(sup.nr_devices, 0);
 	end();
-	CU_ASSERT_EQUAL(run("nothing", "front/99999999999/1"), -EBADF);
+	CU_ASSERT_EQUAL(run("nothing", "front/99999999999/1", false), -EBADF);
 	CU_ASSERT_EQUAL(sup.nr_devices, 0);
 	end();
 }

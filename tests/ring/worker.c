@@ -34,7 +34,7 @@ static uint32_t resume; /* of the next attach */
 
 static void *run(void *arg)
 {
-	return (void *)(intptr_t)blkback_worker_run((int)(intptr_t)arg);
+	return (void *)(intptr_t)blkback_worker_run((int)(intptr_t)arg, false);
 }
 
 static void start(void)

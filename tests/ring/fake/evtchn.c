@@ -89,6 +89,13 @@ int xenevtchn_fd(xenevtchn_handle *h)
 	return h->fd;
 }
 
+int xenevtchn_restrict(xenevtchn_handle *h, domid_t domid)
+{
+	(void)h;
+	(void)domid;
+	return 0;
+}
+
 int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 {
 	(void)h;

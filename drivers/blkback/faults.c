@@ -15,6 +15,7 @@
  */
 #include "faults.h"
 
+#include <errno.h>
 #include <time.h>
 
 #define MILLION 1000000
@@ -229,13 +230,28 @@ static bool touches(const struct blkback_fault_set *set,
 	       set->range_off < req->off + req->len;
 }
 
-bool blkback_faults_strike(struct blkback_faults_ring *r,
-			   const struct blkback_request *req)
+void blkback_faults_load(struct blkback_faults *f,
+			 struct blkback_faults_ring *r)
+{
+	if (!r->random)
+		seed(r);
+	pthread_mutex_lock(&f->lock);
+	r->set = f->set;
+	pthread_mutex_unlock(&f->lock);
+}
+
+int blkback_faults_strike(struct blkback_faults_ring *r,
+			  const struct blkback_request *req)
 {
 	uint32_t kind = req->action == BLKBACK_READ ? BLKBACK_FAULT_READS :
 						      BLKBACK_FAULT_WRITES;
 
+	/* As for a disk that is attached for reading: a flush changes nothing. */
+	if (r->set.write_protect && (req->action == BLKBACK_WRITE ||
+				     req->action == BLKBACK_DISCARD))
+		return -EROFS;
 	if (!(r->set.errors & kind) || !touches(&r->set, req))
-		return false;
-	return ((uint64_t)draw(r) * BLKBACK_FAULT_ALWAYS >> 32) < r->set.ratio;
+		return 0;
+	return ((uint64_t)draw(r) * BLKBACK_FAULT_ALWAYS >> 32) < r->set.ratio ?
+		       -EIO : 0;
 }

@@ -7,8 +7,7 @@
  * the ring: how many may be taken now, and when to look again. So nothing is
  * held in flight, the ring is answered in its order, requests that arrived
  * together are delayed side by side, and a frozen ring costs nothing. Errors
- * act after a request was validated; write-protection is validation by the
- * rules of a read-only disk.
+ * and write-protection act after a request was validated.
  */
 #ifndef BLKBACK_FAULTS_H
 #define BLKBACK_FAULTS_H
@@ -71,8 +70,12 @@ unsigned blkback_faults_admit(struct blkback_faults *faults,
 			      const struct blkback_ring *ring,
 			      unsigned pending, unsigned most, int64_t now_us);
 
-/* Whether a valid request is to fail. */
-bool blkback_faults_strike(struct blkback_faults_ring *r,
+/* The settings alone, for what was taken before this ring was attached. */
+void blkback_faults_load(struct blkback_faults *faults,
+			 struct blkback_faults_ring *r);
+
+/* 0, or how a valid request is to fail: -EROFS, -EIO. */
+int blkback_faults_strike(struct blkback_faults_ring *r,
 			   const struct blkback_request *req);
 
 /* @bytes were taken: charge them to the bandwidth limit. */

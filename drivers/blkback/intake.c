@@ -103,10 +103,9 @@ static void fetch_tables(struct blkback_io *io)
 			io->batch[i].err = -EFAULT;
 }
 
-static void validate(struct blkback_io *io, struct blkback_io_entry *e,
-		     const struct blkback_limits *limits)
+static void validate(struct blkback_io *io, struct blkback_io_entry *e)
 {
-	int err = blkback_request_validate(limits, &e->note->wire,
+	int err = blkback_request_validate(&io->s.limits, &e->note->wire,
 					   io->table[e - io->batch].seg,
 					   &e->req);
 
@@ -126,52 +125,60 @@ static void validate(struct blkback_io *io, struct blkback_io_entry *e,
 			  strerror(-e->err));
 }
 
-/* What xm-ramdisk fault asked for, on a batch that would be good. */
-static void inject(struct blkback_io *io)
+/* What xm-ramdisk fault asked for, on a request that would be good. */
+static void inject(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	if (e->err)
+		return;
+	e->err = blkback_faults_strike(&io->faults, &e->req);
+	if (!e->err)
+		return;
+	rd_count_error(io->s.disk);
+	blkback_log_gated(&io->s.gates->faulted, BLKBACK_INFO,
+			  "failed a request on purpose, as asked by xm-ramdisk fault: %s",
+			  strerror(-e->err));
+}
+
+/* One that failed on purpose took its time on the wire, too. */
+static void charge(struct blkback_io *io)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < io->n; i++) {
-		struct blkback_io_entry *e = &io->batch[i];
+		const struct blkback_io_entry *e = &io->batch[i];
 
-		if (e->err)
-			continue;
-		if (blkback_faults_strike(&io->faults, &e->req)) {
-			e->err = -EIO;
-			rd_count_error(io->s.disk);
-			blkback_log_gated(&io->s.gates->faulted, BLKBACK_INFO,
-					  "failed a request on purpose, as asked by xm-ramdisk fault");
-		}
-		/* A failed one took its time on the wire, too. */
-		if (e->req.action <= BLKBACK_WRITE)
+		if ((!e->err || e->err == -EIO) &&
+		    (e->req.action == BLKBACK_READ ||
+		     e->req.action == BLKBACK_WRITE))
 			bytes += e->req.len;
 	}
-	if (io->faults.set.bandwidth)
-		blkback_faults_charge(io->s.faults, bytes);
+	blkback_faults_charge(io->s.faults, bytes);
 }
 
 static void check(struct blkback_io *io)
 {
-	struct blkback_limits limits = io->s.limits;
 	unsigned i;
 
-	if (io->faults.set.write_protect)
-		limits.writable = false;
 	fetch_tables(io);
 	for (i = 0; i < io->n; i++)
-		validate(io, &io->batch[i], &limits);
+		validate(io, &io->batch[i]);
 }
 
 int blkback_intake(struct blkback_io *io)
 {
+	unsigned i;
 	int err = take(io);
 
 	if (err)
 		return err;
 	check(io);
-	if (io->faults.on)
-		inject(io);
+	if (!io->faults.on)
+		return 0;
+	for (i = 0; i < io->n; i++)
+		inject(io, &io->batch[i]);
+	if (io->faults.set.bandwidth)
+		charge(io);
 	return 0;
 }
 
@@ -183,4 +190,11 @@ void blkback_intake_again(struct blkback_io *io)
 	for (i = 0; i < io->n; i++)
 		io->batch[i].note = entry_of(io, first + i);
 	check(io);
+	if (io->s.faults)
+		blkback_faults_load(io->s.faults, &io->faults);
+	/* What has begun is finished, whatever was set since. */
+	for (i = 0; i < io->n; i++)
+		if ((uint16_t)atomic_load(&io->batch[i].note->note) ==
+		    BLKBACK_TAKEN)
+			inject(io, &io->batch[i]);
 }

@@ -454,6 +454,39 @@ static void write_protect(void)
 	CU_ASSERT_NOT_EQUAL(fake_disk_hash(), hash);
 }
 
+/*
+ * A worker died behind taking a write, and behind beginning it: what is set
+ * for the next one stops the first and lets the second be finished.
+ */
+static void taken_before(void)
+{
+	static const struct blkback_fault_set sets[] = {
+		{ .write_protect = 1 },
+		{ .errors = BLKBACK_FAULT_WRITES, .ratio = BLKBACK_FAULT_ALWAYS },
+	};
+	unsigned i;
+	int begun;
+
+	for (i = 0; i < 4; i++) {
+		begun = i & 1;
+		setup((struct blkback_fault_set){ 0 });
+		memset(fake_page[100], 0x77, 4096);
+		put(BLKIF_OP_WRITE, 8);
+		ring->req_prod = prod;
+		CU_ASSERT_EQUAL(blkback_intake(io), 0);
+		CU_ASSERT_EQUAL(io->n, 1);
+		if (begun)
+			blkback_journal_note(io->batch[0].note, BLKBACK_BEGUN,
+					     0);
+		blkback_faults_set(&faults, &sets[i / 2]);
+		blkback_io_resume(io);
+		blkback_io_replay(io);
+		CU_ASSERT_EQUAL(ring->rsp_prod, 1);
+		CU_ASSERT_EQUAL(status(0), begun ? 0 : -1);
+		CU_ASSERT_EQUAL(fake_disk[4096] == 0x77, begun);
+	}
+}
+
 /* What the guest sent wrong is refused as ever, and paid for. */
 static void bad_requests(void)
 {
@@ -530,6 +563,7 @@ static const struct test tests[] = {
 	{ "errors in a range", errors_in_a_range },
 	{ "a ratio of errors", ratio },
 	{ "write-protection", write_protect },
+	{ "taken by a worker that died", taken_before },
 	{ "bad requests", bad_requests },
 	{ "held back", held_back },
 	{ "a full ring", full_ring },

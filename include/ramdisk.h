@@ -122,7 +122,9 @@ struct rd_attach_request {
 	/*
 	 * Path of an image file or block device; or of an alias file; or of
 	 * an empty file, which means the disk that is there when exactly one
-	 * is. NULL with a name: the disk of that name, which must be there.
+	 * is; or a URI of an NBD server's export (nbd://, nbds://,
+	 * nbd+unix://, … as libnbd's nbd_connect_uri(3) has them). NULL with
+	 * a name: the disk of that name, which must be there.
 	 */
 	const char *seed;
 	/*
@@ -140,7 +142,7 @@ struct rd_attach_request {
 /*
  * Attach to the disk that @req names; load the seed first when the disk is
  * not there. The seed is told by its file (device, inode, time of birth; a
- * block device by its number), not by its path. Blocks while another process
+ * block device by its number), not by its path; one on a server by its URI. Blocks while another process
  * loads the same seed. A failed attach leaves nothing behind.
  *
  *   -EINVAL   the seed is empty and no single disk is there, or it is no
@@ -151,7 +153,10 @@ struct rd_attach_request {
  *   -ENOENT   RD_EXISTING, or no seed, and no such disk; no such file
  *   -ENOMEM, -ENOSPC  the disk does not fit; @err has the numbers
  *   -EUSERS   every slot of the disk is taken
- *   -EIO      the seed failed or shrank while it was read
+ *   -EIO      the seed failed or shrank while it was read, or its server
+ *             cannot be reached
+ *   -ENOSYS   a URI, and libnbd is not installed
+ *   -ETIMEDOUT  the seed's server gave no answer for half a minute
  *   -EPROTO   the disk was made by a program with another RD_FORMAT
  *   -ECANCELED  the progress function said so
  *   and what open(2) and read(2) answer for the seed
@@ -220,6 +225,12 @@ int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
 	    void *arg, rd_progress_fn *progress, void *progress_arg,
 	    struct rd_error *err);
 
+/*
+ * What people call a seed in short: the last part of its path, or of a URI's
+ * path; of a URI without one its host, or "default".
+ */
+void rd_short_name(const char *seed, char name[RD_SEED_MAX]);
+
 /* ---- aliases ----------------------------------------------------------- */
 
 /*
@@ -265,6 +276,7 @@ enum rd_seed_now {
 	RD_SEED_MODIFIED, /* written since it was loaded */
 	RD_SEED_REPLACED, /* another file has its name */
 	RD_SEED_GONE,
+	RD_SEED_REMOTE, /* on a server, which was not asked */
 };
 
 struct rd_disk_info {

@@ -8,7 +8,8 @@
  * mostly) and what the direct path refuses or cuts short is read buffered.
  * The historic driver read 512 bytes at a time with O_DIRECT into memory that
  * was not aligned, which many file systems refuse: nothing here depends on an
- * alignment that was not checked.
+ * alignment that was not checked. A seed on a server is read through libnbd,
+ * with as many requests in flight.
  *
  * One thread. The state lives on the stack of rd_load().
  */
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/error.h"
+#include "drivers/block-ram/seed-nbd.h"
 
 #define DEPTH 16 /* requests in flight */
 #define CHUNK ((size_t)1 << 20) /* bytes a request */
@@ -166,6 +168,32 @@ static int read_direct(struct load *l, uint64_t off, size_t len)
 	return 0;
 }
 
+/* ---- from a server ----------------------------------------------------- */
+
+static int wait_for_server(struct load *l)
+{
+	int rc = rd_nbd_wait(l->seed->nbd, &l->done);
+
+	if (rc)
+		return rd_fail(l->err, rc == -ENOMEM ? rc : -EIO,
+			       "cannot read seed %s: %s; nothing was attached",
+			       l->seed->path, rd_nbd_why(l->seed->nbd));
+	return report(l, false);
+}
+
+static int read_server(struct load *l, uint64_t off, size_t len)
+{
+	int rc = 0;
+
+	while (!rc && !rd_nbd_room(l->seed->nbd))
+		rc = wait_for_server(l);
+	if (!rc && rd_nbd_start(l->seed->nbd, l->what->to + off, off, len))
+		rc = rd_fail(l->err, -EIO,
+			     "cannot read seed %s: %s; nothing was attached",
+			     l->seed->path, rd_nbd_why(l->seed->nbd));
+	return rc;
+}
+
 /* ---- extents ----------------------------------------------------------- */
 
 static int read_chunk(struct load *l, uint64_t off, size_t len)
@@ -173,6 +201,8 @@ static int read_chunk(struct load *l, uint64_t off, size_t len)
 	size_t head = len & ~(size_t)(l->seed->align - 1);
 	int rc;
 
+	if (l->seed->nbd)
+		return read_server(l, off, len);
 	if (!l->direct || !rd_seed_aligned(l->seed, l->what->to + off, off,
 					   head))
 		return read_buffered(l, off, len);
@@ -210,7 +240,9 @@ void rd_next_extent(const struct rd_seed *seed, uint64_t *off, uint64_t *end)
 	off_t data, hole;
 
 	*end = seed->size;
-	if (seed->device)
+	if (seed->nbd)
+		rd_nbd_next_extent(seed->nbd, off, end);
+	if (seed->nbd || seed->device)
 		return;
 	data = lseek(seed->fd, (off_t)*off, SEEK_DATA);
 	if (data < 0 && errno == ENXIO) {
@@ -242,6 +274,8 @@ static int read_all(struct load *l)
 		if (!rc)
 			rc = report(l, false);
 	}
+	while (!rc && l->seed->nbd && rd_nbd_busy(l->seed->nbd))
+		rc = wait_for_server(l);
 	return rc;
 }
 

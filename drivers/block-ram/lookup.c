@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/error.h"
+#include "drivers/block-ram/seed-nbd.h"
 
 bool rd_name_valid(const char *name)
 {
@@ -26,11 +27,22 @@ bool rd_name_valid(const char *name)
 
 /* ---- a disk that is there ---------------------------------------------- */
 
-static const char *last(const char *path)
+void rd_short_name(const char *seed, char name[RD_SEED_MAX])
 {
-	const char *slash = strrchr(path, '/');
+	size_t n = strlen(seed), i;
+	const char *host = "";
 
-	return slash ? slash + 1 : path;
+	if (rd_nbd_is_uri(seed)) {
+		host = strstr(seed, "://") + 3;
+		n = strcspn(seed, "?#");
+	}
+	while (*host && n && seed[n - 1] == '/')
+		n--;
+	for (i = n; i && seed[i - 1] != '/'; i--)
+		;
+	snprintf(name, RD_SEED_MAX, "%.*s", (int)(n - i), seed + i);
+	if (!*name || strchr(name, ':'))
+		strcpy(name, "default"); /* nbd+unix:///?socket=… */
 }
 
 static const char *shown_name(const struct rd_disk_info *d)
@@ -54,13 +66,16 @@ static void choices(const struct rd_disk_info *disks, size_t count, char *text,
 static int match(const struct rd_disk_info *d, const char *text,
 		 const char *real)
 {
+	char last[RD_SEED_MAX];
+
 	if (!strcmp(d->id, text) || (d->name[0] && !strcmp(d->name, text)))
 		return 3;
 	if (d->name[0])
 		return 0; /* known by its name only */
+	rd_short_name(d->seed, last);
 	if (!strcmp(d->seed, text) || (real && !strcmp(d->seed, real)))
 		return 2;
-	return !strcmp(last(d->seed), text);
+	return !strcmp(last, text);
 }
 
 static int choose(const struct rd_disk_info *disks, size_t count,
@@ -91,6 +106,16 @@ static int choose(const struct rd_disk_info *disks, size_t count,
 		       text, names);
 }
 
+/* @text as a disk's seed would be called, to be freed; or NULL. */
+static char *real_name(const char *text)
+{
+	char uri[RD_SEED_MAX];
+
+	if (!rd_nbd_is_uri(text))
+		return realpath(text, NULL);
+	return rd_nbd_canonical(text, uri) ? strdup(uri) : NULL;
+}
+
 int rd_find(struct rd_store *store, const char *text, char id[RD_ID_MAX],
 	    struct rd_error *err)
 {
@@ -101,7 +126,7 @@ int rd_find(struct rd_store *store, const char *text, char id[RD_ID_MAX],
 
 	if (rc)
 		return rc;
-	real = realpath(text, NULL);
+	real = real_name(text);
 	rc = choose(disks, count, text, real, id, err);
 	free(real);
 	rd_list_free(disks, count);
@@ -202,6 +227,8 @@ int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 	rc = req->name ? set_name(t, req->name, err) : 0;
 	if (rc)
 		return rc;
+	if (rd_nbd_is_uri(req->seed))
+		return open_seed(t, req->seed, err);
 	if (!req->name && !(req->flags & RD_IMAGE) && is_empty_file(req->seed))
 		return only_one(store, req->seed, t->id, err);
 	alias = rd_alias_read(req->seed, seed, name, err);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/error.h"
+#include "drivers/block-ram/seed-nbd.h"
 
 static int size_now(int fd, bool device, uint64_t *size)
 {
@@ -129,6 +130,8 @@ int rd_seed_read(const struct rd_seed *seed, void *to, uint64_t off, size_t len)
 	unsigned char *p = to;
 	ssize_t n;
 
+	if (seed->nbd)
+		return len ? rd_nbd_read(seed->nbd, to, off, len) : 0;
 	while (len) {
 		n = 0;
 		if (whole && rd_seed_aligned(seed, p, off, whole))
@@ -149,6 +152,34 @@ int rd_seed_read(const struct rd_seed *seed, void *to, uint64_t off, size_t len)
 
 /* ---- opening ----------------------------------------------------------- */
 
+static int check_bytes(const struct rd_seed *seed, const char *path,
+		       struct rd_error *err)
+{
+	if (seed->size == 0)
+		return rd_fail(err, -EINVAL,
+			       "seed %s is empty; expected a disk image", path);
+	if (seed->size > (uint64_t)INT64_MAX - RD_BLOCK)
+		return rd_fail(err, -EFBIG, "seed %s is too large", path);
+	return 0;
+}
+
+static int open_uri(struct rd_seed *seed, const char *uri, struct rd_error *err)
+{
+	int rc;
+
+	if (!rd_nbd_canonical(uri, seed->path))
+		return rd_fail(err, -ENAMETOOLONG, "seed %s is too long a URI",
+			       uri);
+	rd_nbd_id(seed->path, seed->id);
+	rc = rd_nbd_open(&seed->nbd, seed->path, &seed->size, err);
+	if (rc)
+		return rc;
+	rc = check_bytes(seed, uri, err);
+	if (rc)
+		rd_seed_close(seed);
+	return rc;
+}
+
 static int examine(struct rd_seed *seed, const char *path, struct rd_error *err)
 {
 	char *real;
@@ -162,11 +193,9 @@ static int examine(struct rd_seed *seed, const char *path, struct rd_error *err)
 	if (rc)
 		return rd_fail(err, rc, "cannot examine seed %s: %s", path,
 			       strerror(-rc));
-	if (seed->size == 0)
-		return rd_fail(err, -EINVAL,
-			       "seed %s is empty; expected a disk image", path);
-	if (seed->size > (uint64_t)INT64_MAX - RD_BLOCK)
-		return rd_fail(err, -EFBIG, "seed %s is too large", path);
+	rc = check_bytes(seed, path, err);
+	if (rc)
+		return rc;
 	real = realpath(path, NULL);
 	snprintf(seed->path, sizeof(seed->path), "%s", real ? real : path);
 	free(real);
@@ -180,8 +209,10 @@ int rd_seed_open(struct rd_seed *seed, const char *path, struct rd_error *err)
 	int rc;
 
 	memset(seed, 0, sizeof(*seed));
-	seed->direct = -1;
+	seed->fd = seed->direct = -1;
 	seed->align = 1;
+	if (rd_nbd_is_uri(path))
+		return open_uri(seed, path, err);
 	/* O_NONBLOCK: a FIFO must not hold us before it can be refused */
 	seed->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (seed->fd < 0)
@@ -198,6 +229,8 @@ void rd_seed_close(struct rd_seed *seed)
 		close(seed->fd);
 	if (seed->direct >= 0)
 		close(seed->direct);
+	rd_nbd_close(seed->nbd);
+	seed->nbd = NULL;
 	seed->fd = seed->direct = -1;
 }
 
@@ -206,8 +239,11 @@ enum rd_seed_now rd_seed_compare(const char *path, const char *id,
 {
 	enum rd_seed_now now = RD_SEED_SAME;
 	struct rd_seed seed;
-	int rc = rd_seed_open(&seed, path, NULL);
+	int rc;
 
+	if (rd_nbd_is_uri(path))
+		return RD_SEED_REMOTE;
+	rc = rd_seed_open(&seed, path, NULL);
 	if (rc)
 		return rc == -EINVAL ? RD_SEED_REPLACED : RD_SEED_GONE;
 	if (strcmp(seed.id, id))
@@ -221,8 +257,11 @@ enum rd_seed_now rd_seed_compare(const char *path, const char *id,
 int rd_seed_check_size(const struct rd_seed *seed, struct rd_error *err)
 {
 	uint64_t now = 0;
-	int rc = size_now(seed->fd, seed->device, &now);
+	int rc;
 
+	if (seed->nbd)
+		return 0; /* an export keeps its size */
+	rc = size_now(seed->fd, seed->device, &now);
 	if (rc)
 		return rd_fail(err, rc, "cannot examine seed %s: %s",
 			       seed->path, strerror(-rc));

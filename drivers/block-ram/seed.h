@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The seed: the file or block device that a disk is loaded from. Opened for
- * reading only; nothing here can write it.
+ * The seed: the file or block device that a disk is loaded from, or an export
+ * of an NBD server. Opened for reading only; nothing here can write it.
  */
 #ifndef BLOCK_RAM_SEED_H
 #define BLOCK_RAM_SEED_H
@@ -10,7 +10,10 @@
 
 #include "include/ramdisk.h"
 
+struct rd_nbd;
+
 struct rd_seed {
+	struct rd_nbd *nbd; /* a connection to its server, or NULL: a file */
 	int fd; /* buffered, without readahead, close-on-exec */
 	int direct; /* the same with O_DIRECT, or -1 where that is refused */
 	uint64_t align; /* of offset, length, address on it; a power of 2 */
@@ -22,12 +25,13 @@ struct rd_seed {
 	 * decimal and the time of birth in hexadecimal ns (0 where the file
 	 * system does not tell), or "b-MAJ.MIN" for a block device. The birth
 	 * keeps a new file on a reused inode from being taken for the old one.
+	 * "u-" and a hash of the path for a URI.
 	 */
 	char id[RD_ID_MAX];
-	char path[RD_SEED_MAX]; /* canonical */
+	char path[RD_SEED_MAX]; /* canonical, or the URI */
 };
 
-/* Open @path. -EINVAL if it is empty, or no regular file or block device. */
+/* Open @path, a path or a URI. -EINVAL if it is empty, or no regular file or block device. */
 int rd_seed_open(struct rd_seed *seed, const char *path, struct rd_error *err);
 void rd_seed_close(struct rd_seed *seed);
 

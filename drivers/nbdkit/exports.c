@@ -27,7 +27,7 @@
 struct export {
 	char *seed; /* path or URI; NULL: a disk that is there */
 	char *name; /* of the disk, or NULL */
-	const char *shown; /* the export name */
+	char *shown; /* the export name */
 };
 
 static struct export *exports;
@@ -38,18 +38,6 @@ static int dir_fd = -1;
 static int links; /* follow symbolic links that leave the directory */
 
 /* ---- parameters -------------------------------------------------------- */
-
-static bool is_uri(const char *text)
-{
-	return strstr(text, "://") != NULL;
-}
-
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 static struct export *add(void)
 {
@@ -73,7 +61,8 @@ static int add_seed(const char *value)
 	if (!e)
 		return -1;
 	/* nbdkit changes its directory when it goes into the background */
-	e->seed = is_uri(value) ? strdup(value) : nbdkit_absolute_path(value);
+	e->seed = strstr(value, "://") ? strdup(value) :
+					 nbdkit_absolute_path(value);
 	return e->seed ? 0 : -1;
 }
 
@@ -154,6 +143,7 @@ static int check_unique(void)
 
 int exports_complete(void)
 {
+	char name[RD_SEED_MAX];
 	unsigned i;
 
 	if (dir)
@@ -171,9 +161,13 @@ int exports_complete(void)
 		exports[0].name = first_name;
 		first_name = NULL;
 	}
-	for (i = 0; i < count; i++)
-		exports[i].shown = exports[i].name ? exports[i].name :
-						     last_part(exports[i].seed);
+	for (i = 0; i < count; i++) {
+		if (!exports[i].name)
+			rd_short_name(exports[i].seed, name);
+		exports[i].shown = strdup(exports[i].name ? exports[i].name : name);
+		if (!exports[i].shown)
+			return -1;
+	}
 	return check_unique();
 }
 
@@ -182,6 +176,7 @@ void exports_free(void)
 	while (count--) {
 		free(exports[count].seed);
 		free(exports[count].name);
+		free(exports[count].shown);
 	}
 	free(exports);
 	free(first_name);

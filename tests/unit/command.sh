@@ -217,6 +217,7 @@ packages() {
 		xenstore.h libxen-dev build
 		libaio.h libaio-dev build
 		seccomp.h libseccomp-dev build
+		libnbd.h libnbd-dev build
 		nbdkit-plugin.h nbdkit-plugin-dev build
 		CUnit/CUnit.h libcunit1-dev test
 	END

@@ -69,6 +69,7 @@ void report_json(struct json *j, struct xs_handle *xs,
 		[RD_SEED_MODIFIED] = "modified",
 		[RD_SEED_REPLACED] = "replaced",
 		[RD_SEED_GONE] = "gone",
+		[RD_SEED_REMOTE] = "remote",
 	};
 	unsigned i;
 

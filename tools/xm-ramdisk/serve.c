@@ -21,8 +21,8 @@ static void help(void)
 	puts("usage: xm-ramdisk serve [OPTION...] SEED...\n\n"
 	     "Load each SEED into memory and serve it over NBD, until interrupted.\n"
 	     "All clients of a SEED share one disk. Needs nbdkit, not Xen.\n\n"
-	     "  SEED    image file or block device, the name of a loaded disk, or a\n"
-	     "          directory whose images are to be had by their names\n\n"
+	     "  SEED    image file or block device; nbd://HOST/EXPORT and the like; the\n"
+	     "          name of a loaded disk; or a directory, for the images in it\n\n"
 	     DISK_OPTIONS_HELP "\n"
 	     "  --keep       keep the disk when the server ends, until drop\n"
 	     "  --private    a copy-on-write view of its own for each client\n"
@@ -146,13 +146,6 @@ static bool is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* What was typed, and under which name the plugin will export it. */
 static int examine(struct serve *s, struct rd_store *store)
 {
@@ -168,10 +161,10 @@ static int examine(struct serve *s, struct rd_store *store)
 		if (d->directory)
 			continue;
 		d->loaded = !s->disk.name && disk_is_name(store, d->seed);
-		snprintf(d->export, sizeof(d->export), "%s",
-			 s->disk.name ? s->disk.name :
-			 d->loaded    ? d->seed :
-					last_part(d->seed));
+		rd_short_name(d->seed, d->export);
+		if (s->disk.name || d->loaded)
+			snprintf(d->export, sizeof(d->export), "%s",
+				 s->disk.name ? s->disk.name : d->seed);
 		for (j = 0; j < i; j++)
 			if (!strcmp(d->export, s->seeds[j].export))
 				return say_usage("serve", "%s and %s would have the same name; serve them apart",

@@ -23,6 +23,8 @@ static const char *seed_now(enum rd_seed_now now)
 		return "MODIFIED since the load; the disk is as it was loaded";
 	case RD_SEED_REPLACED:
 		return "REPLACED by another file, which would be another disk";
+	case RD_SEED_REMOTE:
+		return "on a server, which was not asked";
 	default:
 		return "GONE; the disk stays as it is";
 	}

@@ -12,6 +12,7 @@ PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 INCDIR  ?= $(PREFIX)/include
+LIBDIR  ?= $(PREFIX)/lib
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 # where Xen's tools look for scripts, whatever the prefix is
 SCRIPTDIR ?= /etc/xen/scripts
@@ -295,7 +296,7 @@ bench: $(BENCHES)
 
 build-packages test-packages:
 	@build-aux/packages $(@:-packages=)
-install-test-packages install-demo-packages:
+install-test-packages install-demo-packages install-deb-packages:
 	@build-aux/packages --install $(patsubst install-%-packages,%,$@)
 
 # ---- install ---------------------------------------------------------------
@@ -311,7 +312,9 @@ install: all
 	install -d $(DESTDIR)$(SCRIPTDIR)
 	install -m 755 tools/hotplug/block-ramdisk $(DESTDIR)$(SCRIPTDIR)
 	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
-	install -m 644 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 docs/xm-ramdisk-interface.8 docs/block-ramdisk.8 $(DESTDIR)$(MANDIR)/man8
+	install -d $(DESTDIR)$(MANDIR)/man7
+	install -m 644 docs/xen-ramdisk.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
 	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(NBDKITDIR)
 	install -m 644 docs/nbdkit-ramdisk-plugin.1 $(DESTDIR)$(MANDIR)/man1
@@ -319,13 +322,31 @@ install: all
 	cat tools/xm-ramdisk/interface/completion.bash tools/xm-ramdisk/completion.bash > $(B)/completion
 	install -m 644 $(B)/completion $(DESTDIR)$(COMPDIR)/xm-ramdisk
 
+# The library, for programs of others.
+install-dev: $(B)/libramdisk.a
+	install -d $(DESTDIR)$(INCDIR) $(DESTDIR)$(LIBDIR)
+	install -m 644 include/ramdisk.h $(DESTDIR)$(INCDIR)
+	install -m 644 $(B)/libramdisk.a $(DESTDIR)$(LIBDIR)
+
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(notdir $(PROGRAMS)))
 	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk.8 $(DESTDIR)$(MANDIR)/man8/xen-ramdiskd.8
 	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk-interface.8 $(DESTDIR)$(INCDIR)/xen-interface.h
 	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk $(DESTDIR)$(MANDIR)/man1/nbdkit-ramdisk-plugin.1
 	rm -f $(DESTDIR)$(NBDKITDIR)/$(notdir $(NBDKIT_PLUGIN))
-	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk
+	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(MANDIR)/man7/xen-ramdisk.7
+	rm -f $(DESTDIR)$(MANDIR)/man8/block-ramdisk.8
+	rm -f $(DESTDIR)$(INCDIR)/ramdisk.h $(DESTDIR)$(LIBDIR)/libramdisk.a
+
+# Debian packages, in $(B)/deb, from a copy of this tree; lintian must be content.
+deb: install-deb-packages
+	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb/tree
+	$(Q)tar -c --exclude=./build --exclude=./.git . | tar -x -C $(B)/deb/tree
+	$(call say,DEB,$(B)/deb)
+	$(Q)cd $(B)/deb/tree && MAKEFLAGS= dpkg-buildpackage -b -us -uc > ../log 2>&1 || \
+		{ tail -n 40 ../log; exit 1; }
+	$(Q)rm -rf $(B)/deb/tree
+	$(Q)lintian --fail-on error,warning --display-info --show-overrides $(B)/deb/*.changes
 	rm -f $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 
 clean:
@@ -341,6 +362,8 @@ help:
 	@echo 'make bench        load a seed of 1 GiB; the tapdisk driver (2 GiB in /dev/shm); for'
 	@echo '                  guests: tests/vm/run --bench tests/vm/bench/guest-io'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
+	@echo 'make deb          Debian packages, in build/deb (root: installs packages)'
+	@echo 'make install-dev  libramdisk.a and ramdisk.h'
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'
 	@echo 'make fuzz         fuzz parsers, store and backend with clang, FUZZ_SECONDS=60 each'
@@ -350,7 +373,8 @@ help:
 .PHONY: check-restart all interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install uninstall clean help \
 	tapdisk-driver test-programs build-packages test-packages \
-	install-test-packages install-demo-packages
+	install-test-packages install-demo-packages install-deb-packages \
+	install-dev deb
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -6,6 +6,7 @@
  * process can find it again. It is not cleared at its last close, since it is
  * closed between the script that makes it and the backend that uses it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -19,7 +20,6 @@
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define CONTROL "/dev/loop-control"
-#define LOOPS_MAX 4096 /* numbers looked at: they are given from 0 */
 #define TRIES 64 /* others may take the free number first */
 
 _Static_assert(RD_LABEL_MAX == LO_NAME_SIZE, "a label is a loop device's name");
@@ -41,32 +41,32 @@ static bool is_labelled(int fd, const char *label)
 	       !strncmp((const char *)info.lo_file_name, label, LO_NAME_SIZE);
 }
 
-/* Only those that exist are opened: opening a number would make it. */
-static bool exists(int number)
+/*
+ * Call @fn for each device that has @label, open; a non-zero answer ends the
+ * walk. Only those that are bound are opened: opening a number would make it.
+ */
+static int walk(const char *label, int (*fn)(int fd, int number))
 {
+	DIR *d = opendir("/sys/block");
+	int fd, number, rc = 0;
 	char path[64];
+	struct dirent *e;
 
-	snprintf(path, sizeof(path), "/sys/block/loop%d/loop/backing_file",
-		 number);
-	return access(path, F_OK) == 0;
-}
-
-/* The next device from *number on that has @label, open, or -1. */
-static int find(const char *label, int *number)
-{
-	int fd;
-
-	for (; *number < LOOPS_MAX; ++*number) {
-		if (!exists(*number))
+	while (d && !rc && (e = readdir(d))) {
+		if (sscanf(e->d_name, "loop%d", &number) != 1)
 			continue;
-		fd = open_loop(*number, O_RDONLY);
+		snprintf(path, sizeof(path),
+			 "/sys/block/loop%d/loop/backing_file", number);
+		fd = access(path, F_OK) ? -1 : open_loop(number, O_RDONLY);
 		if (fd < 0)
 			continue;
 		if (is_labelled(fd, label))
-			return fd;
+			rc = fn(fd, number);
 		close(fd);
 	}
-	return -1;
+	if (d)
+		closedir(d);
+	return rc;
 }
 
 static int configure(int control, int data, const char *label, uint64_t size,
@@ -96,14 +96,18 @@ static int configure(int control, int data, const char *label, uint64_t size,
 	return -EBUSY;
 }
 
+static int found(int fd, int number)
+{
+	(void)fd;
+	return number + 1;
+}
+
 int loop_make(const char *data, const char *label, uint64_t size,
 	      bool writable, char path[LOOP_PATH_MAX])
 {
-	int fd, control = -1, rc, number = 0;
+	int fd, control = -1, rc, number = walk(label, found) - 1;
 
-	fd = find(label, &number);
-	if (fd >= 0) {
-		close(fd);
+	if (number >= 0) {
 		snprintf(path, LOOP_PATH_MAX, "/dev/loop%d", number);
 		return 0;
 	}
@@ -126,14 +130,15 @@ int loop_make(const char *data, const char *label, uint64_t size,
 	return rc;
 }
 
+/* One that is open goes at its last close. */
+static int clear(int fd, int number)
+{
+	(void)number;
+	ioctl(fd, LOOP_CLR_FD);
+	return 0;
+}
+
 void loop_remove(const char *label)
 {
-	int number = 0, fd;
-
-	while ((fd = find(label, &number)) >= 0) {
-		/* one that is open goes at its last close */
-		ioctl(fd, LOOP_CLR_FD);
-		close(fd);
-		number++;
-	}
+	walk(label, clear);
 }

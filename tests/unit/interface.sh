@@ -315,7 +315,7 @@ unmarked() {
 		says 'does not tell' of "$tmp/un"
 }
 soname() { # VERSION REGEX: a library of that line
-	gcc -shared -nostdlib -x c -o "$tmp/lib.so" -Wl,-soname,libxenctrl.so.$1 - <<<'int x;' &&
+	gcc -shared -nostdlib -x c -o "$tmp/lib.so" "-Wl,-soname,libxenctrl.so.$1" - <<<'int x;' &&
 		run of "$tmp/lib.so" | xargs >"$tmp/said"
 	cat "$tmp/said"
 	grep -Eq "$2" "$tmp/said"

@@ -57,7 +57,7 @@ says() { # REGEX COMMAND...
 	"$@" >"$out.text" 2>&1
 	status=$?
 	cat "$out.text"
-	[ $status = 0 ] && grep -qE -e "$regex" "$out.text"
+	[ "$status" = 0 ] && grep -qE -e "$regex" "$out.text"
 }
 
 attach() { "$tool" attach --toolstack=xm "$@"; }

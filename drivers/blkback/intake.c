@@ -195,6 +195,6 @@ void blkback_intake_again(struct blkback_io *io)
 	/* What has begun is finished, whatever was set since. */
 	for (i = 0; i < io->n; i++)
 		if ((uint16_t)atomic_load(&io->batch[i].note->note) ==
-		    BLKBACK_TAKEN)
+		    BLKBACK_NOTE_TAKEN)
 			inject(io, &io->batch[i]);
 }

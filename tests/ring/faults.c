@@ -476,7 +476,7 @@ static void taken_before(void)
 		CU_ASSERT_EQUAL(blkback_intake(io), 0);
 		CU_ASSERT_EQUAL(io->n, 1);
 		if (begun)
-			blkback_journal_note(io->batch[0].note, BLKBACK_BEGUN,
+			blkback_journal_note(io->batch[0].note, BLKBACK_NOTE_BEGUN,
 					     0);
 		blkback_faults_set(&faults, &sets[i / 2]);
 		blkback_io_resume(io);

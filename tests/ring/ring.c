@@ -410,6 +410,45 @@ static void final_check(void)
 	CU_ASSERT_EQUAL(blkback_ring_final_check(&ring), 1);
 }
 
+/* After a death: only what the published index can be is believed. */
+static void resumes(void)
+{
+	static const struct {
+		uint32_t req_prod, rsp_prod, pushed, taken;
+		int want;
+	} c[] = {
+		{ 10, 5, 5, 9, 0 }, /* nothing of the batch was shown */
+		{ 10, 7, 5, 9, 0 }, /* some of it */
+		{ 10, 9, 5, 9, 0 }, /* all, and not noted yet */
+		{ 10, 4, 5, 9, -EPROTO },
+		{ 11, 10, 5, 9, -EPROTO },
+		{ 8, 5, 5, 9, -EPROTO }, /* took back what was taken */
+		{ 38, 5, 5, 9, -EPROTO },
+		{ 10, 5, 9, 5, -EPROTO },
+		{ 10, 5, 5, 105, -EPROTO },
+		{ 3, 0xfffffffe, 0xfffffffe, 2, 0 },
+		{ 3, 1, 0xfffffffe, 2, 0 },
+		{ 3, 0xfffffffd, 0xfffffffe, 2, -EPROTO },
+	};
+	struct blkback_ring ring;
+	unsigned i;
+
+	for (i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		memset(&page, 0, sizeof(page));
+		page.ring.req_prod = c[i].req_prod;
+		page.ring.rsp_prod = c[i].rsp_prod;
+		CU_ASSERT_EQUAL(blkback_ring_resume(&ring, &page, 1,
+						    BLKBACK_X86_64,
+						    c[i].pushed, c[i].taken),
+				c[i].want);
+		if (c[i].want)
+			continue;
+		CU_ASSERT_EQUAL(ring.req_cons, c[i].taken);
+		CU_ASSERT_EQUAL(ring.rsp_prod_pvt, c[i].rsp_prod);
+		CU_ASSERT_EQUAL(ring.rsp_pushed, c[i].rsp_prod);
+	}
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -429,6 +468,7 @@ int main(void)
 		{ "notifies only when asked", notifies_when_asked },
 		{ "ignores the shared rsp_prod", ignores_shared_rsp_prod },
 		{ "final check", final_check },
+		{ "goes on after a death", resumes },
 	};
 
 	return RUN_TESTS("ring", tests);

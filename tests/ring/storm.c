@@ -50,9 +50,10 @@ static uint32_t random_of(uint64_t *state)
 	return (uint32_t)(*state >> 16);
 }
 
-static uint8_t *page_of(const struct domain *d, unsigned slot)
+/* Those that are written from can stay mapped; see slow_down(). */
+static unsigned ref_of(const struct side *s, unsigned slot, bool write)
 {
-	return fake_page[OUT + d->side.number * SLOTS + slot];
+	return OUT + (2 * s->number + write) * SLOTS + slot;
 }
 
 static void ask(struct domain *d, uint64_t *seed_state)
@@ -60,7 +61,7 @@ static void ask(struct domain *d, uint64_t *seed_state)
 	struct lin_op *op = &d->op[d->nr_ops++];
 	uint32_t r = random_of(seed_state);
 	unsigned slot = d->side.ring->req_prod % SLOTS, s;
-	uint8_t *page = page_of(d, slot);
+	uint8_t *page = fake_page[ref_of(&d->side, slot, r & 1)];
 
 	memset(op, 0, sizeof(*op));
 	op->write = r & 1;
@@ -81,14 +82,15 @@ static void ask(struct domain *d, uint64_t *seed_state)
 	op->call = tick();
 	put(&d->side, op->write ? BLKIF_OP_WRITE : BLKIF_OP_READ,
 	    op->block * SECTORS + op->first, op->count,
-	    OUT + d->side.number * SLOTS + slot, op->first);
+	    ref_of(&d->side, slot, op->write), op->first);
 }
 
 static void see(struct domain *d, struct lin_op *op, uint32_t index)
 {
 	const struct blkif_response *r =
 		&d->side.ring->ring[index % SLOTS].rsp;
-	const uint8_t *page = page_of(d, index % SLOTS);
+	const uint8_t *page =
+		fake_page[ref_of(&d->side, index % SLOTS, op->write)];
 	unsigned s, i;
 
 	d->bad |= r->id != 1000 + index || r->status != 0;
@@ -137,11 +139,28 @@ static void look_about(void)
 	nanosleep(&nap, NULL);
 }
 
+/*
+ * Death is to come in the middle of things: copying takes its time. With
+ * persistent grants reads are copied and writes are not, and so are carried out
+ * and unlocked by then, and not answered.
+ */
+static void slow_down(struct side *s)
+{
+	unsigned slot;
+
+	for (slot = 0; s->persistent && slot < SLOTS; slot++)
+		must(blkback_grants_get(s->io->grants, ref_of(s, slot, true)),
+		     89);
+	fake_map_fails = true;
+	fake_before_copy = look_about;
+}
+
 static void work(struct side *s)
 {
 	int ret;
 
 	open_side(s);
+	slow_down(s);
 	if (s->again)
 		resume_side(s);
 	else

@@ -10,7 +10,7 @@
  * one, so every state that an heir can find is found. Every second life the
  * heir is killed as well, at an instruction that is drawn.
  *
- * $RESTART_EVERY: of so many such deaths one is died (default 4; 1: all).
+ * $RESTART_EVERY: of so many such deaths one is died (default 8; 1: all).
  * $RESTART_SEED: where the others are.
  */
 #include "drivers/block-ram/disk.h"
@@ -25,6 +25,11 @@
 #define OLD_SALT 3
 #define NEWER 0xee /* the other domain's */
 #define WRITES 8u
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define EVERY 40u /* many more instructions */
+#else
+#define EVERY 8u
+#endif
 
 struct kind {
 	const char *name;
@@ -366,7 +371,7 @@ static unsigned env_number(const char *name, unsigned value)
 static void killed(const struct kind *kind)
 {
 	const struct steps steps = { before, serve, &one };
-	unsigned every = env_number("RESTART_EVERY", 4), lives = 0, i;
+	unsigned every = env_number("RESTART_EVERY", EVERY), lives = 0, i;
 	struct rd_store *store;
 	struct rd_disk *other;
 	uint64_t at[2];

@@ -281,6 +281,9 @@ static void two_domains(void)
 	for (i = 0; i < BLOCKS; i++)
 		ops += check_block((uint8_t)i, all);
 	printf("# %u deaths, %zu requests\n", deaths, ops);
+	free(all);
+	for (i = 0; i < RINGS; i++)
+		free(domain[i].op);
 }
 
 int main(void)

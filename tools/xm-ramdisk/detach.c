@@ -136,6 +136,20 @@ static int detach_of_xl(const struct detach *a, struct device *d)
 	return rc;
 }
 
+/* Workers outlive a daemon, and only a daemon takes a device from them. */
+static int ensure_daemon(void)
+{
+	struct rd_error err = { "" };
+	struct rd_store *store;
+	int rc;
+
+	if (rd_store_open(&store, NULL, &err))
+		return say_failed("%s", err.text);
+	rc = daemon_ensure(store);
+	rd_store_close(store);
+	return rc;
+}
+
 static int detach_device(const struct detach *a, struct device *d)
 {
 	struct device_state s;
@@ -149,6 +163,9 @@ static int detach_device(const struct detach *a, struct device *d)
 	device_look(d, &s);
 	if (s.back == 0)
 		return EXIT_DONE; /* only a frontend's rest was there */
+	rc = ensure_daemon();
+	if (rc)
+		return rc;
 	if (a->force) {
 		device_remove(d);
 		return EXIT_DONE;

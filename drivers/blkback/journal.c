@@ -101,7 +101,9 @@ void blkback_journal_close(struct blkback_journal_file *j)
 void blkback_journal_connect(struct blkback_journal_file *j,
 			     const struct blkback_connection *connection)
 {
-	set_state(j, BLKBACK_APART);
+	/* One that was handed over is until it is tied again. */
+	if (state_of(j) != BLKBACK_HANDED_OVER)
+		set_state(j, BLKBACK_APART);
 	memmove(&j->connection, connection, sizeof(j->connection));
 	memset((void *)j->queue, 0, sizeof(j->queue));
 }

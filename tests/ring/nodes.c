@@ -54,6 +54,47 @@ static void garbage_nodes(void)
 	}
 }
 
+/* XSA-115 and the like: what a guest may write without any limit of ours. */
+static void endless_nodes(void)
+{
+	static const char *const names[] = { "ring-ref", "event-channel",
+		"protocol", "feature-persistent", "multi-queue-num-queues",
+		"ring-page-order" };
+	static char text[100000];
+	struct blkback_message msg;
+	char path[128];
+	size_t i, kind;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (kind = 0; kind < 3; kind++) {
+			memset(text, kind ? '0' : '9', sizeof(text));
+			if (kind == 2) /* a number, and more behind it */
+				memcpy(text, "1\0x", 3);
+			to_idle();
+			fake_xs_set(FRONT "/ring-ref", "8");
+			fake_xs_set(FRONT "/event-channel", "17");
+			snprintf(path, sizeof(path), FRONT "/%s", names[i]);
+			fake_xs_set_bytes(path, text,
+					  kind == 2 ? 3 : sizeof(text));
+			front("3");
+			CU_ASSERT_EQUAL(told(&msg), 0);
+			CU_ASSERT_STRING_EQUAL(state(), "5");
+			CU_ASSERT_PTR_NOT_NULL_FATAL(
+				fake_xs_get(BACK "/error"));
+			CU_ASSERT_PTR_NOT_NULL(strstr(
+				fake_xs_get(BACK "/error"), names[i]));
+			CU_ASSERT_TRUE(strlen(fake_xs_get(BACK "/error")) <
+				       200);
+			teardown();
+		}
+	to_connected();
+	memset(text, '4', sizeof(text));
+	fake_xs_set_bytes(FRONT "/state", text, sizeof(text));
+	look();
+	CU_ASSERT_STRING_EQUAL(state(), "5");
+	teardown();
+}
+
 /* The frontend has to accept. */
 static void persistent(void)
 {
@@ -355,6 +396,7 @@ int main(void)
 		{ "faults before the attach, and of a new worker", early_faults },
 		{ "faults that are nonsense", bad_faults },
 		{ "garbage nodes", garbage_nodes },
+		{ "endless nodes, and NULs in them", endless_nodes },
 		{ "feature-persistent", persistent },
 		{ "rings of 1 to 16 pages", ring_orders },
 		{ "a page of the ring is missing", ring_ref_missing },

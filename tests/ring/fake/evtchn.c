@@ -20,6 +20,7 @@ struct xenevtchn_handle {
 unsigned fake_notified, fake_events;
 int fake_bound;
 bool fake_bind_fails;
+int fake_bind_fails_at = -1;
 static xenevtchn_handle handles[HANDLES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -29,6 +30,7 @@ void fake_evtchn_reset(void)
 	fake_events = 0;
 	fake_bound = 0;
 	fake_bind_fails = false;
+	fake_bind_fails_at = -1;
 }
 
 /* With the lock: make an event that is due readable. */
@@ -117,6 +119,8 @@ xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
 	for (i = 0; i < HANDLES; i++)
 		taken |= handles[i].used && handles[i].bound &&
 			 handles[i].remote == remote_port;
+	if (fake_bind_fails_at >= 0 && fake_bind_fails_at-- == 0)
+		taken = true;
 	if (fake_bind_fails || taken) {
 		pthread_mutex_unlock(&lock);
 		errno = EINVAL;

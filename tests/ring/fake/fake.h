@@ -20,6 +20,7 @@ extern unsigned fake_calls, fake_ops; /* grant copies so far */
 extern int fake_mapped; /* pages mapped now */
 extern unsigned fake_maps; /* mapped one by one so far */
 extern bool fake_map_fails;
+extern int fake_map_fails_at; /* so many more are mapped one by one, then one is not; -1: none */
 extern void (*fake_before_copy)(void); /* the guest, meanwhile */
 void fake_grants_reset(void);
 
@@ -27,6 +28,7 @@ void fake_grants_reset(void);
 extern unsigned fake_notified;
 extern int fake_bound; /* ports bound now */
 extern bool fake_bind_fails;
+extern int fake_bind_fails_at; /* so many more are bound, then one is not; -1: none */
 extern unsigned fake_events; /* taken so far */
 void fake_evtchn_raise(void); /* on every port that is bound */
 void fake_evtchn_reset(void);
@@ -40,6 +42,8 @@ void fake_xs_rm(const char *path);
 void fake_xs_introduce(unsigned domid, bool yes);
 extern unsigned fake_xs_watches; /* set now */
 extern unsigned fake_xs_questions; /* reads, writes, ... so far */
+extern void (*fake_xs_touched)(const char *path); /* at each; absolute */
+extern unsigned fake_xs_conflicts; /* so many transactions fail: others wrote */
 extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
 extern unsigned fake_xs_reads; /* so far */
 /* So many events of one watch, and then the end of xenstored. */

@@ -7,7 +7,7 @@
 #include <xengnttab.h>
 
 uint8_t fake_page[FAKE_GRANTS][4096] __attribute__((aligned(4096)));
-int fake_fail_op, fake_fail_calls, fake_mapped;
+int fake_fail_op, fake_fail_calls, fake_mapped, fake_map_fails_at;
 unsigned fake_calls, fake_ops, fake_maps;
 bool fake_map_fails;
 void (*fake_before_copy)(void);
@@ -20,6 +20,7 @@ void fake_grants_reset(void)
 	fake_calls = fake_ops = fake_maps = 0;
 	fake_mapped = 0;
 	fake_map_fails = false;
+	fake_map_fails_at = -1;
 	fake_before_copy = NULL;
 }
 
@@ -40,10 +41,16 @@ int xengnttab_close(xengnttab_handle *xgt)
 void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count,
 				      uint32_t domid, uint32_t *refs, int prot)
 {
+	bool fails = fake_map_fails;
+	uint32_t i;
+
 	(void)xgt;
 	(void)domid;
 	(void)prot;
-	if (fake_map_fails || refs[0] >= FAKE_GRANTS || refs[0] + count > FAKE_GRANTS) {
+	/* Side by side in memory only if they are so in the table. */
+	for (i = 0; i < count; i++)
+		fails |= refs[i] >= FAKE_GRANTS || refs[i] != refs[0] + i;
+	if (fails) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -55,6 +62,10 @@ void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid,
 			      uint32_t ref, int prot)
 {
 	__atomic_add_fetch(&fake_maps, 1, __ATOMIC_SEQ_CST);
+	if (fake_map_fails_at >= 0 && fake_map_fails_at-- == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	return xengnttab_map_domain_grant_refs(xgt, 1, domid, &ref, prot);
 }
 

@@ -23,8 +23,9 @@ static struct {
 } nodes[NODES];
 static size_t nr_nodes;
 static bool introduced[64];
-unsigned fake_xs_watches, fake_xs_questions;
+unsigned fake_xs_watches, fake_xs_questions, fake_xs_conflicts;
 void (*fake_xs_in_transaction)(void);
+void (*fake_xs_touched)(const char *path);
 unsigned fake_xs_reads;
 static const char *storm_path, *storm_token;
 static unsigned long storm; /* events of it that are still to come */
@@ -35,8 +36,9 @@ void fake_xs_reset(void)
 	while (nr_nodes)
 		free(nodes[--nr_nodes].value);
 	memset(introduced, 0, sizeof(introduced));
-	fake_xs_watches = 0;
+	fake_xs_watches = fake_xs_conflicts = 0;
 	fake_xs_in_transaction = NULL;
+	fake_xs_touched = NULL;
 	fake_xs_reads = 0;
 	if (storm_fd >= 0)
 		close(storm_fd);
@@ -76,6 +78,15 @@ static bool below(const char *path, const char *dir)
 	size_t n = strlen(dir);
 
 	return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
+}
+
+static void touch(const char *path)
+{
+	char buf[PATH];
+
+	fake_xs_questions++;
+	if (fake_xs_touched)
+		fake_xs_touched(absolute(path, buf));
 }
 
 void fake_xs_set(const char *path, const char *value)
@@ -158,7 +169,7 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
 
 	(void)h;
 	(void)t;
-	fake_xs_questions++;
+	touch(path);
 	path = absolute(path, buf);
 	len = strlen(path);
 	if (lookup(path) < 0) {
@@ -189,7 +200,7 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
 	(void)h;
 	(void)t;
 	fake_xs_reads++;
-	fake_xs_questions++;
+	touch(path);
 	if (i < 0) {
 		errno = ENOENT;
 		return NULL;
@@ -205,7 +216,7 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
 {
 	(void)h;
 	(void)t;
-	fake_xs_questions++;
+	touch(path);
 	fake_xs_set_bytes(path, data, len);
 	return true;
 }
@@ -214,7 +225,7 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 {
 	(void)h;
 	(void)t;
-	fake_xs_questions++;
+	touch(path);
 	if (lookup(path) < 0) {
 		errno = ENOENT;
 		return false;
@@ -276,6 +287,11 @@ xs_transaction_t xs_transaction_start(struct xs_handle *h)
 	fake_xs_in_transaction = NULL;
 	if (meanwhile)
 		meanwhile();
+	/* At the start rather than at the end: writes here act at once. */
+	if (fake_xs_conflicts && fake_xs_conflicts--) {
+		errno = EAGAIN;
+		return 0;
+	}
 	return 1;
 }
 

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define WATCHES_A_TURN 4096
+#define RETRY 200 /* ms, when others' writes got in the way of ours */
 #define IDLE_MS 5000 /* then xenstore is looked at: its death wakes nobody */
 
 static int64_t now_ms(void)
@@ -318,6 +319,12 @@ static void take_signals(struct blkback_supervisor *sup)
 
 /* ---- the loop ---------------------------------------------------------- */
 
+static bool is_due(const struct blkback_device *dev, int64_t now)
+{
+	return dev->back_dirty || dev->front_dirty || dev->domain_dirty ||
+	       (dev->kill_at && now >= dev->kill_at && !dev->killed);
+}
+
 /* Look at the marked devices; the time of the next deadline, or 0. */
 static int64_t process_devices(struct blkback_supervisor *sup)
 {
@@ -325,11 +332,7 @@ static int64_t process_devices(struct blkback_supervisor *sup)
 	int64_t deadline = 0, now = now_ms();
 
 	while ((dev = *link)) {
-		bool due = dev->back_dirty || dev->front_dirty ||
-			   dev->domain_dirty ||
-			   (dev->kill_at && now >= dev->kill_at);
-
-		if (due && !blkback_device_process(dev, now)) {
+		if (is_due(dev, now) && !blkback_device_process(dev, now)) {
 			*link = dev->next;
 			sup->nr_devices--;
 			blkback_device_free(dev);
@@ -338,6 +341,9 @@ static int64_t process_devices(struct blkback_supervisor *sup)
 		if (dev->kill_at && !dev->killed &&
 		    (!deadline || dev->kill_at < deadline))
 			deadline = dev->kill_at;
+		/* Not done yet: no event of ours will say so again. */
+		if (is_due(dev, now) && (!deadline || now + RETRY < deadline))
+			deadline = now + RETRY;
 		link = &dev->next;
 	}
 	return deadline;

@@ -72,7 +72,8 @@ TAPDISK_TESTS := $(foreach g,0 1 2 3,$(foreach k,$(g) $(g)-joined,$(patsubst \
 BENCHES  += $(B)/tests/bench/tapdisk
 # what tests/vm/scenarios/tapdisk runs inside
 VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-gen3-joined \
-	vbd-gen3-joined sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined)
+	vbd-gen3-joined sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined) \
+	$(B)/tests/vm/hostile
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
 all: $(B)/libramdisk.a $(PROGRAMS) $(NBDKIT_PLUGIN) $(B)/gen/interface-versions.svg
@@ -214,9 +215,17 @@ $(B)/tests/bench/tapdisk: tests/bench/tapdisk.c $(B)/tapdisk/gen1/driver.o \
 		-MF $@.d $(ALL_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LIB_LIBS)
 
 $(B)/tests/vm/unaligned: $(B)/tests/unit/unaligned
-$(filter-out %/unaligned,$(VM_PROGRAMS)): $(B)/tests/vm/%: $(B)/tests/tapdisk/%
-$(VM_PROGRAMS):
+$(filter-out %/unaligned %/hostile,$(VM_PROGRAMS)): $(B)/tests/vm/%: $(B)/tests/tapdisk/%
+$(filter-out %/hostile,$(VM_PROGRAMS)):
 	@mkdir -p $(@D) && cp $< $@
+
+
+# For a guest, which has neither our libraries nor a sanitizer's.
+$(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out $(SANFLAGS),$(ALL_CFLAGS)) $(XEN_CFLAGS) -static -o $@ \
+		$(filter %.c,$^) -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 
 test-programs: $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 

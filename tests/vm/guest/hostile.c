@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a hostile guest may do to its block backend, from a real guest:
+ *
+ *   hostile DEVID ATTACK...     "ok NAME" or "not ok NAME: WHY" for each
+ *   hostile DEVID               all but those for read-only disks
+ *   hostile DEVID read-only     on a disk that is attached for reading
+ *   hostile DEVID storm, spin   connects and notifies, or only counts, without an
+ *                               end: to see what that costs others (tests/vm/bench)
+ *
+ * Each attack begins with a good connection and a good request, and ends with
+ * the same: whatever came in between, the backend serves on.
+ */
+#include "frontend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define NOT_GRANTED 0x7ffff0u
+
+static const char *why;
+
+#define EXPECT(what) do { if (!(what)) { why = #what; return false; } } while (0)
+
+/* What is put by now is answered; @want for the last @n of it. */
+static bool all_are(int want, unsigned n)
+{
+	unsigned i;
+
+	front_push();
+	EXPECT(front_answered());
+	for (i = 1; i <= n; i++)
+		EXPECT(front_status(i) == want);
+	return true;
+}
+
+static bool good_request(void)
+{
+	memset(front_page[0], 0xa5, 4096);
+	front_put_page(BLKIF_OP_READ, 0, front_ref[0]);
+	EXPECT(all_are(BLKIF_RSP_OKAY, 1));
+	return true;
+}
+
+/* The backend closed the device by itself, and says why. */
+static bool refused(const char *word)
+{
+	EXPECT(front_wait(XenbusStateClosing));
+	if (!strstr(front_backend_error(), word)) {
+		printf("the backend says: %s\n", front_backend_error());
+		why = "the reason";
+		return false;
+	}
+	return true;
+}
+
+/* ---- the ring ---------------------------------------------------------- */
+
+static bool runaway_by(uint32_t requests)
+{
+	EXPECT(front_connect(true) && good_request());
+	front_ring->req_prod += requests;
+	front_notify();
+	EXPECT(refused("impossible request index"));
+	return front_close();
+}
+
+static bool runaway(void)
+{
+	return runaway_by(SLOTS + 1) && runaway_by(0x80000000u) &&
+	       runaway_by(0xffffffffu);
+}
+
+/* Everything in the ring changes all the time, the indexes too now and then. */
+static bool scribble(void)
+{
+	unsigned i, n;
+
+	for (n = 0; n < 5; n++) {
+		EXPECT(front_connect(n % 2));
+		for (i = 0; i < 32; i++)
+			front_put_page(i % 2 ? BLKIF_OP_WRITE : BLKIF_OP_READ,
+				       8 * i, front_ref[i]);
+		front_push();
+		for (i = 0; i < 20000; i++)
+			((uint8_t *)front_ring->ring)[rand() % 3584] =
+				(uint8_t)rand();
+		front_ring->req_prod = (uint32_t)rand();
+		front_ring->rsp_prod = (uint32_t)rand();
+		front_notify();
+		EXPECT(front_close());
+	}
+	return true;
+}
+
+/* The disk is read into the ring, and into the table of the request itself. */
+static bool overlapping(void)
+{
+	struct blkif_request_indirect *r;
+	unsigned i;
+
+	EXPECT(front_connect(false) && good_request());
+	for (i = 0; i < 4; i++) {
+		r = front_put_indirect(BLKIF_OP_READ, 256, TABLE);
+		/* its own table among its pages, and one page many times */
+		((struct blkif_request_segment *)front_page[TABLE])[i].gref =
+			front_ref[TABLE];
+		((struct blkif_request_segment *)front_page[TABLE])[9].gref =
+			front_ref[3];
+		r->sector_number = i;
+		front_push();
+		EXPECT(front_answered());
+	}
+	front_put_page(BLKIF_OP_READ, 0, front_ring_ref);
+	front_put_indirect(BLKIF_OP_READ, 16, TABLE)->indirect_grefs[0] =
+		front_ring_ref;
+	front_push();
+	/* Whatever it reads there now is its own doing. */
+	return front_close();
+}
+
+/* ---- requests ---------------------------------------------------------- */
+
+static bool segments(void)
+{
+	static const uint8_t counts[] = { 0, 12, 128, 255 };
+	static const struct { uint8_t first, last; } sects[] = {
+		{ 0, 8 }, { 7, 6 }, { 255, 0 }, { 0, 255 }, { 200, 201 } };
+	struct blkif_request *r;
+	unsigned i, n = 0;
+
+	EXPECT(front_connect(true) && good_request());
+	for (i = 0; i < sizeof(counts); i++, n += 2) {
+		front_put_page(BLKIF_OP_WRITE, 0, front_ref[0])->nr_segments =
+			counts[i];
+		front_put_page(BLKIF_OP_READ, 0, front_ref[0])->nr_segments =
+			counts[i];
+	}
+	for (i = 0; i < sizeof(sects) / sizeof(sects[0]); i++, n++) {
+		r = front_put_page(BLKIF_OP_WRITE, 0, front_ref[0]);
+		r->seg[0].first_sect = sects[i].first;
+		r->seg[0].last_sect = sects[i].last;
+	}
+	EXPECT(all_are(BLKIF_RSP_ERROR, n));
+	return good_request() && front_close();
+}
+
+static bool bounds(void)
+{
+	static const uint64_t sectors[] = { 1ull << 32, 1ull << 54, 1ull << 55,
+		1ull << 63, UINT64_MAX, UINT64_MAX - 7 };
+	struct blkif_request_discard *d;
+	unsigned i, n = 0;
+
+	EXPECT(front_connect(true) && good_request());
+	for (i = 0; i < sizeof(sectors) / sizeof(sectors[0]); i++, n += 3) {
+		front_put_page(BLKIF_OP_WRITE, sectors[i], front_ref[0]);
+		front_put_page(BLKIF_OP_READ, sectors[i], front_ref[0]);
+		d = (void *)front_put(BLKIF_OP_DISCARD);
+		d->sector_number = 8;
+		d->nr_sectors = sectors[i];
+	}
+	EXPECT(all_are(BLKIF_RSP_ERROR, n));
+	for (i = 0; i < 16; i++)
+		front_put((uint8_t)(i ? 15 * i + 7 : 4));
+	EXPECT(all_are(BLKIF_RSP_EOPNOTSUPP, 16));
+	return good_request() && front_close();
+}
+
+static bool indirect(void)
+{
+	static const uint16_t counts[] = { 0, 257, 512, 4096, 65535 };
+	static const uint8_t ops[] = { 2, 3, 5, 6, 255 };
+	unsigned i;
+
+	EXPECT(front_connect(true) && good_request());
+	for (i = 0; i < 5; i++) {
+		front_put_indirect(BLKIF_OP_WRITE, 1, TABLE)->nr_segments =
+			counts[i];
+		front_put_indirect(ops[i], 1, TABLE);
+	}
+	EXPECT(all_are(BLKIF_RSP_ERROR, 10));
+	front_put_indirect(BLKIF_OP_WRITE, 256, TABLE)->indirect_grefs[0] =
+		NOT_GRANTED;
+	front_put_indirect(BLKIF_OP_WRITE, 256, TABLE + 1);
+	((struct blkif_request_segment *)front_page[TABLE + 1])[255].last_sect =
+		8;
+	front_put_indirect(BLKIF_OP_READ, 256, TABLE + 2);
+	((struct blkif_request_segment *)front_page[TABLE + 2])[100].gref =
+		NOT_GRANTED;
+	EXPECT(all_are(BLKIF_RSP_ERROR, 3));
+	return good_request() && front_close();
+}
+
+/* ---- grants ------------------------------------------------------------ */
+
+/*
+ * Between good ones of the same batch, which succeed. Not 0 and 1: these are the
+ * guest's console and xenstore pages, which Domain-0 may write indeed.
+ */
+static bool bad_grants(void)
+{
+	static const uint32_t bad[] = { NOT_GRANTED, 0xffffffu, 0xffffffffu,
+					0x80000000u, 0x7fffffffu };
+	unsigned i, persistent;
+
+	for (persistent = 0; persistent < 2; persistent++) {
+		EXPECT(front_connect(persistent) && good_request());
+		for (i = 0; i < 30; i++)
+			front_put_page(BLKIF_OP_READ, 0, i % 3 ?
+				       front_ref[i] : bad[i / 3 % 5]);
+		front_push();
+		EXPECT(front_answered());
+		for (i = 0; i < 30; i++)
+			EXPECT(front_status(30 - i) ==
+			       (i % 3 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR));
+		EXPECT(good_request() && front_close());
+	}
+	return true;
+}
+
+/* Pages go while requests for them are on their way. */
+static bool revoked(void)
+{
+	xengntshr_handle *own = xengntshr_open(NULL, 0);
+	unsigned round, i, persistent;
+	uint32_t ref[32];
+	void *pages;
+
+	EXPECT(own);
+	for (persistent = 0; persistent < 2; persistent++) {
+		EXPECT(front_connect(persistent) && good_request());
+		for (round = 0; round < 6; round++) {
+			pages = xengntshr_share_pages(own, 0, 32, ref, 1);
+			EXPECT(pages);
+			for (i = 0; i < 31; i++)
+				front_put_page(BLKIF_OP_READ, 8 * i, ref[i]);
+			front_push();
+			EXPECT(!xengntshr_unshare(own, pages, 32));
+			/* An error or not, but an answer. */
+			EXPECT(front_answered());
+		}
+		EXPECT(good_request() && front_close());
+	}
+	xengntshr_close(own);
+	return true;
+}
+
+/* A page that was granted for reading only cannot be read into. */
+static bool read_only_page(void)
+{
+	xengntshr_handle *own = xengntshr_open(NULL, 0);
+	unsigned persistent;
+	uint32_t ref;
+	void *page;
+
+	EXPECT(own);
+	page = xengntshr_share_pages(own, 0, 1, &ref, 0);
+	EXPECT(page);
+	for (persistent = 0; persistent < 2; persistent++) {
+		EXPECT(front_connect(persistent) && good_request());
+		front_put_page(BLKIF_OP_READ, 0, ref);
+		EXPECT(all_are(BLKIF_RSP_ERROR, 1));
+		EXPECT(good_request() && front_close());
+	}
+	xengntshr_close(own);
+	return true;
+}
+
+/* ---- a disk that is attached for reading ------------------------------- */
+
+static bool read_only(void)
+{
+	struct blkif_request_discard *d;
+
+	EXPECT(front_connect(true) && good_request());
+	memset(front_page[1], 0x66, 4096);
+	front_put_page(BLKIF_OP_WRITE, 0, front_ref[1]);
+	front_put_page(BLKIF_OP_WRITE_BARRIER, 0, front_ref[1]);
+	front_put_page(BLKIF_OP_FLUSH_DISKCACHE, 0, front_ref[1]);
+	front_put_indirect(BLKIF_OP_WRITE, 16, TABLE);
+	d = (void *)front_put(BLKIF_OP_DISCARD);
+	d->nr_sectors = 64;
+	EXPECT(all_are(BLKIF_RSP_ERROR, 5));
+	return good_request() && front_close();
+}
+
+/* ---- storms ------------------------------------------------------------ */
+
+static bool event_storm(void)
+{
+	time_t end = time(NULL) + 3;
+	unsigned long n = 0;
+
+	EXPECT(front_connect(true) && good_request());
+	for (; time(NULL) < end; n++)
+		front_notify();
+	printf("%lu events\n", n);
+	return good_request() && front_close();
+}
+
+static bool node_storm(void)
+{
+	unsigned i;
+
+	EXPECT(front_connect(true) && good_request());
+	for (i = 0; i < 1500; i++)
+		front_write("state", "4");
+	return good_request() && front_close();
+}
+
+static bool flapping(void)
+{
+	unsigned i;
+
+	EXPECT(front_connect(true) && good_request());
+	for (i = 0; i < 300; i++)
+		front_write("state", "%d", rand() % 9);
+	return front_close();
+}
+
+static bool reconnecting(void)
+{
+	unsigned i, k;
+
+	for (i = 0; i < 8; i++) {
+		EXPECT(front_connect(i % 2) && good_request());
+		/* with I/O on its way, whose answers nobody will see */
+		for (k = 0; k < 20; k++)
+			front_put_indirect(BLKIF_OP_READ, 256, TABLE);
+		front_push();
+		EXPECT(front_close());
+	}
+	return true;
+}
+
+/* ---- xenstore ---------------------------------------------------------- */
+
+static bool refuses_node(const char *node, const char *value)
+{
+	front_write("state", "1");
+	EXPECT(front_wait(XenbusStateInitWait));
+	front_new_ring();
+	front_write("ring-ref", "%u", front_ring_ref);
+	front_write("event-channel", "1");
+	front_write("protocol", "x86_64-abi");
+	front_write(node, "%s", value);
+	front_write("state", "3");
+	EXPECT(refused(node));
+	EXPECT(front_close());
+	return true;
+}
+
+static bool garbage(void)
+{
+	static const char *const bad[][2] = {
+		{ "ring-ref", "-1" }, { "ring-ref", "8 " },
+		{ "ring-ref", "99999999999999999999" },
+		{ "event-channel", "0x1" }, { "protocol", "../../0/name" },
+		{ "feature-persistent", "%n%s" },
+	};
+	static char longest[1800];
+	unsigned i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!refuses_node(bad[i][0], bad[i][1])) {
+			printf("%s = %s\n", bad[i][0], bad[i][1]);
+			return false;
+		}
+	front_write("feature-persistent", "0");
+	memset(longest, '9', sizeof(longest) - 1);
+	EXPECT(refuses_node("ring-ref", longest));
+	EXPECT(refuses_node("protocol", longest));
+	EXPECT(refuses_node("multi-queue-num-queues", "4000000000"));
+	front_write("multi-queue-num-queues", "1");
+	EXPECT(refuses_node("ring-page-order", "5"));
+	front_write("ring-page-order", "0");
+	/* The ring is somebody else's page, or nobody's. */
+	front_write("state", "1");
+	EXPECT(front_wait(XenbusStateInitWait));
+	front_write("ring-ref", "%u", NOT_GRANTED);
+	front_write("state", "3");
+	EXPECT(refused("cannot map the frontend's ring"));
+	return front_close();
+}
+
+/* ------------------------------------------------------------------------ */
+
+static const struct attack {
+	const char *name;
+	bool (*run)(void);
+} attacks[] = {
+	{ "runaway", runaway }, { "scribble", scribble },
+	{ "overlapping", overlapping }, { "segments", segments },
+	{ "bounds", bounds }, { "indirect", indirect },
+	{ "bad-grants", bad_grants }, { "revoked", revoked },
+	{ "read-only-page", read_only_page }, { "garbage", garbage },
+	{ "event-storm", event_storm }, { "node-storm", node_storm },
+	{ "flapping", flapping }, { "reconnecting", reconnecting },
+	{ "read-only", read_only }, /* the last: only when it is named */
+};
+#define ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
+
+static bool run(const struct attack *a)
+{
+	bool good = a->run() && front_connect(true) && good_request() &&
+		    front_close();
+
+	if (good)
+		printf("ok %s\n", a->name);
+	else
+		printf("not ok %s: %s\n", a->name, why ? why : "no connection");
+	fflush(stdout);
+	/* The next one has a fair start. */
+	if (!good)
+		front_close();
+	why = NULL;
+	return good;
+}
+
+static int for_ever(bool notify)
+{
+	volatile unsigned long n;
+
+	if (!front_connect(true) || !good_request())
+		return 1;
+	for (n = 0;; n++)
+		if (notify)
+			front_notify();
+}
+
+int main(int argc, char **argv)
+{
+	bool good = true;
+	size_t a;
+	int i;
+
+	if (argc < 2)
+		return 2;
+	front_open(argv[1]);
+	if (argc == 3 && (!strcmp(argv[2], "storm") || !strcmp(argv[2], "spin")))
+		return for_ever(argv[2][1] == 't');
+	for (a = 0; a < ATTACKS; a++) {
+		bool named = argc == 2 && a != ATTACKS - 1;
+
+		for (i = 2; i < argc; i++)
+			named |= !strcmp(argv[i], attacks[a].name);
+		if (named)
+			good &= run(&attacks[a]);
+	}
+	return good ? 0 : 1;
+}

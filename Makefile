@@ -190,7 +190,7 @@ $(UNIT_TESTS): $(call obj,$(TOOL_SRC) $(BOTH_SRC))
 
 # A ring test links the backend without its main, and fakes in the place of
 # the Xen libraries and of the store.
-RING_REAL := $(addprefix $(B)/tests/ring/,fuzz remains restart storm) # on the real store
+RING_REAL := $(addprefix $(B)/tests/ring/,fuzz inside remains restart storm) # on the real store
 $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(B)/libramdisk.a tests/cunit.h | test-packages
 	$(call say,TEST,$@)

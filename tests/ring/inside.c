@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A worker in its sandbox, a process on the real store: all that it does in
+ * its life it can do there, and what it leaves is removed by the supervisor.
+ */
+#include "drivers/blkback/control.h"
+#include "drivers/blkback/log.h"
+#include "drivers/blkback/nodes.h"
+#include "drivers/blkback/remains.h"
+#include "drivers/blkback/sandbox.h"
+#include "drivers/blkback/worker.h"
+#include "fake/fake.h"
+#include "tests/unit/scratch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+
+#define DOMID 5u
+#define DEVID 7u
+#define SIZE (8u << 20)
+#define QUEUES 2u
+
+static const char *seed;
+static struct rd_store *store;
+static int sock;
+static pid_t pid;
+
+static int answer(struct blkback_message *msg)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+
+	if (poll(&p, 1, 20000) != 1 || blkback_control_recv(sock, msg))
+		return -1;
+	return (int)msg->type;
+}
+
+static void start(void)
+{
+	int pair[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		_exit(blkback_worker_run(pair[1], true));
+	}
+	close(pair[1]);
+	sock = pair[0];
+}
+
+/* @disk: of one that is there; or NULL, and the seed is loaded. */
+static int attach_worker(const char *disk, bool private_view)
+{
+	struct blkback_message msg;
+
+	start();
+	blkback_message_init(&msg, BLKBACK_ATTACH);
+	strcpy(msg.u.attach.seed, seed);
+	strcpy(msg.u.attach.store, scratch_store);
+	snprintf(msg.u.attach.disk, RD_ID_MAX, "%s", disk ? disk : "");
+	snprintf(msg.u.attach.label, RD_LABEL_MAX, NODES_LABEL, DOMID, DEVID);
+	msg.u.attach.domid = DOMID;
+	msg.u.attach.devid = DEVID;
+	msg.u.attach.writable = 1;
+	msg.u.attach.private_view = private_view;
+	msg.u.attach.max_queues = QUEUES;
+	blkback_control_send(sock, &msg);
+	return answer(&msg);
+}
+
+static struct blkif_sring *ring(unsigned queue)
+{
+	return (struct blkif_sring *)fake_page[queue];
+}
+
+/* Requests of one page each, before the worker is told of the ring. */
+static void put(unsigned queue, uint8_t op, uint64_t block, unsigned ref)
+{
+	struct blkif_sring *r = ring(queue);
+	struct blkif_request *req = &r->ring[r->req_prod % 32].req;
+
+	memset(req, 0, sizeof(*req));
+	req->operation = op;
+	req->nr_segments = op == BLKIF_OP_READ || op == BLKIF_OP_WRITE;
+	req->sector_number = 8 * block;
+	req->seg[0].gref = ref;
+	req->seg[0].last_sect = 7;
+	if (op == BLKIF_OP_DISCARD)
+		((struct blkif_request_discard *)req)->nr_sectors = 8;
+	r->req_prod++;
+}
+
+static int connect_rings(bool persistent)
+{
+	struct blkback_message msg;
+	unsigned q;
+
+	blkback_message_init(&msg, BLKBACK_CONNECT);
+	msg.u.connect.protocol = BLKBACK_X86_64;
+	msg.u.connect.nr_refs = 1;
+	msg.u.connect.nr_queues = QUEUES;
+	msg.u.connect.persistent = persistent;
+	for (q = 0; q < QUEUES; q++) {
+		msg.u.connect.queue[q].refs[0] = q;
+		msg.u.connect.queue[q].event_channel = 7 + q;
+	}
+	blkback_control_send(sock, &msg);
+	return answer(&msg);
+}
+
+/* All answered, and none with an error. */
+static bool all_good(unsigned queue, unsigned n)
+{
+	struct blkif_sring *r = ring(queue);
+	unsigned i, waited;
+
+	for (waited = 0; waited < 200000; waited++) {
+		if (__atomic_load_n(&r->rsp_prod, __ATOMIC_ACQUIRE) == n)
+			break;
+		usleep(100);
+	}
+	for (i = 0; i < n; i++)
+		if (r->ring[i % 32].rsp.status)
+			return false;
+	return r->rsp_prod == n;
+}
+
+/* Both queues write, read, discard and flush; and the frontend comes back. */
+static void lives(void)
+{
+	struct blkback_message msg;
+	unsigned turn, i, q;
+
+	for (turn = 0; turn < 3; turn++) {
+		memset(fake_page[0], 0, QUEUES * 4096);
+		memset(fake_page[100], (int)turn + 1, 4096);
+		for (q = 0; q < QUEUES; q++) {
+			for (i = 0; i < 8; i++)
+				put(q, BLKIF_OP_WRITE, 64 * q + i, 100);
+			for (i = 0; i < 8; i++)
+				put(q, BLKIF_OP_READ, 64 * q + i, 200 + q);
+			put(q, BLKIF_OP_DISCARD, 64 * q + 9, 0);
+			put(q, BLKIF_OP_FLUSH_DISKCACHE, 0, 0);
+		}
+		CU_ASSERT_EQUAL(connect_rings(turn == 1), BLKBACK_CONNECTED);
+		for (q = 0; q < QUEUES; q++) {
+			CU_ASSERT_TRUE(all_good(q, 18));
+			CU_ASSERT_EQUAL(fake_page[200 + q][4095], turn + 1);
+		}
+		blkback_control_send_type(sock, BLKBACK_DISCONNECT);
+		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_DISCONNECTED);
+	}
+}
+
+static bool ended_well(void)
+{
+	int status = -1;
+
+	waitpid(pid, &status, 0);
+	if (status)
+		printf("# the worker's status is %#x\n", (unsigned)status);
+	return status == 0;
+}
+
+/* Ended as a supervisor does it: its word, its death, and what it left. */
+static void end(void)
+{
+	blkback_control_send_type(sock, BLKBACK_END);
+	CU_ASSERT_TRUE(ended_well());
+	close(sock);
+	blkback_remains_end(store, DOMID, DEVID);
+	rd_reap(store);
+}
+
+static void setup(void)
+{
+	if (!seed)
+		seed = make_seed("inside", SIZE, 1);
+	CU_ASSERT_EQUAL_FATAL(rd_store_open(&store, scratch_store, NULL), 0);
+}
+
+static void a_life(void)
+{
+	setup();
+	CU_ASSERT_EQUAL(attach_worker(NULL, false), BLKBACK_ATTACHED);
+	lives();
+	end();
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(store);
+}
+
+/* Its memory grows under way; it is gone with the attachment, the disk not. */
+static void a_view(void)
+{
+	struct rd_attach_request req = { .seed = seed, .label = "other" };
+	struct rd_disk *disk;
+	unsigned before;
+
+	setup();
+	req.seed = seed;
+	CU_ASSERT_EQUAL_FATAL(rd_attach(store, &req, &disk, NULL), 0);
+	before = store_files();
+	CU_ASSERT_EQUAL(attach_worker(rd_id(disk), true), BLKBACK_ATTACHED);
+	CU_ASSERT_TRUE(store_files() > before);
+	lives();
+	end();
+	CU_ASSERT_EQUAL(store_files(), before);
+	rd_detach(disk);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(store);
+}
+
+/* Thin, and read by a thread that was there before the sandbox was. */
+static void a_lazy_disk(void)
+{
+	struct rd_attach_request req = { .label = "other",
+					 .flags = RD_LAZY | RD_THIN | RD_KEEP };
+	struct rd_disk *disk;
+	char id[RD_ID_MAX];
+
+	setup();
+	req.seed = seed;
+	CU_ASSERT_EQUAL_FATAL(rd_attach(store, &req, &disk, NULL), 0);
+	strcpy(id, rd_id(disk));
+	rd_detach(disk);
+	CU_ASSERT_EQUAL(attach_worker(id, false), BLKBACK_ATTACHED);
+	lives();
+	end();
+	CU_ASSERT_EQUAL(rd_keep(store, id, false, NULL), 0);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(store);
+}
+
+/* The next supervisor comes in through the door. */
+static void a_new_supervisor(void)
+{
+	struct blkback_message msg;
+	pid_t found = 0;
+	int pidfd;
+
+	setup();
+	CU_ASSERT_EQUAL(attach_worker(NULL, false), BLKBACK_ATTACHED);
+	close(sock);
+	CU_ASSERT_EQUAL(blkback_remains_adopt(store, DOMID, DEVID, &found,
+					      &pidfd, &sock), 0);
+	CU_ASSERT_EQUAL(found, pid);
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.size, SIZE);
+	lives();
+	close(pidfd);
+	end();
+	rd_store_close(store);
+}
+
+/* Killed by the user that it is not any more: the supervisor may do that. */
+static void handed_over(void)
+{
+	setup();
+	CU_ASSERT_EQUAL(attach_worker(NULL, false), BLKBACK_ATTACHED);
+	kill(pid, SIGTERM);
+	CU_ASSERT_TRUE(ended_well());
+	close(sock);
+	CU_ASSERT_TRUE(blkback_remains_left(store, DOMID, DEVID));
+	CU_ASSERT_EQUAL(attach_worker(NULL, false), BLKBACK_ATTACHED);
+	lives();
+	end();
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(store);
+}
+
+static bool is_nobody(void)
+{
+	char path[64], line[256];
+	unsigned uid = 0, seccomp = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		(void)sscanf(line, "Uid: %u", &uid);
+		(void)sscanf(line, "Seccomp: %u", &seccomp);
+	}
+	if (f)
+		fclose(f);
+	return (geteuid() || uid) && seccomp == 2;
+}
+
+static void is_inside(void)
+{
+	setup();
+	CU_ASSERT_EQUAL(attach_worker(NULL, false), BLKBACK_ATTACHED);
+	CU_ASSERT_TRUE(is_nobody());
+	end();
+	rd_store_close(store);
+}
+
+/* Sanitizers call what they like: their builds have none. */
+static void none(void)
+{
+	CU_ASSERT_FALSE(blkback_sandbox_possible());
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "is inside", is_inside },
+		{ "a life", a_life },
+		{ "a private view", a_view },
+		{ "a lazy, thin disk", a_lazy_disk },
+		{ "a new supervisor", a_new_supervisor },
+		{ "hands over", handed_over },
+	};
+	static const struct test sanitized[] = { { "no sandbox", none } };
+	int rc;
+
+	if (!blkback_sandbox_possible())
+		return RUN_TESTS("inside", sanitized);
+	/* Rings and pages are the worker's process's, too. */
+	if (mmap(fake_page, sizeof(fake_page), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != fake_page)
+		return 1;
+	fake_grants_reset();
+	fake_evtchn_reset();
+	scratch_make();
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	rc = RUN_TESTS("inside", tests);
+	scratch_remove();
+	return rc;
+}

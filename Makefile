@@ -346,6 +346,7 @@ uninstall:
 	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(MANDIR)/man7/xen-ramdisk.7
 	rm -f $(DESTDIR)$(MANDIR)/man8/block-ramdisk.8
 	rm -f $(DESTDIR)$(INCDIR)/ramdisk.h $(DESTDIR)$(LIBDIR)/libramdisk.a
+	rm -f $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 
 # Debian packages, in $(B)/deb, from a copy of this tree; lintian must be content.
 deb: install-deb-packages
@@ -356,7 +357,6 @@ deb: install-deb-packages
 		{ tail -n 40 ../log; exit 1; }
 	$(Q)rm -rf $(B)/deb/tree
 	$(Q)lintian --fail-on error,warning --display-info --show-overrides $(B)/deb/*.changes
-	rm -f $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 
 clean:
 	rm -rf build

@@ -37,7 +37,7 @@ _xm_ramdisk() {
 	local cur=${COMP_WORDS[COMP_CWORD]} sub=${COMP_WORDS[1]-} words=() w n
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff fault serve interface --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff fault serve hotplug interface --help --version' -- "$cur")
 		return
 	fi
 	if [ "$sub" = interface ]; then
@@ -46,7 +46,7 @@ _xm_ramdisk() {
 	fi
 	if [[ $cur == -* ]]; then
 		case $sub in
-		attach) w='--timeout= --name= --private --thin --lazy --keep --help' ;;
+		attach) w='--timeout= --name= --private --thin --lazy --keep --toolstack= --dry-run --help' ;;
 		detach) w='--force --timeout= --help' ;;
 		list | show | diff) w='--json --help' ;;
 		top) w='--once --json --help' ;;
@@ -67,6 +67,8 @@ _xm_ramdisk() {
 		[[ ${COMP_WORDS[n]} == -* ]] || words+=("${COMP_WORDS[n]}")
 	done
 	case $sub:${#words[@]} in
+	hotplug:0)
+		mapfile -t COMPREPLY < <(compgen -W 'add remove clean' -- "$cur") ;;
 	attach:0 | detach:0)
 		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_domains)" -- "$cur") ;;
 	attach:1 | load:0 | save:1)

@@ -231,6 +231,9 @@ int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
  */
 void rd_short_name(const char *seed, char name[RD_SEED_MAX]);
 
+/* Whether @seed, a path or a URI, can be opened now, and its bytes. -errno. */
+int rd_probe(const char *seed, uint64_t *size, struct rd_error *err);
+
 /* ---- aliases ----------------------------------------------------------- */
 
 /*

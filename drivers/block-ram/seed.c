@@ -272,3 +272,15 @@ int rd_seed_check_size(const struct rd_seed *seed, struct rd_error *err)
 			       seed->path, seed->size, now);
 	return 0;
 }
+
+int rd_probe(const char *path, uint64_t *size, struct rd_error *err)
+{
+	struct rd_seed seed;
+	int rc = rd_seed_open(&seed, path, err);
+
+	if (rc)
+		return rc;
+	*size = seed.size;
+	rd_seed_close(&seed);
+	return 0;
+}

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drivers/nbdkit/deny.h"
 #include "drivers/nbdkit/exports.h"
 
 #define NBDKIT_API_VERSION 2
@@ -74,6 +75,8 @@ static int ramdisk_config(const char *key, const char *value)
 	for (i = 0; i < sizeof(of_exports) / sizeof(of_exports[0]); i++)
 		if (!strcmp(key, of_exports[i]))
 			return exports_config(key, value);
+	if (!strcmp(key, "deny"))
+		return deny_config(value);
 	if (!strcmp(key, "mode"))
 		return parse_mode(value);
 	if (!strcmp(key, "label")) {
@@ -84,6 +87,21 @@ static int ramdisk_config(const char *key, const char *value)
 	return -1;
 }
 
+static void ramdisk_unload(void)
+{
+	exports_free();
+	deny_free();
+}
+
+static int ramdisk_preconnect(int readonly)
+{
+	(void)readonly;
+	if (!deny_peer())
+		return 0;
+	nbdkit_error("a client whose address is denied was turned away");
+	return -1;
+}
+
 #define CONFIG_HELP                                                           \
 	"[seed=]<IMAGE>   File or block device to load; may be repeated, and\n"   \
 	"                 is then exported under the last part of its path.\n"    \
@@ -91,6 +109,7 @@ static int ramdisk_config(const char *key, const char *value)
 	"disk=<NAME>      A disk that is loaded already.\n"                       \
 	"dir=<DIRECTORY>  Export the images in a directory by their names.\n"     \
 	"links=true       Follow symbolic links that lead out of it.\n"           \
+	"deny=<LIST>      Addresses and networks that may not connect.\n"           \
 	"label=<TEXT>     Who the clients are, for xm-ramdisk list.\n"            \
 	"mode=r|w         Read only, or read and write (default).\n"              \
 	"private=true     A copy-on-write view of its own for each connection.\n" \
@@ -193,7 +212,9 @@ static void peer_label(char label[RD_LABEL_MAX])
 	} else if (!getnameinfo((struct sockaddr *)&a, len, host, sizeof(host),
 				port, sizeof(port),
 				NI_NUMERICHOST | NI_NUMERICSERV)) {
-		snprintf(label, RD_LABEL_MAX, "nbd/%s %s", host, port);
+		/* IPv4 that came through a socket of IPv6 */
+		snprintf(label, RD_LABEL_MAX, "nbd/%s %s",
+			 strncmp(host, "::ffff:", 7) ? host : host + 7, port);
 	}
 }
 
@@ -405,7 +426,7 @@ static struct nbdkit_plugin plugin = {
 	.version = RD_VERSION,
 	.description = "one seed image, loaded once into memory, shared by all "
 		       "connections and with Xen domains",
-	.unload = exports_free,
+	.unload = ramdisk_unload,
 	.config = ramdisk_config,
 	.config_complete = exports_complete,
 	.config_help = CONFIG_HELP,
@@ -414,6 +435,7 @@ static struct nbdkit_plugin plugin = {
 	.get_ready = ramdisk_get_ready,
 	.list_exports = exports_list,
 	.default_export = exports_default,
+	.preconnect = ramdisk_preconnect,
 	.open = ramdisk_open,
 	.close = ramdisk_close,
 	.export_description = ramdisk_export_description,

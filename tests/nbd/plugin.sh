@@ -50,6 +50,21 @@ says "a name before two seeds" 1 'name=x stands before the first seed=' \
 says "disk= that is not loaded" 1 "no disk 'nobody'" \
 	run disk=nobody -- 'nbdinfo "$uri"'
 
+says "deny= of what is no address" 1 'deny=: 1.2.3 is no address' nbdkit "$plugin" "$seeds/odd.img" deny=1.2.3
+port=$((20000 + $$ % 20000))
+denies() { # NAME LIST WHETHER: whether 127.0.0.1 is turned away
+	spawn nbdkit -f -i 127.0.0.1 -p $port "$plugin" "$seeds/odd.img" deny="$2"
+	wait_for 10 sh -c "ss -ltn | grep -q '127.0.0.1:$port '"
+	does "$1" sh -c "$3 nbdinfo --size nbd://127.0.0.1:$port"
+	end "${spawned[-1]}"
+	port=$((port + 1))
+}
+denies "deny= an address" 192.0.2.1,127.0.0.1 !
+denies "deny= a network" 127.0.0.0/9 !
+denies "deny= a network of one bit more" 127.0.0.0/7 !
+denies "deny= another network" 127.128.0.0/9 ''
+denies "deny= everything of IPv6, which is not IPv4" ::1/128,2000::/3 ''
+
 # ---- what it can ------------------------------------------------------------
 
 run "$seeds/odd.img" -- 'nbdinfo --json "$uri"' >"$out" 2>&1

@@ -7,6 +7,7 @@
 #include "tools/xm-ramdisk/road.h"
 
 #define DEFAULT_SECONDS 60
+#define REMOTE_SECONDS 60
 
 static void help(void)
 {
@@ -24,6 +25,8 @@ static void help(void)
 	     "  --keep       keep the disk when nobody is attached, until drop\n"
 	     "  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
 	     "  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
+	     "  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: do not load a copy,\n"
+	     "               share that very disk; connect again for so long (60)\n"
 	     "  --toolstack=ROAD   direct, xl or xm, instead of the one that fits the host\n"
 	     "  --dry-run    print the road, why it, and what would be run or written");
 }
@@ -54,6 +57,22 @@ static int parse_mode(const char *text, bool *writable)
 	return EXIT_DONE;
 }
 
+/* A seed on a server has options of its own, and lacks one. */
+static int check_seed(const struct attach *a)
+{
+	bool uri = !strncmp(a->disk.seed, "nbd", 3) &&
+		   strstr(a->disk.seed, "://");
+
+	if (a->remote && !uri)
+		return say_usage("attach", "--remote is for a disk of another host, as nbd://HOST/DISK; %s is none",
+				 a->disk.seed);
+	if (a->remote && (a->disk.name || a->disk.flags || a->road != ROAD_NONE))
+		return say_usage("attach", "--remote takes the disk as it is; --name, --private, --thin, --lazy, --keep and --toolstack are for disks of this host");
+	if (uri && a->disk.flags & RD_LAZY)
+		return say_usage("attach", "--lazy is for seeds on this host: xen-ramdiskd does not read from a network; leave it away, or load the disk with 'xm-ramdisk serve --lazy'");
+	return EXIT_DONE;
+}
+
 /* EXIT_DONE, or the status to end with; -1 after --help. */
 static int parse(struct attach *a, int argc, char **argv)
 {
@@ -62,6 +81,7 @@ static int parse(struct attach *a, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "toolstack", required_argument, NULL, 's' },
 		{ "dry-run", no_argument, NULL, 'n' },
+		{ "remote", optional_argument, NULL, 'r' },
 		DISK_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
@@ -83,6 +103,12 @@ static int parse(struct attach *a, int argc, char **argv)
 			if (road_parse(optarg, &a->road))
 				break;
 			return say_usage("attach", "toolstack '%s' is none of direct, xl and xm",
+					 optarg);
+		case 'r':
+			a->remote = REMOTE_SECONDS;
+			if (!optarg || !parse_seconds(optarg, &a->remote))
+				break;
+			return say_usage("attach", "'%s' is no number of seconds from 1 to 86400",
 					 optarg);
 		case 'n':
 			a->dry_run = true;
@@ -108,7 +134,9 @@ static int parse(struct attach *a, int argc, char **argv)
 				 "'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
 				 argv[2]);
 	a->writable = true;
-	return argc == 4 ? parse_mode(argv[3], &a->writable) : EXIT_DONE;
+	if (argc == 4 && parse_mode(argv[3], &a->writable))
+		return EXIT_USAGE;
+	return check_seed(a);
 }
 
 int cmd_attach(int argc, char **argv)
@@ -119,6 +147,13 @@ int cmd_attach(int argc, char **argv)
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
+	if (a.remote) {
+		a.stop = signals_catch();
+		if (!a.dry_run)
+			return road_remote_attach(&a);
+		road_remote_show(&a);
+		return EXIT_DONE;
+	}
 	if (a.road == ROAD_NONE)
 		a.road = road_choose(why, sizeof(why));
 	else

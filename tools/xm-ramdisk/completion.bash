@@ -37,7 +37,7 @@ _xm_ramdisk() {
 	local cur=${COMP_WORDS[COMP_CWORD]} sub=${COMP_WORDS[1]-} words=() w n
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff fault serve hotplug interface --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff fault serve fence hotplug interface --help --version' -- "$cur")
 		return
 	fi
 	if [ "$sub" = interface ]; then
@@ -46,7 +46,7 @@ _xm_ramdisk() {
 	fi
 	if [[ $cur == -* ]]; then
 		case $sub in
-		attach) w='--timeout= --name= --private --thin --lazy --keep --toolstack= --dry-run --help' ;;
+		attach) w='--remote --remote= --timeout= --name= --private --thin --lazy --keep --toolstack= --dry-run --help' ;;
 		detach) w='--force --timeout= --help' ;;
 		list | show | diff) w='--json --help' ;;
 		top) w='--once --json --help' ;;
@@ -55,6 +55,7 @@ _xm_ramdisk() {
 		fault) w='--error= --ratio= --range= --delay= --jitter= --freeze --thaw --write-protect --writable
 			--iops= --bandwidth= --clear --json --help' ;;
 		drop) w='--help' ;;
+		fence) w='--lift --list --help' ;;
 		serve) w='--name= --private --thin --lazy --keep --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --background --help' ;;
 		*) w= ;;
 		esac
@@ -74,6 +75,9 @@ _xm_ramdisk() {
 	attach:1 | load:0 | save:1)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	fence:0)
+		[[ " ${COMP_WORDS[*]} " != *' --lift '* ]] ||
+			mapfile -t COMPREPLY < <(compgen -W "$(xm-ramdisk fence --list 2>/dev/null | grep -v nothing)" -- "$cur") ;;
 	serve:*)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur"; _xm_ramdisk_names "$cur") ;;

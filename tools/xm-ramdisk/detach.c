@@ -153,8 +153,10 @@ static int ensure_daemon(void)
 static int detach_device(const struct detach *a, struct device *d)
 {
 	struct device_state s;
-	int rc = detach_of_xl(a, d);
+	int rc = road_remote_detach(d, a->force, a->seconds, a->stop);
 
+	if (rc < 0)
+		rc = detach_of_xl(a, d);
 	if (rc >= 0)
 		return rc;
 	rc = check_attached(d);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <xen/io/xenbus.h>
 
@@ -178,6 +180,7 @@ static bool make_dir(struct device *d, xs_transaction_t t, const char *dir,
 
 /* What is to be attached, and how. */
 struct wanted {
+	const char *phy; /* a block device, for the kernel's backend; or NULL */
 	const char *store;
 	const struct rd_disk *disk;
 	bool writable, private_view;
@@ -200,6 +203,33 @@ static bool write_backend(struct device *d, xs_transaction_t t,
 	       write_node(d, t, d->back, "mode", w->writable ? "w" : "r") &&
 	       write_node(d, t, d->back, "removable", "0") &&
 	       write_node(d, t, d->back, "device-type", "disk") &&
+	       write_number(d, t, d->back, "state", XenbusStateInitialising);
+}
+
+/* As libxl writes them, with what its script adds. */
+static bool write_kernel_backend(struct device *d, xs_transaction_t t,
+				 const struct wanted *w)
+{
+	char number[32] = "0:0";
+	struct stat st;
+
+	if (stat(w->phy, &st) == 0)
+		snprintf(number, sizeof(number), "%x:%x", major(st.st_rdev),
+			 minor(st.st_rdev));
+	return make_dir(d, t, d->back, 0, d->domid) &&
+	       write_node(d, t, d->back, "frontend", d->front) &&
+	       write_number(d, t, d->back, "frontend-id", d->domid) &&
+	       write_node(d, t, d->back, "online", "1") &&
+	       write_node(d, t, d->back, "removable", "0") &&
+	       write_node(d, t, d->back, "bootable", "1") &&
+	       write_node(d, t, d->back, "type", "phy") &&
+	       write_node(d, t, d->back, "dev", d->vdev) &&
+	       write_node(d, t, d->back, "device-type", "disk") &&
+	       write_node(d, t, d->back, "params", w->phy) &&
+	       write_node(d, t, d->back, "mode", w->writable ? "w" : "r") &&
+	       write_node(d, t, d->back, "physical-device-path", w->phy) &&
+	       write_node(d, t, d->back, "physical-device", number) &&
+	       write_node(d, t, d->back, "hotplug-status", "connected") &&
 	       write_number(d, t, d->back, "state", XenbusStateInitialising);
 }
 
@@ -251,10 +281,8 @@ int device_check_free(struct device *d)
 	return used ? say_in_use(d, used) : EXIT_DONE;
 }
 
-int device_create(struct device *d, const char *store,
-		  const struct rd_disk *disk, bool writable, bool private_view)
+static int create(struct device *d, const struct wanted *w)
 {
-	const struct wanted w = { store, disk, writable, private_view };
 	xs_transaction_t t;
 	char *used;
 	bool written;
@@ -269,7 +297,8 @@ int device_create(struct device *d, const char *store,
 			return say_in_use(d, used);
 		}
 		xs_rm(d->xs, t, d->front); /* an earlier frontend's rest */
-		written = write_backend(d, t, &w) &&
+		written = (w->phy ? write_kernel_backend(d, t, w) :
+				    write_backend(d, t, w)) &&
 			  write_frontend(d, t);
 		if (!written) {
 			int e = errno;
@@ -285,6 +314,24 @@ int device_create(struct device *d, const char *store,
 	}
 	return say_failed("cannot write the nodes of %s for %s to xenstore: %s",
 			  d->vdev, d->domain, strerror(errno));
+}
+
+int device_create(struct device *d, const char *store,
+		  const struct rd_disk *disk, bool writable, bool private_view)
+{
+	return create(d, &(struct wanted){ NULL, store, disk, writable,
+					   private_view });
+}
+
+void device_use_kernel(struct device *d)
+{
+	snprintf(d->back, sizeof(d->back), "/local/domain/0/backend/vbd/%u/%u",
+		 d->domid, d->devid);
+}
+
+int device_create_kernel(struct device *d, const char *path, bool writable)
+{
+	return create(d, &(struct wanted){ .phy = path, .writable = writable });
 }
 
 int device_ask_to_close(struct device *d)

@@ -25,6 +25,7 @@ static const struct {
 	{ "fault", cmd_fault, "make a domain's way to a disk slow, dead or wrong" },
 	{ "hotplug", cmd_hotplug, "for block-ramdisk, the toolstacks' script" },
 	{ "serve", cmd_serve, "serve disks over NBD, also without Xen" },
+	{ "fence", cmd_fence, "cut another host off from what is served here" },
 	{ "interface", cmd_interface, "which Xen fits which, and what runs here" },
 };
 

@@ -59,18 +59,17 @@ static int lock(struct rd_store *store)
 
 /* ---- the server --------------------------------------------------------- */
 
-/* The plugin beside this program, as in a build folder, or nbdkit's own. */
-static void find_plugin(char path[PATH_MAX])
+/* Into the background; it is ready when this returns. */
+static int run_nbdkit(const char *const argv[], const char *plugin)
 {
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
+	int rc = host_run(argv);
 
-	if (n > 0) {
-		path[n] = 0;
-		strcpy(strrchr(path, '/') + 1, "nbdkit-ramdisk-plugin.so");
-		if (access(path, R_OK) == 0)
-			return;
-	}
-	strcpy(path, "ramdisk");
+	if (rc == -ENOENT)
+		return say_failed("this disk needs nbdkit, which is not installed; install it with nbdkit-ramdisk-plugin, or use a plain disk");
+	if (rc)
+		return say_failed("nbdkit with its plugin '%s' did not start; is nbdkit-%s-plugin installed?",
+				  plugin, plugin);
+	return EXIT_DONE;
 }
 
 /* In the background when it returns, and ready. */
@@ -84,22 +83,39 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 		writable ? "mode=w" : "mode=r",
 		private_view ? "private=true" : NULL, NULL,
 	};
-	int rc;
 
-	find_plugin(plugin);
+	if (!program_beside("nbdkit-ramdisk-plugin.so", plugin))
+		strcpy(plugin, "ramdisk"); /* nbdkit's own */
 	file_of(store, label, ".sock", socket);
 	file_of(store, label, ".pid", pidfile);
 	snprintf(disk, sizeof(disk), "disk=%s", id);
 	snprintf(name, sizeof(name), "label=%s", label);
 	unlink(socket);
 	setenv("XEN_RAMDISK_DIR", rd_store_path(store), 1);
-	rc = host_run(argv);
-	if (rc == -ENOENT)
-		return say_failed("this disk needs nbdkit, which is not installed; install it with nbdkit-ramdisk-plugin, or use a plain disk");
-	if (rc)
-		return say_failed("nbdkit with its plugin '%s' did not start; is nbdkit-ramdisk-plugin installed?",
-				  plugin);
-	return EXIT_DONE;
+	return run_nbdkit(argv, "ramdisk");
+}
+
+/*
+ * A client of the kernel's that loses its server fails what is in flight, so
+ * it talks to an nbdkit here, whose retry filter connects again.
+ */
+static int serve_remote(struct rd_store *store, const char *label,
+			const char *uri, int seconds, bool writable)
+{
+	char socket[FILE_MAX], pidfile[FILE_MAX], retries[32];
+	char parameter[RD_SEED_MAX + 8];
+	const char *const argv[] = {
+		"nbdkit", "-U", socket, "-P", pidfile, "--filter=retry", "nbd",
+		parameter, retries, "retry-delay=1", "retry-exponential=no",
+		writable ? NULL : "-r", NULL,
+	};
+
+	file_of(store, label, ".sock", socket);
+	file_of(store, label, ".pid", pidfile);
+	snprintf(parameter, sizeof(parameter), "uri=%s", uri);
+	snprintf(retries, sizeof(retries), "retries=%d", seconds);
+	unlink(socket);
+	return run_nbdkit(argv, "nbd");
 }
 
 static pid_t read_pid(struct rd_store *store, const char *label)
@@ -176,15 +192,12 @@ static int note(struct rd_store *store, const char *label, const char *device)
 	return EXIT_DONE;
 }
 
-int nbd_make(struct rd_store *store, const char *label, const char *id,
-	     bool writable, bool private_view, char path[NBD_PATH_MAX])
+/* The device, to the server of @label that runs now. */
+static int make_device(struct rd_store *store, const char *label,
+		       char path[NBD_PATH_MAX])
 {
 	int rc, locked;
 
-	nbd_remove(store, label);
-	rc = serve(store, label, id, writable, private_view);
-	if (rc)
-		return rc;
 	if (access("/sys/block/nbd0", F_OK))
 		host_run((const char *const[]){ "modprobe", "-q", "nbd", NULL });
 	locked = lock(store);
@@ -198,23 +211,52 @@ int nbd_make(struct rd_store *store, const char *label, const char *id,
 	return rc;
 }
 
+int nbd_make(struct rd_store *store, const char *label, const char *id,
+	     bool writable, bool private_view, char path[NBD_PATH_MAX])
+{
+	int rc;
+
+	nbd_remove(store, label);
+	rc = serve(store, label, id, writable, private_view);
+	return rc ? rc : make_device(store, label, path);
+}
+
+int nbd_make_remote(struct rd_store *store, const char *label, const char *uri,
+		    int seconds, bool writable, char path[NBD_PATH_MAX])
+{
+	int rc;
+
+	nbd_remove(store, label);
+	rc = serve_remote(store, label, uri, seconds, writable);
+	return rc ? rc : make_device(store, label, path);
+}
+
+bool nbd_find(struct rd_store *store, const char *label,
+	      char path[NBD_PATH_MAX])
+{
+	char file[FILE_MAX];
+	FILE *f;
+
+	file_of(store, label, SUFFIX, file);
+	f = fopen(file, "re");
+	path[0] = 0;
+	if (f && fgets(path, NBD_PATH_MAX, f))
+		path[strcspn(path, "\n")] = 0;
+	if (f)
+		fclose(f);
+	return path[0];
+}
+
 void nbd_remove(struct rd_store *store, const char *label)
 {
 	static const char *const suffixes[] = { ".sock", ".pid", SUFFIX };
-	char path[FILE_MAX], device[NBD_PATH_MAX] = "";
+	char path[FILE_MAX], device[NBD_PATH_MAX];
 	pid_t pid = read_pid(store, label);
 	size_t i;
-	FILE *f;
 
-	file_of(store, label, SUFFIX, path);
-	f = fopen(path, "re");
-	if (f && fgets(device, sizeof(device), f)) {
-		device[strcspn(device, "\n")] = 0;
+	if (nbd_find(store, label, device))
 		host_run_quietly((const char *const[]){ "nbd-client", "-d",
 							device, NULL });
-	}
-	if (f)
-		fclose(f);
 	if (pid)
 		kill(pid, SIGTERM);
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {

@@ -23,6 +23,7 @@ struct attach {
 	unsigned devid;
 	bool writable;
 	int seconds;
+	int remote; /* seconds to connect again for; 0: the seed is loaded here */
 	enum road road;
 	bool dry_run;
 	const volatile sig_atomic_t *stop;
@@ -54,6 +55,15 @@ void road_xm_show(const struct attach *a);
 int road_xl_detach(struct xs_handle *xs, const char *domain, unsigned devid,
 		   const char *backend);
 int road_xm_detach(const char *domain, unsigned devid);
+
+/*
+ * A disk that another host serves: the kernel's NBD client and its backend.
+ * The detach answers as road_xl_detach().
+ */
+int road_remote_attach(const struct attach *a);
+void road_remote_show(const struct attach *a);
+int road_remote_detach(struct device *d, bool force, int seconds,
+		       const volatile sig_atomic_t *stop);
 
 /* Remove the aliases of domains that are gone. */
 void road_xm_clean(struct rd_store *store);

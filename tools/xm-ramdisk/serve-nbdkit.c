@@ -21,6 +21,8 @@
 #define LISTEN_FD 3 /* of the protocol of sd_listen_fds(3) */
 #define READY_FD 4
 #define LOOK_MS 500
+#define SOON_MS 1000 /* what crashes sooner will do so again */
+#define PATIENCE_SECONDS 5 /* for nbdkit to end when it was asked to */
 #define ARGUMENTS (2 * SERVE_SEEDS + 32)
 
 extern char **environ;
@@ -109,8 +111,23 @@ static void add_disks(struct arguments *a, const struct serve *s)
 		add(a, "keep=true", "");
 }
 
-static void make_arguments(struct arguments *a, const struct serve *s)
+/* One list, with commas. */
+static void add_fence(struct arguments *a, const char *fenced)
 {
+	char *list = strdup(fenced), *p;
+
+	for (p = list; p && *p; p++)
+		if (*p == '\n')
+			*p = p[1] ? ',' : 0;
+	if (list)
+		add(a, "deny=", list);
+	free(list);
+}
+
+static void make_arguments(struct arguments *a, const struct serve *s,
+			   const char *fenced)
+{
+
 	char plugin[PATH_MAX], ready[32];
 
 	plugin_name(plugin);
@@ -127,6 +144,8 @@ static void make_arguments(struct arguments *a, const struct serve *s)
 	add_tls(a, s);
 	add(a, plugin, "");
 	add_disks(a, s);
+	if (s->tcp && *fenced)
+		add_fence(a, fenced);
 	a->argv[a->count] = NULL;
 }
 
@@ -170,14 +189,14 @@ static int wait_until_ready(int ready, pid_t pid)
 	return say_failed("nbdkit did not start; its reason is above");
 }
 
-int serve_start(const struct serve *s, pid_t *pid)
+int serve_start(const struct serve *s, const char *fenced, pid_t *pid)
 {
 	struct arguments a;
 	int ready[2], rc;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return say_failed("cannot make a pipe: %m");
-	make_arguments(&a, s);
+	make_arguments(&a, s, fenced);
 	*pid = fork();
 	if (*pid == 0)
 		run(s, ready[1], a.argv);
@@ -205,26 +224,47 @@ static int wait_a_while(pid_t pid)
 	return 0;
 }
 
-int serve_wait(pid_t pid, const volatile sig_atomic_t *stop)
+/* A crash ends no disk, since we hold it: clients connect again. */
+static int how_it_ended(int status, int64_t since)
 {
-	bool asked = false;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return EXIT_DONE;
+	if (WIFSIGNALED(status) && now_ms() - since > SOON_MS) {
+		say_failed("nbdkit was ended by signal %d; it is started again",
+			   WTERMSIG(status));
+		return SERVE_AGAIN;
+	}
+	if (WIFSIGNALED(status))
+		return say_failed("nbdkit was ended by signal %d, at once",
+				  WTERMSIG(status));
+	return say_failed("nbdkit ended with status %d", WEXITSTATUS(status));
+}
+
+int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
+	       volatile sig_atomic_t *again)
+{
+	int64_t since = now_ms();
+	int64_t patience = INT64_MAX; /* until when it may end by itself */
+	bool restart = false;
 	int status = 0, rc = 0;
 	pid_t ended;
 
 	while (!rc && (ended = waitpid(pid, &status, WNOHANG)) != pid) {
 		if (ended < 0 && errno != EINTR)
 			return say_failed("cannot wait for nbdkit: %m");
-		if (*stop && !asked) {
+		if ((*stop || *again) && patience == INT64_MAX) {
+			restart = !*stop;
+			*again = 0;
 			kill(pid, SIGTERM);
-			asked = true;
+			patience = deadline_in(PATIENCE_SECONDS);
+		} else if (now_ms() > patience) {
+			kill(pid, SIGKILL);
 		}
 		rc = wait_a_while(pid);
 	}
-	if (asked || rc || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
-		return rc ? say_failed("cannot watch nbdkit: %s", strerror(-rc)) :
-			    EXIT_DONE;
-	if (WIFSIGNALED(status))
-		return say_failed("nbdkit was ended by signal %d",
-				  WTERMSIG(status));
-	return say_failed("nbdkit ended with status %d", WEXITSTATUS(status));
+	if (rc)
+		return say_failed("cannot watch nbdkit: %s", strerror(-rc));
+	if (restart && !*stop)
+		return SERVE_AGAIN;
+	return patience != INT64_MAX ? EXIT_DONE : how_it_ended(status, since);
 }

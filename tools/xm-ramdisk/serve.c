@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/fence.h"
 #include "tools/xm-ramdisk/serve.h"
 
 static void help(void)
@@ -211,24 +212,56 @@ static void leave_terminal(void)
 		close(null);
 }
 
-/* @ready: where to say that it serves, or -1. */
+static volatile sig_atomic_t again; /* the list of the fenced has changed */
+
+static void on_change(int signal)
+{
+	(void)signal;
+	again = 1;
+}
+
+/* The first time: tell the person, and who waits for it at @ready, if any. */
+static void tell(const struct serve *s, int ready)
+{
+	serve_print(s);
+	if (ready < 0)
+		return;
+	leave_terminal();
+	if (write(ready, "", 1) == 1)
+		close(ready);
+}
+
+/* nbdkit after nbdkit, each with the list as it then is. */
+static int run_servers(const struct serve *s, const char *store, int ready,
+		       const volatile sig_atomic_t *stop)
+{
+	char fenced[FENCE_BYTES];
+	bool told = false;
+	pid_t pid;
+	int rc;
+
+	do {
+		fence_read(store, fenced);
+		rc = serve_start(s, fenced, &pid);
+		if (rc)
+			return rc;
+		fence_in_force(store, fenced);
+		if (!told)
+			tell(s, ready);
+		told = true;
+		rc = serve_wait(pid, stop, &again);
+	} while (rc == SERVE_AGAIN);
+	return rc;
+}
+
 static int run(struct serve *s, const char *store, int ready,
 	       const volatile sig_atomic_t *stop)
 {
-	pid_t pid;
 	int rc = serve_listen(s, store);
 
 	if (rc == EXIT_DONE)
-		rc = serve_start(s, &pid);
-	if (rc == EXIT_DONE) {
-		serve_print(s);
-		if (ready >= 0) {
-			leave_terminal();
-			if (write(ready, "", 1) == 1)
-				close(ready);
-		}
-		rc = serve_wait(pid, stop);
-	}
+		rc = run_servers(s, store, ready, stop);
+	fence_in_force(store, NULL);
 	serve_unlisten(s);
 	return rc;
 }
@@ -236,11 +269,13 @@ static int run(struct serve *s, const char *store, int ready,
 static int serve(struct serve *s, int ready)
 {
 	const volatile sig_atomic_t *stop = signals_catch();
+	const struct sigaction change = { .sa_handler = on_change };
 	struct rd_store *store;
 	int rc = disk_own_store(&store);
 
 	if (rc)
 		return rc;
+	sigaction(SIGUSR1, &change, NULL);
 	rc = examine(s, store);
 	if (rc == EXIT_DONE)
 		rc = load(s, store, stop);

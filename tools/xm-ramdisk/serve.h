@@ -51,11 +51,17 @@ void serve_unlisten(struct serve *s);
 /* See that nbdkit and its plugin are there. An exit status. */
 int serve_find_nbdkit(void);
 /*
- * Start nbdkit on s->fd and wait until it serves. An exit status, and *pid.
+ * Start nbdkit on s->fd, for everyone but the addresses in the lines of
+ * @fenced, and wait until it serves. An exit status, and *pid.
  */
-int serve_start(const struct serve *s, pid_t *pid);
-/* Wait until it ends, or until *stop: then end it. An exit status. */
-int serve_wait(pid_t pid, const volatile sig_atomic_t *stop);
+int serve_start(const struct serve *s, const char *fenced, pid_t *pid);
+/*
+ * Wait until it ends, or until *stop or *again: then end it. An exit status,
+ * or SERVE_AGAIN, with *again cleared.
+ */
+#define SERVE_AGAIN (-1)
+int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
+	       volatile sig_atomic_t *again);
 
 /* ---- serve-print.c ----------------------------------------------------- */
 

@@ -32,6 +32,7 @@ int cmd_list(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_save(int argc, char **argv);
+int cmd_fence(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_top(int argc, char **argv);
@@ -289,6 +290,12 @@ int device_check_free(struct device *d);
  */
 int device_create(struct device *d, const char *store,
 		  const struct rd_disk *disk, bool writable, bool private_view);
+/*
+ * The same for the kernel's backend and a block device of this host: first say
+ * that it is the backend that is meant, then create.
+ */
+void device_use_kernel(struct device *d);
+int device_create_kernel(struct device *d, const char *path, bool writable);
 /*
  * Ask frontend and backend to let go, at the next detach for good.
  */

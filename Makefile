@@ -50,7 +50,7 @@ TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 RING_SRC := $(wildcard tests/ring/*.c)
 FAKE_SRC := $(wildcard tests/ring/fake/*.c)
-BENCH_SRC := $(filter-out %/tapdisk.c,$(wildcard tests/bench/*.c))
+BENCH_SRC := $(filter-out %/tapdisk.c %/ring.c,$(wildcard tests/bench/*.c))
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 TAPDISK_SRC := $(filter-out %/host1.c %/host2.c,$(wildcard tests/tapdisk/*.c))
 # of the backend, in the tool as well
@@ -69,7 +69,7 @@ BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 # NAME-genN, and NAME-genN-joined over the drop-in file
 TAPDISK_TESTS := $(foreach g,0 1 2 3,$(foreach k,$(g) $(g)-joined,$(patsubst \
 	tests/tapdisk/%.c,$(B)/tests/tapdisk/%-gen$(k),$(TAPDISK_SRC))))
-BENCHES  += $(B)/tests/bench/tapdisk
+BENCHES  += $(B)/tests/bench/tapdisk $(B)/tests/bench/ring
 # what tests/vm/scenarios/tapdisk runs inside
 VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-gen3-joined \
 	vbd-gen3-joined sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined) \
@@ -201,7 +201,7 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit $(BACK_LIBS) -lpthread
 
 # Programs that measure, or that tests run beside what they test.
-$(filter-out %/tapdisk,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
+$(filter-out %/tapdisk %/ring,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
@@ -213,6 +213,15 @@ $(B)/tests/bench/tapdisk: tests/bench/tapdisk.c $(B)/tapdisk/gen1/driver.o \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -DTAPDISK_GENERATION=1 -Itests/tapdisk/gen1 -MMD -MP \
 		-MF $@.d $(ALL_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LIB_LIBS)
+
+# The backend's request path over the real store and the fake Xen libraries.
+$(B)/tests/bench/ring: tests/bench/ring.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
+		$(B)/libramdisk.a | build-packages
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -Wl,--wrap=clock_gettime \
+		-o $@ $< $(filter-out %/main.o %/fake/store.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
+		$(B)/libramdisk.a $(BACK_LIBS) $(LIB_LIBS) -lpthread
 
 $(B)/tests/vm/unaligned: $(B)/tests/unit/unaligned
 $(filter-out %/unaligned %/hostile,$(VM_PROGRAMS)): $(B)/tests/vm/%: $(B)/tests/tapdisk/%

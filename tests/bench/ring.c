@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The backend's request path at the machine's own speed: rings of requests
+ * through intake, validation and copying on the real store, with the fake
+ * libxengnttab and libxenevtchn, against memcpy of the same bytes between the
+ * same pages. Persistent grants and grant copy (which the fake does by memcpy),
+ * by size, one request or 32 at a time. Ways take turns, round after round.
+ *
+ *   ring                    tables of nanoseconds and of library calls
+ *   ring --count KIND SIZE  N requests of one kind, and nothing else: for
+ *                           tests/bench/instructions. KIND is read, write,
+ *                           read-copy or write-copy; SIZE is in KiB
+ *
+ * $BENCH_ROUNDS (51) changes the rounds.
+ */
+#include "tests/bench/bench.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+
+#include "drivers/blkback/io.h"
+#include "tests/ring/fake/fake.h"
+
+#define DISK ((size_t)256 << 20)
+#define SLOTS 32u
+#define FIRST_PAGE 64u /* of data; the rest hold tables */
+#define PAGES 1024u /* of data, the set keeps them all */
+#define TABLE_PAGE 1u
+#define ROUND_BYTES ((size_t)4 << 20)
+#define COUNTED 2000u /* requests for --count */
+
+enum way { PLAIN, PERSISTENT, COPY, WAYS };
+
+static const unsigned sizes[] = { 4, 16, 64, 1024 }; /* KiB */
+static const unsigned depths[] = { 1, SLOTS };
+#define SIZES (sizeof(sizes) / sizeof(*sizes))
+#define DEPTHS (sizeof(depths) / sizeof(*depths))
+
+static char dir[64];
+static struct rd_disk *disk;
+static uint8_t *map; /* of the disk's data */
+static struct blkback_io *io[WAYS];
+static struct blkback_io_gates gates;
+static uint64_t state = 88172645463325252u;
+static unsigned clocks; /* clock_gettime() by the backend */
+
+int __real_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t)
+{
+	clocks++;
+	return __real_clock_gettime(id, t);
+}
+
+static void must(int ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+static uint64_t draw(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	return state ^= state << 17;
+}
+
+/* ---- disk and rings ---------------------------------------------------- */
+
+static void clean_up(void)
+{
+	char command[128];
+
+	if (disk)
+		rd_detach(disk);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	if (dir[0] && system(command))
+		fprintf(stderr, "%s is left\n", dir);
+}
+
+static void open_disk(void)
+{
+	struct rd_attach_request req = { .writable = true, .label = "bench" };
+	struct rd_error err = { "out of memory" };
+	struct rd_store *store;
+	char path[128];
+	int fd;
+
+	strcpy(dir, "/dev/shm/xen-ramdisk-bench-XXXXXX");
+	must(mkdtemp(dir) != NULL, dir);
+	atexit(clean_up);
+	snprintf(path, sizeof(path), "%s/seed", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	must(fd >= 0 && !ftruncate(fd, DISK), path);
+	close(fd);
+	req.seed = path;
+	if (rd_store_open(&store, dir, &err) ||
+	    rd_attach(store, &req, &disk, &err)) {
+		fprintf(stderr, "ring: %s\n", err.text);
+		exit(1);
+	}
+	rd_store_close(store);
+	snprintf(path, sizeof(path), "%s/%s.data", dir, rd_id(disk));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	map = mmap(NULL, DISK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	must(fd >= 0 && map != MAP_FAILED, path);
+	close(fd);
+}
+
+/* Page tables of both mappings, and memory. */
+static void touch_disk(void)
+{
+	static uint8_t block[4096];
+	size_t i;
+
+	for (i = 0; i < DISK; i += sizeof(block)) {
+		memset(block, (int)(i >> 12), sizeof(block));
+		must(!rd_write(disk, block, i, sizeof(block)), "write");
+		must(map[i] == block[0], "the mapping");
+	}
+}
+
+static struct blkif_sring *ring_of(enum way way)
+{
+	return (struct blkif_sring *)fake_page[way == COPY ? 0 : SLOTS + 1];
+}
+
+static void open_rings(void)
+{
+	enum way way;
+
+	fake_grants_reset();
+	for (way = PERSISTENT; way < WAYS; way++) {
+		struct blkif_sring *ring = ring_of(way);
+
+		ring->req_event = ring->rsp_event = 1;
+		io[way] = blkback_io_new(&(struct blkback_io_setup){
+			.disk = disk,
+			.limits = { DISK / 512, true },
+			.domid = 5,
+			.persistent = way == PERSISTENT,
+			.gates = &gates,
+		});
+		must(io[way] && !blkback_ring_attach(&io[way]->ring, ring, 1,
+						     BLKBACK_X86_64), "ring");
+	}
+}
+
+/* ---- requests ---------------------------------------------------------- */
+
+static void put_segments(struct blkif_request_segment *seg, unsigned n,
+			 unsigned slot)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		seg[i].gref = FIRST_PAGE + (slot * n + i) % PAGES;
+		seg[i].first_sect = 0;
+		seg[i].last_sect = 7;
+	}
+}
+
+static void put(struct blkif_sring *ring, unsigned at, bool write,
+		uint64_t block, unsigned pages)
+{
+	struct blkif_request *r = &ring->ring[at % SLOTS].req;
+	struct blkif_request_indirect *in = (void *)r;
+	uint8_t op = write ? BLKIF_OP_WRITE : BLKIF_OP_READ;
+
+	memset(r, 0, sizeof(*r));
+	if (pages <= BLKIF_MAX_SEGMENTS_PER_REQUEST) {
+		r->operation = op;
+		r->nr_segments = (uint8_t)pages;
+		r->sector_number = 8 * block;
+		put_segments(r->seg, pages, at % SLOTS);
+		return;
+	}
+	in->operation = BLKIF_OP_INDIRECT;
+	in->indirect_op = op;
+	in->nr_segments = (uint16_t)pages;
+	in->sector_number = 8 * block;
+	in->indirect_grefs[0] = TABLE_PAGE + at % SLOTS % (SLOTS - 1);
+	put_segments((void *)fake_page[in->indirect_grefs[0]], pages,
+		     at % SLOTS);
+}
+
+static uint64_t draw_block(unsigned pages)
+{
+	return draw() % (DISK / 4096 / pages) * pages;
+}
+
+/* @n requests, @depth at a time; the seconds that the backend took. */
+static double requests(enum way way, bool write, unsigned pages, unsigned depth,
+		       unsigned n)
+{
+	struct blkif_sring *ring = ring_of(way);
+	double seconds = 0, start;
+	unsigned done, i;
+
+	for (done = 0; done < n; done += depth) {
+		uint32_t prod = ring->req_prod;
+
+		for (i = 0; i < depth; i++)
+			put(ring, prod + i, write, draw_block(pages), pages);
+		ring->rsp_event = prod + depth;
+		ring->req_prod = prod + depth;
+		start = bench_now();
+		must(!blkback_io_run(io[way]), "a run");
+		seconds += bench_now() - start;
+		for (i = 0; i < depth; i++)
+			must(!ring->ring[(prod + i) % SLOTS].rsp.status,
+			     "a request");
+	}
+	return seconds;
+}
+
+static double plain(bool write, unsigned pages, unsigned depth, unsigned n)
+{
+	uint64_t block[SLOTS];
+	double seconds = 0, start;
+	unsigned done, i;
+
+	for (done = 0; done < n; done += depth) {
+		for (i = 0; i < depth; i++)
+			block[i] = draw_block(pages);
+		start = bench_now();
+		for (i = 0; i < depth; i++) {
+			uint8_t *guest = fake_page[FIRST_PAGE +
+						   i * pages % PAGES];
+			uint8_t *ours = map + 4096 * block[i];
+
+			memcpy(write ? ours : guest, write ? guest : ours,
+			       4096ul * pages);
+		}
+		seconds += bench_now() - start;
+	}
+	return seconds;
+}
+
+static double one_way(enum way way, bool write, unsigned pages, unsigned depth,
+		      unsigned n)
+{
+	return way == PLAIN ? plain(write, pages, depth, n)
+			    : requests(way, write, pages, depth, n);
+}
+
+/* ---- tables ------------------------------------------------------------ */
+
+static unsigned how_many(unsigned pages)
+{
+	unsigned n = (unsigned)(ROUND_BYTES / 4096 / pages);
+
+	return n < SLOTS ? SLOTS : n;
+}
+
+static void cell(unsigned rounds, bool write, unsigned kib, unsigned depth)
+{
+	static double ns[WAYS][BENCH_MAX_ROUNDS], rate[WAYS][BENCH_MAX_ROUNDS];
+	unsigned n = how_many(kib / 4), r, k;
+	struct bench_spread spread[WAYS], share;
+	char what[64];
+	enum way way;
+
+	for (r = 0; r < rounds; r++) {
+		/* Who comes first changes from round to round. */
+		for (k = 0; k < WAYS; k++) {
+			way = (r + k) % WAYS;
+			ns[way][r] = 1e9 / n *
+				     one_way(way, write, kib / 4, depth, n);
+		}
+		for (way = 0; way < WAYS; way++)
+			rate[way][r] = 100 * ns[PLAIN][r] / ns[way][r];
+	}
+	for (way = 0; way < WAYS; way++)
+		spread[way] = bench_spread(ns[way], rounds);
+	printf("%-5s %5u KiB %5u %9.0f", write ? "write" : "read", kib, depth,
+	       spread[PLAIN].median);
+	for (way = PERSISTENT; way < WAYS; way++) {
+		share = bench_spread(rate[way], rounds);
+		printf(" %9.0f %5.0f (%.0f to %.0f)", spread[way].median,
+		       share.median, share.q1, share.q3);
+		snprintf(what, sizeof(what), "%s %u KiB, %u at a time, %s",
+			 write ? "write" : "read", kib, depth,
+			 way == COPY ? "grant copy" : "persistent");
+		bench_keep("ring", what, "% of memcpy", &share);
+		bench_keep("ring", what, "ns", &spread[way]);
+	}
+	printf("\n");
+	fflush(stdout);
+}
+
+static void calls(bool write, unsigned kib, unsigned depth, enum way way)
+{
+	unsigned n = how_many(kib / 4), before;
+
+	fake_calls = fake_ops = fake_notified = 0;
+	clocks = 0;
+	requests(way, write, kib / 4, depth, n);
+	/* two of each turn are this program's */
+	before = 2 * n / depth;
+	printf("%-5s %5u KiB %5u  %-11s %8.2f %8.2f %8.2f %8.2f\n",
+	       write ? "write" : "read", kib, depth,
+	       way == COPY ? "grant copy" : "persistent",
+	       (double)fake_calls / n, (double)fake_ops / n,
+	       (double)fake_notified / n, (double)(clocks - before) / n);
+}
+
+static void tables(unsigned rounds)
+{
+	unsigned s, d, w;
+	enum way way;
+
+	printf("ns a request; in %% of memcpy's rate, median (quartiles) of %u rounds in turn\n\n"
+	       "%-5s %9s %5s %9s %22s %25s\n", rounds, "", "", "depth",
+	       "memcpy", "persistent", "grant copy (fake)");
+	for (d = 0; d < DEPTHS; d++)
+		for (s = 0; s < SIZES; s++)
+			for (w = 0; w < 2; w++)
+				cell(rounds, w, sizes[s], depths[d]);
+	printf("\ncalls a request\n%-5s %9s %5s  %-11s %8s %8s %8s %8s\n", "",
+	       "", "depth", "", "copies", "pieces", "notify", "clock");
+	for (d = 0; d < DEPTHS; d++)
+		for (s = 0; s < SIZES; s++)
+			for (way = PERSISTENT; way < WAYS; way++)
+				calls(true, sizes[s], depths[d], way);
+}
+
+/* ---- for callgrind ----------------------------------------------------- */
+
+static int count(const char *kind, const char *kib)
+{
+	bool copy = strstr(kind, "-copy") != NULL;
+	unsigned long n = strtoul(kib, NULL, 10);
+
+	if ((strncmp(kind, "read", 4) && strncmp(kind, "write", 5)) || n < 4 ||
+	    n > 1024 || n % 4) {
+		fprintf(stderr, "ring: --count KIND SIZE; see the top of ring.c\n");
+		return 2;
+	}
+	open_rings();
+	requests(copy ? COPY : PERSISTENT, kind[0] == 'w', (unsigned)n / 4,
+		 SLOTS, COUNTED / SLOTS * SLOTS);
+	printf("%u\n", COUNTED / SLOTS * SLOTS);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	enum way way;
+	int ret = 0;
+
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	open_disk();
+	if (argc == 4 && !strcmp(argv[1], "--count")) {
+		ret = count(argv[2], argv[3]);
+	} else {
+		touch_disk();
+		open_rings();
+		/* maps the pages, so that no round does */
+		requests(PERSISTENT, false, 256, SLOTS, 4 * SLOTS);
+		tables(bench_rounds(51));
+	}
+	for (way = PERSISTENT; way < WAYS; way++)
+		blkback_io_free(io[way]);
+	return ret;
+}

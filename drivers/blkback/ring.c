@@ -177,11 +177,35 @@ static uint64_t get64(const uint8_t *p)
 	return v;
 }
 
+static unsigned segments_in_slot(unsigned nr_segments)
+{
+	return nr_segments < BLKBACK_MAX_SEGMENTS ? nr_segments
+						  : BLKBACK_MAX_SEGMENTS;
+}
+
+/* How many words of a slot mean anything, by the private copy of its first. */
+static unsigned words_of(const struct blkback_layout *l, uint32_t first)
+{
+	switch (first & 0xff) {
+	case BLKIF_OP_INDIRECT:
+		return l->indirect.gref / 4u + BLKBACK_MAX_INDIRECT_PAGES;
+	case BLKIF_OP_DISCARD:
+		return l->discard.nr / 4u + 2;
+	default:
+		return l->rw.seg / 4u + 2 * segments_in_slot(first >> 8 & 0xff);
+	}
+}
+
+/* Those behind nr_segments keep what was there: nobody looks at them. */
 static void decode_segments(const struct blkback_layout *l, const uint8_t *p,
 			    struct blkback_wire *wire)
 {
+	unsigned n = segments_in_slot(p[1]), i;
+
 	wire->nr_segments = p[1];
-	memcpy(wire->seg, p + l->rw.seg, sizeof(wire->seg));
+	for (i = 0; i < n; i++)
+		memcpy(&wire->seg[i], p + l->rw.seg + 8 * i,
+		       sizeof(wire->seg[i]));
 }
 
 static void decode_indirect(const struct blkback_layout *l, const uint8_t *p,
@@ -199,12 +223,14 @@ void blkback_ring_take(struct blkback_ring *ring, struct blkback_wire *wire)
 {
 	const struct blkback_layout *l = ring->layout;
 	const volatile uint32_t *from = slot_words(ring, ring->req_cons);
-	uint32_t copy[STRIDE64 / 4] = { 0 };
+	uint32_t copy[STRIDE64 / 4];
 	const uint8_t *p = (const uint8_t *)copy;
-	unsigned i;
+	unsigned words, i;
 
 	/* Volatile: each word is fetched once, and never again (XSA-155). */
-	for (i = 0; i < l->stride / 4u; i++)
+	copy[0] = from[0];
+	words = words_of(l, copy[0]);
+	for (i = 1; i < words; i++)
 		copy[i] = from[i];
 	ring->req_cons++;
 

@@ -171,7 +171,7 @@ static void takes_x86_32(void)
 	struct blkback_wire wire;
 
 	r->operation = 3;
-	r->nr_segments = 2;
+	r->nr_segments = 11;
 	r->id = 0x1122334455667788;
 	r->sector_number = 0x99aabbccddeeff00;
 	r->seg[10].gref = 77;
@@ -179,11 +179,27 @@ static void takes_x86_32(void)
 	page.ring.req_prod = 1;
 	blkback_ring_take(&ring, &wire);
 	CU_ASSERT_EQUAL(wire.operation, 3);
-	CU_ASSERT_EQUAL(wire.nr_segments, 2);
+	CU_ASSERT_EQUAL(wire.nr_segments, 11);
 	CU_ASSERT_EQUAL(wire.id, 0x1122334455667788);
 	CU_ASSERT_EQUAL(wire.sector, 0x99aabbccddeeff00);
 	CU_ASSERT_EQUAL(wire.seg[10].gref, 77);
 	CU_ASSERT_EQUAL(wire.seg[10].last_sect, 7);
+}
+
+/* More than there is room for: all that there are, and none behind. */
+static void takes_too_many_segments(void)
+{
+	struct blkback_ring ring = attach(BLKBACK_X86_64, 0);
+	struct blkif_request *r = (void *)(page.bytes + 64);
+	struct blkback_wire wire;
+
+	r->operation = 1;
+	r->nr_segments = 255;
+	r->seg[10].gref = 78;
+	page.ring.req_prod = 1;
+	blkback_ring_take(&ring, &wire);
+	CU_ASSERT_EQUAL(wire.nr_segments, 255);
+	CU_ASSERT_EQUAL(wire.seg[10].gref, 78);
 }
 
 static void takes_indirect(void)
@@ -457,6 +473,7 @@ int main(void)
 		{ "slots by order", slots },
 		{ "takes a native request", takes_native },
 		{ "takes an x86_32 request", takes_x86_32 },
+		{ "takes a request of too many segments", takes_too_many_segments },
 		{ "takes indirect requests of both", takes_indirect },
 		{ "takes a discard of both", takes_discard },
 		{ "req_prod that cannot be", runaway },

@@ -20,13 +20,12 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "include/ramdisk.h"
+#include "tests/bench/bench.h"
 
 #define MIB ((size_t)1 << 20)
-#define MAX_ROUNDS 99
 
 enum way { ATTACH, CAT, CP, DD, WAYS };
 
@@ -38,32 +37,13 @@ static const char *const names[WAYS] = { "xm-ramdisk (rd_attach)",
 static char seed[PATH_MAX], dir[PATH_MAX], copy[PATH_MAX + 8];
 static size_t size;
 static unsigned rounds;
-static double seconds[WAYS][MAX_ROUNDS];
-static double cached[WAYS][MAX_ROUNDS]; /* MiB */
+static double seconds[WAYS][BENCH_MAX_ROUNDS];
+static double cached[WAYS][BENCH_MAX_ROUNDS]; /* MiB */
 
 static void die(const char *what)
 {
 	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static size_t setting(const char *name, size_t value, size_t max)
-{
-	const char *text = getenv(name);
-	unsigned long n = text ? strtoul(text, NULL, 10) : value;
-
-	if (n >= 1 && n <= max)
-		return n;
-	fprintf(stderr, "load: %s is a number from 1 to %zu\n", name, max);
-	exit(2);
 }
 
 static void clean_up(void)
@@ -135,14 +115,14 @@ static double attach(void)
 	struct rd_store *store;
 	struct rd_disk *disk;
 	struct rd_error err;
-	double start = now(), end;
+	double start = bench_now(), end;
 
 	if (rd_store_open(&store, dir, &err) ||
 	    rd_attach(store, &req, &disk, &err)) {
 		fprintf(stderr, "load: %s\n", err.text);
 		exit(1);
 	}
-	end = now();
+	end = bench_now();
 	rd_detach(disk);
 	rd_store_close(store);
 	return end - start;
@@ -159,7 +139,7 @@ static void send_output_to(const char *path)
 static double program(enum way way)
 {
 	char from[PATH_MAX + 8], to[PATH_MAX + 16];
-	double start = now();
+	double start = bench_now();
 	int status = -1;
 	pid_t pid;
 
@@ -184,38 +164,41 @@ static double program(enum way way)
 			names[way], status);
 		exit(1);
 	}
-	start = now() - start;
+	start = bench_now() - start;
 	unlink(copy);
 	return start;
 }
 
 /* ---- the result -------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static void print_results(void)
 {
-	double median[WAYS];
+	struct bench_spread s[WAYS], c, ratio;
+	unsigned i;
 	int w;
 
 	printf("%zu MiB, %u rounds in turn, page cache dropped before each\n\n"
 	       "%-24s %8s %17s %9s %7s %12s\n", size / MIB, rounds, "",
 	       "median s", "min - max", "MiB/s", "ratio", "left cached");
 	for (w = 0; w < WAYS; w++) {
-		qsort(seconds[w], rounds, sizeof(double), by_value);
-		qsort(cached[w], rounds, sizeof(double), by_value);
-		median[w] = seconds[w][rounds / 2];
+		double of_rounds[BENCH_MAX_ROUNDS];
+
+		for (i = 0; i < rounds; i++)
+			of_rounds[i] = seconds[w][i] / seconds[ATTACH][i];
+		ratio = bench_spread(of_rounds, rounds);
+		if (w != ATTACH)
+			bench_keep("load", names[w],
+				   "times rd_attach's seconds", &ratio);
 	}
-	for (w = 0; w < WAYS; w++)
+	for (w = 0; w < WAYS; w++) {
+		s[w] = bench_spread(seconds[w], rounds);
+		c = bench_spread(cached[w], rounds);
+		bench_keep("load", names[w], "s", &s[w]);
 		printf("%-24s %8.3f %8.3f -%7.3f %9.0f %7.2f %8.1f MiB\n",
-		       names[w], median[w], seconds[w][0],
-		       seconds[w][rounds - 1], (double)size / (double)MIB / median[w],
-		       median[w] / median[ATTACH], cached[w][rounds / 2]);
+		       names[w], s[w].median, s[w].min, s[w].max,
+		       (double)size / (double)MIB / s[w].median,
+		       s[w].median / s[ATTACH].median, c.median);
+	}
 	printf("\nratio: its seconds to those of rd_attach; above 1 is slower\n");
 }
 
@@ -225,8 +208,8 @@ int main(int argc, char **argv)
 	unsigned i;
 	int w;
 
-	size = setting("BENCH_MIB", 1024, 1 << 20) * MIB;
-	rounds = (unsigned)setting("BENCH_ROUNDS", 7, MAX_ROUNDS);
+	size = bench_setting("BENCH_MIB", 1024, 1 << 20) * MIB;
+	rounds = bench_rounds(7);
 	snprintf(seed, sizeof(seed), "%s/load-seed.XXXXXX",
 		 argc > 1 ? argv[1] : b ? b : "build");
 	snprintf(dir, sizeof(dir), "%s/xen-ramdisk-bench.XXXXXX",

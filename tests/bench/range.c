@@ -16,27 +16,20 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "include/ramdisk.h"
+#include "tests/bench/bench.h"
 
 #define SIZE ((size_t)256 << 20)
-#define ROUNDS 101u
+#define ROUNDS 101u /* the most */
 #define WAYS 5u
 #define ROUND_BYTES ((size_t)8 << 20)
 
 static char dir[64];
+static unsigned rounds;
 static const char *const way_name[WAYS] = { "memcpy", "rd_read", "rd_write",
 					    "range read", "range write" };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void must(int rc, const char *what)
 {
@@ -122,13 +115,13 @@ static void copy(struct copier *c, unsigned way, uint64_t off, bool write)
 static double round_of(struct copier *c, unsigned way, bool write, uint64_t x)
 {
 	size_t n = ROUND_BYTES / c->len;
-	double start = now();
+	double start = bench_now();
 
 	while (n--) {
 		x = x * 6364136223846793005u + 1442695040888963407u;
 		copy(c, way, (x >> 33) % (SIZE / c->len) * c->len, write);
 	}
-	return now() - start;
+	return bench_now() - start;
 }
 
 /* Way 0 is timed in both directions: 0 for reads, WAYS for writes. */
@@ -160,7 +153,7 @@ static void child(struct shared *sh, const char *seed, unsigned me,
 			if (w == 1)
 				rd_write(c.d, c.buf, r * 4096ull, 1);
 		}
-	for (r = 0; r < ROUNDS; r++)
+	for (r = 0; r < rounds; r++)
 		for (w = 0; w <= WAYS; w++) {
 			unsigned way = w % WAYS;
 			bool write = way == 2 || way == 4 || w == WAYS;
@@ -176,18 +169,13 @@ static void child(struct shared *sh, const char *seed, unsigned me,
 	_exit(0);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void report(const char *what, double *v, unsigned n, const char *unit)
 {
-	qsort(v, n, sizeof(*v), by_size);
-	printf("%-40s %8.2f %s (%.2f to %.2f)\n", what, v[n / 2], unit,
-	       v[n / 4], v[3 * n / 4]);
+	struct bench_spread s = bench_spread(v, n);
+
+	printf("%-40s %8.2f %s (%.2f to %.2f)\n", what, s.median, unit, s.q1,
+	       s.q3);
+	bench_keep("range", what, unit, &s);
 	fflush(stdout);
 }
 
@@ -205,7 +193,7 @@ static void copies(const char *seed, unsigned processes, size_t len)
 	while (wait(NULL) > 0)
 		;
 	for (w = 1; w < WAYS; w++) {
-		for (r = 0; r < ROUNDS; r++) {
+		for (r = 0; r < rounds; r++) {
 			double plain = 0, ours = 0;
 
 			for (i = 0; i < processes; i++) {
@@ -216,7 +204,7 @@ static void copies(const char *seed, unsigned processes, size_t len)
 		}
 		snprintf(text, sizeof(text), "%zu KiB, %u processes, %s",
 			 len / 1024, processes, way_name[w]);
-		report(text, v, ROUNDS, "% of memcpy");
+		report(text, v, rounds, "% of memcpy");
 	}
 	munmap(sh, sizeof(*sh));
 }
@@ -230,9 +218,9 @@ static void attach_detach(struct rd_store *s, const char *seed,
 	unsigned i;
 
 	for (i = 0; i < 400; i++) {
-		v[i] = now();
+		v[i] = bench_now();
 		rd_detach(attach(s, seed));
-		v[i] = 1e6 * (now() - v[i]);
+		v[i] = 1e6 * (bench_now() - v[i]);
 	}
 	report(what, v, 400, "us");
 }
@@ -311,6 +299,9 @@ int main(void)
 	char seeds[96], seed[128];
 	unsigned i;
 
+	rounds = bench_rounds(ROUNDS);
+	if (rounds > ROUNDS)
+		rounds = ROUNDS;
 	strcpy(dir, "/dev/shm/xen-ramdisk-bench-XXXXXX");
 	must(!mkdtemp(dir), "scratch directory");
 	snprintf(seeds, sizeof(seeds), "%s-seeds", dir);

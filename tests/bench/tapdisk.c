@@ -18,23 +18,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tapdisk.h"
+#include "tests/bench/bench.h"
 
 #define MIB ((size_t)1 << 20)
 #define REQUEST ((size_t)64 << 10) /* bytes */
 #define REQUESTS 16384u /* a round: 1 GiB */
-#define MAX_ROUNDS 99
 
 enum what { LOAD, READ, WRITE, WHATS };
 enum who { DRIVER, PLAIN, WHOS };
 
 static const char *const names[WHATS] = { "load", "read 64 KiB",
 					  "write 64 KiB" };
-static double seconds[WHATS][WHOS][MAX_ROUNDS];
-static double ratio[MAX_ROUNDS];
+static double seconds[WHATS][WHOS][BENCH_MAX_ROUNDS];
+static double ratio[BENCH_MAX_ROUNDS];
 static char seed[PATH_MAX], dir[PATH_MAX];
 static size_t size;
 static unsigned char *plain; /* size bytes */
@@ -44,25 +43,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "tapdisk: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static size_t setting(const char *name, size_t value, size_t max)
-{
-	const char *text = getenv(name);
-	unsigned long n = text ? strtoul(text, NULL, 10) : value;
-
-	if (n >= 1 && n <= max)
-		return n;
-	fprintf(stderr, "tapdisk: %s is a number from 1 to %zu\n", name, max);
-	exit(2);
 }
 
 static void clean_up(void)
@@ -139,19 +119,19 @@ static double load_driver(struct disk_driver *d)
 	double start;
 
 	close(open_seed_cold());
-	start = now();
+	start = bench_now();
 	if (tapdisk_ram.td_open(d, seed, 0)) {
 		fprintf(stderr, "tapdisk: cannot attach %s; does it fit in memory twice?\n",
 			seed);
 		exit(1);
 	}
-	return now() - start;
+	return bench_now() - start;
 }
 
 static double load_plain(void)
 {
 	int fd = open_seed_cold();
-	double start = now();
+	double start = bench_now();
 	size_t at = 0;
 	ssize_t n;
 
@@ -164,7 +144,7 @@ static double load_plain(void)
 	if (at != size)
 		die(seed);
 	close(fd);
-	return now() - start;
+	return bench_now() - start;
 }
 
 static double requests(struct disk_driver *d, queue_fn *queue, unsigned round,
@@ -172,7 +152,7 @@ static double requests(struct disk_driver *d, queue_fn *queue, unsigned round,
 {
 	uint64_t sector;
 	unsigned i, x = round * 2654435761u + 1;
-	double start = now();
+	double start = bench_now();
 
 	completed = 0;
 	for (i = 0; i < REQUESTS; i++) {
@@ -180,7 +160,7 @@ static double requests(struct disk_driver *d, queue_fn *queue, unsigned round,
 		sector = (x >> 8) % (size / 4096 - REQUEST / 4096 + 1) * 8;
 		queue(d, sector, REQUEST / 512, buf, ended, 0, NULL);
 	}
-	start = now() - start;
+	start = bench_now() - start;
 	if (completed != REQUESTS) {
 		fprintf(stderr, "tapdisk: requests failed\n");
 		exit(1);
@@ -225,16 +205,10 @@ static void measure(unsigned round)
 
 /* ---- the result -------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static void print_results(unsigned rounds)
 {
-	double bytes, median[WHOS];
+	struct bench_spread s[WHOS], r;
+	double bytes;
 	unsigned i;
 	int w, k;
 
@@ -244,17 +218,15 @@ static void print_results(unsigned rounds)
 	for (w = 0; w < WHATS; w++) {
 		for (i = 0; i < rounds; i++)
 			ratio[i] = seconds[w][DRIVER][i] / seconds[w][PLAIN][i];
-		qsort(ratio, rounds, sizeof(double), by_value);
-		for (k = 0; k < WHOS; k++) {
-			qsort(seconds[w][k], rounds, sizeof(double), by_value);
-			median[k] = seconds[w][k][rounds / 2];
-		}
+		r = bench_spread(ratio, rounds);
+		bench_keep("tapdisk", names[w], "times memcpy's seconds", &r);
+		for (k = 0; k < WHOS; k++)
+			s[k] = bench_spread(seconds[w][k], rounds);
 		bytes = w == LOAD ? (double)size : (double)(REQUEST * REQUESTS);
 		printf("%-14s %6.0f MiB/s %6.0f MiB/s %8.2f %8.2f -%7.2f\n",
-		       names[w], bytes / (double)MIB / median[DRIVER],
-		       bytes / (double)MIB / median[PLAIN],
-		       median[DRIVER] / median[PLAIN], ratio[0],
-		       ratio[rounds - 1]);
+		       names[w], bytes / (double)MIB / s[DRIVER].median,
+		       bytes / (double)MIB / s[PLAIN].median,
+		       s[DRIVER].median / s[PLAIN].median, r.min, r.max);
 	}
 	printf("\nratio: of the medians of seconds, driver to memcpy; above 1 is slower. The\n"
 	       "spread is that of the rounds' ratios. load: cold page cache, against read(2)\n");
@@ -265,8 +237,8 @@ int main(int argc, char **argv)
 	const char *b = getenv("B"), *tmpfs = getenv("BENCH_TMPFS");
 	unsigned i, rounds;
 
-	size = setting("BENCH_MIB", 1024, 1 << 20) * MIB;
-	rounds = (unsigned)setting("BENCH_ROUNDS", 7, MAX_ROUNDS);
+	size = bench_setting("BENCH_MIB", 1024, 1 << 20) * MIB;
+	rounds = bench_rounds(7);
 	snprintf(seed, sizeof(seed), "%s/tapdisk-seed.XXXXXX",
 		 argc > 1 ? argv[1] : b ? b : "build");
 	snprintf(dir, sizeof(dir), "%s/xen-ramdisk-bench.XXXXXX",

@@ -169,47 +169,85 @@ static void become(const char *program, const char *how, const char *store,
 	execv(program, (char *const *)argv);
 }
 
-static bool is_answered(const char *store)
+/* The answer's first letter; 'e' before there is one; 0: nobody waits for it. */
+static char answer_now(const char *store)
 {
-	char path[BLKBACK_PATH_MAX + 32], first = 'd';
+	char path[BLKBACK_PATH_MAX + 32], first = 'e';
 	int fd;
 
 	path_of(path, store);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0 && read(fd, &first, 1) != 1)
+	if (fd < 0)
+		return 0;
+	if (read(fd, &first, 1) != 1)
 		first = 'e';
-	if (fd >= 0)
-		close(fd);
-	return first != 'e';
+	close(fd);
+	return first;
 }
 
 /*
- * In a process of the old program: when the new one dies before it has
- * answered, the old one is the daemon again. Not under a service manager,
+ * In a process of the old program: when the new one ends before it has taken
+ * all over, the old one is the daemon again. Not under a service manager,
  * which starts a new one itself.
  */
-static _Noreturn void stand_by(pid_t daemon, const char *store,
+static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 			       const struct blkback_options *options)
 {
 	struct timespec nap = { .tv_nsec = 50000000 };
 	int64_t end = now_ms() + STAND_BY;
+	char answer;
 
-	close_range(STDERR_FILENO + 1, ~0u, 0);
-	while (getppid() == daemon && now_ms() < end && !is_answered(store))
+	/* The daemon's lock is one of them, and both would hold it. */
+	if (dup2(ready, STDERR_FILENO + 1) < 0 ||
+	    close_range(STDERR_FILENO + 2, ~0u, 0) ||
+	    write(STDERR_FILENO + 1, "", 1) != 1)
+		_exit(1);
+	close(STDERR_FILENO + 1);
+	while (getppid() == daemon) {
+		answer = answer_now(store);
+		if (answer == 'd' || answer == 0 || now_ms() > end)
+			_exit(0);
 		nanosleep(&nap, NULL);
-	if (getppid() == daemon || is_answered(store))
+	}
+	answer = answer_now(store);
+	if (answer == 'd')
 		_exit(0);
 	setsid();
-	blkback_upgrade_answer(store, false,
-		"the new program has ended; the old one goes on");
+	if (answer != 'f')
+		blkback_upgrade_answer(store, false,
+			"the new program has ended; the old one goes on");
 	become("/proc/self/exe", "--upgraded=back", store, options);
 	_exit(1);
+}
+
+/* 0 when it stands by, or -errno; *pid 0 when none is needed. */
+static int have_stand_by(pid_t *pid, const char *store,
+			 const struct blkback_options *options)
+{
+	pid_t daemon = getpid();
+	int ready[2];
+	char byte;
+	bool good;
+
+	*pid = 0;
+	if (getenv("NOTIFY_SOCKET"))
+		return 0;
+	if (pipe2(ready, O_CLOEXEC))
+		return -errno;
+	*pid = fork();
+	if (*pid == 0)
+		stand_by(daemon, ready[1], store, options);
+	close(ready[1]);
+	good = *pid > 0 && read(ready[0], &byte, 1) == 1;
+	close(ready[0]);
+	return good ? 0 : -EAGAIN;
 }
 
 void blkback_upgrade_try(const char *store,
 			 const struct blkback_options *options)
 {
 	char program[BLKBACK_PATH_MAX], text[512] = "out of memory";
+	pid_t guard;
 
 	if (read_request(store, program)) {
 		blkback_log(BLKBACK_WARNING,
@@ -217,20 +255,20 @@ void blkback_upgrade_try(const char *store,
 			    BLKBACK_UPGRADE_FILE);
 		return;
 	}
-	if (!try_program(program, text, sizeof(text))) {
-		pid_t self = getpid(), guard = -1;
-
-		blkback_log(BLKBACK_INFO, "upgrade: becomes %s", program);
-		if (!getenv("NOTIFY_SOCKET"))
-			guard = fork();
-		if (guard == 0)
-			stand_by(self, store, options);
-		/* The workers see our end of their sockets close, and go on. */
-		become(program, "--upgraded", store, options);
-		snprintf(text, sizeof(text), "cannot run %.256s: %s", program,
-			 strerror(errno));
-		if (guard > 0)
-			kill(guard, SIGKILL); /* reaped with the workers */
+	if (try_program(program, text, sizeof(text))) {
+		blkback_upgrade_answer(store, false, text);
+		return;
 	}
+	if (have_stand_by(&guard, store, options)) {
+		blkback_upgrade_answer(store, false, "cannot start a process");
+		return;
+	}
+	blkback_log(BLKBACK_INFO, "upgrade: becomes %s", program);
+	/* The workers see our end of their sockets close, and go on. */
+	become(program, "--upgraded", store, options);
+	snprintf(text, sizeof(text), "cannot run %.256s: %s", program,
+		 strerror(errno));
+	if (guard)
+		kill(guard, SIGKILL); /* reaped with the workers */
 	blkback_upgrade_answer(store, false, text);
 }

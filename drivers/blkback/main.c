@@ -102,7 +102,9 @@ static int parse(int argc, char **argv, struct arguments *args)
 			args->ask = blkback_upgrade_ask;
 			break;
 		case 'U':
-			args->options.upgraded = !optarg;
+			args->options.upgraded = !optarg ||
+						 strcmp(optarg, "back") != 0;
+			args->options.stand_by = optarg ? atoi(optarg) : 0;
 			args->by_exec = true;
 			break;
 		case 'p':

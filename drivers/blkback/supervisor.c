@@ -286,6 +286,7 @@ static void answer_upgrade(struct blkback_supervisor *sup)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 ", but %u are closed, with an error", failed);
 	blkback_upgrade_answer(sup->host.store, !failed, text);
+	blkback_upgrade_done(&sup->options);
 }
 
 /* The devices stay; what was not attached yet is begun again by the next. */

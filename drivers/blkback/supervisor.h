@@ -12,6 +12,7 @@ struct blkback_options {
 	enum blkback_level level;
 	bool foreground;
 	bool upgraded; /* by exec: the workers are to be of this build, too */
+	int stand_by; /* then: the old program's process, or 0 */
 	uint32_t poll_us; /* see poll.h; 0: off */
 	bool no_sandbox; /* of the workers: for debugging */
 };

@@ -169,8 +169,8 @@ static void become(const char *program, const char *how, const char *store,
 	execv(program, (char *const *)argv);
 }
 
-/* The answer's first letter; 'e' before there is one; 0: nobody waits for it. */
-static char answer_now(const char *store)
+/* Whether the new program has said already why it failed. */
+static bool has_failed(const char *store)
 {
 	char path[BLKBACK_PATH_MAX + 32], first = 'e';
 	int fd;
@@ -178,11 +178,11 @@ static char answer_now(const char *store)
 	path_of(path, store);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return 0;
+		return true; /* and it was read */
 	if (read(fd, &first, 1) != 1)
 		first = 'e';
 	close(fd);
-	return first;
+	return first == 'f';
 }
 
 /*
@@ -195,7 +195,6 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 {
 	struct timespec nap = { .tv_nsec = 50000000 };
 	int64_t end = now_ms() + STAND_BY;
-	char answer;
 
 	/* The daemon's lock is one of them, and both would hold it. */
 	if (dup2(ready, STDERR_FILENO + 1) < 0 ||
@@ -203,17 +202,14 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 	    write(STDERR_FILENO + 1, "", 1) != 1)
 		_exit(1);
 	close(STDERR_FILENO + 1);
+	/* When all is done the new program ends this process. */
 	while (getppid() == daemon) {
-		answer = answer_now(store);
-		if (answer == 'd' || answer == 0 || now_ms() > end)
+		if (now_ms() > end)
 			_exit(0);
 		nanosleep(&nap, NULL);
 	}
-	answer = answer_now(store);
-	if (answer == 'd')
-		_exit(0);
 	setsid();
-	if (answer != 'f')
+	if (!has_failed(store))
 		blkback_upgrade_answer(store, false,
 			"the new program has ended; the old one goes on");
 	become("/proc/self/exe", "--upgraded=back", store, options);
@@ -247,6 +243,7 @@ void blkback_upgrade_try(const char *store,
 			 const struct blkback_options *options)
 {
 	char program[BLKBACK_PATH_MAX], text[512] = "out of memory";
+	char how[32];
 	pid_t guard;
 
 	if (read_request(store, program)) {
@@ -265,10 +262,20 @@ void blkback_upgrade_try(const char *store,
 	}
 	blkback_log(BLKBACK_INFO, "upgrade: becomes %s", program);
 	/* The workers see our end of their sockets close, and go on. */
-	become(program, "--upgraded", store, options);
+	snprintf(how, sizeof(how), "--upgraded=%d", (int)guard);
+	become(program, how, store, options);
 	snprintf(text, sizeof(text), "cannot run %.256s: %s", program,
 		 strerror(errno));
 	if (guard)
 		kill(guard, SIGKILL); /* reaped with the workers */
 	blkback_upgrade_answer(store, false, text);
+}
+
+void blkback_upgrade_done(const struct blkback_options *options)
+{
+	pid_t guard = options->stand_by;
+
+	/* Only if it is our child still: numbers are used again. */
+	if (guard > 0 && waitpid(guard, NULL, WNOHANG) == 0)
+		kill(guard, SIGKILL);
 }

@@ -31,4 +31,7 @@ void blkback_upgrade_try(const char *store,
 /* The new program has done it, or not all of it: one sentence. */
 void blkback_upgrade_answer(const char *store, bool done, const char *text);
 
+/* All devices were taken over: nobody has to stand by any more. */
+void blkback_upgrade_done(const struct blkback_options *options);
+
 #endif

@@ -200,6 +200,18 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
 		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit $(BACK_LIBS) -lpthread
 
+# The daemon itself, over fakes that are loaded before Xen's libraries.
+$(B)/tests/daemon/xen.so: tests/daemon/xen.c tests/daemon/xen.h | build-packages
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -shared -o $@ $<
+$(B)/tests/daemon/restart: tests/daemon/restart.c tests/daemon/xen.c tests/cunit.h \
+		$(B)/libramdisk.a $(B)/xen-ramdiskd $(B)/tests/daemon/xen.so | test-packages
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ \
+		$(filter %.c,$^) $(B)/libramdisk.a -lcunit $(LIB_LIBS) -lpthread
+
 # Programs that measure, or that tests run beside what they test.
 $(filter-out %/tapdisk %/ring,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
 	$(call say,LD,$@)
@@ -236,7 +248,7 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 	$(Q)$(CC) $(filter-out $(SANFLAGS),$(ALL_CFLAGS)) $(XEN_CFLAGS) -static -o $@ \
 		$(filter %.c,$^) -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 
-test-programs: $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
+test-programs: $(if $(SAN),,$(B)/tests/daemon/restart) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs deb
@@ -295,6 +307,7 @@ check-quick:
 check-restart: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)RESTART_EVERY=1 $(B)/tests/ring/restart
+	$(Q)RESTART_ROUNDS=100 $(B)/tests/daemon/restart $(B)/xen-ramdiskd $(B)/tests/daemon/xen.so
 	$(Q)sed 's/^rounds=.*/rounds=100/; s/timeout=[0-9]*/timeout=28800/' \
 		tests/vm/scenarios/restart > $(B)/restart-hundred
 	$(Q)B=$(B) tests/vm/run $(B)/restart-hundred

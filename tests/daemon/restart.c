@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The real xen-ramdiskd, supervisor and workers and exec and all, over fakes of
+ * Xen's libraries (xen.h), under a guest at depth 32 that checks every byte: who is
+ * killed, ends, or is replaced by another program, the guest sees a pause.
+ *
+ *   restart PROGRAM PRELOAD
+ *
+ * $RESTART_ROUNDS: default 2.
+ */
+#include "xen.h"
+
+#include "tests/unit/scratch.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+#include <xenstore.h>
+
+#define BACK "/local/domain/0/backend/ramdisk/0/51712"
+#define FRONT "/local/domain/0/device/vbd/51712"
+#define RING_REF 8u
+#define FIRST_PAGE 100u
+#define DEPTH 32u
+#define BLOCKS 64u
+#define PATIENCE 60000 /* ms; for what hangs */
+
+static const char *program, *preload;
+static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX", other[64], short_one[64];
+static struct xs_handle *xs;
+static struct blkif_sring *ring;
+static pthread_t guest;
+static _Atomic bool stop;
+static _Atomic unsigned long answers, worst_us;
+static _Atomic unsigned bad;
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* ---- the guest --------------------------------------------------------- */
+
+struct slot {
+	bool write;
+	unsigned block;
+	int64_t at;
+};
+
+static struct slot slot[DEPTH];
+static uint64_t value[BLOCKS], last_value;
+static bool busy[BLOCKS], first;
+
+static bool is_filled(const uint8_t *page, uint64_t with)
+{
+	unsigned i;
+
+	for (i = 0; i < 4096; i += 8)
+		if (memcmp(page + i, &with, 8))
+			return false;
+	return true;
+}
+
+static void put(uint32_t index)
+{
+	struct blkif_request *r = &ring->ring[index % DEPTH].req;
+	uint8_t *page = fake_pages[FIRST_PAGE + index % DEPTH];
+	struct slot *s = &slot[index % DEPTH];
+	unsigned i, b = first ? index : (unsigned)rand() % BLOCKS;
+
+	while (busy[b])
+		b = (b + 1) % BLOCKS;
+	*s = (struct slot){ first || rand() & 1, b, now_us() };
+	busy[b] = true;
+	memset(page, 0xaa, 4096);
+	if (s->write)
+		value[b] = ++last_value;
+	for (i = 0; s->write && i < 4096; i += 8)
+		memcpy(page + i, &value[b], 8);
+	memset(r, 0, sizeof(*r));
+	r->operation = s->write ? BLKIF_OP_WRITE : BLKIF_OP_READ;
+	r->nr_segments = 1;
+	r->id = index;
+	r->sector_number = 8 * (uint64_t)b;
+	r->seg[0].gref = FIRST_PAGE + index % DEPTH;
+	r->seg[0].last_sect = 7;
+	__atomic_store_n(&ring->req_prod, index + 1, __ATOMIC_SEQ_CST);
+}
+
+static void take(uint32_t index)
+{
+	const struct blkif_response *r = &ring->ring[index % DEPTH].rsp;
+	const struct slot *s = &slot[index % DEPTH];
+	unsigned long us = (unsigned long)(now_us() - s->at);
+
+	bad += r->id != index || r->status != 0;
+	if (!s->write)
+		bad += !is_filled(fake_pages[FIRST_PAGE + index % DEPTH],
+				  value[s->block]);
+	busy[s->block] = false;
+	if (us > worst_us)
+		worst_us = us;
+	answers++;
+}
+
+static void *run_guest(void *arg)
+{
+	uint32_t taken = ring->req_prod, prod;
+
+	(void)arg;
+	while (!stop || taken != ring->req_prod) {
+		prod = __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE);
+		if (prod - taken > ring->req_prod - taken) {
+			bad++; /* answered what nobody asked */
+			break;
+		}
+		while (taken != prod)
+			take(taken++);
+		while (!stop && ring->req_prod - taken < DEPTH)
+			put(ring->req_prod);
+		usleep(50);
+	}
+	return NULL;
+}
+
+/* ---- processes --------------------------------------------------------- */
+
+static int run(const char *file, const char *option)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		setenv("LD_PRELOAD", preload, 1);
+		execl(file, "xen-ramdiskd", "--store", scratch_store,
+		      "--log-level", "error", option, NULL);
+		_exit(126);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static pid_t daemon_pid(void)
+{
+	char path[128];
+	int pid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/xen-ramdiskd.pid", scratch_store);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%d", &pid) != 1)
+		pid = 0;
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+static pid_t worker_pid(void)
+{
+	struct rd_disk_info *disks;
+	struct rd_store *store;
+	size_t n = 0;
+	pid_t pid = 0;
+
+	CU_ASSERT_EQUAL_FATAL(rd_store_open(&store, scratch_store, NULL), 0);
+	CU_ASSERT_EQUAL(rd_list(store, &disks, &n, NULL), 0);
+	if (n == 1 && disks[0].attachments == 1)
+		pid = disks[0].attachment[0].pid;
+	rd_list_free(disks, n);
+	rd_store_close(store);
+	return pid;
+}
+
+/* Dead, though nobody may have waited for it. */
+static bool is_dead(pid_t pid)
+{
+	char path[64], state = 'X';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'X';
+	if (f)
+		fclose(f);
+	return state == 'X' || state == 'Z';
+}
+
+static bool ends(pid_t pid, int sig)
+{
+	int64_t end = now_us() + PATIENCE * 1000;
+
+	if (pid <= 0 || (sig && kill(pid, sig)))
+		return false;
+	while (!is_dead(pid) && now_us() < end)
+		usleep(1000);
+	return is_dead(pid);
+}
+
+static bool runs(pid_t pid, const char *file)
+{
+	char path[64], exe[256];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = '\0';
+	return !strcmp(exe, file);
+}
+
+/* Requests are answered that were asked from now on. */
+static bool goes_on(void)
+{
+	unsigned long to = answers + 3 * DEPTH;
+	int64_t end = now_us() + PATIENCE * 1000;
+
+	while (answers < to && now_us() < end)
+		usleep(500);
+	return answers >= to && !bad;
+}
+
+/* ---- xenstore ---------------------------------------------------------- */
+
+static void set(const char *path, const char *text)
+{
+	xs_write(xs, XBT_NULL, path, text, (unsigned)strlen(text));
+}
+
+static bool is(const char *path, const char *text)
+{
+	unsigned n;
+	char *now = xs_read(xs, XBT_NULL, path, &n);
+	bool same = text ? now && !strcmp(now, text) : !now;
+
+	free(now);
+	return same;
+}
+
+static bool becomes(const char *path, const char *text)
+{
+	int64_t end = now_us() + PATIENCE * 1000;
+
+	while (!is(path, text) && now_us() < end)
+		usleep(1000);
+	return is(path, text);
+}
+
+/* ---- tests, in this order ---------------------------------------------- */
+
+static void starts(void)
+{
+	const char *seed = make_seed("daemon", MIB, 1);
+	unsigned i;
+
+	set(BACK "/frontend", FRONT);
+	set(BACK "/frontend-id", "0");
+	set(BACK "/online", "1");
+	set(BACK "/format", "1");
+	set(BACK "/store", scratch_store);
+	set(BACK "/params", seed);
+	set(BACK "/mode", "w");
+	set(FRONT "/backend", BACK);
+	set(FRONT "/state", "1");
+	set(BACK "/state", "1");
+	CU_ASSERT_EQUAL_FATAL(run(program, NULL), 0);
+	CU_ASSERT_TRUE_FATAL(becomes(BACK "/state", "2"));
+	ring = (struct blkif_sring *)fake_pages[RING_REF];
+	ring->req_event = ring->rsp_event = 1;
+	for (i = 0; i < BLOCKS; i++)
+		busy[i] = false;
+	set(FRONT "/ring-ref", "8");
+	set(FRONT "/event-channel", "17");
+	set(FRONT "/protocol", "x86_64-abi");
+	set(FRONT "/feature-persistent", "1");
+	set(FRONT "/state", "3");
+	CU_ASSERT_TRUE_FATAL(becomes(BACK "/state", "4"));
+	set(FRONT "/state", "4");
+}
+
+/* Each block is written once before one is read. */
+static void fill(void)
+{
+	uint32_t i;
+
+	first = true;
+	for (i = 0; i < BLOCKS; i++) {
+		put(i);
+		while (__atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE) <= i)
+			usleep(100);
+		take(i);
+	}
+	first = false;
+}
+
+/* The daemon that was started has the worker: as it was, if of its build. */
+static bool has_taken(pid_t worker, bool same)
+{
+	int64_t end = now_us() + PATIENCE * 1000;
+
+	if (same)
+		return worker_pid() == worker;
+	while (!runs(worker_pid(), program) && now_us() < end)
+		usleep(1000);
+	return runs(worker_pid(), program);
+}
+
+static void worker_killed(void)
+{
+	pid_t pid = worker_pid();
+
+	CU_ASSERT_TRUE(ends(pid, SIGKILL));
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_NOT_EQUAL(worker_pid(), pid);
+}
+
+static void supervisor_killed(void)
+{
+	pid_t pid = daemon_pid(), worker = worker_pid();
+	bool same = runs(worker, program);
+
+	CU_ASSERT_TRUE(ends(pid, SIGKILL));
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_EQUAL(run(program, NULL), 0);
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_NOT_EQUAL(daemon_pid(), pid);
+	CU_ASSERT_TRUE(has_taken(worker, same));
+	/* It sees to the one that it found. */
+	worker_killed();
+}
+
+static void both_killed(void)
+{
+	pid_t worker = worker_pid();
+
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	CU_ASSERT_TRUE(ends(worker, SIGKILL));
+	CU_ASSERT_EQUAL(run(program, NULL), 0);
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_NOT_EQUAL(worker_pid(), worker);
+}
+
+static void supervisor_ends(void)
+{
+	pid_t worker = worker_pid();
+	bool same = runs(worker, program);
+
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGTERM));
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_EQUAL(run(program, NULL), 0);
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(has_taken(worker, same));
+}
+
+static void upgrades(void)
+{
+	pid_t pid = daemon_pid(), worker = worker_pid();
+
+	CU_ASSERT_EQUAL(run(other, "--upgrade"), 0);
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_EQUAL(daemon_pid(), pid);
+	CU_ASSERT_NOT_EQUAL(worker_pid(), worker);
+	CU_ASSERT_TRUE(runs(pid, other));
+	CU_ASSERT_TRUE(runs(worker_pid(), other));
+	/* Asked by itself, and to what it is already. */
+	CU_ASSERT_EQUAL(run(other, "--upgrade"), 0);
+	CU_ASSERT_TRUE(goes_on());
+}
+
+/* Asked in the place of a program that cannot ask; the answer. */
+static void ask_for(const char *file, char answer[256])
+{
+	int64_t end = now_us() + PATIENCE * 1000;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/xen-ramdiskd.upgrade", scratch_store);
+	f = fopen(path, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fprintf(f, "exec %s\n", file);
+	fclose(f);
+	kill(daemon_pid(), SIGHUP);
+	do {
+		usleep(10000);
+		f = fopen(path, "r");
+		if (!f || !fgets(answer, 256, f))
+			answer[0] = '\0';
+		if (f)
+			fclose(f);
+	} while ((!answer[0] || answer[0] == 'e') && now_us() < end);
+	answer[strcspn(answer, "\n")] = '\0';
+	unlink(path);
+}
+
+static void cannot_upgrade(void)
+{
+	pid_t pid = daemon_pid();
+	char answer[256];
+
+	ask_for("/nowhere", answer);
+	CU_ASSERT_STRING_EQUAL(answer,
+		"failed cannot run /nowhere: No such file or directory");
+	ask_for("/bin/true", answer);
+	CU_ASSERT_EQUAL(strncmp(answer, "failed /bin/true does not start", 31),
+			0);
+	CU_ASSERT_EQUAL(daemon_pid(), pid);
+	CU_ASSERT_FALSE(is_dead(pid));
+	CU_ASSERT_TRUE(goes_on());
+	/* It says what is asked of it, and ends: the old one is back. */
+	ask_for(short_one, answer);
+	CU_ASSERT_STRING_EQUAL(answer,
+		"failed the new program has ended; the old one goes on");
+	CU_ASSERT_TRUE(is_dead(pid));
+	while (daemon_pid() == pid || !daemon_pid())
+		usleep(1000);
+	CU_ASSERT_FALSE(is_dead(daemon_pid()));
+	worker_killed();
+}
+
+static void again_and_again(void)
+{
+	const char *text = getenv("RESTART_ROUNDS");
+	unsigned i, n = text ? (unsigned)strtoul(text, NULL, 0) : 2;
+
+	for (i = 0; i < n; i++) {
+		worker_killed();
+		supervisor_killed();
+		both_killed();
+		supervisor_ends();
+		if (!runs(daemon_pid(), other))
+			upgrades();
+		both_killed();
+	}
+	CU_ASSERT_TRUE(is(BACK "/state", "4"));
+	CU_ASSERT_TRUE(is(BACK "/error", NULL));
+}
+
+static void detaches(void)
+{
+	stop = true;
+	pthread_join(guest, NULL);
+	CU_ASSERT_EQUAL(bad, 0);
+	printf("# %lu requests, the longest took %lu ms\n", answers,
+	       worst_us / 1000);
+	set(BACK "/online", "0");
+	set(BACK "/state", "5");
+	set(FRONT "/state", "6");
+	CU_ASSERT_TRUE(becomes(BACK, NULL));
+	CU_ASSERT_EQUAL(store_files(), 1); /* the daemon's own */
+}
+
+/* What is still attached then is closed, with a word. */
+static void stops(void)
+{
+	pid_t pid = daemon_pid();
+
+	CU_ASSERT_EQUAL(run(program, "--stop"), 0);
+	CU_ASSERT_TRUE(is_dead(pid));
+	CU_ASSERT_NOT_EQUAL(run(program, "--stop"), 0);
+}
+
+static void begins(void)
+{
+	starts();
+	fill();
+	/* The ring goes on at index BLOCKS. */
+	pthread_create(&guest, NULL, run_guest, NULL);
+	CU_ASSERT_TRUE(goes_on());
+}
+
+static void make_programs(void)
+{
+	char command[512];
+
+	snprintf(other, sizeof(other), "%s/xen-ramdiskd", dir);
+	snprintf(short_one, sizeof(short_one), "%s/short", dir);
+	snprintf(command, sizeof(command),
+		 "cp %s %s && printf '#!/bin/sh\\n[ \"$1\" != --version ] || echo \"xen-ramdiskd 9 (format %u)\"\\n' >%s && chmod +x %s",
+		 program, other, RD_FORMAT, short_one, short_one);
+	if (system(command))
+		abort();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "a guest works", begins },
+		{ "the worker is killed", worker_killed },
+		{ "the supervisor is killed", supervisor_killed },
+		{ "both are killed", both_killed },
+		{ "the supervisor ends", supervisor_ends },
+		{ "--upgrade to another program", upgrades },
+		{ "to what is none", cannot_upgrade },
+		{ "again and again", again_and_again },
+		{ "the guest detaches", detaches },
+		{ "--stop", stops },
+	};
+	char command[128];
+	int rc;
+
+	if (argc != 3 || !mkdtemp(dir))
+		return 2;
+	snprintf(command, sizeof(command), "%s/xen", dir);
+	setenv("FAKE_XEN", command, 1);
+	program = realpath(argv[1], NULL);
+	preload = realpath(argv[2], NULL);
+	make_programs();
+	scratch_make();
+	fake_xen_open();
+	xs = xs_open(0);
+	rc = RUN_TESTS("daemon", tests);
+	if (daemon_pid() && !is_dead(daemon_pid()))
+		run(program, "--stop");
+	scratch_remove();
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command) ? 1 : rc;
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See xen.h. Xenstore is a table of paths, with a ring of the last changes that
+ * each process's watches are compared with; everybody looks every few
+ * milliseconds. An event channel has an event all the time. One lock, which is
+ * taken from a process that was killed with it after a while.
+ */
+#include "xen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+#include <xenevtchn.h>
+#include <xengnttab.h>
+#include <xenstore.h>
+
+#define NODES 256u
+#define PATH 200u
+#define CHANGES 1024u
+#define WATCHES 32u
+#define HOME "/local/domain/0/"
+
+static struct {
+	int lock;
+	unsigned n;
+	struct {
+		char path[PATH], value[PATH];
+		unsigned len;
+	} node[NODES];
+	uint64_t changes;
+	char change[CHANGES][PATH];
+} *shared;
+
+uint8_t (*fake_pages)[4096];
+
+static void *map(const char *suffix, size_t size)
+{
+	char path[256];
+	void *p;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.%s", getenv("FAKE_XEN"), suffix);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, (off_t)size))
+		abort();
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED)
+		abort();
+	return p;
+}
+
+__attribute__((constructor)) void fake_xen_open(void)
+{
+	if (!getenv("FAKE_XEN") || shared)
+		return;
+	shared = map("xenstore", sizeof(*shared));
+	fake_pages = map("pages", FAKE_PAGES * 4096u);
+}
+
+static int ticks(long ns)
+{
+	struct itimerspec t = { { 0, ns }, { 0, ns } };
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	timerfd_settime(fd, 0, &t, NULL);
+	return fd;
+}
+
+/* There is no such device here, and the daemon asks. */
+int access(const char *path, int mode)
+{
+	if (!strncmp(path, "/dev/xen/", 9))
+		return 0;
+	return (int)syscall(SYS_access, path, mode);
+}
+
+/* ---- xenstore ---------------------------------------------------------- */
+
+struct xs_handle {
+	int fd;
+	uint64_t seen;
+	unsigned n, at; /* watches; the next to compare with the change */
+	struct {
+		char path[PATH], token[PATH];
+		bool first;
+	} watch[WATCHES];
+};
+
+static void lock(void)
+{
+	unsigned tries = 0;
+
+	while (__atomic_exchange_n(&shared->lock, 1, __ATOMIC_ACQUIRE) &&
+	       tries++ < 5000)
+		usleep(100);
+}
+
+static void unlock(void)
+{
+	__atomic_store_n(&shared->lock, 0, __ATOMIC_RELEASE);
+}
+
+static const char *absolute(const char *path, char buf[PATH])
+{
+	if (path[0] == '/')
+		return path;
+	snprintf(buf, PATH, HOME "%s", path);
+	return buf;
+}
+
+static int find(const char *path)
+{
+	unsigned i;
+
+	for (i = 0; i < shared->n; i++)
+		if (!strcmp(shared->node[i].path, path))
+			return (int)i;
+	return -1;
+}
+
+static bool below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
+}
+
+static void set(const char *path, const void *value, unsigned len)
+{
+	char parent[PATH], *slash;
+	int i = find(path);
+
+	if (i < 0) {
+		snprintf(parent, sizeof(parent), "%s", path);
+		slash = strrchr(parent, '/');
+		*slash = '\0';
+		if (slash != parent && find(parent) < 0)
+			set(parent, "", 0);
+		if (shared->n == NODES || len >= PATH)
+			abort();
+		i = (int)shared->n++;
+		snprintf(shared->node[i].path, PATH, "%s", path);
+	}
+	memcpy(shared->node[i].value, value, len);
+	shared->node[i].value[len] = '\0';
+	shared->node[i].len = len;
+}
+
+static void tell(const char *path)
+{
+	snprintf(shared->change[shared->changes % CHANGES], PATH, "%s", path);
+	__atomic_add_fetch(&shared->changes, 1, __ATOMIC_SEQ_CST);
+}
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+	struct xs_handle *h = calloc(1, sizeof(*h));
+
+	(void)flags;
+	h->fd = ticks(3000000);
+	h->seen = shared->changes;
+	return h;
+}
+
+void xs_close(struct xs_handle *h)
+{
+	close(h->fd);
+	free(h);
+}
+
+int xs_fileno(struct xs_handle *h)
+{
+	return h->fd;
+}
+
+char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
+		    unsigned int *num)
+{
+	char buf[PATH], **list = malloc(NODES * (sizeof(char *) + PATH));
+	char *text = (char *)(list + NODES);
+	size_t len;
+	unsigned i;
+
+	(void)h, (void)t;
+	path = absolute(path, buf);
+	len = strcmp(path, "/") ? strlen(path) : 0;
+	*num = 0;
+	lock();
+	if (len && find(path) < 0) {
+		unlock();
+		free(list);
+		errno = ENOENT;
+		return NULL;
+	}
+	for (i = 0; i < shared->n; i++) {
+		const char *name = shared->node[i].path + len + 1;
+
+		if (strncmp(shared->node[i].path, path, len) ||
+		    shared->node[i].path[len] != '/' || strchr(name, '/'))
+			continue;
+		list[*num] = text + *num * PATH;
+		snprintf(list[(*num)++], PATH, "%s", name);
+	}
+	unlock();
+	return list;
+}
+
+void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
+	      unsigned int *len)
+{
+	char buf[PATH], *copy = NULL;
+	int i;
+
+	(void)h, (void)t;
+	lock();
+	i = find(absolute(path, buf));
+	if (i >= 0) {
+		copy = strdup(shared->node[i].value);
+		*len = shared->node[i].len;
+	}
+	unlock();
+	if (!copy)
+		errno = ENOENT;
+	return copy;
+}
+
+bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
+	      const void *data, unsigned int len)
+{
+	char buf[PATH];
+
+	(void)h, (void)t;
+	path = absolute(path, buf);
+	lock();
+	set(path, data, len);
+	tell(path);
+	unlock();
+	return true;
+}
+
+bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
+{
+	char buf[PATH];
+	unsigned i = 0;
+	bool there;
+
+	(void)h, (void)t;
+	path = absolute(path, buf);
+	lock();
+	there = find(path) >= 0;
+	while (i < shared->n)
+		if (below(shared->node[i].path, path))
+			shared->node[i] = shared->node[--shared->n];
+		else
+			i++;
+	tell(path);
+	unlock();
+	if (!there)
+		errno = ENOENT;
+	return there;
+}
+
+bool xs_watch(struct xs_handle *h, const char *path, const char *token)
+{
+	if (h->n == WATCHES)
+		abort();
+	snprintf(h->watch[h->n].path, PATH, "%s", path);
+	snprintf(h->watch[h->n].token, PATH, "%s", token);
+	h->watch[h->n++].first = true;
+	return true;
+}
+
+bool xs_unwatch(struct xs_handle *h, const char *path, const char *token)
+{
+	unsigned i;
+
+	for (i = 0; i < h->n; i++)
+		if (!strcmp(h->watch[i].path, path) &&
+		    !strcmp(h->watch[i].token, token)) {
+			h->watch[i] = h->watch[--h->n];
+			return true;
+		}
+	errno = ENOENT;
+	return false;
+}
+
+static char **event(const char *path, const char *token)
+{
+	char **e = malloc(2 * sizeof(char *) + 2 * (size_t)PATH);
+
+	e[XS_WATCH_PATH] = (char *)(e + 2);
+	e[XS_WATCH_TOKEN] = e[XS_WATCH_PATH] + PATH;
+	snprintf(e[XS_WATCH_PATH], PATH, "%s", path);
+	snprintf(e[XS_WATCH_TOKEN], PATH, "%s", token);
+	return e;
+}
+
+char **xs_check_watch(struct xs_handle *h)
+{
+	char buf[PATH];
+	uint64_t n;
+	unsigned i;
+
+	for (i = 0; i < h->n; i++)
+		if (h->watch[i].first) {
+			h->watch[i].first = false;
+			return event(h->watch[i].path, h->watch[i].token);
+		}
+	for (; h->seen < shared->changes; h->seen++, h->at = 0) {
+		const char *path = shared->change[h->seen % CHANGES];
+
+		while (h->at < h->n) {
+			const char *watched = h->watch[i = h->at++].path;
+
+			if (!below(path, absolute(watched, buf)))
+				continue;
+			return event(watched[0] == '/' ? path :
+							 path + strlen(HOME),
+				     h->watch[i].token);
+		}
+	}
+	if (read(h->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		abort();
+	errno = EAGAIN;
+	return NULL;
+}
+
+/* Nobody writes at once what another one looks at, but what the test wants. */
+xs_transaction_t xs_transaction_start(struct xs_handle *h)
+{
+	(void)h;
+	return 1;
+}
+
+bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort_it)
+{
+	(void)h, (void)t, (void)abort_it;
+	return true;
+}
+
+bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
+{
+	(void)h, (void)domid;
+	return true;
+}
+
+/* ---- grants: all of them persistent ------------------------------------ */
+
+xengnttab_handle *xengnttab_open(struct xentoollog_logger *l, unsigned flags)
+{
+	(void)l, (void)flags;
+	return (xengnttab_handle *)fake_pages;
+}
+
+int xengnttab_close(xengnttab_handle *g)
+{
+	(void)g;
+	return 0;
+}
+
+void *xengnttab_map_domain_grant_refs(xengnttab_handle *g, uint32_t count,
+				      uint32_t domid, uint32_t *refs, int prot)
+{
+	(void)g, (void)domid, (void)prot;
+	if (refs[0] < FAKE_PAGES && count <= FAKE_PAGES - refs[0])
+		return fake_pages[refs[0]];
+	errno = EINVAL;
+	return NULL;
+}
+
+void *xengnttab_map_grant_ref(xengnttab_handle *g, uint32_t domid,
+			      uint32_t ref, int prot)
+{
+	return xengnttab_map_domain_grant_refs(g, 1, domid, &ref, prot);
+}
+
+int xengnttab_unmap(xengnttab_handle *g, void *start, uint32_t count)
+{
+	(void)g, (void)start, (void)count;
+	return 0;
+}
+
+int xengnttab_grant_copy(xengnttab_handle *g, uint32_t count,
+			 xengnttab_grant_copy_segment_t *segs)
+{
+	(void)g, (void)count, (void)segs;
+	errno = ENOSYS;
+	return -1;
+}
+
+/* ---- event channels ---------------------------------------------------- */
+
+struct xenevtchn_handle {
+	int fd;
+};
+
+xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *l, unsigned flags)
+{
+	xenevtchn_handle *h = malloc(sizeof(*h));
+
+	(void)l, (void)flags;
+	h->fd = ticks(1000000);
+	return h;
+}
+
+int xenevtchn_close(xenevtchn_handle *h)
+{
+	close(h->fd);
+	free(h);
+	return 0;
+}
+
+int xenevtchn_fd(xenevtchn_handle *h)
+{
+	return h->fd;
+}
+
+int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
+{
+	(void)h, (void)port;
+	return 0;
+}
+
+xenevtchn_port_or_error_t
+xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
+			   evtchn_port_t remote)
+{
+	(void)h, (void)domid;
+	return (int)remote;
+}
+
+int xenevtchn_unbind(xenevtchn_handle *h, evtchn_port_t port)
+{
+	(void)h, (void)port;
+	return 0;
+}
+
+xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
+{
+	uint64_t n;
+
+	return read(h->fd, &n, sizeof(n)) < 0 ? -1 : 1;
+}
+
+int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
+{
+	(void)h, (void)port;
+	return 0;
+}
+
+int xenevtchn_restrict(xenevtchn_handle *h, domid_t domid)
+{
+	(void)h, (void)domid;
+	return 0;
+}

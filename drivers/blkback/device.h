@@ -109,6 +109,7 @@ struct blkback_device {
 	bool faults_due; /* the worker is to be told */
 	bool faults_news; /* and it answered, which is to be written */
 	bool faults_bad; /* the node was nonsense, which was said */
+	bool faults_shown; /* some were active when it was written last */
 
 	pid_t pid; /* of the worker; 0: none */
 	int pidfd; /* of one that is not our child, or -1 */

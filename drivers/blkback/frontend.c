@@ -250,6 +250,15 @@ int blkback_faults_read(struct blkback_device *dev,
 	return blkback_fault_parse(text, set);
 }
 
+bool blkback_faults_shown(struct blkback_device *dev)
+{
+	char text[BLKBACK_FAULT_TEXT];
+
+	return blkback_xenbus_read(dev->host->xs, dev->back,
+				   NODES_FAULT_ACTIVE, text,
+				   sizeof(text)) != -ENOENT;
+}
+
 int blkback_config_read(struct blkback_device *dev,
 			struct blkback_config *config, char *text, size_t size)
 {

@@ -21,6 +21,9 @@ int blkback_frontend_read(struct blkback_device *dev,
 int blkback_faults_read(struct blkback_device *dev,
 			struct blkback_fault_set *set);
 
+/* Whether the directory says that faults are active: an earlier daemon did. */
+bool blkback_faults_shown(struct blkback_device *dev);
+
 /*
  * Read a tool's nodes into @config. -EXDEV: of another store, and not ours.
  * On other failures @text has the sentence.

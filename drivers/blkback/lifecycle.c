@@ -115,8 +115,10 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 	dev->kill_at = 0;
 	dev->killed = false;
 	dev->outdated = dev->replacing = false;
-	/* A new worker knows of none. */
+	/* A new worker knows of none; what an old one said may be in a node. */
 	dev->faults_due = !blkback_fault_none(&dev->faults);
+	memset(&dev->faults_active, 0, sizeof(dev->faults_active));
+	dev->faults_news = dev->resume != BLKBACK_ANEW && !dev->faults_due;
 	send_attach(dev);
 	return 0;
 }
@@ -160,6 +162,9 @@ bool blkback_life_adopt(struct blkback_device *dev, int64_t now_ms)
 		dev->kill_at = 0;
 		dev->killed = false;
 		dev->outdated = dev->replacing = false;
+		/* They may have changed while nobody looked. */
+		dev->faults_due = !blkback_fault_none(&dev->faults) ||
+				  blkback_faults_shown(dev);
 		dev->phase = BLKBACK_RESUMING;
 		return true;
 	}
@@ -195,10 +200,12 @@ void blkback_life_faults(struct blkback_device *dev)
 				    &node, 1);
 	/* Another state than we know is looked at first: its watch comes. */
 	dev->faults_news = ret == -ESTALE;
-	if (!ret)
+	if (!ret && (node.value || dev->faults_shown))
 		blkback_log_gated(&dev->news, BLKBACK_INFO,
 				  "%s: faults on purpose: %s", dev->label,
 				  node.value ? node.value : "none");
+	if (!ret)
+		dev->faults_shown = node.value != NULL;
 }
 
 void blkback_life_attached(struct blkback_device *dev)

@@ -187,6 +187,43 @@ static void adopted(void)
 	teardown();
 }
 
+/* Faults were cleared, or set, while no daemon looked; or it died in between. */
+static void faults_meanwhile(void)
+{
+	struct blkback_message msg;
+
+	to_left("4", "4");
+	outlived = true;
+	fake_xs_set(BACK "/fault-active", "freeze=1");
+	look();
+	says_attached(true);
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_FAULT);
+	CU_ASSERT_TRUE(blkback_fault_none(&msg.u.fault));
+	say(BLKBACK_FAULT_SET);
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/fault-active"));
+	/* And a worker that dies takes what it said with it. */
+	fake_xs_set(BACK "/fault-active", "freeze=1");
+	die(SIGKILL);
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_TRUE(blkback_fault_none(&msg.u.attach.fault));
+	says_attached(true);
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/fault-active"));
+	teardown();
+	/* Set ones are told to the next. */
+	to_left("4", "4");
+	outlived = true;
+	fake_xs_set(BACK "/fault", "iops=5");
+	look();
+	says_attached(true);
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_FAULT);
+	CU_ASSERT_EQUAL(msg.u.fault.iops, 5);
+	die(SIGKILL);
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_EQUAL(msg.u.attach.fault.iops, 5);
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_FAULT);
+	teardown();
+}
+
 static void adopted_before_it_connected(void)
 {
 	struct blkback_message msg;
@@ -329,6 +366,7 @@ int main(void)
 		{ "the frontend closes meanwhile", frontend_closes_meanwhile },
 		{ "what cannot be taken up", cannot_take_up },
 		{ "a worker is adopted", adopted },
+		{ "faults that changed meanwhile", faults_meanwhile },
 		{ "adopted before it connected", adopted_before_it_connected },
 		{ "adopted of another build", adopted_of_another_build },
 		{ "adopted of another version", adopted_of_another_version },

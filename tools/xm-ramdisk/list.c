@@ -22,10 +22,13 @@ static void print_attachment(struct xs_handle *xs,
 {
 	struct who w = who_is(xs, a->label);
 	char faults[FAULT_TEXT_MAX];
+	char pid[16] = "-"; /* a loop device's attachment has no process */
 
-	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7d\n",
+	if (a->alive)
+		snprintf(pid, sizeof(pid), "%d", a->pid);
+	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7s\n",
 	       w.domain, w.vdev, report_mode(a), a->counters.read_bytes >> 20,
-	       a->counters.write_bytes >> 20, a->pid);
+	       a->counters.write_bytes >> 20, pid);
 	if (who_faults(xs, &w, faults)[0])
 		printf("      fault: %s\n", faults);
 }

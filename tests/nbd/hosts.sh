@@ -98,7 +98,7 @@ print('done', flush=True)"
 finishes() { # NAME: the writer does, without an error
 	wait "$writer"
 	cp "$writes" "$out"
-	grep -qx done "$writes"
+	grep -qx "done" "$writes"
 	ok "$1" $?
 }
 
@@ -135,7 +135,7 @@ cp "$writes" "$seeds/fenced"
 last=$(grep -c . "$writes")
 wait "$writer"
 cp "$writes" "$out"
-grep -q 'command failed: ' "$writes" && ! grep -qx done "$writes"
+grep -q 'command failed: ' "$writes" && ! grep -qx "done" "$writes"
 ok "its writer fails when its time is over" $?
 [ "$(grep -c '^[0-9]*$' "$writes")" -le $((last + 1)) ]
 ok "and wrote nothing more" $?

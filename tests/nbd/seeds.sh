@@ -64,7 +64,7 @@ loads "requests in flight together (11 of a second each)" "$uri" "$image"
 ok "took $SECONDS seconds" $?
 end "$server"
 
-u=nbd+unix:///?socket=$seeds/f.sock
+u="nbd+unix:///?socket=$seeds/f.sock"
 xm-ramdisk load "$u" >/dev/null
 says "the same URI is the same disk" 0 'kept until' xm-ramdisk load "NBD+unix:///?socket=$seeds/f.sock"
 [ "$(xm-ramdisk list --json | jq length)" = 1 ]

@@ -320,8 +320,10 @@ vm-shell: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)B=$(B) tests/vm/run --shell
 
-bench: $(BENCHES)
-	$(Q)for b in $^; do B=$(B) $$b || exit 1; done
+# All of them, tables, record and picture; see build-aux/bench for the settings.
+bench: install-bench-packages
+	$(Q)$(MAKE) --no-print-directory all $(BENCHES)
+	$(Q)B=$(B) build-aux/bench
 
 # ---- what must be on the machine -------------------------------------------
 
@@ -390,8 +392,8 @@ help:
 	@echo 'make check-quick  the tests that need no virtual machine'
 	@echo 'make check-restart  a hundred rounds of killing under guests (hours)'
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
-	@echo 'make bench        load a seed of 1 GiB; the tapdisk driver (2 GiB in /dev/shm); for'
-	@echo '                  guests: tests/vm/run --bench tests/vm/bench/guest-io'
+	@echo 'make bench        every benchmark, here and in the test bed (root: installs packages);'
+	@echo '                  docs/bench; BENCH_ROUNDS=N BENCH_ONLY=NAMES BENCH_VM=no'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
 	@echo 'make deb          Debian packages, in build/deb (root: installs packages)'
 	@echo 'make install-dev  libramdisk.a and ramdisk.h'

@@ -16,6 +16,8 @@
 #include "tests/bench/bench.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -25,7 +27,7 @@
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
 
-#include "drivers/blkback/io.h"
+#include "drivers/blkback/queue.h"
 #include "tests/ring/fake/fake.h"
 
 #define DISK ((size_t)256 << 20)
@@ -314,6 +316,76 @@ static void calls(bool write, unsigned kib, unsigned depth, enum way way)
 	       (double)fake_notified / n, (double)(clocks - before) / n);
 }
 
+/* ---- a queue's system calls -------------------------------------------- */
+
+#define QUEUE_PAGE 40u
+#define QUEUE_REQUESTS 20000u
+
+static unsigned polls, unmasks;
+
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	polls++;
+	return __real_poll(fds, n, timeout);
+}
+
+int __real_xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port);
+int __wrap_xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port);
+int __wrap_xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
+{
+	unmasks++;
+	return __real_xenevtchn_unmask(h, port);
+}
+
+/* As a guest's frontend: an event only when the ring asks for one. */
+static void ask_queue(struct blkif_sring *ring, unsigned depth)
+{
+	uint32_t old = ring->req_prod, prod = old + depth;
+	unsigned i;
+
+	for (i = 0; i < depth; i++)
+		put(ring, old + i, true, draw_block(1), 1);
+	__atomic_store_n(&ring->rsp_event, prod, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ring->req_prod, prod, __ATOMIC_SEQ_CST);
+	if (prod - __atomic_load_n(&ring->req_event, __ATOMIC_SEQ_CST) < depth)
+		fake_evtchn_raise();
+	while (__atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE) != prod)
+		sched_yield();
+}
+
+static void queue_calls(unsigned depth, uint32_t poll_us)
+{
+	struct blkif_sring *ring = (void *)fake_page[QUEUE_PAGE];
+	const uint32_t refs[] = { QUEUE_PAGE };
+	struct blkback_queue_setup setup = {
+		.io = { .disk = disk, .limits = { DISK / 512, true },
+			.domid = 5, .persistent = true, .gates = &gates,
+			.evtchn = xenevtchn_open(NULL, 0) },
+		.protocol = BLKBACK_X86_64, .nr_refs = 1, .refs = refs,
+		.event_channel = 7, .poll_us = poll_us,
+	};
+	struct blkback_queue *queue;
+	unsigned n = QUEUE_REQUESTS / depth * depth, i;
+	char text[256];
+
+	memset(ring, 0, 4096);
+	ring->req_event = ring->rsp_event = 1;
+	must(!blkback_queue_open(&queue, &setup, false, text, sizeof(text)) &&
+	     !blkback_queue_start(queue, text, sizeof(text)), text);
+	for (i = 0; i < 20; i++)
+		ask_queue(ring, depth);
+	polls = unmasks = fake_events = fake_notified = 0;
+	for (i = 0; i < n / depth; i++)
+		ask_queue(ring, depth);
+	printf("%5u %7u %8.2f %8.2f %8.2f %8.2f\n", depth, poll_us,
+	       (double)polls / n, (double)fake_events / n,
+	       (double)fake_notified / n, (double)unmasks / n);
+	blkback_queue_stop(queue);
+	xenevtchn_close(setup.io.evtchn);
+}
+
 static void tables(unsigned rounds)
 {
 	unsigned s, d, w;
@@ -332,6 +404,13 @@ static void tables(unsigned rounds)
 		for (s = 0; s < SIZES; s++)
 			for (way = PERSISTENT; way < WAYS; way++)
 				calls(true, sizes[s], depths[d], way);
+	printf("\na queue's system calls a request, writes of 4 KiB\n"
+	       "%5s %7s %8s %8s %8s %8s\n", "depth", "--poll", "poll",
+	       "pending", "notify", "unmask");
+	for (d = 0; d < DEPTHS; d++) {
+		queue_calls(depths[d], 0);
+		queue_calls(depths[d], 1000);
+	}
 }
 
 /* ---- for callgrind ----------------------------------------------------- */

@@ -123,6 +123,15 @@ fault_usage() {
 		"$tool" fault --freeze xvdb
 }
 
+poll_usage() {
+	local value
+	for value in 1001 -1 5us ''; do
+		says "the daemon with --poll=$value" 2 \
+			"xen-ramdiskd: --poll takes microseconds, 0 to 1000, not $value; usage: .*" \
+			"$B/xen-ramdiskd" "--poll=$value"
+	done
+}
+
 # ---- no Xen here ------------------------------------------------------------
 
 without_xen() {
@@ -253,6 +262,7 @@ install_and_uninstall() {
 }
 
 usage
+poll_usage
 without_xen
 list
 packages

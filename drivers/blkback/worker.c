@@ -35,9 +35,14 @@
 static int send_failed(struct worker *w, enum blkback_message_type which,
 		       const char *text)
 {
-	blkback_log_gated(&w->gates.failed, BLKBACK_WARNING, "%s", text);
-	return blkback_control_send_text(w->control, BLKBACK_FAILED, which,
-					 text);
+	int ret = blkback_control_send_text(w->control, BLKBACK_FAILED, which,
+					    text);
+
+	/* Who hears it says it, once. */
+	if (ret)
+		blkback_log_gated(&w->gates.failed, BLKBACK_WARNING, "%s",
+				  text);
+	return ret;
 }
 
 /* All that it says to a worker that is attaching is to end. */
@@ -287,11 +292,12 @@ static int handle_control(struct worker *w)
 static const char ring_text[] =
 	"the frontend's ring has an impossible request index; the device is closed";
 
-static void send_ring_error(struct worker *w)
+/* False: there is no supervisor to say it. The next one asks. */
+static bool send_ring_error(struct worker *w)
 {
-	if (w->control >= 0) /* one that is gone is seen where it is read */
-		(void)blkback_control_send_text(w->control, BLKBACK_RING_ERROR,
-						0, ring_text);
+	return w->control >= 0 &&
+	       !blkback_control_send_text(w->control, BLKBACK_RING_ERROR, 0,
+					  ring_text);
 }
 
 /* A queue has found its ring impossible and does not look at it any more. */
@@ -305,8 +311,9 @@ static int report_trouble(struct worker *w)
 	if (!w->nr_queues || !w->serving)
 		return 0;
 	w->serving = false;
-	blkback_log_gated(&w->gates.broken, BLKBACK_WARNING, "%s", ring_text);
-	send_ring_error(w);
+	if (!send_ring_error(w))
+		blkback_log_gated(&w->gates.broken, BLKBACK_WARNING, "%s",
+				  ring_text);
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #define LOCK_FILE "nbd.lock"
 #define SUFFIX ".nbd"
 #define DEVICES_MAX 1024
+#define PARAMETER_MAX (RD_SEED_MAX + 32) /* a URI, or a part of it, and its key */
 #define FILE_MAX (PATH_MAX + RD_LABEL_MAX + 16)
 
 /* A file of the store that belongs to @label, whose slashes become colons. */
@@ -96,6 +97,41 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 }
 
 /*
+ * Moves the value of query parameter @name out of @uri into @arg, behind
+ * "@key=": nbdkit's nbd plugin takes files as parameters of its own only. @arg
+ * is left empty when @uri has none.
+ */
+static void take_parameter(char *uri, const char *name, const char *key,
+			   char arg[PARAMETER_MAX])
+{
+	size_t len = strlen(name);
+	char *p = strchr(uri, '?'), *end;
+	unsigned c;
+
+	arg[0] = 0;
+	while (p && (strncmp(p + 1, name, len) || p[1 + len] != '='))
+		p = strpbrk(p + 1, "&;");
+	if (!p)
+		return;
+	end = p + strcspn(p + 1, "&;#") + 1;
+	arg += sprintf(arg, "%s=", key);
+	for (name = p + len + 2; name < end; name++) {
+		if (*name == '%' && sscanf(name + 1, "%2x", &c) == 1) {
+			*arg++ = (char)c;
+			name += 2;
+		} else {
+			*arg++ = *name;
+		}
+	}
+	*arg = 0;
+	/* the first one's '?' is needed by those behind it */
+	if (*p == '?' && *end && *end != '#')
+		memmove(p + 1, end + 1, strlen(end + 1) + 1);
+	else
+		memmove(p, end, strlen(end) + 1);
+}
+
+/*
  * A client of the kernel's that loses its server fails what is in flight, so
  * it talks to an nbdkit here, whose retry filter connects again.
  */
@@ -103,16 +139,27 @@ static int serve_remote(struct rd_store *store, const char *label,
 			const char *uri, int seconds, bool writable)
 {
 	char socket[FILE_MAX], pidfile[FILE_MAX], retries[32];
-	char parameter[RD_SEED_MAX + 8];
-	const char *const argv[] = {
+	char parameter[PARAMETER_MAX], psk[PARAMETER_MAX];
+	char certificates[PARAMETER_MAX];
+	const char *argv[] = {
 		"nbdkit", "-U", socket, "-P", pidfile, "--filter=retry", "nbd",
 		parameter, retries, "retry-delay=1", "retry-exponential=no",
-		writable ? NULL : "-r", NULL,
+		NULL, NULL, NULL, NULL,
 	};
+	size_t n = 11;
 
 	file_of(store, label, ".sock", socket);
 	file_of(store, label, ".pid", pidfile);
 	snprintf(parameter, sizeof(parameter), "uri=%s", uri);
+	take_parameter(parameter, "tls-psk-file", "tls-psk", psk);
+	take_parameter(parameter, "tls-certificates", "tls-certificates",
+		       certificates);
+	if (psk[0])
+		argv[n++] = psk;
+	if (certificates[0])
+		argv[n++] = certificates;
+	if (!writable)
+		argv[n++] = "-r";
 	snprintf(retries, sizeof(retries), "retries=%d", seconds);
 	unlink(socket);
 	return run_nbdkit(argv, "nbd");

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tools/xm-ramdisk/loop.h"
@@ -21,6 +22,8 @@
 
 #define CONTROL "/dev/loop-control"
 #define TRIES 64 /* others may take the free number first */
+#define LOAD_PAUSE 50000000 /* ns */
+#define LOAD_TRIES 60
 
 _Static_assert(RD_LABEL_MAX == LO_NAME_SIZE, "a label is a loop device's name");
 
@@ -96,6 +99,22 @@ static int configure(int control, int data, const char *label, uint64_t size,
 	return -EBUSY;
 }
 
+/* Another script may be loading the driver: modprobe does not always wait. */
+static int open_control(void)
+{
+	const struct timespec pause = { .tv_nsec = LOAD_PAUSE };
+	int i, fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		host_run((const char *const[]){ "modprobe", "-q", "loop", NULL });
+	for (i = 0; fd < 0 && i < LOAD_TRIES; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+	}
+	return fd;
+}
+
 static int found(int fd, int number)
 {
 	(void)fd;
@@ -113,11 +132,7 @@ int loop_make(const char *data, const char *label, uint64_t size,
 	}
 	fd = open(data, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (fd >= 0)
-		control = open(CONTROL, O_RDWR | O_CLOEXEC);
-	if (fd >= 0 && control < 0) {
-		host_run((const char *const[]){ "modprobe", "-q", "loop", NULL });
-		control = open(CONTROL, O_RDWR | O_CLOEXEC);
-	}
+		control = open_control();
 	rc = control < 0 ? -errno :
 			   configure(control, fd, label, size, writable,
 				     &number);

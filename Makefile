@@ -303,6 +303,11 @@ check-quick:
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run --no-vm
 
+# The scenarios that take longer than a check may.
+check-long: install-test-packages
+	$(Q)$(MAKE) --no-print-directory all test-programs deb
+	$(Q)B=$(B) tests/run --long
+
 # A hundred rounds of what the restart scenario does, and every death of the
 # ring tests: hours in software.
 check-restart: install-demo-packages
@@ -391,6 +396,7 @@ help:
 	@echo 'make demo         the main job on a real Xen in QEMU (root: installs packages)'
 	@echo 'make check        every test (root: installs packages)'
 	@echo 'make check-quick  the tests that need no virtual machine'
+	@echo 'make check-long   scenarios of the test bed that take longer (tests/vm/long)'
 	@echo 'make check-restart  a hundred rounds of killing under guests (hours)'
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
 	@echo 'make bench        every benchmark, here and in the test bed (root: installs packages);'
@@ -404,7 +410,7 @@ help:
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: check-restart all interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
+.PHONY: check-long check-restart all interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install uninstall clean help \
 	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-demo-packages install-deb-packages \

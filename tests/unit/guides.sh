@@ -3,7 +3,7 @@
 #
 # The guide for hosts without Xen, run as it is written: its blocks one after
 # the other in one shell, which ends at the first command that fails. The other
-# guides are run by tests/vm/scenarios/guides. That no guide is forgotten, and
+# guides are run by tests/vm/long/guides. That no guide is forgotten, and
 # that a block that fails is told, is tested here too.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -49,7 +49,7 @@ result $? "a command that fails ends the run, in the block that has it"
 
 for f in docs/guide-*.md; do
 	case $f in *-without-xen.md) continue ;; esac
-	grep -q "^guide ${f##*/}" tests/vm/scenarios/guides || echo "$f"
+	grep -q "^guide ${f##*/}" tests/vm/long/guides || echo "$f"
 done >"$scratch/out"
 [ ! -s "$scratch/out" ]
 result $? "every other guide is run in the test bed"

@@ -7,7 +7,7 @@
 #include <xengnttab.h>
 
 uint8_t fake_page[FAKE_GRANTS][4096] __attribute__((aligned(4096)));
-int fake_fail_op, fake_fail_calls, fake_mapped, fake_map_fails_at;
+int fake_fail_op = -1, fake_fail_calls, fake_mapped, fake_map_fails_at = -1;
 unsigned fake_calls, fake_ops, fake_maps;
 bool fake_map_fails;
 void (*fake_before_copy)(void);

@@ -252,7 +252,7 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 test-programs: $(if $(SAN),,$(B)/tests/daemon/restart) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 check: install-test-packages
-	$(Q)$(MAKE) --no-print-directory all test-programs deb
+	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run
 
 # What strangers may have written, under libFuzzer. FUZZ_SECONDS each. Needs

@@ -22,11 +22,11 @@
  * One thread a ring. No guest can make it wait for that guest.
  */
 #include "io.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BATCHES_A_RUN 4 /* then its owner looks around */
 #define SHARED_READS 3 /* tries, before writers are kept out */
@@ -211,14 +211,6 @@ static void finish(struct blkback_io *io, struct blkback_io_entry *e,
 	}
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /* From when a batch was taken until its round is answered: one look a round. */
 static void count_latency(struct blkback_io *io,
 			  const struct blkback_io_entry *e, unsigned n)
@@ -226,7 +218,7 @@ static void count_latency(struct blkback_io *io,
 	uint64_t us;
 	unsigned i;
 
-	io->answered_us = now_us();
+	io->answered_us = blkback_now_us();
 	us = io->answered_us - io->taken_us;
 
 	for (i = 0; i < n; i++) {
@@ -322,7 +314,7 @@ void blkback_io_resume(struct blkback_io *io)
 {
 	unsigned i;
 
-	io->taken_us = now_us();
+	io->taken_us = blkback_now_us();
 	blkback_intake_again(io);
 	for (i = 0; i < io->n; i++)
 		resume(io, &io->batch[i]);
@@ -348,7 +340,7 @@ int blkback_io_run(struct blkback_io *io)
 	int err;
 
 	for (batches = 0; batches < BATCHES_A_RUN; batches++) {
-		io->taken_us = now_us();
+		io->taken_us = blkback_now_us();
 		if (!batches)
 			io->came_us = io->taken_us;
 		err = blkback_intake(io);

@@ -23,6 +23,7 @@
  * the two calls are made by one other thread. No locks.
  */
 #include "queue.h"
+#include "clock.h"
 #include "poll.h"
 
 #include <errno.h>
@@ -34,7 +35,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FREE_EVENTS 32u /* in a row without a request; races make some */
@@ -62,19 +62,6 @@ struct blkback_queue {
 	int64_t unmask_at; /* ms, monotonic; 0: the ring was looked at */
 	struct blkback_poll poll;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static int64_t now_ms(void)
-{
-	return (int64_t)(now_us() / 1000);
-}
 
 static void relax(void)
 {
@@ -124,7 +111,7 @@ static void take_event(struct blkback_queue *q)
 	q->unmask_at = 0;
 	if (q->idle_events < FREE_EVENTS)
 		return;
-	q->unmask_at = now_ms() + delay(q->idle_events);
+	q->unmask_at = blkback_now_ms() + delay(q->idle_events);
 	blkback_log_gated(&q->s.io.gates->storm, BLKBACK_WARNING,
 			  "the guest sends events without requests; they are taken more slowly");
 }
@@ -168,7 +155,7 @@ static bool comes_soon(struct blkback_queue *q)
 				return true;
 			relax();
 		}
-	} while (now_us() < end);
+	} while (blkback_now_us() < end);
 	return false;
 }
 
@@ -195,7 +182,7 @@ static bool look_is_due(const struct blkback_queue *q)
 {
 	int64_t at = look_at(q);
 
-	return at != INT64_MAX && now_ms() >= at;
+	return at != INT64_MAX && blkback_now_ms() >= at;
 }
 
 static int timeout(const struct blkback_queue *q)
@@ -208,7 +195,7 @@ static int timeout(const struct blkback_queue *q)
 		at = q->unmask_at;
 	if (at == INT64_MAX)
 		return -1;
-	left = at - now_ms();
+	left = at - blkback_now_ms();
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
@@ -259,7 +246,7 @@ static void *run(void *arg)
 			take_event(q);
 		if (q->serving && (q->more || look_is_due(q)))
 			serve(q);
-		if (q->masked && (!q->unmask_at || now_ms() >= q->unmask_at))
+		if (q->masked && (!q->unmask_at || blkback_now_ms() >= q->unmask_at))
 			unmask(q);
 		look_on(q);
 	}

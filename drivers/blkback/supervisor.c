@@ -8,6 +8,7 @@
  * each marked device once after that.
  */
 #include "supervisor.h"
+#include "clock.h"
 #include "nodes.h"
 #include "remains.h"
 #include "supervisor-state.h"
@@ -21,20 +22,11 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WATCHES_A_TURN 4096
 #define RETRY 200 /* ms, when others' writes got in the way of ours */
 #define IDLE_MS 5000 /* then xenstore is looked at: its death wakes nobody */
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- marking ----------------------------------------------------------- */
 
@@ -215,10 +207,10 @@ static void reap_workers(struct blkback_supervisor *sup)
 		if (!dev)
 			continue;
 		/* What it said before it died comes before its death. */
-		blkback_device_message(dev, now_ms());
+		blkback_device_message(dev, blkback_now_ms());
 		/* Before Closed is written: who reads that may attach anew. */
 		rd_reap(sup->store);
-		blkback_device_worker_died(dev, status, now_ms());
+		blkback_device_worker_died(dev, status, blkback_now_ms());
 	}
 }
 
@@ -226,9 +218,9 @@ static void reap_workers(struct blkback_supervisor *sup)
 static void adopted_died(struct blkback_supervisor *sup,
 			 struct blkback_device *dev)
 {
-	blkback_device_message(dev, now_ms());
+	blkback_device_message(dev, blkback_now_ms());
 	rd_reap(sup->store);
-	blkback_device_worker_died(dev, -1, now_ms());
+	blkback_device_worker_died(dev, -1, blkback_now_ms());
 }
 
 /* Workers of another build are replaced one after the other. */
@@ -245,7 +237,7 @@ static void replace_one(struct blkback_supervisor *sup)
 			next = dev;
 	}
 	if (next)
-		blkback_device_replace(next, now_ms());
+		blkback_device_replace(next, blkback_now_ms());
 }
 
 static void stop(struct blkback_supervisor *sup)
@@ -258,7 +250,7 @@ static void stop(struct blkback_supervisor *sup)
 	sup->host.stopping = true;
 	for (dev = sup->devices; dev; dev = dev->next) {
 		n += dev->pid != 0;
-		blkback_device_stop(dev, now_ms());
+		blkback_device_stop(dev, blkback_now_ms());
 	}
 	blkback_log(n ? BLKBACK_WARNING : BLKBACK_INFO,
 		    "stopped with %u devices attached", n);
@@ -330,7 +322,7 @@ static bool is_due(const struct blkback_device *dev, int64_t now)
 static int64_t process_devices(struct blkback_supervisor *sup)
 {
 	struct blkback_device **link = &sup->devices, *dev;
-	int64_t deadline = 0, now = now_ms();
+	int64_t deadline = 0, now = blkback_now_ms();
 
 	while ((dev = *link)) {
 		if (is_due(dev, now) && !blkback_device_process(dev, now)) {
@@ -358,7 +350,7 @@ static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 		return 0;
 	if (!deadline)
 		return IDLE_MS;
-	left = deadline - now_ms();
+	left = deadline - blkback_now_ms();
 	return left < 0 ? 0 : left > IDLE_MS ? IDLE_MS : (int)left;
 }
 
@@ -413,7 +405,7 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	/* The list is as it was polled until process_devices(). */
 	for (dev = sup->devices; dev; dev = dev->next, i += 2) {
 		if (sup->polls[i].revents)
-			blkback_device_message(dev, now_ms());
+			blkback_device_message(dev, blkback_now_ms());
 		if (sup->polls[i + 1].revents && dev->pidfd >= 0)
 			adopted_died(sup, dev);
 	}

@@ -4,6 +4,7 @@
  * program is tried nobody sees to new devices, and workers serve.
  */
 #include "upgrade.h"
+#include "clock.h"
 #include "control.h"
 #include "poll.h"
 
@@ -70,23 +71,15 @@ static int read_request(const char *store, char program[BLKBACK_PATH_MAX])
 
 /* ---- the trial --------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* What @fd says until its end or the time is over; its length. */
 static size_t read_all(int fd, char *text, size_t size)
 {
-	int64_t end = now_ms() + TRIAL;
+	int64_t end = blkback_now_ms() + TRIAL;
 	size_t n = 0;
 
 	while (n + 1 < size) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left = end - now_ms();
+		int64_t left = end - blkback_now_ms();
 		ssize_t got;
 
 		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
@@ -194,7 +187,7 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 			       const struct blkback_options *options)
 {
 	struct timespec nap = { .tv_nsec = 50000000 };
-	int64_t end = now_ms() + STAND_BY;
+	int64_t end = blkback_now_ms() + STAND_BY;
 
 	/* The daemon's lock is one of them, and both would hold it. */
 	if (dup2(ready, STDERR_FILENO + 1) < 0 ||
@@ -204,7 +197,7 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 	close(STDERR_FILENO + 1);
 	/* When all is done the new program ends this process. */
 	while (getppid() == daemon) {
-		if (now_ms() > end)
+		if (blkback_now_ms() > end)
 			_exit(0);
 		nanosleep(&nap, NULL);
 	}

@@ -1,108 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Connections that are made and broken by a hostile guest, on a real worker. */
-#include "drivers/blkback/control.h"
-#include "drivers/blkback/log.h"
-#include "drivers/blkback/worker.h"
-#include "fake/fake.h"
-#include "tests/cunit.h"
+#include "worker.h"
 
 #include <malloc.h>
-#include <poll.h>
-#include <pthread.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <xen/xen.h>
-#include <xen/grant_table.h>
-#include <xen/io/blkif.h>
-
-#define RING_REF 3u
-#define MAX_QUEUES 4u
-static int sock;
-static pthread_t thread;
-static char store[32];
-
-static void *run(void *arg)
-{
-	return (void *)(intptr_t)blkback_worker_run((int)(intptr_t)arg, false);
-}
-
-static void start(void)
-{
-	int pair[2];
-
-	fake_grants_reset();
-	fake_evtchn_reset();
-	fake_attached = 0;
-	fake_attach_fails = false;
-	strcpy(store, "/tmp/xen-ramdisk-conn-XXXXXX");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(store));
-	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	sock = pair[0];
-	pthread_create(&thread, NULL, run, (void *)(intptr_t)pair[1]);
-}
-
-/* Ends as the supervisor ends it; nothing is left mapped or attached. */
-static intptr_t finish(void)
-{
-	void *status;
-
-	blkback_control_send_type(sock, BLKBACK_END);
-	close(sock);
-	pthread_join(thread, &status);
-	CU_ASSERT_EQUAL(rmdir(store), 0); /* nothing of a journal stays */
-	CU_ASSERT_EQUAL(fake_mapped, 0);
-	CU_ASSERT_EQUAL(fake_bound, 0);
-	CU_ASSERT_EQUAL(fake_attached, 0);
-	return (intptr_t)status;
-}
-
-static int answer(struct blkback_message *msg)
-{
-	struct pollfd p = { .fd = sock, .events = POLLIN };
-
-	if (poll(&p, 1, 20000) != 1 || blkback_control_recv(sock, msg))
-		return -1;
-	return (int)msg->type;
-}
-
-static int attach(struct blkback_message *msg)
-{
-	blkback_message_init(msg, BLKBACK_ATTACH);
-	strcpy(msg->u.attach.seed, "/seed.img");
-	strcpy(msg->u.attach.store, store);
-	msg->u.attach.devid = 51712;
-	msg->u.attach.domid = 5;
-	msg->u.attach.writable = 1;
-	msg->u.attach.max_queues = MAX_QUEUES;
-	blkback_control_send(sock, msg);
-	return answer(msg);
-}
-
-static uint32_t persistent; /* of the next connect */
-
-static int connect_queues(struct blkback_message *msg, unsigned queues)
-{
-	unsigned i;
-
-	blkback_message_init(msg, BLKBACK_CONNECT);
-	msg->u.connect.protocol = BLKBACK_X86_64;
-	msg->u.connect.nr_refs = 1;
-	msg->u.connect.nr_queues = queues;
-	msg->u.connect.persistent = persistent;
-	for (i = 0; i < queues; i++) {
-		msg->u.connect.queue[i].refs[0] = RING_REF + i;
-		msg->u.connect.queue[i].event_channel = 7 + i;
-	}
-	blkback_control_send(sock, msg);
-	return answer(msg);
-}
-
-static int disconnect(struct blkback_message *msg)
-{
-	blkback_control_send_type(sock, BLKBACK_DISCONNECT);
-	return answer(msg);
-}
 
 /* A request through an empty ring is answered. */
 static bool serves(unsigned queue)
@@ -207,6 +107,5 @@ int main(void)
 		{ "page or channel i fails", one_of_the_connection_fails },
 	};
 
-	blkback_log_open(true, BLKBACK_ERROR, NULL);
-	return RUN_TESTS("connections", tests);
+	return WORKER_TESTS("connections", tests);
 }

@@ -24,6 +24,7 @@
 #include "drivers/block-ram/lookup.h"
 #include "drivers/block-ram/memory.h"
 #include "drivers/block-ram/slot.h"
+#include "drivers/block-ram/touch.h"
 
 #define LOAD_POLL_NS 100000000 /* between two looks at another's load */
 
@@ -184,6 +185,7 @@ static int join(struct rd_disk *disk, const struct rd_target *target,
 static void release(struct rd_disk *disk)
 {
 	rd_lazy_stop(disk);
+	rd_touch_end(disk);
 	rd_contents_unmap(disk);
 	if (disk->header)
 		munmap(disk->header, RD_HEADER_BYTES);
@@ -221,6 +223,7 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 	if (rc)
 		return rc;
 	disk->settling = inherited;
+	rd_touch_start(disk);
 	if (req->flags & RD_KEEP)
 		atomic_fetch_or(&disk->header->flags, RD_DISK_KEEP);
 	rd_slot_publish(disk, req);

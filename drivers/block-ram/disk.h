@@ -51,6 +51,7 @@ struct rd_disk {
 	struct rd_layer base;
 	struct rd_layer *view; /* NULL without a private view */
 	struct rd_layer view_layer;
+	_Atomic uint64_t *touched; /* see touch.h; or NULL */
 	char id[RD_ID_MAX];
 
 	/* lazy disks only */

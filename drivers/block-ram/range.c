@@ -10,6 +10,7 @@
 #include "drivers/block-ram/block.h"
 #include "drivers/block-ram/lazy.h"
 #include "drivers/block-ram/range.h"
+#include "drivers/block-ram/touch.h"
 
 /* ---- one block --------------------------------------------------------- */
 
@@ -147,6 +148,7 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 
 	if (rc)
 		return rc;
+	rd_touch(disk, off, len);
 	for (left = len; left; left -= n, off += n, to += n) {
 		n = RUN * RD_BLOCK - off % RD_BLOCK;
 		if (n > left)
@@ -168,6 +170,7 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 
 	if (rc)
 		return rc;
+	rd_touch(disk, off, len);
 	for (left = len; left; left -= n, off += n, from += n) {
 		n = in_block(off, left);
 		rc = write_block(disk, off / RD_BLOCK, off % RD_BLOCK, from, n);
@@ -302,6 +305,7 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 
 	if (rc)
 		return rc;
+	rd_touch(disk, off, len);
 	*range = (struct rd_range){
 		.disk = disk,
 		.off = off,

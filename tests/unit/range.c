@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "drivers/block-ram/disk.h"
@@ -50,6 +51,37 @@ static void any_offset_and_length(void)
 	rd_detach(d);
 	free(model);
 	free(got);
+	rd_store_close(s);
+}
+
+static long faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_minflt;
+}
+
+/* A fault for each page would be 256 a MiB; the words have one page. */
+static void pages_come_together(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *keeper = attached(s, make_seed("pages", MIB, 0), false);
+	struct rd_disk *d = attached(s, seed_path("pages"), true);
+	unsigned char block[RD_BLOCK];
+	unsigned bad = 0;
+	long before;
+	size_t off;
+
+	memset(block, 7, sizeof(block));
+	bad += rd_write(d, block, 0, sizeof(block)) != 0;
+	before = faults();
+	for (off = 0; off < MIB; off += sizeof(block))
+		bad += rd_write(d, block, off, sizeof(block)) != 0;
+	CU_ASSERT_TRUE(faults() - before < 128);
+	CU_ASSERT_EQUAL(bad, 0);
+	rd_detach(d);
+	rd_detach(keeper);
 	rd_store_close(s);
 }
 
@@ -364,6 +396,7 @@ static const struct test tests[] = {
 	{ "a held range keeps others out", held_range },
 	{ "a read range notices writers", read_range_notices_writers },
 	{ "counters", counters },
+	{ "pages are mapped many at once", pages_come_together },
 	{ "blocks are whole between processes", whole_between_processes },
 	{ "blocks are whole between threads", whole_between_threads },
 	{ "a dead holder is taken over", dead_holder_is_taken_over },

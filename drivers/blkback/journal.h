@@ -21,6 +21,7 @@
 #define BLKBACK_JOURNAL_H
 
 #include "control.h"
+#include "nodes.h"
 #include "ring.h"
 
 #include <stddef.h>
@@ -70,6 +71,8 @@ struct blkback_journal_file {
 	struct blkback_journal_queue queue[BLKBACK_MAX_QUEUES];
 };
 
+_Static_assert(sizeof(struct blkback_journal_file) <= NODES_JOURNAL_SIZE,
+	       "what the tool takes");
 _Static_assert(sizeof(struct blkback_wire) == 152, "journal of version 1");
 _Static_assert(sizeof(struct blkback_journal_entry) == 168, "version 1");
 _Static_assert(offsetof(struct blkback_journal_queue, entry) == 64, "version 1");

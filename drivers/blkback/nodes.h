@@ -82,8 +82,12 @@
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"
 /* printf and scanf format of a worker's label in the store: domid, devid */
 #define NODES_LABEL "vbd/%u/%u"
-/* and of two files in the store: its journal, and where it listens */
+/*
+ * and of two files in the store: its journal, and where it listens. The tool
+ * may make the journal, of zeros and this size at least, before the nodes.
+ */
 #define NODES_JOURNAL "vbd-%u-%u.journal"
+#define NODES_JOURNAL_SIZE 131072 /* bytes */
 #define NODES_SOCKET "vbd-%u-%u.socket"
 
 #endif

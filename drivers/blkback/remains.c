@@ -105,10 +105,15 @@ bool blkback_remains_left(struct rd_store *store, uint32_t domid,
 			  uint32_t devid)
 {
 	int fd = open_journal(store, domid, devid);
+	char magic[] = BLKBACK_JOURNAL_MAGIC;
+	bool used; /* by a worker: the tool makes it of zeros */
 
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	if (fd < 0)
+		return false;
+	used = pread(fd, magic, sizeof(magic) - 1, 0) == sizeof(magic) - 1 &&
+	       !strcmp(magic, BLKBACK_JOURNAL_MAGIC);
+	close(fd);
+	return used;
 }
 
 uint32_t blkback_remains_answered(struct rd_store *store, uint32_t domid,

@@ -122,6 +122,28 @@ static void nothing(void)
 	teardown();
 }
 
+/* Room that the tool took is no worker's journal yet, and becomes one. */
+static void room_is_no_remains(void)
+{
+	struct blkback_journal_file *j;
+	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
+	int fd = openat(dir, "vbd-5-7.journal", O_CREAT | O_RDWR, 0600);
+	char text[128];
+
+	setup();
+	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, NODES_JOURNAL_SIZE), 0);
+	close(fd);
+	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
+						   text, sizeof(text)), 0);
+	blkback_journal_close(j);
+	CU_ASSERT_TRUE(blkback_remains_left(store, 5, 7));
+	close(dir);
+	blkback_remains_end(store, 5, 7);
+	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	teardown();
+}
+
 /* Of all queues. */
 static void counts_answers(void)
 {
@@ -233,6 +255,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "a worker is found, and what it leaves ended", adopts },
 		{ "there is nothing", nothing },
+		{ "room that the tool took", room_is_no_remains },
 		{ "answers are counted", counts_answers },
 		{ "the unknown are swept", sweeps },
 		{ "journals of others", other_journals },

@@ -109,13 +109,18 @@ static int wait_for_worker(struct hotplug *h)
 int hotplug_native_add(struct hotplug *h)
 {
 	struct rd_disk *disk;
-	int rc = daemon_ensure(h->store);
+	int rc = daemon_ensure(h->store), journal;
 
 	if (rc)
 		return rc;
+	journal = journal_take_room(h->store);
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);
-	if (rc)
+	if (rc) {
+		journal_give_back(journal);
 		return rc;
+	}
+	/* libxl removes the device when this fails, and xen-ramdiskd that file */
+	journal_leave(h->store, journal, h->domid, h->devid);
 	rc = tell(h, disk);
 	if (rc == EXIT_DONE)
 		rc = wait_for_worker(h);

@@ -102,16 +102,32 @@ static int connect_device(const struct attach *a, struct device *d)
 
 /* ---- the disk ---------------------------------------------------------- */
 
+/* @journal is room for the device's journal, given away here. */
+static int create(const struct attach *a, struct device *d,
+		  struct rd_store *store, const struct rd_disk *disk,
+		  int journal)
+{
+	bool left = journal_leave(store, journal, d->domid, d->devid);
+	int rc = device_create(d, rd_store_path(store), disk, a->writable,
+			       a->disk.flags & RD_PRIVATE);
+
+	if (rc != EXIT_DONE && left)
+		journal_remove(store, d->domid, d->devid);
+	return rc;
+}
+
 /* With our own reference to the disk held. */
 static int attach_disk(const struct attach *a, struct device *d,
-		       struct rd_store *store, const struct rd_disk *disk)
+		       struct rd_store *store, const struct rd_disk *disk,
+		       int journal)
 {
 	bool private = a->disk.flags & RD_PRIVATE;
 	int rc = daemon_ensure(store);
 
 	if (rc == EXIT_DONE)
-		rc = device_create(d, rd_store_path(store), disk,
-				   a->writable, private);
+		rc = create(a, d, store, disk, journal);
+	else
+		journal_give_back(journal);
 	if (rc == EXIT_DONE)
 		rc = connect_device(a, d);
 	if (rc == EXIT_DONE)
@@ -127,14 +143,17 @@ static int attach_seed(const struct attach *a, struct device *d)
 {
 	struct rd_store *store;
 	struct rd_disk *disk;
-	int rc = disk_store("attach", &store);
+	int rc = disk_store("attach", &store), journal;
 
 	if (rc)
 		return rc;
+	journal = journal_take_room(store);
 	rc = disk_attach(store, &a->disk, "xm-ramdisk attach", a->stop, &disk);
 	if (rc == EXIT_DONE) {
-		rc = attach_disk(a, d, store, disk);
+		rc = attach_disk(a, d, store, disk, journal);
 		rd_detach(disk);
+	} else {
+		journal_give_back(journal);
 	}
 	rd_store_close(store);
 	return rc;

@@ -245,6 +245,23 @@ const char *who_faults(struct xs_handle *xs, const struct who *who,
 /* xenstore, if it answers here; NULL otherwise. */
 struct xs_handle *who_xenstore(void);
 
+/* ---- journal.c --------------------------------------------------------- */
+
+/*
+ * Memory for the journal of a device that will be attached: a file descriptor,
+ * or -1. Without it xen-ramdiskd takes the memory, or says that there is none.
+ */
+int journal_take_room(struct rd_store *store);
+void journal_give_back(int fd);
+/*
+ * Instead of giving it back leave it to xen-ramdiskd, which removes it with the
+ * device. False if one is there already, which stays.
+ */
+bool journal_leave(struct rd_store *store, int fd, unsigned domid,
+		   unsigned devid);
+/* The device was not made after all. */
+void journal_remove(struct rd_store *store, unsigned domid, unsigned devid);
+
 /* ---- report.c ---------------------------------------------------------- */
 
 void report_json(struct json *j, struct xs_handle *xs,

@@ -304,7 +304,7 @@ check-quick:
 	$(Q)B=$(B) tests/run --no-vm
 
 # The scenarios that take longer than a check may.
-check-long: install-test-packages
+check-long: install-long-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs deb
 	$(Q)B=$(B) tests/run --long
 
@@ -335,7 +335,7 @@ bench: install-bench-packages
 
 build-packages test-packages:
 	@build-aux/packages $(@:-packages=)
-install-test-packages install-demo-packages install-deb-packages:
+install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages:
 	@build-aux/packages --install $(patsubst install-%-packages,%,$@)
 
 # ---- install ---------------------------------------------------------------
@@ -413,7 +413,7 @@ help:
 .PHONY: check-long check-restart all interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install uninstall clean help \
 	tapdisk-driver test-programs build-packages test-packages \
-	install-test-packages install-demo-packages install-deb-packages \
+	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \
 	install-dev deb
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -205,71 +205,92 @@ static inline uint64_t end_block(const struct rd_range *range)
 }
 
 /*
- * The blocks of a range in the order in which their words are locked: that of
- * the words, which differs from the blocks' where stripes wrap. *at counts
- * from 0; false at the end.
+ * The words of a range in the order in which they are locked: that of the
+ * words, which differs from the blocks' where stripes wrap.
  */
-static bool next_word(const struct rd_range *range, uint64_t *at, rd_word **word)
+struct words {
+	rd_word *table;
+	uint64_t start, n;
+	uint64_t wrapped; /* so many are at the table's start, and come first */
+};
+
+static inline struct words words_of(const struct rd_range *range)
 {
 	const struct rd_layer *top = rd_top(range->disk);
-	uint64_t first = first_block(range), n = end_block(range) - first;
-	uint64_t start = first & top->words_mask;
-	uint64_t wrapped = 0, i = *at;
+	uint64_t first = first_block(range);
+	struct words w = {
+		.table = top->words,
+		.start = first & top->words_mask,
+		.n = end_block(range) - first,
+	};
 
-	if (i >= n)
-		return false;
-	if (range->disk->view && start + n > RD_STRIPES)
-		wrapped = start + n - RD_STRIPES; /* so many at the table's start */
-	*word = &top->words[i < wrapped ? i : start + i - wrapped];
-	++*at;
-	return true;
+	if (range->disk->view && w.start + w.n > RD_STRIPES)
+		w.wrapped = w.start + w.n - RD_STRIPES;
+	return w;
 }
 
-static void unlock_words(const struct rd_range *range, uint64_t n)
+static inline rd_word *nth_word(const struct words *w, uint64_t i)
 {
-	uint64_t at = 0;
-	rd_word *word;
+	return &w->table[i < w->wrapped ? i : w->start + i - w->wrapped];
+}
 
-	while (at < n && next_word(range, &at, &word))
-		rd_word_unlock(word);
+static void unlock_words(const struct words *w, uint64_t n)
+{
+	uint64_t i;
+
+	for (i = 0; i < n; i++)
+		rd_word_unlock(nth_word(w, i));
+}
+
+static int lock_word(const struct rd_range *range, rd_word *word)
+{
+	if (range->flags & RD_RANGE_RESUME)
+		return rd_word_inherit(range->disk, word) ? 0 : -ESTALE;
+	if (range->flags & RD_RANGE_NOWAIT)
+		return rd_word_trylock(range->disk, word) ? 0 : -EWOULDBLOCK;
+	rd_word_lock(range->disk, word);
+	return 0;
 }
 
 static int lock_words(const struct rd_range *range)
 {
-	uint64_t at = 0, before;
-	rd_word *word;
+	struct words w = words_of(range);
+	uint64_t i;
+	int rc;
 
-	for (before = 0; next_word(range, &at, &word); before = at) {
-		if (range->flags & RD_RANGE_RESUME) {
-			if (!rd_word_inherit(range->disk, word)) {
-				unlock_words(range, before);
-				return -ESTALE;
-			}
-		} else if (!(range->flags & RD_RANGE_NOWAIT)) {
-			rd_word_lock(range->disk, word);
-		} else if (!rd_word_trylock(range->disk, word)) {
-			unlock_words(range, before);
-			return -EWOULDBLOCK;
+	for (i = 0; i < w.n; i++) {
+		rc = lock_word(range, nth_word(&w, i));
+		if (rc) {
+			unlock_words(&w, i);
+			return rc;
 		}
 	}
 	return 0;
 }
 
+static void unlock_range(const struct rd_range *range)
+{
+	struct words w = words_of(range);
+
+	unlock_words(&w, w.n);
+}
+
 /* The sum of a range's sequence numbers, or -EWOULDBLOCK at a locked one. */
 static int sum_words(const struct rd_range *range, uint64_t *sum)
 {
-	uint64_t at = 0, w;
-	rd_word *word;
+	struct words w = words_of(range);
+	uint64_t i, value;
 
 	*sum = 0;
-	while (next_word(range, &at, &word)) {
-		w = atomic_load_explicit(word, memory_order_acquire);
-		if (rd_word_locked(w)) {
+	for (i = 0; i < w.n; i++) {
+		value = atomic_load_explicit(nth_word(&w, i),
+					     memory_order_acquire);
+		if (rd_word_locked(value)) {
 			if (range->flags & RD_RANGE_NOWAIT)
 				return -EWOULDBLOCK;
-			w = rd_word_wait(range->disk, word);
+			value = rd_word_wait(range->disk, nth_word(&w, i));
 		}
-		*sum += w;
+		*sum += value;
 	}
 	return 0;
 }
@@ -343,7 +364,7 @@ int rd_range_end(struct rd_range *range)
 	uint64_t sum;
 
 	if (holds(range)) {
-		unlock_words(range, UINT64_MAX);
+		unlock_range(range);
 	} else {
 		atomic_thread_fence(memory_order_acquire);
 		now.flags |= RD_RANGE_NOWAIT;
@@ -357,6 +378,6 @@ int rd_range_end(struct rd_range *range)
 void rd_range_abort(struct rd_range *range)
 {
 	if (holds(range))
-		unlock_words(range, UINT64_MAX);
+		unlock_range(range);
 	rd_count_error(range->disk);
 }

@@ -87,7 +87,7 @@
  * may make the journal, of zeros and this size at least, before the nodes.
  */
 #define NODES_JOURNAL "vbd-%u-%u.journal"
-#define NODES_JOURNAL_SIZE 131072 /* bytes */
+#define NODES_JOURNAL_SIZE 49152 /* bytes */
 #define NODES_SOCKET "vbd-%u-%u.socket"
 
 #endif

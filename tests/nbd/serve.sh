@@ -121,13 +121,17 @@ end "$server"
 says "--keep outlives the server" 0 'b.img: 1 MiB, .*kept' xm-ramdisk list
 xm-ramdisk drop "$seeds/b.img"
 
-xm-ramdisk serve --background --socket="$seeds/s.sock" "$seeds/b.img" >"$out" 2>&1 </dev/null
+xm-ramdisk serve --background --threads=3 --socket="$seeds/s.sock" "$seeds/b.img" >"$out" 2>&1 </dev/null
 ok "--background returns when it serves" $?
 does "and it does" nbdinfo --size "$u"
 pid=$(xm-ramdisk list --json | jq '.[0].attachments[0].pid')
+does "--threads reaches nbdkit" sh -c "tr '\\0' ' ' <\"/proc/\$(pgrep -P $pid)/cmdline\" | grep -q -e ' --threads=3 '"
 does "SIGTERM ends it" kill "$pid"
 wait_for 10 store_is_empty
 ok "and nothing is left" $?
+for n in 0 257 x 1x -1; do
+	says "--threads=$n is refused" 2 "threads=$n: expected 1 to 256" xm-ramdisk serve --threads=$n "$seeds/b.img"
+done
 says "--background says what is wrong, too" 1 'cannot open seed' xm-ramdisk serve --background "$seeds/none"
 
 serving --tcp=127.0.0.1:0 --insecure "$seeds/b.img"

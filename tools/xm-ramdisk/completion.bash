@@ -56,7 +56,7 @@ _xm_ramdisk() {
 			--iops= --bandwidth= --clear --json --help' ;;
 		drop) w='--help' ;;
 		fence) w='--lift --list --help' ;;
-		serve) w='--name= --private --thin --lazy --keep --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --background --help' ;;
+		serve) w='--name= --private --thin --lazy --keep --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --threads= --background --help' ;;
 		*) w= ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$w" -- "$cur")

@@ -127,7 +127,6 @@ static void add_fence(struct arguments *a, const char *fenced)
 static void make_arguments(struct arguments *a, const struct serve *s,
 			   const char *fenced)
 {
-
 	char plugin[PATH_MAX], ready[32];
 
 	plugin_name(plugin);
@@ -141,6 +140,8 @@ static void make_arguments(struct arguments *a, const struct serve *s,
 		add(a, "--log=syslog", "");
 	if (s->read_only)
 		add(a, "--readonly", "");
+	if (s->threads)
+		add(a, "--threads=", s->threads);
 	add_tls(a, s);
 	add(a, plugin, "");
 	add_disks(a, s);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -35,13 +36,15 @@ static void help(void)
 	     "                                  clients need certificates of the same CA\n"
 	     "    --tls-psk=FILE                keys of users, as psktool makes them\n"
 	     "    --insecure                    everyone who reaches the port can write\n"
+	     "  --threads=N  requests that nbdkit takes of one client at once (16); 1 is\n"
+	     "               quickest for a single client that waits for each answer\n"
 	     "  --background return when it serves; it runs on without a terminal");
 }
 
 /* ---- arguments --------------------------------------------------------- */
 
 enum { OPT_SOCKET = 256, OPT_TCP, OPT_CERTIFICATES, OPT_PSK, OPT_INSECURE,
-       OPT_READ_ONLY, OPT_DISCARD, OPT_BACKGROUND };
+       OPT_READ_ONLY, OPT_DISCARD, OPT_THREADS, OPT_BACKGROUND };
 
 static bool own_option(struct serve *s, int c)
 {
@@ -68,6 +71,9 @@ static bool own_option(struct serve *s, int c)
 	case OPT_DISCARD:
 		s->discard = true;
 		return true;
+	case OPT_THREADS:
+		s->threads = optarg;
+		return true;
 	case OPT_BACKGROUND:
 		s->background = true;
 		return true;
@@ -80,7 +86,12 @@ static bool own_option(struct serve *s, int c)
 static int check_options(const struct serve *s)
 {
 	bool tls = s->certificates || s->psk;
+	char *end = NULL;
+	long threads = s->threads ? strtol(s->threads, &end, 10) : 1;
 
+	if (threads < 1 || threads > SERVE_THREADS || (end && *end))
+		return say_usage("serve", "--threads=%s: expected 1 to %d",
+				 s->threads, SERVE_THREADS);
 	if (s->tcp && s->socket)
 		return say_usage("serve", "--tcp and --socket exclude each other");
 	if (!s->tcp && (tls || s->insecure))
@@ -111,6 +122,7 @@ static int parse(struct serve *s, int argc, char **argv)
 		{ "insecure", no_argument, NULL, OPT_INSECURE },
 		{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 		{ "discard", no_argument, NULL, OPT_DISCARD },
+		{ "threads", required_argument, NULL, OPT_THREADS },
 		{ "background", no_argument, NULL, OPT_BACKGROUND },
 		DISK_OPTIONS,
 		{ NULL, 0, NULL, 0 },

@@ -12,6 +12,7 @@
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define SERVE_SEEDS 64 /* in one server, at most */
+#define SERVE_THREADS 256 /* for one connection, at most */
 
 struct served {
 	const char *seed; /* as it was typed */
@@ -27,6 +28,7 @@ struct serve {
 	bool tcp;
 	const char *address; /* HOST, [HOST], HOST:PORT …; NULL: everywhere */
 	const char *certificates, *psk; /* or NULL */
+	const char *threads; /* of nbdkit for a connection; NULL: its default */
 	const char *socket; /* or NULL: beside the disks */
 	struct served seeds[SERVE_SEEDS];
 	unsigned count;

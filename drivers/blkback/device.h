@@ -73,6 +73,7 @@ struct blkback_config {
 	char disk[RD_ID_MAX]; /* id of a disk that is loaded; may be empty */
 	bool writable;
 	bool private_view;
+	uint32_t sector_size; /* bytes; 512 or 4096 */
 };
 
 struct blkback_device {

@@ -7,6 +7,7 @@
  */
 #include "frontend.h"
 #include "nodes.h"
+#include "request.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -208,6 +209,24 @@ static int check_frontend(struct blkback_device *dev, char *text, size_t size)
 	return -EINVAL;
 }
 
+static int read_sector_size(struct blkback_device *dev,
+			    struct blkback_config *config, char *text,
+			    size_t size)
+{
+	int ret;
+
+	config->sector_size = BLKBACK_SECTOR;
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->tool,
+					 NODES_BLOCK_SIZE, RD_BLOCK,
+					 &config->sector_size);
+	if (ret == -ENOENT || (!ret && (config->sector_size == BLKBACK_SECTOR ||
+					config->sector_size == RD_BLOCK)))
+		return 0;
+	snprintf(text, size, "%s/" NODES_BLOCK_SIZE " is neither %u nor %u",
+		 dev->tool, BLKBACK_SECTOR, RD_BLOCK);
+	return ret ? ret : -EINVAL;
+}
+
 /* Nodes that the tool writes only when they say something. */
 static int read_options(struct blkback_device *dev,
 			struct blkback_config *config, char *text, size_t size)
@@ -232,7 +251,7 @@ static int read_options(struct blkback_device *dev,
 		return ret;
 	}
 	config->private_view = private_view;
-	return 0;
+	return read_sector_size(dev, config, text, size);
 }
 
 int blkback_faults_read(struct blkback_device *dev,

@@ -263,16 +263,18 @@ void blkback_life_connect(struct blkback_device *dev)
 
 void blkback_life_publish(struct blkback_device *dev)
 {
-	char sectors[24], info[12];
+	char sectors[24], sector_size[12], info[12];
 	struct blkback_node nodes[] = {
 		{ "sectors", sectors },
-		{ "sector-size", "512" },
+		{ "sector-size", sector_size },
 		{ "physical-sector-size", "4096" },
 		{ "info", info },
 		{ NULL, NULL }, /* state */
 	};
 
 	snprintf(sectors, sizeof(sectors), "%" PRIu64, dev->size / 512);
+	snprintf(sector_size, sizeof(sector_size), "%u",
+		 dev->config.sector_size);
 	snprintf(info, sizeof(info), "%u",
 		 dev->config.writable ? 0 : VDISK_READONLY);
 	if (!update(dev, XenbusStateConnected, nodes,

@@ -21,6 +21,10 @@
  *                  connected; missing: the seed's own disk, loaded if need be
  *     private      1: a copy-on-write view of the domain's own; may be missing
  *     removable    0
+ *     logical-block-size  what sector-size will say: 512, which it is when the
+ *                  node is missing, or 4096. The disk is a whole number of
+ *                  them. Sectors are of 512 bytes in sectors and in requests
+ *                  all the same; smaller requests are carried out
  *   by the tool, at any time
  *     fault        faults on purpose; missing or empty: none. Words with a
  *                  space between them, each once at most, numbers decimal:
@@ -53,8 +57,8 @@
  * frontend-id, online, state and mode are libxl's there, and so is the
  * directory's removal. It waits for state 2 (InitWait) before it runs the
  * script. The rest, in one transaction by the script's command, is in the
- * directory's folder "ramdisk": format, store, params, disk, private; and by
- * xen-ramdiskd, when its worker has the disk, attached = 1. The frontend is
+ * directory's folder "ramdisk": format, store, params, disk, private,
+ * logical-block-size; and by xen-ramdiskd, when its worker has the disk, attached = 1. The frontend is
  * told Connected after libxl's hotplug-status has become "connected".
  *
  * In the frontend's domain, under /local/domain/<domid>/device/vbd/<devid>,
@@ -77,6 +81,7 @@
 #define NODES_XL_BACKEND "backend/" NODES_XL_KIND
 #define NODES_XL_FOLDER "ramdisk"
 #define NODES_XL_SCRIPT "block-ramdisk" /* last component of its path */
+#define NODES_BLOCK_SIZE "logical-block-size"
 #define NODES_FAULT "fault"
 #define NODES_FAULT_ACTIVE "fault-active"
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"

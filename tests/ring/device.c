@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of a vbd: every order of events that ends well or badly. */
 #include "device.h"
+#include "drivers/blkback/nodes.h"
 
 static void connects(void)
 {
@@ -16,6 +17,39 @@ static void connects(void)
 		fake_xs_get(BACK "/feature-max-indirect-segments"), "256");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 	teardown();
+}
+
+static void large_sectors(void)
+{
+	struct blkback_message msg;
+
+	setup();
+	fake_xs_set(BACK "/" NODES_BLOCK_SIZE, "4096");
+	look();
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	say(BLKBACK_ATTACHED);
+	ask_to_connect();
+	say(BLKBACK_CONNECTED);
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sector-size"), "4096");
+	/* in units of 512 all the same */
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sectors"), "2048");
+	teardown();
+}
+
+static void no_other_sectors(void)
+{
+	static const char *const sizes[] = { "0", "1024", "8192", "x", "" };
+	unsigned i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		setup();
+		fake_xs_set(BACK "/" NODES_BLOCK_SIZE, sizes[i]);
+		look();
+		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"),
+					      "is neither 512 nor 4096"));
+		teardown();
+	}
 }
 
 static void read_only(void)
@@ -329,6 +363,8 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "connects", connects },
+		{ "sectors of 4096 bytes", large_sectors },
+		{ "no other sectors", no_other_sectors },
 		{ "read-only", read_only },
 		{ "detaches", detaches },
 		{ "detaches under another backend", detaches_under_another },

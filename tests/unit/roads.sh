@@ -105,6 +105,14 @@ check "forced: xl" says "^would run: xl block-attach one 'script=block-ramdisk,v
 	"$tool" attach --dry-run --toolstack=xl --private one "$seed,name=a" xvdb
 check "forced: direct" says '^road: direct \(asked for with --toolstack\)' \
 	"$tool" attach --dry-run --toolstack=direct one "$seed" xvdb
+check "sectors go with it" says 'mode=w private=0 logical-block-size=4096, of the domain one' \
+	"$tool" attach --dry-run --toolstack=direct --sector-size=4096 one "$seed" xvdb
+check "and by xl's road" says "target=$seed,sector-size=4096'" \
+	"$tool" attach --dry-run --toolstack=xl one "$seed,sector-size=4096" xvdb
+check "sectors that are none" refused "sector-size=1024: expected 512 or 4096" \
+	"$tool" attach --sector-size=1024 one "$seed" xvdb
+check "nor behind a seed" refused "'sector-size=x' behind the seed is none of" \
+	"$tool" attach one "$seed,sector-size=x" xvdb
 check "nothing was done" says '^no RAM disks$' "$tool" list
 check "a road that is none" refused "toolstack 'xend' is none of direct, xl and xm" \
 	"$tool" attach --toolstack=xend one "$seed" xvdb
@@ -175,6 +183,7 @@ check "no such domain" refused "^xm-ramdisk: xm knows no domain 'four'" attach f
 check "no such seed: xm is not asked" refused 'nowhere' attach one "$scratch/nowhere" xvdb
 check "indeed not" never_said block-attach
 check "a private view" refused "blktap's disks have no private views" attach --private one "$seed" xvdb
+check "large sectors" refused "blktap's disks have sectors of 512" attach --sector-size=4096 one "$seed" xvdb
 check "attach" attach one "$seed" xvdb
 check "the same vdev again" refused 'attached already' attach one "$seed" xvdb
 xm block-attach two "tap:ram:$scratch/other.img" xvdb w

@@ -17,13 +17,14 @@ static void help(void)
 	     "  DOMAIN  name or number; Domain-0 too\n"
 	     "  SEED    image file or block device, nbd://HOST/EXPORT and the like (not\n"
 	     "          with --lazy), or the name of a loaded disk;\n"
-	     "          tap:ram:PATH means PATH; private, thin, lazy, keep and\n"
-	     "          name=NAME may follow it, behind commas, as in a disk line\n"
+	     "          tap:ram:PATH means PATH; private, thin, lazy, keep,\n"
+	     "          name=NAME and sector-size=4096 may follow it, behind commas, as in a disk line\n"
 	     "  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
 	     "  r|w     read only, or read and write (the default)\n\n"
 	     DISK_OPTIONS_HELP "\n"
 	     "  --keep       keep the disk when nobody is attached, until drop\n"
 	     "  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
+	     "  --sector-size=512|4096  of the disk as DOMAIN sees it (512)\n"
 	     "  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
 	     "  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: do not load a copy,\n"
 	     "               share that very disk; connect again for so long (60)\n"
@@ -66,8 +67,8 @@ static int check_seed(const struct attach *a)
 	if (a->remote && !uri)
 		return say_usage("attach", "--remote is for a disk of another host, as nbd://HOST/DISK; %s is none",
 				 a->disk.seed);
-	if (a->remote && (a->disk.name || a->disk.flags || a->road != ROAD_NONE))
-		return say_usage("attach", "--remote takes the disk as it is; --name, --private, --thin, --lazy, --keep and --toolstack are for disks of this host");
+	if (a->remote && (a->disk.name || a->disk.flags || a->disk.sector_size || a->road != ROAD_NONE))
+		return say_usage("attach", "--remote takes the disk as it is; --name, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
 	if (uri && a->disk.flags & RD_LAZY)
 		return say_usage("attach", "--lazy is for seeds on this host: xen-ramdiskd does not read from a network; leave it away, or load the disk with 'xm-ramdisk serve --lazy'");
 	return EXIT_DONE;
@@ -81,6 +82,7 @@ static int parse(struct attach *a, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "toolstack", required_argument, NULL, 's' },
 		{ "dry-run", no_argument, NULL, 'n' },
+		{ "sector-size", required_argument, NULL, 'b' },
 		{ "remote", optional_argument, NULL, 'r' },
 		DISK_OPTIONS,
 		{ NULL, 0, NULL, 0 },
@@ -103,6 +105,11 @@ static int parse(struct attach *a, int argc, char **argv)
 			if (road_parse(optarg, &a->road))
 				break;
 			return say_usage("attach", "toolstack '%s' is none of direct, xl and xm",
+					 optarg);
+		case 'b':
+			if (!disk_parse_sector_size(optarg, &a->disk.sector_size))
+				break;
+			return say_usage("attach", "--sector-size=%s: expected 512 or 4096",
 					 optarg);
 		case 'r':
 			a->remote = REMOTE_SECONDS;

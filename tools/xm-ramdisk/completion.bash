@@ -46,7 +46,7 @@ _xm_ramdisk() {
 	fi
 	if [[ $cur == -* ]]; then
 		case $sub in
-		attach) w='--remote --remote= --timeout= --name= --private --thin --lazy --keep --toolstack= --dry-run --help' ;;
+		attach) w='--remote --remote= --timeout= --name= --private --thin --lazy --keep --sector-size= --toolstack= --dry-run --help' ;;
 		detach) w='--force --timeout= --help' ;;
 		list | show | diff) w='--json --help' ;;
 		top) w='--once --json --help' ;;

@@ -183,12 +183,15 @@ struct wanted {
 	const char *phy; /* a block device, for the kernel's backend; or NULL */
 	const char *store;
 	const struct rd_disk *disk;
-	bool writable, private_view;
+	bool writable;
+	const struct disk_options *options;
 };
 
 static bool write_backend(struct device *d, xs_transaction_t t,
 			  const struct wanted *w)
 {
+	const char *sector = w->options->sector_size;
+
 	return make_dir(d, t, d->back, 0, d->domid) &&
 	       write_node(d, t, d->back, "frontend", d->front) &&
 	       write_number(d, t, d->back, "frontend-id", d->domid) &&
@@ -198,7 +201,9 @@ static bool write_backend(struct device *d, xs_transaction_t t,
 	       write_node(d, t, d->back, "params", rd_seed(w->disk)) &&
 	       write_node(d, t, d->back, "disk", rd_id(w->disk)) &&
 	       write_node(d, t, d->back, "private",
-			  w->private_view ? "1" : "0") &&
+			  w->options->flags & RD_PRIVATE ? "1" : "0") &&
+	       (!sector ||
+		write_node(d, t, d->back, NODES_BLOCK_SIZE, sector)) &&
 	       write_node(d, t, d->back, "dev", d->vdev) &&
 	       write_node(d, t, d->back, "mode", w->writable ? "w" : "r") &&
 	       write_node(d, t, d->back, "removable", "0") &&
@@ -317,10 +322,11 @@ static int create(struct device *d, const struct wanted *w)
 }
 
 int device_create(struct device *d, const char *store,
-		  const struct rd_disk *disk, bool writable, bool private_view)
+		  const struct rd_disk *disk, bool writable,
+		  const struct disk_options *options)
 {
 	return create(d, &(struct wanted){ NULL, store, disk, writable,
-					   private_view });
+					   options });
 }
 
 void device_use_kernel(struct device *d)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The store and its disks, as the subcommands use them. */
+#include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +31,25 @@ bool disk_option(int c, struct disk_options *o)
 	default:
 		return false;
 	}
+}
+
+int disk_parse_sector_size(const char *text, const char **sector_size)
+{
+	if (strcmp(text, "512") && strcmp(text, "4096"))
+		return -EINVAL;
+	*sector_size = text;
+	return 0;
+}
+
+int disk_check_sector_size(const struct disk_options *o,
+			   const struct rd_disk *disk)
+{
+	unsigned n = o->sector_size ? (unsigned)atoi(o->sector_size) : 512;
+
+	if (rd_size(disk) % n == 0)
+		return EXIT_DONE;
+	return say_failed("%s has %" PRIu64 " bytes, which is no whole number of sectors of %u; attach it with 512, or make the seed larger",
+			  rd_seed(disk), rd_size(disk), n);
 }
 
 int disk_store(const char *subcommand, struct rd_store **store)

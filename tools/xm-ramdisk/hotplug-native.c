@@ -36,7 +36,9 @@ static bool write_all(struct hotplug *h, xs_transaction_t t,
 	       write_node(h, t, "params", rd_seed(disk)) &&
 	       write_node(h, t, "disk", rd_id(disk)) &&
 	       write_node(h, t, "private",
-			  h->disk.flags & RD_PRIVATE ? "1" : "0");
+			  h->disk.flags & RD_PRIVATE ? "1" : "0") &&
+	       (!h->disk.sector_size ||
+		write_node(h, t, NODES_BLOCK_SIZE, h->disk.sector_size));
 }
 
 static int tell(struct hotplug *h, const struct rd_disk *disk)
@@ -117,6 +119,12 @@ int hotplug_native_add(struct hotplug *h)
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);
 	if (rc) {
 		journal_give_back(journal);
+		return rc;
+	}
+	rc = disk_check_sector_size(&h->disk, disk);
+	if (rc) {
+		journal_give_back(journal);
+		rd_detach(disk);
 		return rc;
 	}
 	/* libxl removes the device when this fails, and xen-ramdiskd that file */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <xen/io/xenbus.h>
 
+#include "drivers/blkback/nodes.h"
 #include "tools/xm-ramdisk/road.h"
 
 #define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
@@ -109,7 +110,7 @@ static int create(const struct attach *a, struct device *d,
 {
 	bool left = journal_leave(store, journal, d->domid, d->devid);
 	int rc = device_create(d, rd_store_path(store), disk, a->writable,
-			       a->disk.flags & RD_PRIVATE);
+			       &a->disk);
 
 	if (rc != EXIT_DONE && left)
 		journal_remove(store, d->domid, d->devid);
@@ -122,8 +123,10 @@ static int attach_disk(const struct attach *a, struct device *d,
 		       int journal)
 {
 	bool private = a->disk.flags & RD_PRIVATE;
-	int rc = daemon_ensure(store);
+	int rc = disk_check_sector_size(&a->disk, disk);
 
+	if (rc == EXIT_DONE)
+		rc = daemon_ensure(store);
 	if (rc == EXIT_DONE)
 		rc = create(a, d, store, disk, journal);
 	else
@@ -176,8 +179,11 @@ int road_direct_attach(const struct attach *a)
 void road_direct_show(const struct attach *a)
 {
 	printf("would load %s unless it is there, and write for xen-ramdiskd:\n"
-	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d, of the domain %s\n"
+	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d%s%s, of the domain %s\n"
 	       "  /local/domain/DOMID/device/vbd/%u\n",
 	       a->disk.seed, a->devid, a->writable ? "w" : "r",
-	       a->disk.flags & RD_PRIVATE ? 1 : 0, a->domain, a->devid);
+	       a->disk.flags & RD_PRIVATE ? 1 : 0,
+	       a->disk.sector_size ? " " NODES_BLOCK_SIZE "=" : "",
+	       a->disk.sector_size ? a->disk.sector_size : "", a->domain,
+	       a->devid);
 }

@@ -2,7 +2,7 @@
 /*
  * A disk as toolstacks write it, all in one word:
  *
- *   SEED[,private][,thin][,lazy][,keep][,name=NAME]
+ *   SEED[,private][,thin][,lazy][,keep][,name=NAME][,sector-size=512|4096]
  *
  * The same in the target= of a domain's disk line and in the command's SEED.
  * A comma in the seed's path is written twice, which no shell and no
@@ -50,6 +50,8 @@ static bool take_option(const char *word, struct disk_options *o)
 		o->name = word + 5;
 		return true;
 	}
+	if (!strncmp(word, "sector-size=", 12))
+		return !disk_parse_sector_size(word + 12, &o->sector_size);
 	for (i = 0; i < FLAGS; i++) {
 		if (!strcmp(word, flags[i].word)) {
 			o->flags |= flags[i].flag;
@@ -73,7 +75,7 @@ int target_parse(char *text, struct disk_options *o, struct rd_error *err)
 		if (take_option(word, o))
 			continue;
 		snprintf(err->text, sizeof(err->text),
-			 "'%s' behind the seed is none of private, thin, lazy, keep and name=NAME; a comma in a path is written twice",
+			 "'%s' behind the seed is none of private, thin, lazy, keep, name=NAME and sector-size=512 or 4096; a comma in a path is written twice",
 			 word);
 		return -EINVAL;
 	}
@@ -99,4 +101,6 @@ void target_format(const struct disk_options *o, char *text, size_t size)
 		if (o->flags & flags[i].flag)
 			n += (size_t)snprintf(text + n, size - n, ",%s",
 					      flags[i].word);
+	if (o->sector_size && n < size)
+		snprintf(text + n, size - n, ",sector-size=%s", o->sector_size);
 }

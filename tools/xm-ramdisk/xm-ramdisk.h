@@ -144,6 +144,7 @@ struct disk_options {
 	const char *seed;
 	const char *name; /* or NULL */
 	unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
+	const char *sector_size; /* for a domain: "512", "4096" or NULL, 512 */
 };
 
 /* getopt_long() entries and values for them; disk_option() takes the value. */
@@ -159,6 +160,14 @@ struct disk_options {
 	"  --lazy       do not wait for the load: read each part at its first use"
 /* True if @c, with optarg, was one of them. */
 bool disk_option(int c, struct disk_options *options);
+
+/*
+ * The words of --sector-size: 0 or -EINVAL. And whether the disk is a whole
+ * number of them, as an exit status.
+ */
+int disk_parse_sector_size(const char *text, const char **sector_size);
+int disk_check_sector_size(const struct disk_options *options,
+			   const struct rd_disk *disk);
 
 /* No such file, and a disk is called that: it is there already. */
 bool disk_is_name(struct rd_store *store, const char *text);
@@ -306,7 +315,8 @@ int device_check_free(struct device *d);
  * use, or xenstore refuses.
  */
 int device_create(struct device *d, const char *store,
-		  const struct rd_disk *disk, bool writable, bool private_view);
+		  const struct rd_disk *disk, bool writable,
+		  const struct disk_options *options);
 /*
  * The same for the kernel's backend and a block device of this host: first say
  * that it is the backend that is meant, then create.

@@ -200,13 +200,13 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
 		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit $(BACK_LIBS) -lpthread
 
-# The daemon itself, over fakes that are loaded before Xen's libraries.
+# The programs themselves, over fakes that are loaded before Xen's libraries.
 $(B)/tests/daemon/xen.so: tests/daemon/xen.c tests/daemon/xen.h | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -shared -o $@ $<
-$(B)/tests/daemon/restart: tests/daemon/restart.c tests/daemon/xen.c tests/cunit.h \
-		$(B)/libramdisk.a $(B)/xen-ramdiskd $(B)/tests/daemon/xen.so | test-packages
+$(B)/tests/daemon/restart $(B)/tests/daemon/watch: $(B)/%: %.c tests/daemon/xen.c tests/cunit.h \
+		$(B)/libramdisk.a $(PROGRAMS) $(B)/tests/daemon/xen.so | test-packages
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ \
@@ -249,7 +249,7 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 	$(Q)$(CC) $(filter-out $(SANFLAGS),$(ALL_CFLAGS)) $(XEN_CFLAGS) -static -o $@ \
 		$(filter %.c,$^) -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 
-test-programs: $(if $(SAN),,$(B)/tests/daemon/restart) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
+test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart watch)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs

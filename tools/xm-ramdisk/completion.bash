@@ -69,7 +69,7 @@ _xm_ramdisk() {
 	done
 	case $sub:${#words[@]} in
 	hotplug:0)
-		mapfile -t COMPREPLY < <(compgen -W 'add remove clean' -- "$cur") ;;
+		mapfile -t COMPREPLY < <(compgen -W 'add remove clean watch' -- "$cur") ;;
 	attach:0 | detach:0)
 		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_domains)" -- "$cur") ;;
 	attach:1 | load:0 | save:1)

@@ -6,12 +6,15 @@
  * block device; on backend/vbd3 xen-ramdiskd is it.
  *
  * What is attached on the first road belongs to the domain and not to this
- * process, which ends at once. It ends with "remove", or with the next command
- * that finds the device gone (hotplug_clean).
+ * process, which ends at once. It ends with "remove"; where nobody runs that, it
+ * ends when the device is found gone (hotplug_clean), by the next command or by
+ * the process that looks for it (hotplug-watch.c).
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "drivers/blkback/nodes.h"
@@ -20,15 +23,18 @@
 
 #define KERNEL_KIND "vbd"
 #define OWN_DOMAIN "/local/domain/0/"
+#define HOLD_FILE "clean.lock"
 
 static const char help[] =
 	"usage: xm-ramdisk hotplug add|remove XENBUS_PATH\n"
-	"       xm-ramdisk hotplug clean\n\n"
+	"       xm-ramdisk hotplug clean|watch\n\n"
 	"For block-ramdisk, the script that toolstacks run; see block-ramdisk(8).\n\n"
 	"  add     attach what the nodes of XENBUS_PATH ask for; for the kernel's\n"
 	"          backend prints device=PATH\n"
 	"  remove  the opposite; nothing to remove is no error\n"
-	"  clean   remove what belongs to domains that are gone";
+	"  clean   remove what belongs to domains that are gone\n"
+	"  watch   do that whenever one goes, until nothing is attached any more;\n"
+	"          add starts it in the background";
 
 /* ---- what is asked for -------------------------------------------------- */
 
@@ -108,41 +114,97 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid, unsigned devid
 	return state != NULL;
 }
 
-static void clean_label(struct rd_store *store, const char *label, void *xs)
+static int lock_clean(struct rd_store *store, int how)
 {
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" HOLD_FILE, rd_store_path(store));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && flock(fd, how) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Opened for the first label: most commands find none. */
+struct cleaning {
+	struct xs_handle *xs; /* NULL: nothing may be removed */
+	int locked;
+	bool tried;
+};
+
+static void begin_cleaning(struct cleaning *c, struct rd_store *store)
+{
+	if (c->tried)
+		return;
+	c->tried = true;
+	c->locked = lock_clean(store, LOCK_EX | LOCK_NB);
+	if (c->locked >= 0)
+		c->xs = who_xenstore();
+}
+
+static void clean_label(struct rd_store *store, const char *label, void *arg)
+{
+	struct cleaning *c = arg;
 	unsigned domid, devid;
 
-	if (sscanf(label, HOTPLUG_LABEL, &domid, &devid) == 2 &&
-	    !device_is_there(xs, domid, devid))
+	if (sscanf(label, HOTPLUG_LABEL, &domid, &devid) != 2)
+		return;
+	begin_cleaning(c, store);
+	if (c->xs && !device_is_there(c->xs, domid, devid))
 		hotplug_kernel_remove(store, label);
 }
 
-static void clean_disk(struct rd_store *store, struct xs_handle *xs,
-		       const struct rd_disk_info *disk)
+static void count_label(struct rd_store *store, const char *label, void *arg)
 {
-	unsigned i;
+	unsigned domid, devid, *count = arg;
 
-	for (i = 0; i < disk->attachments; i++)
-		clean_label(store, disk->attachment[i].label, xs);
+	(void)store;
+	*count += sscanf(label, HOTPLUG_LABEL, &domid, &devid) == 2;
+}
+
+/* Labels of all attachments, of devices of the NBD client twice. */
+static void each_label(struct rd_store *store,
+		       void (*fn)(struct rd_store *, const char *, void *),
+		       void *arg)
+{
+	struct rd_disk_info *disks;
+	size_t count, i;
+	unsigned k;
+
+	if (rd_list(store, &disks, &count, NULL))
+		return;
+	for (i = 0; i < count; i++)
+		for (k = 0; k < disks[i].attachments; k++)
+			fn(store, disks[i].attachment[k].label, arg);
+	rd_list_free(disks, count);
+	nbd_walk(store, fn, arg);
+}
+
+int hotplug_hold(struct rd_store *store)
+{
+	return lock_clean(store, LOCK_SH);
 }
 
 void hotplug_clean(struct rd_store *store)
 {
-	struct rd_disk_info *disks;
-	struct xs_handle *xs = NULL;
-	size_t count, i;
+	struct cleaning c = { NULL, -1, false };
 
-	if (rd_list(store, &disks, &count, NULL))
-		return;
-	if (count)
-		xs = who_xenstore();
-	for (i = 0; xs && i < count; i++)
-		clean_disk(store, xs, &disks[i]);
-	if (xs)
-		nbd_walk(store, clean_label, xs);
-	if (xs)
-		xs_close(xs);
-	rd_list_free(disks, count);
+	each_label(store, clean_label, &c);
+	if (c.xs)
+		xs_close(c.xs);
+	if (c.locked >= 0)
+		close(c.locked);
+}
+
+unsigned hotplug_count(struct rd_store *store)
+{
+	unsigned count = 0;
+
+	each_label(store, count_label, &count);
+	return count;
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -156,6 +218,8 @@ static int add(struct hotplug *h, const char *kind)
 	if (rc == EXIT_DONE)
 		rc = strcmp(kind, KERNEL_KIND) ? hotplug_native_add(h) :
 						 hotplug_kernel_add(h);
+	if (rc == EXIT_DONE && !strcmp(kind, KERNEL_KIND))
+		hotplug_watch_start(h->store);
 	free(h->target);
 	return rc;
 }
@@ -193,9 +257,10 @@ int cmd_hotplug(int argc, char **argv)
 {
 	const struct flag none[] = { { NULL, NULL } };
 	bool clean = argc == 2 && !strcmp(argv[1], "clean");
+	bool watch = argc == 2 && !strcmp(argv[1], "watch");
 	struct rd_store *store;
 	char **words;
-	int rc = parse_words(argc, argv, help, none, clean ? 1 : 2,
+	int rc = parse_words(argc, argv, help, none, clean || watch ? 1 : 2,
 			     "an action and XENBUS_PATH", &words);
 
 	if (rc)
@@ -203,7 +268,9 @@ int cmd_hotplug(int argc, char **argv)
 	rc = disk_store("hotplug", &store); /* which cleans */
 	if (rc)
 		return rc;
-	if (!clean)
+	if (watch)
+		rc = hotplug_watch(store);
+	else if (!clean)
 		rc = on_device(store, words[0], words[1]);
 	rd_store_close(store);
 	return rc;

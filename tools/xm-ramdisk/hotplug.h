@@ -31,6 +31,25 @@ struct hotplug {
 int hotplug_kernel_add(struct hotplug *h);
 void hotplug_kernel_remove(struct rd_store *store, const char *label);
 
+/*
+ * How many of these the store has. Those of one label count once for its
+ * attachment and once for its device.
+ */
+unsigned hotplug_count(struct rd_store *store);
+/*
+ * As long as the descriptor is open nothing is cleaned: for an attachment
+ * that comes before its device is in xenstore. -1: could not be had.
+ */
+int hotplug_hold(struct rd_store *store);
+
+/*
+ * Clean whenever a device or a domain goes, until there is nothing of the
+ * kind any more, or at once if another process does so. An exit status.
+ */
+int hotplug_watch(struct rd_store *store);
+/* The same by a process of its own, if it can be started. */
+void hotplug_watch_start(struct rd_store *store);
+
 /* backend/vbd3: tell xen-ramdiskd the disk, and wait until it has it. */
 int hotplug_native_add(struct hotplug *h);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xen/io/xenbus.h>
 
 #include "tools/xm-ramdisk/hotplug.h"
@@ -83,13 +84,15 @@ static int attach_device(const struct attach *a, struct device *d,
 	if (rc)
 		return rc;
 	rc = connect_device(a, d, path);
-	if (rc)
+	if (rc) {
 		nbd_remove(store, label);
-	else
-		printf("%s of %s: %" PRIu64 " MiB shared with %s, %s\n", d->vdev,
-		       d->domain, size >> 20, a->disk.seed,
-		       a->writable ? "writable" : "read-only");
-	return rc;
+		return rc;
+	}
+	hotplug_watch_start(store);
+	printf("%s of %s: %" PRIu64 " MiB shared with %s, %s\n", d->vdev,
+	       d->domain, size >> 20, a->disk.seed,
+	       a->writable ? "writable" : "read-only");
+	return EXIT_DONE;
 }
 
 int road_remote_attach(const struct attach *a)
@@ -98,7 +101,7 @@ int road_remote_attach(const struct attach *a)
 	struct rd_error err;
 	struct device d;
 	uint64_t size;
-	int rc = device_open(&d, "attach", a->domain, a->devid);
+	int held, rc = device_open(&d, "attach", a->domain, a->devid);
 
 	if (rc)
 		return rc;
@@ -110,7 +113,10 @@ int road_remote_attach(const struct attach *a)
 	if (rc == EXIT_DONE)
 		rc = disk_store("attach", &store);
 	if (rc == EXIT_DONE) {
+		held = hotplug_hold(store);
 		rc = attach_device(a, &d, store, size);
+		if (held >= 0)
+			close(held);
 		rd_store_close(store);
 	}
 	device_close(&d);

@@ -16,6 +16,7 @@
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
+#include <xentoollog.h>
 
 static struct {
 	bool to_stderr;
@@ -153,6 +154,27 @@ void blkback_log_gated(struct blkback_gate *gate, enum blkback_level level,
 	va_start(ap, fmt);
 	emit(level, suppressed, fmt, ap);
 	va_end(ap);
+}
+
+static void of_xen(struct xentoollog_logger *logger, xentoollog_level level,
+		   int err, const char *context, const char *fmt, va_list ap)
+{
+	static struct blkback_gate gate;
+	char text[512];
+
+	(void)logger;
+	(void)level;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	blkback_log_gated(&gate, BLKBACK_DEBUG, "%s: %s%s%s",
+			  context ? context : "xen", text,
+			  err >= 0 ? ": " : "", err >= 0 ? strerror(err) : "");
+}
+
+struct xentoollog_logger *blkback_log_of_xen(void)
+{
+	static struct xentoollog_logger logger = { .vmessage = of_xen };
+
+	return &logger;
 }
 
 void blkback_gate_end(struct blkback_gate *gate, const char *label,

@@ -49,6 +49,13 @@ void blkback_log_gated(struct blkback_gate *gate, enum blkback_level level,
 		       const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * For the libraries of Xen, which else write a line of their own to stderr for
+ * each grant or port of a guest that is none: lines of level debug, gated. Who
+ * called them says the rest.
+ */
+struct xentoollog_logger *blkback_log_of_xen(void);
+
 /* Say how many lines about @what were left out, if any were. */
 void blkback_gate_end(struct blkback_gate *gate, const char *label,
 		      const char *what);

@@ -67,13 +67,13 @@ static int open_xen(struct worker *w, char *text, size_t size)
 	unsigned i;
 
 	for (i = 0; i < w->max_queues; i++) {
-		w->xen[i].gnttab = xengnttab_open(NULL, 0);
+		w->xen[i].gnttab = xengnttab_open(blkback_log_of_xen(), 0);
 		if (!w->xen[i].gnttab) {
 			snprintf(text, size, "cannot open /dev/xen/gntdev: %s",
 				 strerror(errno));
 			return -EIO;
 		}
-		w->xen[i].evtchn = xenevtchn_open(NULL, 0);
+		w->xen[i].evtchn = xenevtchn_open(blkback_log_of_xen(), 0);
 		if (!w->xen[i].evtchn) {
 			snprintf(text, size, "cannot open /dev/xen/evtchn: %s",
 				 strerror(errno));

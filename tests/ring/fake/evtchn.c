@@ -15,6 +15,7 @@ struct xenevtchn_handle {
 	int fd;
 	bool used, bound, masked, raised;
 	uint32_t remote;
+	struct xentoollog_logger *logger;
 };
 
 unsigned fake_notified, fake_events;
@@ -64,14 +65,13 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger,
 {
 	xenevtchn_handle *h = handles;
 
-	(void)logger;
 	(void)flags;
 	pthread_mutex_lock(&lock);
 	while (h < handles + HANDLES && h->used)
 		h++;
 	if (h == handles + HANDLES)
 		abort();
-	*h = (xenevtchn_handle){ .used = true };
+	*h = (xenevtchn_handle){ .used = true, .logger = logger };
 	h->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_unlock(&lock);
 	return h;
@@ -123,6 +123,7 @@ xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
 		taken = true;
 	if (fake_bind_fails || taken) {
 		pthread_mutex_unlock(&lock);
+		fake_say(h->logger);
 		errno = EINVAL;
 		return -1;
 	}

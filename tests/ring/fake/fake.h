@@ -11,6 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* ---- the libraries of Xen ---- */
+struct xentoollog_logger;
+extern unsigned fake_said; /* lines on stderr, of those that were given no logger */
+void fake_say(struct xentoollog_logger *logger);
+
 /* ---- grants ---- */
 #define FAKE_GRANTS 2048u
 extern uint8_t fake_page[FAKE_GRANTS][4096]; /* by grant reference */

@@ -5,12 +5,33 @@
 #include <errno.h>
 #include <string.h>
 #include <xengnttab.h>
+#include <xentoollog.h>
 
 uint8_t fake_page[FAKE_GRANTS][4096] __attribute__((aligned(4096)));
 int fake_fail_op = -1, fake_fail_calls, fake_mapped, fake_map_fails_at = -1;
 unsigned fake_calls, fake_ops, fake_maps;
 bool fake_map_fails;
 void (*fake_before_copy)(void);
+
+unsigned fake_said;
+static struct xentoollog_logger *log_of_grants;
+
+static void message(struct xentoollog_logger *logger, ...)
+{
+	va_list none;
+
+	va_start(none, logger);
+	logger->vmessage(logger, XTL_ERROR, EINVAL, "fake", "it failed", none);
+	va_end(none);
+}
+
+void fake_say(struct xentoollog_logger *logger)
+{
+	if (logger)
+		message(logger);
+	else
+		__atomic_add_fetch(&fake_said, 1, __ATOMIC_SEQ_CST);
+}
 
 void fake_grants_reset(void)
 {
@@ -19,6 +40,7 @@ void fake_grants_reset(void)
 	fake_fail_calls = 0;
 	fake_calls = fake_ops = fake_maps = 0;
 	fake_mapped = 0;
+	fake_said = 0;
 	fake_map_fails = false;
 	fake_map_fails_at = -1;
 	fake_before_copy = NULL;
@@ -27,8 +49,8 @@ void fake_grants_reset(void)
 xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger,
 				 unsigned open_flags)
 {
-	(void)logger;
 	(void)open_flags;
+	log_of_grants = logger;
 	return (xengnttab_handle *)fake_page;
 }
 
@@ -51,6 +73,7 @@ void *xengnttab_map_domain_grant_refs(xengnttab_handle *xgt, uint32_t count,
 	for (i = 0; i < count; i++)
 		fails |= refs[i] >= FAKE_GRANTS || refs[i] != refs[0] + i;
 	if (fails) {
+		fake_say(log_of_grants);
 		errno = EINVAL;
 		return NULL;
 	}

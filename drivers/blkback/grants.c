@@ -9,12 +9,12 @@
  * the kernel unmaps only what was mapped together.
  */
 #include "grants.h"
+#include "clock.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #define BUCKETS 2048u /* a power of two */
 #define NONE UINT16_MAX
@@ -104,12 +104,9 @@ static int by_use(const void *a, const void *b)
 static void purge(struct blkback_grants *set)
 {
 	uint64_t used[BLKBACK_GRANTS_MAX], limit;
-	struct timespec now;
-	int64_t now_ms;
+	int64_t now_ms = blkback_now_ms();
 	unsigned i;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	if (set->purged_ms && now_ms - set->purged_ms < PURGE_MS)
 		return;
 	for (i = 0; i < set->n; i++)

@@ -19,12 +19,24 @@
 
 /* ---- the frontend ------------------------------------------------------ */
 
+int road_direct_stands(const struct device_state *s, bool late)
+{
+	if (s->error[0] || s->domain_gone || s->back == 0)
+		return -1;
+	/*
+	 * A frontend may close and leave the device to the next one, as GRUB's
+	 * does, which says Initialised all the time that it is connected.
+	 */
+	if (s->back == XenbusStateConnected &&
+	    (s->front == XenbusStateConnected ||
+	     (late && s->front == XenbusStateInitialised)))
+		return 1;
+	return late ? -1 : 0;
+}
+
 static bool connected_or_failed(const struct device_state *s)
 {
-	return s->error[0] || s->domain_gone || s->back == 0 ||
-	       s->back >= XenbusStateClosing ||
-	       (s->back == XenbusStateConnected &&
-		s->front == XenbusStateConnected);
+	return road_direct_stands(s, false) != 0;
 }
 
 static bool let_go(const struct device_state *s)
@@ -73,6 +85,9 @@ static int say_why(const struct attach *a, const struct device *d,
 	if (rc == 0)
 		return say_failed("the backend of %s in %s was closed by somebody else",
 				  d->vdev, d->domain);
+	if (s->front >= XenbusStateClosing)
+		return say_failed("the block frontend of %s has closed %s; the log of its kernel may say why",
+				  d->domain, d->vdev);
 	if (s->back < XenbusStateInitWait)
 		return say_failed("xen-ramdiskd did not answer for %d seconds; see its log",
 				  a->seconds);
@@ -89,8 +104,7 @@ static int connect_device(const struct attach *a, struct device *d)
 		host_load_frontend();
 	rc = device_wait(d, connected_or_failed, &s, deadline_in(a->seconds),
 			 a->stop);
-	if (rc == 0 && s.back == XenbusStateConnected &&
-	    s.front == XenbusStateConnected && !s.error[0])
+	if (road_direct_stands(&s, rc == -ETIMEDOUT) > 0)
 		return EXIT_DONE;
 	/* a domain that is being destroyed loses its devices first */
 	if (rc == 0 && !s.error[0] && !s.domain_gone)

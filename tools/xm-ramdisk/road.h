@@ -42,6 +42,11 @@ int road_attach(const struct attach *a);
 void road_show(const struct attach *a);
 
 int road_direct_attach(const struct attach *a);
+/*
+ * How an attach stands: 1 connected, 0 it may come yet, -1 it has failed. @late:
+ * nobody waits any longer.
+ */
+int road_direct_stands(const struct device_state *state, bool late);
 void road_direct_show(const struct attach *a);
 int road_xl_attach(const struct attach *a);
 void road_xl_show(const struct attach *a);

@@ -38,7 +38,7 @@ systemd-analyze security --offline=true --threshold=40 --no-pager \
 ok "systemd-analyze security: exposure below 4.0" $?
 
 # The store is mounted where others see it, before the name space is made.
-awk '/^ExecStartPre=-\+.*xm-ramdisk list/ {mounts = NR} /^ExecStart=/ {starts = NR}
+awk '/^ExecStartPre=-\+nsenter --target 1 --mount .*xm-ramdisk list/ {mounts = NR} /^ExecStart=/ {starts = NR}
 	END {exit !(mounts && mounts < starts)}' "$unit"
 ok "the store is mounted outside" $?
 

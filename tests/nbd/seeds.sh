@@ -126,6 +126,20 @@ cp "$seeds/pki/ca-cert.pem" "$seeds/other/"client-*.pem "$seeds/mixed"
 xm-ramdisk serve --background --tcp=127.0.0.1:0 --tls-certificates="$seeds/pki" --name=served "$image" >"$out" 2>&1
 ok "serve with certificates" $?
 port=$(grep -o 'nbds://127.0.0.1:[0-9]*' "$out" | head -1 | sed 's/.*://')
+cp "$out" "$seeds/printed"
+qemu_connects() { # NAME OUTPUT DIRECTORY: the printed command, as it is
+	local command
+	command=$(sed -n 's/^  \(qemu-system-x86_64 .*\) \.\.\.$/\1/p' "$2")
+	sh -c "printf 'info block\nquit\n' | timeout 60 ${command//DIRECTORY/$3} \
+		-accel tcg -nodefaults -display none -S -monitor stdio" >"$out" 2>&1
+	grep -qE '^ram: .*nbd' "$out"
+	ok "$1" $?
+}
+qemu_connects "the command for QEMU, with certificates" "$seeds/printed" "$seeds/pki/c"
+qemu_refused() {
+	! (ok() { return "$2"; } && qemu_connects "" "$@")
+}
+does "which needs those of the same authority" qemu_refused "$seeds/printed" "$seeds/mixed"
 at() { echo "nbds://127.0.0.1:$port/served?tls-certificates=$1"; }
 server=$(xm-ramdisk list --json | jq '.[0].attachments[0].pid')
 far_store=$XEN_RAMDISK_DIR
@@ -141,6 +155,10 @@ spawn env XEN_RAMDISK_DIR="$far_store" xm-ramdisk serve --tcp=127.0.0.1:0 --tls-
 log=$seeds/log.$((${#spawned[@]} - 1))
 wait_for 20 grep -q nbdcopy "$log"
 port=$(grep -o 'nbds://127.0.0.1:[0-9]*' "$log" | head -1 | sed 's/.*://')
+mkdir "$seeds/psk"
+psktool -u qemu -p "$seeds/keys" >/dev/null 2>&1
+cp "$seeds/keys" "$seeds/psk/keys.psk"
+qemu_connects "the command for QEMU, with keys" "$log" "$seeds/psk"
 loads "nbds with keys shared beforehand" "nbds://alice@127.0.0.1:$port/image?tls-psk-file=$seeds/keys" "$image"
 refused "a wrong key" 'cannot open seed nbds://' "nbds://mallory@127.0.0.1:$port/image?tls-psk-file=$seeds/wrong"
 end "${spawned[-1]}"

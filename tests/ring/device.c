@@ -19,17 +19,24 @@ static void connects(void)
 	teardown();
 }
 
+/* With a node that the tool wrote; @attach is what the worker was told. */
+static void connects_with(const char *node, const char *value,
+			  struct blkback_message *attach)
+{
+	setup();
+	fake_xs_set(node, value);
+	look();
+	CU_ASSERT_EQUAL(told(attach), BLKBACK_ATTACH);
+	say(BLKBACK_ATTACHED);
+	ask_to_connect();
+	say(BLKBACK_CONNECTED);
+}
+
 static void large_sectors(void)
 {
 	struct blkback_message msg;
 
-	setup();
-	fake_xs_set(BACK "/" NODES_BLOCK_SIZE, "4096");
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
-	say(BLKBACK_ATTACHED);
-	ask_to_connect();
-	say(BLKBACK_CONNECTED);
+	connects_with(BACK "/" NODES_BLOCK_SIZE, "4096", &msg);
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sector-size"), "4096");
 	/* in units of 512 all the same */
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sectors"), "2048");
@@ -56,14 +63,8 @@ static void read_only(void)
 {
 	struct blkback_message msg;
 
-	setup();
-	fake_xs_set(BACK "/mode", "r");
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	connects_with(BACK "/mode", "r", &msg);
 	CU_ASSERT_EQUAL(msg.u.attach.writable, 0);
-	say(BLKBACK_ATTACHED);
-	ask_to_connect();
-	say(BLKBACK_CONNECTED);
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/info"), "4");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-discard"), "0");
 	teardown();

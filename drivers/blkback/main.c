@@ -37,7 +37,7 @@ static const char help[] =
 	"                         or " RD_STORE_DIR ")\n"
 	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  -p, --poll US          look for further requests so long before sleeping,\n"
-	"                         while it pays off; 0 (off) to 1000 (default 0)\n"
+	"                         while it pays off; 0 (off) to 1000 (default 50)\n"
 	"      --no-sandbox       leave workers root's powers and every system call:\n"
 	"                         for debuggers only\n"
 	"      --stop             close all devices, end the daemon of the store\n"

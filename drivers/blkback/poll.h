@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define BLKBACK_POLL_MAX 1000u /* us; the longest that can be asked for */
-#define BLKBACK_POLL_DEFAULT 0u /* us */
+#define BLKBACK_POLL_DEFAULT 50u /* us */
 
 struct blkback_poll {
 	uint32_t limit; /* us that it looks at most; 0: never */

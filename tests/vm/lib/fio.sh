@@ -4,25 +4,29 @@
 # fio in guests, for benchmarks that compare their disks; a benchmark sources
 # it. A cell is OPERATION:SIZE:DEPTH, such as randread:4k:32.
 #
-#   fio_cells GUEST DEVICE LABEL JOBS CELL...   runs each for $seconds s over the
-#                        first $mib MiB; prints a line "DEVICE CELL+LABEL KiB/s" for each
+#   fio_cells GUEST DEVICES LABEL JOBS CELL...  runs each cell for $seconds s over the
+#                        first $mib MiB of each of the devices, one device behind the
+#                        other; prints a line "DEVICE CELL+LABEL KiB/s" for each
 #   fio_turn ROUND DEVICE...      the devices, each round beginning with another
-#   fio_table FILE NAME=DEVICE... such lines of all rounds as a table: a median and
-#                        its spread for each, and the first one's ratio to the others'
+#   fio_table FILE NAME=DEVICE... such lines of all rounds as a table: a median and its
+#                        spread for each, and what the rounds say of the first one's
+#                        ratio to each other one: median and middle half
 
-fio_cells() { # GUEST DEVICE LABEL JOBS CELL...
-	local guest=$1 device=$2 label=$3 jobs=$4 cell rw bs depth script=''
+fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
+	local guest=$1 devices=$2 label=$3 jobs=$4 cell device rw bs depth script=''
 	shift 4
 	for cell in "$@"; do
 		IFS=: read -r rw bs depth <<<"$cell"
-		script+="run $rw $bs $depth"$'\n'
+		for device in $devices; do
+			script+="run $device $rw $bs $depth"$'\n'
+		done
 	done
 	# shellcheck disable=SC2154 # the benchmark sets seconds and mib
 	guest_run "$guest" "run() {
-		fio --name=b --filename=/dev/$device --direct=1 --ioengine=libaio --rw=\$1 --bs=\$2 \
-			--iodepth=\$3 --time_based --runtime=$seconds --size=${mib}m --numjobs=$jobs \
+		fio --name=b --filename=/dev/\$1 --direct=1 --ioengine=libaio --rw=\$2 --bs=\$3 \
+			--iodepth=\$4 --time_based --runtime=$seconds --size=${mib}m --numjobs=$jobs \
 			--group_reporting --norandommap --randrepeat=0 --minimal --terse-version=3 >/tmp/fio || exit
-		awk -F ';' -v OFS=' ' -v c=\"\$1:\$2:\$3$label\" '{print \"$device\", c, \$7 + \$48}' /tmp/fio
+		awk -F ';' -v OFS=' ' -v d=\"\$1\" -v c=\"\$2:\$3:\$4$label\" '{print d, c, \$7 + \$48}' /tmp/fio
 	}
 	$script"
 }
@@ -37,30 +41,49 @@ fio_turn() { # ROUND DEVICE...
 fio_table() { # FILE NAME=DEVICE...
 	local file=$1
 	shift
-	sort -k 2,2 -k 1,1 -k 3,3n "$file" | awk -v names="$*" '
+	awk -v names="$*" '
 		{ if (!($2 in seen)) { seen[$2] = 1; order[++cells] = $2 }
 		  v[$2, $1, ++n[$2, $1]] = $3 }
-		function median(c, d) { return v[c, d, int((n[c, d] + 1) / 2)] }
-		function spread(c, d) { return v[c, d, 1] "-" v[c, d, n[c, d]] }
+		function sort(m, i, j, t) {
+			for (i = 2; i <= m; i++) {
+				t = a[i]
+				for (j = i - 1; j > 0 && a[j] > t; j--) a[j + 1] = a[j]
+				a[j + 1] = t
+			}
+			return m
+		}
+		function values(c, d, i) {
+			for (i = 1; i <= n[c, d]; i++) a[i] = v[c, d, i]
+			return sort(n[c, d])
+		}
+		function ratios(c, d, e, i, m) {
+			m = 0
+			for (i = 1; i <= n[c, d]; i++) if (v[c, e, i]) a[++m] = v[c, d, i] / v[c, e, i]
+			return sort(m)
+		}
 		END {
 			all = split(names, name, " ")
 			printf "%-10s %4s %5s %-6s", "operation", "size", "depth", "guest"
 			for (k = 1; k <= all; k++) {
 				split(name[k], w, "=")
+				name[k] = w[1]
 				device[k] = w[2]
 				printf " %8s %17s", w[1], "min-max KiB/s"
 			}
-			for (k = 2; k <= all; k++)
-				printf " %8s", "/" substr(name[k], 1, index(name[k], "=") - 1)
+			for (k = 2; k <= all; k++) printf " %8s %11s", "/" name[k], "middle half"
 			print ""
 			for (i = 1; i <= cells; i++) {
 				c = order[i]; split(c, w, ":")
 				printf "%-10s %4s %5s %-6s", w[1], w[2], w[3], w[4]
-				for (k = 1; k <= all; k++)
-					printf " %8d %17s", median(c, device[k]), spread(c, device[k])
-				for (k = 2; k <= all; k++)
-					printf " %8.2f", median(c, device[1]) / median(c, device[k])
+				for (k = 1; k <= all; k++) {
+					m = values(c, device[k])
+					printf " %8d %17s", a[int((m + 1) / 2)], a[1] "-" a[m]
+				}
+				for (k = 2; k <= all; k++) {
+					m = ratios(c, device[1], device[k]); q = int((m + 3) / 4)
+					printf " %8.2f   %.2f-%.2f", a[int((m + 1) / 2)], a[q], a[m + 1 - q]
+				}
 				print ""
 			}
-		}'
+		}' "$file"
 }

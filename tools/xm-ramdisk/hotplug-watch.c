@@ -21,7 +21,7 @@
 
 #define LOCK_FILE "watch.lock"
 #define BACKENDS "/local/domain/0/backend/vbd"
-#define TOGETHER 200000000 /* ns: what comes at once is one look */
+#define TOGETHER 500000000 /* ns: what comes at once is one look */
 #define AGAIN_SECONDS 1
 #define LOOK_SECONDS 30 /* also without an event: xenstore may have died */
 
@@ -77,8 +77,7 @@ static void watch(struct rd_store *store, struct xs_handle *xs,
 
 	while (!*stop) {
 		rd_reap(store);
-		hotplug_clean(store);
-		if (!hotplug_count(store))
+		if (!hotplug_clean(store))
 			return;
 		/* a server that was ended is there for a moment */
 		came = wait_event(xs, came ? AGAIN_SECONDS : LOOK_SECONDS, stop);
@@ -97,7 +96,7 @@ static void take_turns(struct rd_store *store, struct xs_handle *xs,
 			return;
 		watch(store, xs, stop);
 		close(locked);
-	} while (!*stop && hotplug_count(store));
+	} while (!*stop && hotplug_clean(store));
 }
 
 int hotplug_watch(struct rd_store *store)

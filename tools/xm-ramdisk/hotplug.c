@@ -24,6 +24,7 @@
 #define KERNEL_KIND "vbd"
 #define OWN_DOMAIN "/local/domain/0/"
 #define HOLD_FILE "clean.lock"
+#define WATCH_NICE 19
 
 static const char help[] =
 	"usage: xm-ramdisk hotplug add|remove XENBUS_PATH\n"
@@ -132,14 +133,13 @@ static int lock_clean(struct rd_store *store, int how)
 struct cleaning {
 	struct xs_handle *xs; /* NULL: nothing may be removed */
 	int locked;
-	bool tried;
+	unsigned found; /* labels */
 };
 
 static void begin_cleaning(struct cleaning *c, struct rd_store *store)
 {
-	if (c->tried)
+	if (c->found++)
 		return;
-	c->tried = true;
 	c->locked = lock_clean(store, LOCK_EX | LOCK_NB);
 	if (c->locked >= 0)
 		c->xs = who_xenstore();
@@ -155,14 +155,6 @@ static void clean_label(struct rd_store *store, const char *label, void *arg)
 	begin_cleaning(c, store);
 	if (c->xs && !device_is_there(c->xs, domid, devid))
 		hotplug_kernel_remove(store, label);
-}
-
-static void count_label(struct rd_store *store, const char *label, void *arg)
-{
-	unsigned domid, devid, *count = arg;
-
-	(void)store;
-	*count += sscanf(label, HOTPLUG_LABEL, &domid, &devid) == 2;
 }
 
 /* Labels of all attachments, of devices of the NBD client twice. */
@@ -188,23 +180,16 @@ int hotplug_hold(struct rd_store *store)
 	return lock_clean(store, LOCK_SH);
 }
 
-void hotplug_clean(struct rd_store *store)
+unsigned hotplug_clean(struct rd_store *store)
 {
-	struct cleaning c = { NULL, -1, false };
+	struct cleaning c = { NULL, -1, 0 };
 
 	each_label(store, clean_label, &c);
 	if (c.xs)
 		xs_close(c.xs);
 	if (c.locked >= 0)
 		close(c.locked);
-}
-
-unsigned hotplug_count(struct rd_store *store)
-{
-	unsigned count = 0;
-
-	each_label(store, count_label, &count);
-	return count;
+	return c.found;
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -265,6 +250,8 @@ int cmd_hotplug(int argc, char **argv)
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
+	if (watch)
+		nice(WATCH_NICE); /* scripts have a time limit, it has none */
 	rc = disk_store("hotplug", &store); /* which cleans */
 	if (rc)
 		return rc;

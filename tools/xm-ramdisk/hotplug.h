@@ -32,11 +32,6 @@ int hotplug_kernel_add(struct hotplug *h);
 void hotplug_kernel_remove(struct rd_store *store, const char *label);
 
 /*
- * How many of these the store has. Those of one label count once for its
- * attachment and once for its device.
- */
-unsigned hotplug_count(struct rd_store *store);
-/*
  * As long as the descriptor is open nothing is cleaned: for an attachment
  * that comes before its device is in xenstore. -1: could not be had.
  */

@@ -231,8 +231,11 @@ void target_format(const struct disk_options *o, char *text, size_t size);
 
 /* ---- hotplug.c ---------------------------------------------------------- */
 
-/* End what toolstacks attached for devices that are gone. */
-void hotplug_clean(struct rd_store *store);
+/*
+ * End what toolstacks attached for devices that are gone. How many there were,
+ * of all devices; those of one that has an NBD client's count twice.
+ */
+unsigned hotplug_clean(struct rd_store *store);
 
 struct json;
 #define FAULT_TEXT_MAX 320 /* bytes of fault_text() */

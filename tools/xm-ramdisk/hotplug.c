@@ -23,7 +23,6 @@
 
 #define KERNEL_KIND "vbd"
 #define OWN_DOMAIN "/local/domain/0/"
-#define HOLD_FILE "clean.lock"
 #define WATCH_NICE 19
 
 static const char help[] =
@@ -115,13 +114,12 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid, unsigned devid
 	return state != NULL;
 }
 
+/* On the directory itself: no file of it is left there. */
 static int lock_clean(struct rd_store *store, int how)
 {
-	char path[PATH_MAX];
-	int fd;
+	int fd = open(rd_store_path(store),
+		      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "%s/" HOLD_FILE, rd_store_path(store));
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0 && flock(fd, how) < 0) {
 		close(fd);
 		fd = -1;

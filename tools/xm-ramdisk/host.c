@@ -47,18 +47,23 @@ static void no_answer(int signal)
 	_exit(EXIT_FAILED);
 }
 
-static bool answers(struct xs_handle *xs)
+/* NULL without one; *answers is whether it said anything. */
+static struct xs_handle *open_in_time(bool *answers)
 {
 	void (*before)(int) = signal(SIGALRM, no_answer);
+	struct xs_handle *xs;
 	unsigned n;
 	char **names;
 
+	/* the connection, too, waits for an xenstored with many before us */
 	alarm(ANSWER_SECONDS);
-	names = xs_directory(xs, XBT_NULL, "/", &n);
+	xs = xs_open(0);
+	names = xs ? xs_directory(xs, XBT_NULL, "/", &n) : NULL;
 	alarm(0);
 	signal(SIGALRM, before);
+	*answers = names != NULL;
 	free(names);
-	return names != NULL;
+	return xs;
 }
 
 /* xenstored's socket is there and nobody listens: it died. */
@@ -70,7 +75,8 @@ static bool socket_is_dead(const char *path)
 	if (strlen(path) >= sizeof(a.sun_path) || access(path, F_OK))
 		return false;
 	strcpy(a.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* one that hangs has no room for us: that is no death */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	rc = connect(fd, (struct sockaddr *)&a, sizeof(a));
 	rc = rc < 0 && errno == ECONNREFUSED;
 	close(fd);
@@ -92,6 +98,7 @@ bool host_has_xenstore(void)
 int host_open(const char *what, struct xs_handle **xs)
 {
 	const char *path = xs_daemon_socket();
+	bool answers;
 
 	if (!host_is_xen())
 		return say_failed(
@@ -102,12 +109,12 @@ int host_open(const char *what, struct xs_handle **xs)
 		return say_failed(
 			"xenstore is down: nobody answers at %s; is xenstored running?",
 			path);
-	*xs = xs_open(0);
+	*xs = open_in_time(&answers);
 	if (!*xs)
 		return say_failed(
 			"xenstore is down: neither %s nor /dev/xen/xenbus can be used (%s); is xenstored running?",
 			path, strerror(errno));
-	if (answers(*xs))
+	if (answers)
 		return EXIT_DONE;
 	say_failed("xenstore answers: %s; is this Domain-0?", strerror(errno));
 	xs_close(*xs);

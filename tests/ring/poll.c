@@ -8,8 +8,8 @@
 #include "drivers/blkback/queue.h"
 #include "fake/fake.h"
 #include "tests/cunit.h"
+#include "words.h"
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -69,24 +69,6 @@ static void teardown(void)
 	close(trouble);
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 	CU_ASSERT_EQUAL(fake_bound, 0);
-}
-
-static uint32_t load(const void *word)
-{
-	return __atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST);
-}
-
-/* Event or not, no sleep of the queue ends this early. */
-static bool comes(const void *word, uint32_t value)
-{
-	unsigned waited;
-
-	for (waited = 0; waited < 200000 && load(word) != value; waited++)
-		if (waited < 1000)
-			sched_yield();
-		else
-			usleep(100);
-	return load(word) == value;
 }
 
 /* RING_PUSH_REQUESTS_AND_CHECK_NOTIFY, and the event if it says so. */

@@ -12,11 +12,11 @@
 #include "drivers/blkback/nodes.h"
 #include "fake/fake.h"
 #include "tests/cunit.h"
+#include "words.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <signal.h>
@@ -123,24 +123,6 @@ static inline int disconnect(struct blkback_message *msg)
 {
 	blkback_control_send_type(sock, BLKBACK_DISCONNECT);
 	return answer(msg);
-}
-
-static inline uint32_t load(const void *word)
-{
-	return __atomic_load_n((const uint32_t *)word, __ATOMIC_ACQUIRE);
-}
-
-/* Wait for a word of a ring to have a value: event or not, no sleep ends it. */
-static inline bool comes(const void *word, uint32_t value)
-{
-	unsigned waited;
-
-	for (waited = 0; waited < 200000 && load(word) != value; waited++)
-		if (waited < 1000)
-			sched_yield();
-		else
-			usleep(100);
-	return load(word) == value;
 }
 
 /* Request of one page through a queue; its status. */

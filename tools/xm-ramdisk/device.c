@@ -190,7 +190,7 @@ struct wanted {
 static bool write_backend(struct device *d, xs_transaction_t t,
 			  const struct wanted *w)
 {
-	const char *sector = w->options->sector_size;
+	unsigned sector = w->options->sector_size;
 
 	return make_dir(d, t, d->back, 0, d->domid) &&
 	       write_node(d, t, d->back, "frontend", d->front) &&
@@ -203,7 +203,7 @@ static bool write_backend(struct device *d, xs_transaction_t t,
 	       write_node(d, t, d->back, "private",
 			  w->options->flags & RD_PRIVATE ? "1" : "0") &&
 	       (!sector ||
-		write_node(d, t, d->back, NODES_BLOCK_SIZE, sector)) &&
+		write_number(d, t, d->back, NODES_BLOCK_SIZE, sector)) &&
 	       write_node(d, t, d->back, "dev", d->vdev) &&
 	       write_node(d, t, d->back, "mode", w->writable ? "w" : "r") &&
 	       write_node(d, t, d->back, "removable", "0") &&

@@ -4,7 +4,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,18 +32,16 @@ bool disk_option(int c, struct disk_options *o)
 	}
 }
 
-int disk_parse_sector_size(const char *text, const char **sector_size)
+int disk_parse_sector_size(const char *text, unsigned *sector_size)
 {
-	if (strcmp(text, "512") && strcmp(text, "4096"))
-		return -EINVAL;
-	*sector_size = text;
-	return 0;
+	*sector_size = !strcmp(text, "512") ? 512 : !strcmp(text, "4096") ? 4096 : 0;
+	return *sector_size ? 0 : -EINVAL;
 }
 
 int disk_check_sector_size(const struct disk_options *o,
 			   const struct rd_disk *disk)
 {
-	unsigned n = o->sector_size ? (unsigned)atoi(o->sector_size) : 512;
+	unsigned n = o->sector_size ? o->sector_size : 512;
 
 	if (rd_size(disk) % n == 0)
 		return EXIT_DONE;

@@ -103,8 +103,8 @@ int hotplug_kernel_add(struct hotplug *h)
 	struct rd_disk *disk;
 	int rc;
 
-	if (h->disk.sector_size && strcmp(h->disk.sector_size, "512"))
-		return say_failed("sector-size=%s needs xen-ramdiskd: Xen 4.19 or later and backendtype=tap, or xm-ramdisk attach",
+	if (h->disk.sector_size > 512)
+		return say_failed("sector-size=%u needs xen-ramdiskd: Xen 4.19 or later and backendtype=tap, or xm-ramdisk attach",
 				  h->disk.sector_size);
 	/* held by this process until the domain's own attachment is there */
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);

@@ -28,9 +28,10 @@ static bool write_node(struct hotplug *h, xs_transaction_t t, const char *name,
 static bool write_all(struct hotplug *h, xs_transaction_t t,
 		      const struct rd_disk *disk)
 {
-	char format[16];
+	char format[16], sector_size[16];
 
 	snprintf(format, sizeof(format), "%u", RD_FORMAT);
+	snprintf(sector_size, sizeof(sector_size), "%u", h->disk.sector_size);
 	return write_node(h, t, "format", format) &&
 	       write_node(h, t, "store", rd_store_path(h->store)) &&
 	       write_node(h, t, "params", rd_seed(disk)) &&
@@ -38,7 +39,7 @@ static bool write_all(struct hotplug *h, xs_transaction_t t,
 	       write_node(h, t, "private",
 			  h->disk.flags & RD_PRIVATE ? "1" : "0") &&
 	       (!h->disk.sector_size ||
-		write_node(h, t, NODES_BLOCK_SIZE, h->disk.sector_size));
+		write_node(h, t, NODES_BLOCK_SIZE, sector_size));
 }
 
 static int tell(struct hotplug *h, const struct rd_disk *disk)
@@ -108,6 +109,19 @@ static int wait_for_worker(struct hotplug *h)
 	return rc;
 }
 
+/* With the disk held, and @journal as room for the device's journal. */
+static int add_disk(struct hotplug *h, const struct rd_disk *disk, int journal)
+{
+	int rc = disk_check_sector_size(&h->disk, disk);
+
+	if (rc)
+		return rc;
+	/* libxl removes the device when this fails, and xen-ramdiskd that file */
+	journal_leave(h->store, journal, h->domid, h->devid);
+	rc = tell(h, disk);
+	return rc == EXIT_DONE ? wait_for_worker(h) : rc;
+}
+
 int hotplug_native_add(struct hotplug *h)
 {
 	struct rd_disk *disk;
@@ -117,21 +131,10 @@ int hotplug_native_add(struct hotplug *h)
 		return rc;
 	journal = journal_take_room(h->store);
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);
-	if (rc) {
-		journal_give_back(journal);
-		return rc;
-	}
-	rc = disk_check_sector_size(&h->disk, disk);
-	if (rc) {
-		journal_give_back(journal);
+	if (rc == EXIT_DONE) {
+		rc = add_disk(h, disk, journal);
 		rd_detach(disk);
-		return rc;
 	}
-	/* libxl removes the device when this fails, and xen-ramdiskd that file */
-	journal_leave(h->store, journal, h->domid, h->devid);
-	rc = tell(h, disk);
-	if (rc == EXIT_DONE)
-		rc = wait_for_worker(h);
-	rd_detach(disk);
+	journal_give_back(journal);
 	return rc;
 }

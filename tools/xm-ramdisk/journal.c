@@ -41,15 +41,12 @@ bool journal_leave(struct rd_store *store, int fd, unsigned domid,
 		   unsigned devid)
 {
 	char self[32], path[PATH_MAX];
-	bool made;
 
 	if (fd < 0)
 		return false;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	path_of(store, domid, devid, path);
-	made = !linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
-	close(fd);
-	return made;
+	return !linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
 }
 
 void journal_remove(struct rd_store *store, unsigned domid, unsigned devid)

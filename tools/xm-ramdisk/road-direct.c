@@ -117,7 +117,7 @@ static int connect_device(const struct attach *a, struct device *d)
 
 /* ---- the disk ---------------------------------------------------------- */
 
-/* @journal is room for the device's journal, given away here. */
+/* @journal is room for the device's journal. */
 static int create(const struct attach *a, struct device *d,
 		  struct rd_store *store, const struct rd_disk *disk,
 		  int journal)
@@ -143,8 +143,6 @@ static int attach_disk(const struct attach *a, struct device *d,
 		rc = daemon_ensure(store);
 	if (rc == EXIT_DONE)
 		rc = create(a, d, store, disk, journal);
-	else
-		journal_give_back(journal);
 	if (rc == EXIT_DONE)
 		rc = connect_device(a, d);
 	if (rc == EXIT_DONE)
@@ -169,9 +167,8 @@ static int attach_seed(const struct attach *a, struct device *d)
 	if (rc == EXIT_DONE) {
 		rc = attach_disk(a, d, store, disk, journal);
 		rd_detach(disk);
-	} else {
-		journal_give_back(journal);
 	}
+	journal_give_back(journal);
 	rd_store_close(store);
 	return rc;
 }
@@ -192,12 +189,15 @@ int road_direct_attach(const struct attach *a)
 
 void road_direct_show(const struct attach *a)
 {
+	char sector_size[40] = "";
+
+	if (a->disk.sector_size)
+		snprintf(sector_size, sizeof(sector_size),
+			 " " NODES_BLOCK_SIZE "=%u", a->disk.sector_size);
 	printf("would load %s unless it is there, and write for xen-ramdiskd:\n"
-	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d%s%s, of the domain %s\n"
+	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d%s, of the domain %s\n"
 	       "  /local/domain/DOMID/device/vbd/%u\n",
 	       a->disk.seed, a->devid, a->writable ? "w" : "r",
-	       a->disk.flags & RD_PRIVATE ? 1 : 0,
-	       a->disk.sector_size ? " " NODES_BLOCK_SIZE "=" : "",
-	       a->disk.sector_size ? a->disk.sector_size : "", a->domain,
+	       a->disk.flags & RD_PRIVATE ? 1 : 0, sector_size, a->domain,
 	       a->devid);
 }

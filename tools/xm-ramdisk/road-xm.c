@@ -107,7 +107,7 @@ int road_xm_attach(const struct attach *a)
 	unsigned domid;
 	int rc;
 
-	if (a->disk.sector_size && strcmp(a->disk.sector_size, "512"))
+	if (a->disk.sector_size > 512)
 		return say_failed("blktap's disks have sectors of 512; leave --sector-size away, or use --toolstack=direct");
 	if (a->disk.flags & RD_PRIVATE)
 		return say_failed("blktap's disks have no private views; leave --private away, or use --toolstack=direct");

@@ -102,5 +102,5 @@ void target_format(const struct disk_options *o, char *text, size_t size)
 			n += (size_t)snprintf(text + n, size - n, ",%s",
 					      flags[i].word);
 	if (o->sector_size && n < size)
-		snprintf(text + n, size - n, ",sector-size=%s", o->sector_size);
+		snprintf(text + n, size - n, ",sector-size=%u", o->sector_size);
 }

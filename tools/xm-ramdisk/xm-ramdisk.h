@@ -144,7 +144,7 @@ struct disk_options {
 	const char *seed;
 	const char *name; /* or NULL */
 	unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
-	const char *sector_size; /* for a domain: "512", "4096" or NULL, 512 */
+	unsigned sector_size; /* for a domain: 512, 4096, or 0 for 512 */
 };
 
 /* getopt_long() entries and values for them; disk_option() takes the value. */
@@ -165,7 +165,7 @@ bool disk_option(int c, struct disk_options *options);
  * The words of --sector-size: 0 or -EINVAL. And whether the disk is a whole
  * number of them, as an exit status.
  */
-int disk_parse_sector_size(const char *text, const char **sector_size);
+int disk_parse_sector_size(const char *text, unsigned *sector_size);
 int disk_check_sector_size(const struct disk_options *options,
 			   const struct rd_disk *disk);
 
@@ -266,7 +266,7 @@ struct xs_handle *who_xenstore(void);
 int journal_take_room(struct rd_store *store);
 void journal_give_back(int fd);
 /*
- * Instead of giving it back leave it to xen-ramdiskd, which removes it with the
+ * Before it is given back: leave it to xen-ramdiskd, which removes it with the
  * device. False if one is there already, which stays.
  */
 bool journal_leave(struct rd_store *store, int fd, unsigned domid,

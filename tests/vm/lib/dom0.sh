@@ -39,7 +39,11 @@ vm_indent() {
 
 vm_ok() { # NAME SINCE
 	echo "ok $1 ($(vm_seconds "$2") s)"
-	[ "$verbose" != yes ] || vm_indent "$vm_out"
+	if [ "$verbose" = yes ]; then
+		vm_indent "$vm_out"
+	else
+		grep '^# ' "$vm_out"
+	fi
 	return 0
 }
 

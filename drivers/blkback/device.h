@@ -35,13 +35,15 @@ struct blkback_host {
 	/*
 	 * What a device has beside xenstore (remains.c). The worker that serves
 	 * it already, or -ENOENT; whether a dead one left something to be taken
-	 * up; how many requests were answered, by all of its workers; and to
-	 * end all of it, a worker that lives included.
+	 * up; how many requests were answered, by all of its workers; to end
+	 * what an earlier device of the number left, before this one begins; and
+	 * to end all of it. Both end a worker that lives.
 	 */
 	int (*adopt)(struct blkback_host *host, struct blkback_device *dev);
 	bool (*left)(struct blkback_host *host, struct blkback_device *dev);
 	uint32_t (*answered)(struct blkback_host *host,
 			     struct blkback_device *dev);
+	void (*clear)(struct blkback_host *host, struct blkback_device *dev);
 	void (*forget)(struct blkback_host *host, struct blkback_device *dev);
 };
 

@@ -126,7 +126,7 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 void blkback_life_start(struct blkback_device *dev, int64_t now_ms)
 {
 	/* Of a device of the same number that nobody saw end. */
-	dev->host->forget(dev->host, dev);
+	dev->host->clear(dev->host, dev);
 	dev->resume = BLKBACK_ANEW;
 	dev->deaths = 0;
 	if (start_worker(dev, now_ms))

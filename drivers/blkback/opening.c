@@ -179,8 +179,8 @@ static uint32_t answered(struct blkback_host *host, struct blkback_device *dev)
 					dev->devid);
 }
 
-/* Unless it is another device's by now, of the other kind. */
-static void forget(struct blkback_host *host, struct blkback_device *dev)
+/* Whether the number is another device's by now, of the other kind. */
+static bool is_taken(struct blkback_host *host, struct blkback_device *dev)
 {
 	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
 	const struct blkback_device *other;
@@ -189,8 +189,20 @@ static void forget(struct blkback_host *host, struct blkback_device *dev)
 		if (other != dev && other->domid == dev->domid &&
 		    other->devid == dev->devid &&
 		    blkback_device_has_worker(other))
-			return;
-	blkback_remains_end(store_of(host), dev->domid, dev->devid);
+			return true;
+	return false;
+}
+
+static void clear(struct blkback_host *host, struct blkback_device *dev)
+{
+	if (!is_taken(host, dev))
+		blkback_remains_clear(store_of(host), dev->domid, dev->devid);
+}
+
+static void forget(struct blkback_host *host, struct blkback_device *dev)
+{
+	if (!is_taken(host, dev))
+		blkback_remains_end(store_of(host), dev->domid, dev->devid);
 }
 
 /* A thread each, of which more than there are processors help nobody. */
@@ -223,6 +235,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	sup->host.adopt = adopt;
 	sup->host.left = left;
 	sup->host.answered = answered;
+	sup->host.clear = clear;
 	sup->host.forget = forget;
 	blkback_process_build(sup->build, sizeof(sup->build));
 	sup->host.build = sup->build;

@@ -142,8 +142,8 @@ static void remove_file(int dir, const char *format, uint32_t domid,
 	unlinkat(dir, name, 0);
 }
 
-void blkback_remains_end(struct rd_store *store, uint32_t domid,
-			 uint32_t devid)
+static void end_remains(struct rd_store *store, uint32_t domid, uint32_t devid,
+			bool journal)
 {
 	char label[RD_LABEL_MAX];
 	int ret, dir;
@@ -158,8 +158,22 @@ void blkback_remains_end(struct rd_store *store, uint32_t domid,
 	if (dir < 0)
 		return;
 	remove_file(dir, NODES_SOCKET, domid, devid);
-	remove_file(dir, NODES_JOURNAL, domid, devid);
+	if (journal)
+		remove_file(dir, NODES_JOURNAL, domid, devid);
 	close(dir);
+}
+
+void blkback_remains_end(struct rd_store *store, uint32_t domid,
+			 uint32_t devid)
+{
+	end_remains(store, domid, devid, true);
+}
+
+void blkback_remains_clear(struct rd_store *store, uint32_t domid,
+			   uint32_t devid)
+{
+	end_remains(store, domid, devid,
+		    blkback_remains_left(store, domid, devid));
 }
 
 /* ---- all of them ------------------------------------------------------- */

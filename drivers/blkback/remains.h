@@ -32,6 +32,14 @@ uint32_t blkback_remains_answered(struct rd_store *store, uint32_t domid,
 void blkback_remains_end(struct rd_store *store, uint32_t domid,
 			 uint32_t devid);
 
+/*
+ * Before a device begins: end what an earlier one of its number has left. A
+ * journal that no worker has used is this one's, with memory that the tool took before
+ * the disk was loaded, and stays.
+ */
+void blkback_remains_clear(struct rd_store *store, uint32_t domid,
+			   uint32_t devid);
+
 /* The same for every device of the store that @known does not know. */
 void blkback_remains_sweep(struct rd_store *store,
 			   bool (*known)(void *arg, uint32_t domid,

@@ -442,6 +442,7 @@ static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
 					    .adopt = fuzz_adopt,
 					    .left = fuzz_left,
 					    .answered = fuzz_answered,
+					    .clear = fuzz_forget,
 					    .forget = fuzz_forget,
 					    .build = "ours",
 					    .max_queues = FUZZ_QUEUES };

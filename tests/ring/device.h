@@ -27,7 +27,7 @@
 static struct blkback_host host;
 static struct blkback_device *dev;
 static int worker = -1; /* the worker's end */
-static unsigned started, killed, asked, forgotten, answered;
+static unsigned started, killed, asked, cleared, forgotten, answered;
 static bool outlived, journal; /* what there is of an earlier daemon's */
 static bool over;
 
@@ -77,6 +77,13 @@ static inline uint32_t count_answered(struct blkback_host *h,
 	return answered;
 }
 
+static inline void clear(struct blkback_host *h, struct blkback_device *d)
+{
+	(void)h, (void)d;
+	journal = outlived = false;
+	cleared++;
+}
+
 static inline void forget(struct blkback_host *h, struct blkback_device *d)
 {
 	(void)h, (void)d;
@@ -105,10 +112,11 @@ static inline void setup(void)
 				      .start = start, .kill = kill_it,
 				      .adopt = adopt, .left = left,
 				      .answered = count_answered,
-				      .forget = forget, .build = "ours",
+				      .clear = clear, .forget = forget,
+				      .build = "ours",
 				      .max_queues = 4 };
 	fake_xs_introduce(5, true);
-	started = killed = asked = forgotten = answered = 0;
+	started = killed = asked = cleared = forgotten = answered = 0;
 	outlived = journal = false;
 	over = false;
 	attach_nodes("w");

@@ -122,22 +122,36 @@ static void nothing(void)
 	teardown();
 }
 
-/* Room that the tool took is no worker's journal yet, and becomes one. */
+/*
+ * Room that the tool took is no worker's journal yet, and becomes one: the same
+ * file, whose memory is there, also after what was before the device is cleared.
+ */
 static void room_is_no_remains(void)
 {
 	struct blkback_journal_file *j;
 	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
 	int fd = openat(dir, "vbd-5-7.journal", O_CREAT | O_RDWR, 0600);
+	struct stat room, now;
 	char text[128];
 
 	setup();
 	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, NODES_JOURNAL_SIZE), 0);
-	close(fd);
+	CU_ASSERT_EQUAL_FATAL(fstat(fd, &room), 0);
 	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	blkback_remains_clear(store, 5, 7);
+	CU_ASSERT_EQUAL(fstatat(dir, "vbd-5-7.journal", &now, 0), 0);
+	CU_ASSERT_EQUAL(now.st_ino, room.st_ino);
+	close(fd);
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
 						   text, sizeof(text)), 0);
 	blkback_journal_close(j);
 	CU_ASSERT_TRUE(blkback_remains_left(store, 5, 7));
+	blkback_remains_clear(store, 5, 7); /* a used one is a device's that was */
+	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	CU_ASSERT_TRUE(faccessat(dir, "vbd-5-7.journal", F_OK, 0));
+	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
+						   text, sizeof(text)), 0);
+	blkback_journal_close(j);
 	close(dir);
 	blkback_remains_end(store, 5, 7);
 	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));

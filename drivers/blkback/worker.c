@@ -125,8 +125,6 @@ static int open_journal(struct worker *w, const struct blkback_message *msg,
 			 strerror(errno));
 		return -EIO;
 	}
-	if (msg->u.attach.resume == BLKBACK_ANEW)
-		blkback_door_remove(w);
 	snprintf(name, sizeof(name), NODES_JOURNAL, w->domid, w->devid);
 	return blkback_journal_open(&w->journal, w->store, name, text, size);
 }

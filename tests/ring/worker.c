@@ -2,6 +2,8 @@
 /* A worker: attach, connect, serve; what cannot be; storms of events. */
 #include "worker.h"
 
+#include <fcntl.h>
+
 static void serves(void)
 {
 	struct blkback_message msg;
@@ -50,6 +52,26 @@ static void attach_fails(void)
 	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_FAILED);
 	CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_ATTACH);
 	CU_ASSERT_STRING_EQUAL(msg.u.failed.text, "/seed.img is empty");
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* The room that the tool made for the journal is used: a full store has no more. */
+static void takes_the_room(void)
+{
+	struct blkback_message msg;
+	struct stat room, now;
+	char path[64];
+	int fd;
+
+	start();
+	snprintf(path, sizeof(path), "%s/" NODES_JOURNAL, store, 5u, 51712u);
+	fd = open(path, O_CREAT | O_RDWR, 0600);
+	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, NODES_JOURNAL_SIZE), 0);
+	CU_ASSERT_EQUAL_FATAL(fstat(fd, &room), 0);
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL_FATAL(stat(path, &now), 0);
+	CU_ASSERT_EQUAL(now.st_ino, room.st_ino);
+	close(fd);
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
@@ -143,6 +165,7 @@ int main(void)
 		{ "serves, three times", serves },
 		{ "finds what waits", finds_what_waits },
 		{ "the attach fails", attach_fails },
+		{ "room for its journal", takes_the_room },
 		{ "the connect fails", connect_fails },
 		{ "req_prod that cannot be", runaway },
 		{ "a storm of events", storm },

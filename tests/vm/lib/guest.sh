@@ -12,9 +12,11 @@
 #   guest_state NAME                 prints running, paused, crashed, shutdown or gone
 #   guest_destroy NAME               xl destroy, and waits until it is gone
 #   guest_console NAME [LINES]       the end of its console's log
+#   root_image FILE MIB              makes an image to boot from, for the option root
 #
 # OPTION: pvh; no-blkfront (a guest whose frontend never answers); fio, fs (fio,
-# or file systems with their tools, are there, 160 MB more memory); mem=MIB; vcpus=N;
+# or file systems with their tools, are there, 160 MB more memory); root (its root
+# file system is on its disk xvda); mem=MIB; vcpus=N;
 # suite=SUITE (its kernel; the scenario has guest=SUITE); with=FILE (a program, in
 # /usr/bin); paused; words=WORDS for the kernel's command line; or key=value in
 # quotes, a line of the guest's xl.cfg such as 'disk=["phy:/dev/ram0,xvdc,w"]'. A
@@ -73,6 +75,7 @@ guest_create() { # NAME [OPTION...]
 		case $o in
 		pv | pvh) type=$o ;;
 		no-blkfront) words+=" $o" ;;
+		root) with+=(/usr/lib/vm/root-init) words+=" rdinit=/usr/bin/root-init" ;;
 		fio | fs) parts+=("guest-$o") mem=$((mem + 160)) ;;
 		suite=*) from=/share/in/guest-${o#*=} kernel=$from/vmlinux ;;
 		with=*) with+=("${o#*=}") ;;
@@ -139,6 +142,13 @@ vm_emulator_lost() { # NAME
 	id=$(cat "/run/vm/$1.id")
 	# gone before its number could be asked for: the fault may be its own
 	[ -z "$id" ] || xl dmesg | grep -q "d${id}v[0-9]* Triple fault"
+}
+
+# The guests' own image as a file system.
+root_image() { # FILE MIB
+	local tree=/run/vm/root
+	mkdir -p $tree && (cd $tree && busybox cpio -i </boot/guest.cpio) 2>/dev/null &&
+		truncate -s "$2M" "$1" && mke2fs -q -F -t ext4 -d $tree "$1" && rm -rf $tree
 }
 
 # Waits for a node to appear, by a watch; ends early when the domain does.

@@ -127,8 +127,9 @@ vm_triple_fault() {
 # goes on in the guest with the hypervisor's own instruction pointer, or reports a page
 # fault that is none, and the guest ends with a triple fault. Seen in 13 of 80
 # of Xen 4.20 and Linux 6.12, started two at a time. So a guest of which Xen says that,
-# and which has not said that it is up, is made again. No disk can be the reason:
-# the guest loads its block frontend after that.
+# and which has not said that it is up, is made again. A disk is not the reason: a
+# kernel that is as far as its block frontend answers a fault with a panic, and
+# stays as crashed.
 vm_emulator_lost() { # NAME
 	local fault id
 	[ -e "/run/vm/$1.again" ] || return

@@ -59,7 +59,8 @@
  * script. The rest, in one transaction by the script's command, is in the
  * directory's folder "ramdisk": format, store, params, disk, private,
  * logical-block-size; and by xen-ramdiskd, when its worker has the disk,
- * attached = 1. The frontend is told Connected after libxl's hotplug-status has become "connected".
+ * attached = 1. The frontend is told Connected after libxl's hotplug-status has
+ * become "connected".
  *
  * In the frontend's domain, under /local/domain/<domid>/device/vbd/<devid>,
  * owned by it and readable by Domain-0 (by the tool): backend, backend-id,

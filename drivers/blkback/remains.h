@@ -34,8 +34,8 @@ void blkback_remains_end(struct rd_store *store, uint32_t domid,
 
 /*
  * Before a device begins: end what an earlier one of its number has left. A
- * journal that no worker has used is this one's, with memory that the tool took before
- * the disk was loaded, and stays.
+ * journal that no worker has used is this one's, with memory that the tool took
+ * before the disk was loaded, and stays.
  */
 void blkback_remains_clear(struct rd_store *store, uint32_t domid,
 			   uint32_t devid);

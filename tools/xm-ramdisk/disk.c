@@ -34,7 +34,9 @@ bool disk_option(int c, struct disk_options *o)
 
 int disk_parse_sector_size(const char *text, unsigned *sector_size)
 {
-	*sector_size = !strcmp(text, "512") ? 512 : !strcmp(text, "4096") ? 4096 : 0;
+	*sector_size = !strcmp(text, "512")  ? 512 :
+		       !strcmp(text, "4096") ? 4096 :
+					       0;
 	return *sector_size ? 0 : -EINVAL;
 }
 

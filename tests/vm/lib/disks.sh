@@ -7,6 +7,9 @@
 #   guest_uuid NAME FILE    the same in a guest
 #   count SEED              how many attachments its disk has; 0 if there is none
 #   count_is SEED N         waits until it has so many
+#   no_disks                there is none
+#   road KIND DOMID DEVID   of a disk line: the kernel's block device, or xen-ramdiskd
+#   no_kernel_devices       none of the kernel's on our disks, nor a server of one
 #   worker_of DOMID VDEV    process of the backend's worker
 #   daemon_pid              process of the daemon
 #   refused STATUS REGEX COMMAND...   ends with STATUS and says one line, which is
@@ -38,6 +41,24 @@ count_is() { # SEED N
 	wait_for 120 count_now "$1" "$2" && return
 	xm-ramdisk list
 	return 1
+}
+
+no_disks() {
+	[ "$(xm-ramdisk list)" = 'no RAM disks' ]
+}
+
+road() { # KIND DOMID DEVID
+	local back=/local/domain/0/backend/$1/$2/$3
+	if xenstore-exists "$back/ramdisk/attached" && ! xenstore-exists "$back/physical-device-path"; then
+		echo xen-ramdiskd
+	else
+		xenstore-read "$back/physical-device-path"
+	fi
+}
+
+no_kernel_devices() {
+	! cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep xen-ramdisk &&
+		! grep -H . /sys/block/nbd*/pid 2>/dev/null && ! pgrep -a nbdkit
 }
 
 worker_of() { # DOMID VDEV

@@ -254,9 +254,9 @@ struct rd_counters {
 	uint64_t read_bytes, write_bytes, discard_bytes;
 	uint64_t errors; /* requests refused or failed */
 	/*
-	 * Requests by their latency, as the adapter told: entry n counts those
-	 * of 2^n to 2^(n+1) - 1 microseconds; the first also shorter ones, the
-	 * last also longer ones.
+	 * Requests by their latency, as the adapter told, which may measure
+	 * some only: entry n counts those of 2^n to 2^(n+1) - 1 microseconds;
+	 * the first also shorter ones, the last also longer ones.
 	 */
 	uint32_t read_latency[RD_LATENCIES], write_latency[RD_LATENCIES];
 };

@@ -34,6 +34,7 @@ struct blkback_grants {
 	uint64_t batch, failed; /* the batch in which a mapping failed */
 	uint64_t purged; /* the batch of the last purge */
 	int64_t purged_ms;
+	uint64_t full; /* the batch that last found no room */
 	unsigned n;
 	struct grant grant[BLKBACK_GRANTS_MAX];
 	uint16_t bucket[BUCKETS];
@@ -104,9 +105,14 @@ static int by_use(const void *a, const void *b)
 static void purge(struct blkback_grants *set)
 {
 	uint64_t used[BLKBACK_GRANTS_MAX], limit;
-	int64_t now_ms = blkback_now_ms();
+	int64_t now_ms;
 	unsigned i;
 
+	/* One look at the clock a batch. */
+	if (set->full == set->batch)
+		return;
+	set->full = set->batch;
+	now_ms = blkback_now_ms();
 	if (set->purged_ms && now_ms - set->purged_ms < PURGE_MS)
 		return;
 	for (i = 0; i < set->n; i++)

@@ -8,6 +8,7 @@
  * The ring's own thread; no locks.
  */
 #include "io.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static int take(struct blkback_io *io)
 		n = (int)blkback_faults_admit(io->s.faults, &io->faults,
 					      &io->ring, (unsigned)n,
 					      BLKBACK_BATCH,
-					      (int64_t)io->taken_us);
+					      (int64_t)blkback_now_us());
 	if (n > (int)BLKBACK_BATCH)
 		n = (int)BLKBACK_BATCH;
 	for (i = 0; i < n; i++) {

@@ -74,7 +74,10 @@ struct blkback_io {
 	/* of the request at hand, a segment each; NULL: not mapped */
 	uint8_t *page[BLKBACK_MAX_INDIRECT];
 	unsigned n; /* requests of the batch */
-	uint64_t taken_us; /* when it was taken from the ring, monotonic */
+	unsigned runs; /* that found requests; one in a few is timed */
+	bool timing; /* the owner wants to know it of each */
+	bool timed; /* the batch at hand is */
+	/* monotonic; 0: not looked at the clock then */
 	uint64_t came_us; /* when the last run began */
 	uint64_t answered_us; /* when the last round was answered */
 	bool quiet; /* the owner goes on looking: no event is asked for */

@@ -44,3 +44,8 @@ bool blkback_poll_pays(const struct blkback_poll *poll)
 {
 	return poll->limit && poll->luck >= ENOUGH;
 }
+
+bool blkback_poll_unsure(const struct blkback_poll *poll)
+{
+	return poll->limit && poll->luck && poll->luck < ENOUGH;
+}

@@ -26,10 +26,14 @@ void blkback_poll_init(struct blkback_poll *poll, uint32_t limit);
 
 /*
  * @n requests were taken, @gap us after everything had been answered. Only few
- * at a time count: many are better taken together, after an event.
+ * at a time count: many are better taken together, after an event. Not every
+ * gap needs to be told while it neither pays nor is unsure: some will do.
  */
 void blkback_poll_learn(struct blkback_poll *poll, uint64_t gap, uint32_t n);
 
 bool blkback_poll_pays(const struct blkback_poll *poll);
+
+/* Short gaps were seen, too few to begin: it is worth to measure the next. */
+bool blkback_poll_unsure(const struct blkback_poll *poll);
 
 #endif

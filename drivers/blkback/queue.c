@@ -41,6 +41,12 @@
 #define MAX_DELAY 16 /* ms */
 #define LOOKS 64 /* at the ring, between two at the clock */
 
+enum looked {
+	NOT_LOOKED,
+	FOUND, /* the request that came next */
+	IN_VAIN,
+};
+
 struct blkback_queue {
 	struct blkback_queue_setup s;
 	struct blkback_io *io;
@@ -61,6 +67,7 @@ struct blkback_queue {
 	bool masked; /* until: */
 	int64_t unmask_at; /* ms, monotonic; 0: the ring was looked at */
 	struct blkback_poll poll;
+	enum looked looked; /* since the last answer */
 };
 
 static void relax(void)
@@ -118,6 +125,19 @@ static void take_event(struct blkback_queue *q)
 
 /* ---- the thread -------------------------------------------------------- */
 
+/* What the run that began @idle_us after an answer, 0: unknown, teaches. */
+static void learn(struct blkback_queue *q, uint64_t idle_us, unsigned n)
+{
+	if (q->looked == FOUND)
+		blkback_poll_learn(&q->poll, 0, n);
+	else if (q->looked == IN_VAIN)
+		blkback_poll_learn(&q->poll, UINT64_MAX, n);
+	else if (idle_us)
+		blkback_poll_learn(&q->poll, q->io->came_us - idle_us, n);
+	q->looked = NOT_LOOKED;
+	q->io->timing = blkback_poll_unsure(&q->poll);
+}
+
 static void serve(struct blkback_queue *q)
 {
 	uint32_t from = q->io->ring.req_cons;
@@ -128,8 +148,7 @@ static void serve(struct blkback_queue *q)
 	q->io->quiet = blkback_poll_pays(&q->poll) && !q->unmask_at;
 	ret = blkback_io_run(q->io);
 	if (q->io->ring.req_cons != from)
-		blkback_poll_learn(&q->poll, q->io->came_us - idle_us,
-				   q->io->ring.req_cons - from);
+		learn(q, idle_us, q->io->ring.req_cons - from);
 	q->more = ret > 0;
 	if (ret >= 0)
 		return;
@@ -143,20 +162,29 @@ static void serve(struct blkback_queue *q)
 /* Whether something is in the ring before the time is over. */
 static bool comes_soon(struct blkback_queue *q)
 {
-	uint64_t end = q->io->answered_us + q->poll.limit;
+	uint64_t now, end = 0;
 	unsigned i;
 
-	do {
+	for (;;) {
 		if (atomic_load_explicit(&q->kicked, memory_order_relaxed))
 			return false;
 		for (i = 0; i < LOOKS; i++) {
 			/* Also what cannot be: then serve() finds it. */
-			if (blkback_ring_pending(&q->io->ring))
+			if (blkback_ring_pending(&q->io->ring)) {
+				q->looked = FOUND;
 				return true;
+			}
 			relax();
 		}
-	} while (blkback_now_us() < end);
-	return false;
+		/* What comes at once costs no look at the clock. */
+		now = blkback_now_us();
+		if (!end)
+			end = now + q->poll.limit;
+		if (now >= end) {
+			q->looked = IN_VAIN;
+			return false;
+		}
+	}
 }
 
 /* Afterwards an event is asked for, or there is more to do. */

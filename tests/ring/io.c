@@ -283,6 +283,34 @@ static void bounded_run(void)
 	CU_ASSERT_TRUE(fake_calls < 100);
 }
 
+static void one_run_in_sixteen_is_timed(void)
+{
+	unsigned i;
+
+	setup(true);
+	for (i = 0; i < 64; i++) {
+		put(BLKIF_OP_READ, 0, 1, 100);
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_EQUAL(io->answered_us != 0, i % 16 == 0);
+		CU_ASSERT_EQUAL(io->came_us != 0, i % 16 < 2);
+		CU_ASSERT_EQUAL(fake_latencies[0], i / 16 + 1);
+	}
+	/* Those that find nothing are none. */
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	put(BLKIF_OP_WRITE, 0, 1, 100);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(fake_latencies[1], 1);
+	/* Unless the owner wants to know. */
+	io->timing = true;
+	for (i = 0; i < 3; i++) {
+		put(BLKIF_OP_WRITE, 0, 1, 100);
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_NOT_EQUAL(io->answered_us, 0);
+	}
+	CU_ASSERT_EQUAL(fake_latencies[1], 4);
+}
+
 WITH_PERSISTENT(reads_and_writes)
 WITH_PERSISTENT(read_only)
 WITH_PERSISTENT(writes_in_order)
@@ -312,6 +340,7 @@ int main(void)
 		{ "the ring changes meanwhile", changed_meanwhile },
 		{ "req_prod that cannot be", runaway },
 		{ "a run is bounded", bounded_run },
+		{ "one run in sixteen is timed", one_run_in_sixteen_is_timed },
 	};
 
 	/* Lines about the guest's doings are not what is tested. */

@@ -147,11 +147,15 @@ static void learns(void)
 	unsigned i;
 
 	CU_ASSERT_FALSE(blkback_poll_pays(&p));
-	for (i = 0; i < 3; i++)
+	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
+	for (i = 0; i < 3; i++) {
 		blkback_poll_learn(&p, 50, 1);
+		CU_ASSERT_TRUE(blkback_poll_unsure(&p));
+	}
 	CU_ASSERT_FALSE(blkback_poll_pays(&p));
 	blkback_poll_learn(&p, 50, 2);
 	CU_ASSERT_TRUE(blkback_poll_pays(&p));
+	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
 	/* One that is late, or a crowd, is not yet the end of it; two are. */
 	for (i = 0; i < 100; i++)
 		blkback_poll_learn(&p, 0, 1);

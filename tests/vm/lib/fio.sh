@@ -4,6 +4,11 @@
 # fio in guests, for benchmarks that compare their disks; a benchmark sources
 # it. A cell is OPERATION:SIZE:DEPTH, such as randread:4k:32.
 #
+#   fio_brd N            /images/seed of $mib MiB, and N RAM disks of the kernel's (brd)
+#                        with the same contents
+#   fio_guest GUEST VCPUS BRD QDISK  a guest with that on three backends that keep
+#                        their bytes in Domain-0's memory: xvdb is ours, xvdc xen-blkback's on
+#                        /dev/ramBRD, xvdd QEMU's on /dev/ramQDISK
 #   fio_cells GUEST DEVICES LABEL JOBS CELL...  runs each cell for $seconds s over the
 #                        first $mib MiB of each of the devices, one device behind the
 #                        other; prints a line "DEVICE CELL+LABEL KiB/s" for each
@@ -11,6 +16,26 @@
 #   fio_table FILE NAME=DEVICE... such lines of all rounds as a table: a median and its
 #                        spread for each, and what the rounds say of the first one's
 #                        ratio to each other one: median and middle half
+
+fio_brd() { # N
+	local n
+	# shellcheck disable=SC2154 # the benchmark sets it
+	modprobe brd rd_nr="$1" rd_size=$((mib * 1024)) &&
+		dd if=/dev/urandom of=/images/seed bs=1M count="$mib" status=none || return
+	for ((n = 0; n < $1; n++)); do
+		dd if=/images/seed of="/dev/ram$n" bs=1M status=none || return
+	done
+}
+
+# A QEMU backend cannot be attached to a guest that was created without one. It
+# reads a key map even without a screen, and any will do.
+fio_guest() { # NAME VCPUS BRD QDISK
+	mkdir -p /usr/share/qemu/keymaps && : >/usr/share/qemu/keymaps/en-us
+	guest_start "$1" fio "vcpus=$2" \
+		"disk=[\"phy:/dev/ram$3,xvdc,w\", \"format=raw,vdev=xvdd,access=rw,backendtype=qdisk,target=/dev/ram$4\"]" &&
+		cp /images/seed "/images/seed-$1" && xm-ramdisk attach "$1" "/images/seed-$1" xvdb &&
+		guest_run "$1" 'cmp /dev/xvdb /dev/xvdc && cmp /dev/xvdb /dev/xvdd'
+}
 
 fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
 	local guest=$1 devices=$2 label=$3 jobs=$4 cell device rw bs depth script=''

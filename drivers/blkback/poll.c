@@ -12,6 +12,7 @@
 #define ENOUGH 4u
 #define MOST 6u
 #define LONG_COSTS 2u
+#define TAKEN_AWAY 20u /* us, at least: no interrupt takes that long */
 
 static unsigned processors(void)
 {
@@ -38,6 +39,14 @@ void blkback_poll_learn(struct blkback_poll *poll, uint64_t gap, uint32_t n)
 		poll->luck += poll->luck < MOST;
 	else
 		poll->luck -= poll->luck < LONG_COSTS ? poll->luck : LONG_COSTS;
+}
+
+bool blkback_poll_taken_away(struct blkback_poll *poll, uint64_t us)
+{
+	if (us <= TAKEN_AWAY || us <= poll->limit / 2)
+		return false;
+	poll->luck = 0;
+	return true;
 }
 
 bool blkback_poll_pays(const struct blkback_poll *poll)

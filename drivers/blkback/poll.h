@@ -3,7 +3,8 @@
  * Whether a queue that has answered everything goes on looking at its ring for
  * a little while before it sleeps. That saves the guest an event, us a wakeup
  * and two system calls, if the next request comes soon, and wastes a processor
- * if it does not; so it is done only while it would have paid off of late.
+ * if it does not; so it is done only while it would have paid off of late, and
+ * not where processors are scarce.
  *
  * Pure bookkeeping of one thread: the queue's.
  */
@@ -30,6 +31,13 @@ void blkback_poll_init(struct blkback_poll *poll, uint32_t limit);
  * gap needs to be told while it neither pays nor is unsure: some will do.
  */
 void blkback_poll_learn(struct blkback_poll *poll, uint64_t gap, uint32_t n);
+
+/*
+ * Two looks at the clock that nothing but some looks at the ring was between,
+ * @us apart: whether the processor was taken away meanwhile, by another thread
+ * or by the hypervisor. Then others need it, and what was learned is forgotten.
+ */
+bool blkback_poll_taken_away(struct blkback_poll *poll, uint64_t us);
 
 bool blkback_poll_pays(const struct blkback_poll *poll);
 

@@ -17,7 +17,9 @@
  * that of any sleep: ask, fence, look once more (blkback_io_ask()), and only
  * then wait. The port is unmasked before, as ever: an event that comes all the
  * same is found by the next poll(). Each look is paid for by a request that was
- * answered before it; events alone make none.
+ * answered before it; events alone make none. A thread that finds its processor
+ * taken away while it looks (the clock jumps) begins again from nothing: there
+ * are fewer processors than threads, or fewer real ones than Xen has given out.
  *
  * The thread owns the ring and the event channel between start and stop;
  * the two calls are made by one other thread. No locks.
@@ -162,7 +164,7 @@ static void serve(struct blkback_queue *q)
 /* Whether something is in the ring before the time is over. */
 static bool comes_soon(struct blkback_queue *q)
 {
-	uint64_t now, end = 0;
+	uint64_t now, before = 0, end = 0;
 	unsigned i;
 
 	for (;;) {
@@ -180,6 +182,9 @@ static bool comes_soon(struct blkback_queue *q)
 		now = blkback_now_us();
 		if (!end)
 			end = now + q->poll.limit;
+		else if (blkback_poll_taken_away(&q->poll, now - before))
+			return false;
+		before = now;
 		if (now >= end) {
 			q->looked = IN_VAIN;
 			return false;

@@ -171,6 +171,21 @@ static void learns(void)
 	CU_ASSERT_TRUE(blkback_poll_pays(&p));
 }
 
+/* Others need the processor: it begins again from nothing. */
+static void taken_away(void)
+{
+	struct blkback_poll p = { .limit = 50, .luck = 6 };
+
+	CU_ASSERT_FALSE(blkback_poll_taken_away(&p, 25));
+	CU_ASSERT_TRUE(blkback_poll_pays(&p));
+	CU_ASSERT_TRUE(blkback_poll_taken_away(&p, 26));
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
+	p = (struct blkback_poll){ .limit = 4, .luck = 6 };
+	CU_ASSERT_FALSE(blkback_poll_taken_away(&p, 20));
+	CU_ASSERT_TRUE(blkback_poll_taken_away(&p, 21));
+}
+
 static void never_when_off(void)
 {
 	struct blkback_poll p;
@@ -333,6 +348,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "short gaps in a row begin it, long ones end it", learns },
+		{ "ends when the processor was taken away", taken_away },
 		{ "never when it is off", never_when_off },
 		{ "the limit is bounded", limit_is_bounded },
 		{ "never with one processor", never_with_one_processor },

@@ -232,7 +232,7 @@ $(B)/tests/bench/ring: tests/bench/ring.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -Wl,--wrap=clock_gettime \
-		-Wl,--wrap=poll -Wl,--wrap=xenevtchn_unmask \
+		-Wl,--wrap=poll -Wl,--wrap=xenevtchn_pending -Wl,--wrap=xenevtchn_unmask \
 		-o $@ $< $(filter-out %/main.o %/fake/store.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
 		$(B)/libramdisk.a $(BACK_LIBS) $(LIB_LIBS) -lpthread
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A queue's thread. DESIGN. It waits in poll() for its event channel and for
- * the word to stop, and nowhere else but for a block that another process is
- * writing. An event says only that it is worth to look at the ring. Its
- * port is unmasked after that, when the guest has its answers and works on
- * them already; what is sent until then is delivered at once afterwards.
+ * A queue's thread. DESIGN. It waits in read() for its event channel and for
+ * the bell (bell.h), and nowhere else but for a block that another process is
+ * writing; in poll() before that when there is something to do at a time. So a
+ * wakeup has three system calls: read, notify and unmask. An event says only
+ * that it is worth to look at the ring. Its port is unmasked after that,
+ * when the ring is empty and the guest has its answers and works on them already;
+ * what is sent until then is delivered at once afterwards.
  *
  * STORMS (XSA-332). An event after which no request came is unmasked later
  * and later once there were too many in a row, up to MAX_DELAY: until
@@ -35,7 +37,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -53,9 +54,8 @@ struct blkback_queue {
 	struct blkback_queue_setup s;
 	struct blkback_io *io;
 	void *pages;
-	int word; /* eventfd: look at the ring, or stop */
 	_Atomic bool stopping;
-	_Atomic bool kicked; /* the word is there to be read */
+	_Atomic bool kicked; /* the bell rings, or is about to */
 	pthread_t thread;
 	bool started;
 
@@ -96,6 +96,12 @@ static void unmask(struct blkback_queue *q)
 		events_failed(q);
 }
 
+static bool unmask_is_due(const struct blkback_queue *q)
+{
+	return q->masked && q->serving && !q->more &&
+	       (!q->unmask_at || blkback_now_ms() >= q->unmask_at);
+}
+
 /* In ms: 1 for the first that is too many, doubled for as many again. */
 static int delay(unsigned idle_events)
 {
@@ -106,10 +112,6 @@ static int delay(unsigned idle_events)
 
 static void take_event(struct blkback_queue *q)
 {
-	if (xenevtchn_pending(q->s.io.evtchn) < 0) {
-		events_failed(q);
-		return;
-	}
 	q->more = true;
 	if (blkback_io_seen(q->io) != q->seen)
 		q->idle_events = 0;
@@ -218,12 +220,13 @@ static bool look_is_due(const struct blkback_queue *q)
 	return at != INT64_MAX && blkback_now_ms() >= at;
 }
 
+/* ms; -1: for ever. */
 static int timeout(const struct blkback_queue *q)
 {
 	int64_t left, at = look_at(q);
 
-	if (q->more)
-		return 0;
+	if (!q->serving)
+		return -1;
 	if (q->masked && q->unmask_at < at)
 		at = q->unmask_at;
 	if (at == INT64_MAX)
@@ -232,18 +235,39 @@ static int timeout(const struct blkback_queue *q)
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* False: it was the word to stop. */
-static bool take_word(struct blkback_queue *q)
+static void take_bell(struct blkback_queue *q)
 {
-	uint64_t n;
+	int ret;
 
 	atomic_store(&q->kicked, false);
-	if (read(q->word, &n, sizeof(n)) < 0 && errno != EAGAIN)
+	ret = blkback_bell_heard(q->s.bell);
+	if (ret)
 		blkback_log_gated(&q->s.io.gates->events_failed, BLKBACK_ERROR,
-				  "cannot read an eventfd: %s",
-				  strerror(errno));
-	q->more = true;
-	return !atomic_load(&q->stopping);
+				  "cannot take an event: %s", strerror(-ret));
+	q->more = q->serving;
+}
+
+/* What comes next, or the time. 0, or -errno: nothing will. */
+static int wait_for_events(struct blkback_queue *q)
+{
+	struct pollfd p = { .fd = xenevtchn_fd(q->s.io.evtchn),
+			    .events = POLLIN };
+	int port, ms = timeout(q);
+
+	if (ms >= 0) {
+		port = poll(&p, 1, ms);
+		if (port <= 0)
+			return port < 0 && errno != EINTR ? -errno : 0;
+	}
+	port = xenevtchn_pending(q->s.io.evtchn);
+	if (port < 0)
+		return errno == EINTR ? 0 : -errno;
+	if ((evtchn_port_t)port == q->s.bell->clapper)
+		take_bell(q);
+	else if ((evtchn_port_t)port == q->io->s.port && q->serving)
+		take_event(q);
+	/* Others are left over from a queue that the handle had before. */
+	return 0;
 }
 
 /* What was sent to the dead process, or by it, may have been lost. */
@@ -257,29 +281,22 @@ static void replay(struct blkback_queue *q)
 static void *run(void *arg)
 {
 	struct blkback_queue *q = arg;
+	int ret = 0;
 
 	if (q->again)
 		replay(q);
 	for (;;) {
-		struct pollfd p[2] = {
-			{ .fd = q->word, .events = POLLIN },
-			{ .fd = q->serving ? xenevtchn_fd(q->s.io.evtchn) : -1,
-			  .events = POLLIN },
-		};
-
-		if (poll(p, 2, q->serving ? timeout(q) : -1) < 0 &&
-		    errno != EINTR) {
+		/* Whoever has enough to do asks the kernel for nothing. */
+		if (!q->more || atomic_load(&q->kicked))
+			ret = wait_for_events(q);
+		if (ret)
 			blkback_log(BLKBACK_ERROR, "a queue ends: %s",
-				    strerror(errno));
+				    strerror(-ret));
+		if (ret || atomic_load(&q->stopping))
 			return NULL;
-		}
-		if (p[0].revents && !take_word(q))
-			return NULL;
-		if (p[1].revents)
-			take_event(q);
 		if (q->serving && (q->more || look_is_due(q)))
 			serve(q);
-		if (q->masked && (!q->unmask_at || blkback_now_ms() >= q->unmask_at))
+		if (unmask_is_due(q))
 			unmask(q);
 		look_on(q);
 	}
@@ -352,8 +369,6 @@ static void release(struct blkback_queue *q)
 	if (q->pages)
 		xengnttab_unmap(q->s.io.gnttab, q->pages, q->s.nr_refs);
 	blkback_io_free(q->io);
-	if (q->word >= 0)
-		close(q->word);
 	free(q);
 }
 
@@ -369,9 +384,8 @@ int blkback_queue_open(struct blkback_queue **queue,
 		return ret;
 	q->s = *setup;
 	q->again = again;
-	q->word = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	q->io = blkback_io_new(&setup->io);
-	if (q->word < 0 || !q->io)
+	if (!q->io)
 		goto fail;
 	ret = map_ring(q, text, size);
 	if (ret)
@@ -410,13 +424,13 @@ int blkback_queue_start(struct blkback_queue *q, char *text, size_t size)
 
 void blkback_queue_kick(struct blkback_queue *q)
 {
-	uint64_t one = 1;
+	int ret;
 
 	atomic_store(&q->kicked, true);
-	/* An eventfd takes 2^64 - 2 of these. */
-	if (write(q->word, &one, sizeof(one)) < 0)
+	ret = blkback_bell_ring(q->s.bell);
+	if (ret)
 		blkback_log(BLKBACK_ERROR, "cannot wake a queue: %s",
-			    strerror(errno));
+			    strerror(-ret));
 }
 
 void blkback_queue_stop(struct blkback_queue *q)
@@ -424,9 +438,10 @@ void blkback_queue_stop(struct blkback_queue *q)
 	if (!q)
 		return;
 	atomic_store(&q->stopping, true);
-	blkback_queue_kick(q);
-	if (q->started)
+	if (q->started) {
+		blkback_queue_kick(q);
 		pthread_join(q->thread, NULL);
+	}
 	xenevtchn_unbind(q->s.io.evtchn, q->io->s.port);
 	release(q);
 }

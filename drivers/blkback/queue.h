@@ -6,6 +6,7 @@
 #ifndef BLKBACK_QUEUE_H
 #define BLKBACK_QUEUE_H
 
+#include "bell.h"
 #include "io.h"
 
 #include <stddef.h>
@@ -15,6 +16,7 @@ struct blkback_queue;
 /* Nothing is owned; all of it lives longer than the queue. */
 struct blkback_queue_setup {
 	struct blkback_io_setup io; /* port is set by the queue */
+	const struct blkback_bell *bell; /* of io.evtchn; no other queue's */
 	enum blkback_protocol protocol;
 	unsigned nr_refs;
 	const uint32_t *refs; /* grants of the ring's pages */

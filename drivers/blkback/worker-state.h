@@ -22,6 +22,7 @@ struct worker {
 	struct {
 		xengnttab_handle *gnttab;
 		xenevtchn_handle *evtchn;
+		struct blkback_bell bell;
 	} xen[BLKBACK_MAX_QUEUES];
 	struct rd_disk *disk;
 	struct blkback_journal_file *journal;

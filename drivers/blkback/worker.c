@@ -65,6 +65,7 @@ static int on_progress(void *arg, uint64_t done, uint64_t total)
 static int open_xen(struct worker *w, char *text, size_t size)
 {
 	unsigned i;
+	int ret;
 
 	for (i = 0; i < w->max_queues; i++) {
 		w->xen[i].gnttab = xengnttab_open(blkback_log_of_xen(), 0);
@@ -79,6 +80,10 @@ static int open_xen(struct worker *w, char *text, size_t size)
 				 strerror(errno));
 			return -EIO;
 		}
+		ret = blkback_bell_init(&w->xen[i].bell, w->xen[i].evtchn,
+					text, size);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

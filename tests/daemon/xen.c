@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#include <xen/xen.h>
 #include <xenevtchn.h>
 #include <xengnttab.h>
 #include <xenstore.h>
@@ -65,10 +67,10 @@ __attribute__((constructor)) void fake_xen_open(void)
 	fake_pages = map("pages", FAKE_PAGES * 4096u);
 }
 
-static int ticks(long ns)
+static int ticks(long ns, int flags)
 {
 	struct itimerspec t = { { 0, ns }, { 0, ns } };
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | flags);
 
 	timerfd_settime(fd, 0, &t, NULL);
 	return fd;
@@ -165,7 +167,7 @@ struct xs_handle *xs_open(unsigned long flags)
 	struct xs_handle *h = calloc(1, sizeof(*h));
 
 	(void)flags;
-	h->fd = ticks(3000000);
+	h->fd = ticks(3000000, TFD_NONBLOCK);
 	h->seen = shared->changes;
 	return h;
 }
@@ -406,16 +408,23 @@ int xengnttab_grant_copy(xengnttab_handle *g, uint32_t count,
 
 /* ---- event channels ---------------------------------------------------- */
 
+/* Each tick is an event of the guest's port, or of the bell when it rang. */
+#define NEAR 1
+#define FAR 2
+#define GUEST 100
+
 struct xenevtchn_handle {
 	int fd;
+	int port; /* of the guest */
+	_Atomic bool rang;
 };
 
 xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *l, unsigned flags)
 {
-	xenevtchn_handle *h = malloc(sizeof(*h));
+	xenevtchn_handle *h = calloc(1, sizeof(*h));
 
 	(void)l, (void)flags;
-	h->fd = ticks(1000000);
+	h->fd = ticks(1000000, 0);
 	return h;
 }
 
@@ -433,16 +442,25 @@ int xenevtchn_fd(xenevtchn_handle *h)
 
 int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 {
-	(void)h, (void)port;
+	if (port == FAR)
+		h->rang = true;
 	return 0;
+}
+
+xenevtchn_port_or_error_t
+xenevtchn_bind_unbound_port(xenevtchn_handle *h, uint32_t domid)
+{
+	(void)h, (void)domid;
+	return NEAR;
 }
 
 xenevtchn_port_or_error_t
 xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
 			   evtchn_port_t remote)
 {
-	(void)h, (void)domid;
-	return (int)remote;
+	if (domid == DOMID_SELF)
+		return FAR;
+	return h->port = (int)remote + GUEST;
 }
 
 int xenevtchn_unbind(xenevtchn_handle *h, evtchn_port_t port)
@@ -455,7 +473,9 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 {
 	uint64_t n;
 
-	return read(h->fd, &n, sizeof(n)) < 0 ? -1 : 1;
+	if (read(h->fd, &n, sizeof(n)) < 0)
+		return -1;
+	return atomic_exchange(&h->rang, false) ? NEAR : h->port;
 }
 
 int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)

@@ -26,6 +26,7 @@ static struct blkback_queue *queue;
 static struct blkback_io_gates gates;
 static struct blkif_sring *ring;
 static xenevtchn_handle *evtchn;
+static struct blkback_bell bell;
 static int trouble;
 static unsigned asked; /* events that the ring asked for */
 
@@ -38,12 +39,15 @@ static void setup(uint32_t poll_us)
 		.refs = refs,
 		.event_channel = 7,
 		.poll_us = poll_us,
+		.bell = &bell,
 	};
 	char text[256];
 
 	fake_grants_reset();
 	fake_evtchn_reset();
 	evtchn = xenevtchn_open(NULL, 0);
+	CU_ASSERT_EQUAL_FATAL(blkback_bell_init(&bell, evtchn, text,
+						sizeof(text)), 0);
 	asked = 0;
 	ring = (struct blkif_sring *)fake_page[RING_REF];
 	ring->req_event = ring->rsp_event = 1;

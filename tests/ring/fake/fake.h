@@ -31,8 +31,8 @@ void fake_grants_reset(void);
 
 /* ---- event channels ---- */
 extern unsigned fake_notified;
-extern int fake_bound; /* ports bound now */
-extern bool fake_bind_fails;
+extern int fake_bound; /* ports of guests bound now */
+extern bool fake_bind_fails, fake_bell_fails;
 extern int fake_bind_fails_at; /* so many more are bound, then one is not; -1: none */
 extern unsigned fake_events; /* taken so far */
 void fake_evtchn_raise(void); /* on every port that is bound */

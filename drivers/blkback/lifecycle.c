@@ -101,7 +101,7 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 	int ret;
 
 	close_socket(dev);
-	ret = dev->host->start(dev->host, dev->label, &dev->pid, &dev->sock);
+	ret = dev->host->start(dev->host, &dev->pid, &dev->sock);
 	if (ret) {
 		dev->pid = 0;
 		dev->sock = -1;

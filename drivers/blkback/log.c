@@ -53,10 +53,17 @@ void blkback_log_open(bool to_stderr, enum blkback_level level,
 	settings.to_stderr = to_stderr;
 	settings.to_journal = to_stderr && is_journal();
 	settings.level = level;
+	blkback_log_name(label);
+}
+
+void blkback_log_name(const char *label)
+{
 	settings.label = label;
+	if (settings.to_stderr)
+		return;
+	closelog();
 	/* At once: a worker opens nothing later. */
-	if (!to_stderr)
-		openlog("xen-ramdiskd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	openlog("xen-ramdiskd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
 bool blkback_log_is_journal(void)

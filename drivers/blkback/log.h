@@ -22,6 +22,12 @@ enum blkback_level {
 void blkback_log_open(bool to_stderr, enum blkback_level level,
 		      const char *label);
 
+/*
+ * @label from now on, valid as long; while no other thread logs. The daemon of
+ * syslog is found again, since it may be another one by now.
+ */
+void blkback_log_name(const char *label);
+
 /* Whether lines go to the journal. */
 bool blkback_log_is_journal(void);
 

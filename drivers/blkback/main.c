@@ -49,7 +49,7 @@ static const char help[] =
 
 struct arguments {
 	struct blkback_options options;
-	const char *worker; /* its label; NULL: the supervisor */
+	char *worker; /* the value of --worker; NULL: the supervisor */
 	int (*ask)(const char *store); /* of the daemon that runs */
 	bool by_exec; /* in the daemon's process already */
 };
@@ -74,7 +74,7 @@ static int parse(int argc, char **argv, struct arguments *args)
 		{ "upgrade", no_argument, NULL, 'u' },
 		{ "no-sandbox", no_argument, NULL, 'n' },
 		/* internal */
-		{ "worker", optional_argument, NULL, 'w' },
+		{ "worker", required_argument, NULL, 'w' },
 		{ "upgraded", optional_argument, NULL, 'U' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -117,7 +117,7 @@ static int parse(int argc, char **argv, struct arguments *args)
 			args->options.no_sandbox = true;
 			break;
 		case 'w':
-			args->worker = optarg ? optarg : "worker";
+			args->worker = optarg;
 			break;
 		case 'h':
 			printf("%s\n%s", usage, help);
@@ -249,11 +249,12 @@ int main(int argc, char **argv)
 	if (ret >= 0)
 		return ret;
 	blkback_log_open(args.options.foreground, args.options.level,
-			 args.worker);
+			 args.worker ? "a worker without a device" : NULL);
 	if (args.worker)
 		return blkback_worker_run(BLKBACK_CONTROL_FD,
 					  !args.options.no_sandbox &&
-						  blkback_sandbox_possible());
+						  blkback_sandbox_possible(),
+					  args.worker);
 	if (args.ask)
 		return args.ask(args.options.store);
 	if (args.options.foreground || args.by_exec)

@@ -4,6 +4,7 @@
  * file, xenstore with its watches, and signals. All that can fail at the start
  * does so here, with one sentence. The supervisor's one thread.
  */
+#include "clock.h"
 #include "nodes.h"
 #include "process.h"
 #include "remains.h"
@@ -143,12 +144,12 @@ static void on_alarm(int sig)
 	_exit(1);
 }
 
-static int start_worker(struct blkback_host *host, const char *label,
-			pid_t *pid, int *sock)
+static int start_worker(struct blkback_host *host, pid_t *pid, int *sock)
 {
 	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
 
-	return blkback_process_start(label, &sup->options, pid, sock);
+	return blkback_spare_take(&sup->spare, &sup->options,
+				  blkback_now_ms(), pid, sock);
 }
 
 static void kill_worker(struct blkback_host *host, pid_t pid, int sig)
@@ -228,6 +229,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 		return -ENOMEM;
 	sup->lock = sup->signals = -1;
 	sup->options = *options;
+	blkback_spare_init(&sup->spare, blkback_now_ms());
 	sup->host.max_queues = count_queues();
 	sup->host.poll_us = options->poll_us;
 	sup->host.start = start_worker;
@@ -272,6 +274,7 @@ void blkback_supervisor_close(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev;
 
+	blkback_spare_end(&sup->spare);
 	while ((dev = sup->devices)) {
 		sup->devices = dev->next;
 		blkback_device_free(dev);

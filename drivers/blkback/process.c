@@ -34,11 +34,10 @@ static _Noreturn void become_worker(int sock, char *const argv[])
 	_exit(127);
 }
 
-int blkback_process_start(const char *label,
-			  const struct blkback_options *options, pid_t *pid,
+int blkback_process_start(const struct blkback_options *options, pid_t *pid,
 			  int *sock)
 {
-	char worker[96], log_level[32];
+	char worker[RD_LABEL_MAX], log_level[32];
 	char *argv[6] = { "xen-ramdiskd", worker, log_level };
 	int pair[2], err, n = 3;
 
@@ -46,7 +45,8 @@ int blkback_process_start(const char *label,
 		argv[n++] = "--foreground";
 	if (options->no_sandbox)
 		argv[n++] = "--no-sandbox";
-	snprintf(worker, sizeof(worker), "--worker=%s", label);
+	/* "4294967295/4294967295" is the longest that blkback_process_name() writes. */
+	snprintf(worker, sizeof(worker), "--worker=%-21s", "spare");
 	snprintf(log_level, sizeof(log_level), "--log-level=%s",
 		 blkback_log_level_name(options->level));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
@@ -63,6 +63,14 @@ int blkback_process_start(const char *label,
 	close(pair[1]);
 	*sock = pair[0];
 	return 0;
+}
+
+void blkback_process_name(char *title, const char *label)
+{
+	size_t room = strlen(title);
+
+	/* Blanks at the end, since the kernel shows all of the old length. */
+	snprintf(title, room + 1, "%-*s", (int)room, label);
 }
 
 void blkback_process_build(char *text, size_t size)

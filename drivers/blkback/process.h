@@ -8,13 +8,15 @@
 #include <sys/types.h>
 
 /*
- * Start this program again as a worker. @label shows in ps and in the log.
- * The new process has a new session, no signal blocked, and no descriptor but
+ * Start this program again as a worker, which waits on @sock to be told what it
+ * is to serve. The new process has a new session, no signal blocked, and no descriptor but
  * 0 to 2 and its end of @sock. 0 or -errno.
  */
-int blkback_process_start(const char *label,
-			  const struct blkback_options *options, pid_t *pid,
+int blkback_process_start(const struct blkback_options *options, pid_t *pid,
 			  int *sock);
+
+/* @title is the value of --worker, and has room for @label; it shows in ps. */
+void blkback_process_name(char *title, const char *label);
 
 /* Which program this is, so that another build of it can be told apart. */
 void blkback_process_build(char *text, size_t size);

@@ -4,6 +4,7 @@
 #define BLKBACK_SUPERVISOR_STATE_H
 
 #include "device.h"
+#include "spare.h"
 #include "supervisor.h"
 
 #include <poll.h>
@@ -12,6 +13,7 @@ struct blkback_supervisor {
 	struct blkback_host host; /* first: devices point at it */
 	struct blkback_options options;
 	struct rd_store *store;
+	struct blkback_spare spare;
 	struct blkback_device *devices;
 	size_t nr_devices;
 	int lock;

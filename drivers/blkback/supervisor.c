@@ -203,6 +203,7 @@ static void reap_workers(struct blkback_supervisor *sup)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		blkback_spare_died(&sup->spare, pid);
 		dev = find_worker(sup, pid);
 		if (!dev)
 			continue;
@@ -342,6 +343,20 @@ static int64_t process_devices(struct blkback_supervisor *sup)
 	return deadline;
 }
 
+static int64_t tend_spare(struct blkback_supervisor *sup)
+{
+	if (sup->host.stopping || sup->leaving)
+		return 0;
+	return blkback_spare_tend(&sup->spare, &sup->options,
+				  blkback_now_ms());
+}
+
+/* Of deadlines, where 0 is none. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
 static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 {
 	int64_t left;
@@ -414,7 +429,7 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	ret = drain_watches(sup);
 	if (ret)
 		return ret;
-	*deadline = process_devices(sup);
+	*deadline = sooner(process_devices(sup), tend_spare(sup));
 	replace_one(sup);
 	if (sup->options.upgraded)
 		answer_upgrade(sup);
@@ -442,7 +457,7 @@ int blkback_supervisor_run(struct blkback_supervisor *sup)
 	if (!scan(sup, BLKBACK_KIND_TOOL) && !scan(sup, BLKBACK_KIND_XL))
 		blkback_remains_sweep(sup->store, is_known, sup);
 	/* So that a device-less one answers its upgrade as well. */
-	deadline = process_devices(sup);
+	deadline = sooner(process_devices(sup), tend_spare(sup));
 	replace_one(sup);
 	if (sup->options.upgraded)
 		answer_upgrade(sup);

@@ -17,6 +17,8 @@ struct worker {
 	int store; /* its directory; -1: not attached yet */
 	uint16_t domid;
 	uint32_t devid;
+	char *title; /* what ps shows; NULL: not ours to change */
+	char label[RD_LABEL_MAX]; /* "domid/devid" */
 	unsigned max_queues; /* 0: not attached yet */
 	uint32_t poll_us; /* for queues, before they sleep */
 	struct {

@@ -201,6 +201,17 @@ static int send_attached(struct worker *w)
 	return blkback_control_send(w->control, &reply);
 }
 
+/* Whose it is: for what it serves, for the log and for ps. */
+static void take_name(struct worker *w, uint32_t domid, uint32_t devid)
+{
+	w->domid = (uint16_t)domid;
+	w->devid = devid;
+	snprintf(w->label, sizeof(w->label), "%u/%u", domid, devid);
+	blkback_log_name(w->label);
+	if (w->title)
+		blkback_process_name(w->title, w->label);
+}
+
 static int do_attach(struct worker *w, const struct blkback_message *msg)
 {
 	struct rd_error err = { "" };
@@ -209,8 +220,7 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	if (w->max_queues || msg->u.attach.max_queues < 1 ||
 	    msg->u.attach.max_queues > BLKBACK_MAX_QUEUES)
 		return -EPROTO;
-	w->domid = (uint16_t)msg->u.attach.domid;
-	w->devid = msg->u.attach.devid;
+	take_name(w, msg->u.attach.domid, msg->u.attach.devid);
 	w->max_queues = msg->u.attach.max_queues;
 	w->poll_us = msg->u.attach.poll_us;
 	if (blkback_fault_valid(&msg->u.attach.fault))
@@ -430,10 +440,11 @@ static void end_gates(struct blkback_io_gates *g)
 	blkback_gate_end(&g->broken, NULL, "rings with impossible indexes");
 }
 
-int blkback_worker_run(int control, bool sandbox)
+int blkback_worker_run(int control, bool sandbox, char *title)
 {
 	struct worker w = { .control = control, .door = -1, .signals = -1,
-			    .trouble = -1, .store = -1, .sandbox = sandbox };
+			    .trouble = -1, .store = -1, .sandbox = sandbox,
+			    .title = title };
 	int ret = open_worker(&w);
 
 	blkback_faults_init(&w.faults);
@@ -445,5 +456,6 @@ int blkback_worker_run(int control, bool sandbox)
 	end_gates(&w.gates);
 	/* Nobody is connected who was not attached. */
 	close_worker(&w, w.over || !w.disk);
+	blkback_log_name(NULL);
 	return ret == 0 || ret == -EPIPE || ret == -EINTR ? 0 : 1;
 }

@@ -8,7 +8,8 @@
 /*
  * Serve the supervisor at @control until it closes; returns an exit code. With
  * @sandbox the process is of no use for anything else once it is attached.
+ * @title, unless NULL, becomes the device's number: blkback_process_name().
  */
-int blkback_worker_run(int control, bool sandbox);
+int blkback_worker_run(int control, bool sandbox, char *title);
 
 #endif

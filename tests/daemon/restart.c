@@ -215,6 +215,55 @@ static bool runs(pid_t pid, const char *file)
 	return !strcmp(exe, file);
 }
 
+/* The child of @parent that was told no device yet; 0: none. */
+static pid_t spare_of(pid_t parent)
+{
+	char path[64], title[64];
+	int pid = 0, child;
+	FILE *f, *g;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent,
+		 (int)parent);
+	f = fopen(path, "r");
+	while (f && !pid && fscanf(f, "%d", &child) == 1) {
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", child);
+		g = fopen(path, "r");
+		if (g && fscanf(g, "xen-ramdiskd%*1c--worker=%63s", title) == 1 &&
+		    !strcmp(title, "spare"))
+			pid = child;
+		if (g)
+			fclose(g);
+	}
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+static pid_t await_spare(void)
+{
+	int64_t end = now_us() + PATIENCE * 1000;
+	pid_t pid;
+
+	while (!(pid = spare_of(daemon_pid())) && now_us() < end)
+		usleep(10000);
+	return pid;
+}
+
+/* ps shows whose it is. */
+static bool is_named(pid_t pid, const char *label)
+{
+	char path[64], title[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "xen-ramdiskd%*1c--worker=%63s", title) != 1)
+		title[0] = '\0';
+	if (f)
+		fclose(f);
+	return !strcmp(title, label);
+}
+
 /* Requests are answered that were asked from now on. */
 static bool goes_on(void)
 {
@@ -320,13 +369,33 @@ static void worker_killed(void)
 	CU_ASSERT_NOT_EQUAL(worker_pid(), pid);
 }
 
+/* The spare takes a dead worker's place, another is started, and may die as well. */
+static void spare_serves(void)
+{
+	pid_t spare = await_spare();
+
+	CU_ASSERT_NOT_EQUAL_FATAL(spare, 0);
+	worker_killed();
+	CU_ASSERT_EQUAL(worker_pid(), spare);
+	CU_ASSERT_TRUE(is_named(spare, "0/51712"));
+	spare = await_spare();
+	CU_ASSERT_NOT_EQUAL(spare, 0);
+	CU_ASSERT_TRUE(ends(spare, SIGKILL));
+	worker_killed();
+	CU_ASSERT_NOT_EQUAL(worker_pid(), spare);
+	CU_ASSERT_TRUE(is_named(worker_pid(), "0/51712"));
+	CU_ASSERT_NOT_EQUAL(await_spare(), 0);
+}
+
 static void supervisor_killed(void)
 {
 	pid_t pid = daemon_pid(), worker = worker_pid();
+	pid_t spare = spare_of(pid);
 	bool same = runs(worker, program);
 
 	CU_ASSERT_TRUE(ends(pid, SIGKILL));
 	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(!spare || ends(spare, 0));
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
 	CU_ASSERT_TRUE(goes_on());
 	CU_ASSERT_NOT_EQUAL(daemon_pid(), pid);
@@ -460,10 +529,11 @@ static void detaches(void)
 /* What is still attached then is closed, with a word. */
 static void stops(void)
 {
-	pid_t pid = daemon_pid();
+	pid_t pid = daemon_pid(), spare = await_spare();
 
 	CU_ASSERT_EQUAL(run(program, "--stop"), 0);
 	CU_ASSERT_TRUE(is_dead(pid));
+	CU_ASSERT_TRUE(is_dead(spare));
 	CU_ASSERT_NOT_EQUAL(run(program, "--stop"), 0);
 }
 
@@ -495,6 +565,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "a guest works", begins },
 		{ "the worker is killed", worker_killed },
+		{ "a spare one takes its place", spare_serves },
 		{ "the supervisor is killed", supervisor_killed },
 		{ "both are killed", both_killed },
 		{ "the supervisor ends", supervisor_ends },

@@ -47,12 +47,11 @@ static struct {
 	int64_t now;
 } nodes;
 
-static int fuzz_start_worker(struct blkback_host *host, const char *label,
-			     pid_t *pid, int *sock)
+static int fuzz_start_worker(struct blkback_host *host, pid_t *pid, int *sock)
 {
 	int pair[2];
 
-	(void)host, (void)label;
+	(void)host;
 	fuzz_check(!nodes.pid, "one worker at most");
 	if (nodes.started % 16 == 15) {
 		nodes.started++;
@@ -79,7 +78,7 @@ static int fuzz_adopt(struct blkback_host *host, struct blkback_device *dev)
 	if (!nodes.outlived)
 		return -ENOENT;
 	nodes.outlived = false;
-	return fuzz_start_worker(host, dev->label, &dev->pid, &dev->sock);
+	return fuzz_start_worker(host, &dev->pid, &dev->sock);
 }
 
 static bool fuzz_left(struct blkback_host *host, struct blkback_device *dev)

@@ -31,13 +31,11 @@ static unsigned started, killed, asked, cleared, forgotten, answered;
 static bool outlived, journal; /* what there is of an earlier daemon's */
 static bool over;
 
-static inline int start(struct blkback_host *h, const char *label, pid_t *pid,
-		 int *sock)
+static inline int start(struct blkback_host *h, pid_t *pid, int *sock)
 {
 	int pair[2];
 
 	(void)h;
-	(void)label;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair))
 		return -errno;
 	if (worker >= 0)
@@ -61,7 +59,7 @@ static inline int adopt(struct blkback_host *h, struct blkback_device *d)
 {
 	if (!outlived)
 		return -ENOENT;
-	return start(h, d->label, &d->pid, &d->sock);
+	return start(h, &d->pid, &d->sock);
 }
 
 static inline bool left(struct blkback_host *h, struct blkback_device *d)

@@ -40,7 +40,8 @@ static uint32_t resume; /* of the next attach */
 
 static inline void *run(void *arg)
 {
-	return (void *)(intptr_t)blkback_worker_run((int)(intptr_t)arg, false);
+	return (void *)(intptr_t)blkback_worker_run((int)(intptr_t)arg, false,
+						    NULL);
 }
 
 static inline void start(void)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "spare.h"
+#include "log.h"
+#include "process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CALM 1000 /* ms since a worker was needed */
+
+void blkback_spare_init(struct blkback_spare *spare, int64_t now_ms)
+{
+	*spare = (struct blkback_spare){ .sock = -1, .due = now_ms + CALM };
+}
+
+int blkback_spare_take(struct blkback_spare *spare,
+		       const struct blkback_options *options, int64_t now_ms,
+		       pid_t *pid, int *sock)
+{
+	spare->due = now_ms + CALM;
+	if (!spare->pid)
+		return blkback_process_start(options, pid, sock);
+	*pid = spare->pid;
+	*sock = spare->sock;
+	spare->pid = 0;
+	spare->sock = -1;
+	return 0;
+}
+
+int64_t blkback_spare_tend(struct blkback_spare *spare,
+			   const struct blkback_options *options,
+			   int64_t now_ms)
+{
+	int ret;
+
+	if (spare->pid || !spare->due || now_ms < spare->due)
+		return spare->pid ? 0 : spare->due;
+	spare->due = 0;
+	ret = blkback_process_start(options, &spare->pid, &spare->sock);
+	if (ret) {
+		spare->pid = 0;
+		spare->sock = -1;
+		blkback_log(BLKBACK_WARNING, "cannot start a spare worker: %s",
+			    strerror(-ret));
+	}
+	return 0;
+}
+
+void blkback_spare_died(struct blkback_spare *spare, pid_t pid)
+{
+	if (pid != spare->pid)
+		return;
+	close(spare->sock);
+	spare->pid = 0;
+	spare->sock = -1;
+	spare->due = 0;
+}
+
+void blkback_spare_end(struct blkback_spare *spare)
+{
+	pid_t pid = spare->pid;
+
+	if (!pid)
+		return;
+	blkback_spare_died(spare, pid);
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}

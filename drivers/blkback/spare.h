@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A worker that waits to be told which device is its own, so that a guest whose
+ * worker has died does not wait for a process to be made, loaded and linked,
+ * which is a third of the pause. It has nothing of any device, and ends when the
+ * supervisor does. There is at most one: of workers that die together the first
+ * gets it, and it is replaced when all is calm again. Supervisor's thread only.
+ */
+#ifndef BLKBACK_SPARE_H
+#define BLKBACK_SPARE_H
+
+#include "supervisor.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct blkback_spare {
+	pid_t pid; /* 0: there is none */
+	int sock;
+	int64_t due; /* ms, monotonic: to be started; 0: not */
+};
+
+void blkback_spare_init(struct blkback_spare *spare, int64_t now_ms);
+
+/* A worker's process: the spare one, or else a new one. 0 or -errno. */
+int blkback_spare_take(struct blkback_spare *spare,
+		       const struct blkback_options *options, int64_t now_ms,
+		       pid_t *pid, int *sock);
+
+/* Start one when it is due. When to come back, or 0. */
+int64_t blkback_spare_tend(struct blkback_spare *spare,
+			   const struct blkback_options *options,
+			   int64_t now_ms);
+
+/* A child was reaped. If it was the spare, the next one follows the next take. */
+void blkback_spare_died(struct blkback_spare *spare, pid_t pid);
+
+/* End it, and wait for that. */
+void blkback_spare_end(struct blkback_spare *spare);
+
+#endif

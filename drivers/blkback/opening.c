@@ -229,7 +229,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 		return -ENOMEM;
 	sup->lock = sup->signals = -1;
 	sup->options = *options;
-	blkback_spare_init(&sup->spare, blkback_now_ms());
+	blkback_spare_init(&sup->spare, blkback_process_start);
 	sup->host.max_queues = count_queues();
 	sup->host.poll_us = options->poll_us;
 	sup->host.start = start_worker;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "spare.h"
 #include "log.h"
-#include "process.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,9 +10,27 @@
 
 #define CALM 1000 /* ms since a worker was needed */
 
-void blkback_spare_init(struct blkback_spare *spare, int64_t now_ms)
+void blkback_spare_init(struct blkback_spare *spare,
+			blkback_start_worker *start)
 {
-	*spare = (struct blkback_spare){ .sock = -1, .due = now_ms + CALM };
+	*spare = (struct blkback_spare){ .start = start, .sock = -1 };
+}
+
+void blkback_spare_prepare(struct blkback_spare *spare,
+			   const struct blkback_options *options)
+{
+	int ret;
+
+	spare->due = 0;
+	if (spare->pid || !spare->start)
+		return;
+	ret = spare->start(options, &spare->pid, &spare->sock);
+	if (!ret)
+		return;
+	spare->pid = 0;
+	spare->sock = -1;
+	blkback_log(BLKBACK_WARNING, "cannot start a spare worker: %s",
+		    strerror(-ret));
 }
 
 int blkback_spare_take(struct blkback_spare *spare,
@@ -22,7 +39,7 @@ int blkback_spare_take(struct blkback_spare *spare,
 {
 	spare->due = now_ms + CALM;
 	if (!spare->pid)
-		return blkback_process_start(options, pid, sock);
+		return spare->start(options, pid, sock);
 	*pid = spare->pid;
 	*sock = spare->sock;
 	spare->pid = 0;
@@ -34,19 +51,9 @@ int64_t blkback_spare_tend(struct blkback_spare *spare,
 			   const struct blkback_options *options,
 			   int64_t now_ms)
 {
-	int ret;
-
-	if (spare->pid || !spare->due || now_ms < spare->due)
-		return spare->pid ? 0 : spare->due;
-	spare->due = 0;
-	ret = blkback_process_start(options, &spare->pid, &spare->sock);
-	if (ret) {
-		spare->pid = 0;
-		spare->sock = -1;
-		blkback_log(BLKBACK_WARNING, "cannot start a spare worker: %s",
-			    strerror(-ret));
-	}
-	return 0;
+	if (spare->due && now_ms >= spare->due)
+		blkback_spare_prepare(spare, options);
+	return spare->due;
 }
 
 void blkback_spare_died(struct blkback_spare *spare, pid_t pid)

@@ -15,20 +15,30 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* As blkback_process_start(). */
+typedef int blkback_start_worker(const struct blkback_options *options,
+				 pid_t *pid, int *sock);
+
 struct blkback_spare {
+	blkback_start_worker *start; /* NULL: none is kept */
 	pid_t pid; /* 0: there is none */
 	int sock;
 	int64_t due; /* ms, monotonic: to be started; 0: not */
 };
 
-void blkback_spare_init(struct blkback_spare *spare, int64_t now_ms);
+void blkback_spare_init(struct blkback_spare *spare,
+			blkback_start_worker *start);
+
+/* Start one now, unless there is one: a worker is about to be needed. */
+void blkback_spare_prepare(struct blkback_spare *spare,
+			   const struct blkback_options *options);
 
 /* A worker's process: the spare one, or else a new one. 0 or -errno. */
 int blkback_spare_take(struct blkback_spare *spare,
 		       const struct blkback_options *options, int64_t now_ms,
 		       pid_t *pid, int *sock);
 
-/* Start one when it is due. When to come back, or 0. */
+/* Start one when it is due again. When to come back, or 0. */
 int64_t blkback_spare_tend(struct blkback_spare *spare,
 			   const struct blkback_options *options,
 			   int64_t now_ms);

@@ -237,8 +237,11 @@ static void replace_one(struct blkback_supervisor *sup)
 		     dev->phase == BLKBACK_SERVING))
 			next = dev;
 	}
-	if (next)
-		blkback_device_replace(next, blkback_now_ms());
+	if (!next)
+		return;
+	/* It is made while the old one ends. */
+	blkback_spare_prepare(&sup->spare, &sup->options);
+	blkback_device_replace(next, blkback_now_ms());
 }
 
 static void stop(struct blkback_supervisor *sup)
@@ -453,6 +456,8 @@ int blkback_supervisor_run(struct blkback_supervisor *sup)
 	int ret = 0;
 
 	blkback_log(BLKBACK_INFO, "serves the store %s", sup->host.store);
+	/* It is made while xenstore is read. */
+	blkback_spare_prepare(&sup->spare, &sup->options);
 	/* Devices that ended while nobody looked have no nodes any more. */
 	if (!scan(sup, BLKBACK_KIND_TOOL) && !scan(sup, BLKBACK_KIND_XL))
 		blkback_remains_sweep(sup->store, is_known, sup);

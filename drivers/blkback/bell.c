@@ -28,10 +28,10 @@ int blkback_bell_init(struct blkback_bell *bell, xenevtchn_handle *evtchn,
 
 int blkback_bell_ring(const struct blkback_bell *bell)
 {
-	return xenevtchn_notify(bell->evtchn, bell->rope) ? -errno : 0;
+	return xenevtchn_notify(bell->evtchn, bell->rope);
 }
 
 int blkback_bell_heard(const struct blkback_bell *bell)
 {
-	return xenevtchn_unmask(bell->evtchn, bell->clapper) ? -errno : 0;
+	return xenevtchn_unmask(bell->evtchn, bell->clapper);
 }

@@ -24,10 +24,10 @@ struct blkback_bell {
 int blkback_bell_init(struct blkback_bell *bell, xenevtchn_handle *evtchn,
 		      char *text, size_t size);
 
-/* By any thread; heard once, however often it rang meanwhile. -errno. */
+/* By any thread; heard once, however often it rang meanwhile. 0, or -1 and errno. */
 int blkback_bell_ring(const struct blkback_bell *bell);
 
-/* What was read, by the thread that reads: to be able to hear the next. -errno. */
+/* What was read, by the thread that reads: to be able to hear the next. The same. */
 int blkback_bell_heard(const struct blkback_bell *bell);
 
 #endif

@@ -237,13 +237,9 @@ static int timeout(const struct blkback_queue *q)
 
 static void take_bell(struct blkback_queue *q)
 {
-	int ret;
-
 	atomic_store(&q->kicked, false);
-	ret = blkback_bell_heard(q->s.bell);
-	if (ret)
-		blkback_log_gated(&q->s.io.gates->events_failed, BLKBACK_ERROR,
-				  "cannot take an event: %s", strerror(-ret));
+	if (blkback_bell_heard(q->s.bell))
+		events_failed(q);
 	q->more = q->serving;
 }
 
@@ -424,13 +420,10 @@ int blkback_queue_start(struct blkback_queue *q, char *text, size_t size)
 
 void blkback_queue_kick(struct blkback_queue *q)
 {
-	int ret;
-
 	atomic_store(&q->kicked, true);
-	ret = blkback_bell_ring(q->s.bell);
-	if (ret)
+	if (blkback_bell_ring(q->s.bell))
 		blkback_log(BLKBACK_ERROR, "cannot wake a queue: %s",
-			    strerror(-ret));
+			    strerror(errno));
 }
 
 void blkback_queue_stop(struct blkback_queue *q)

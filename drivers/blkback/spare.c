@@ -16,6 +16,13 @@ void blkback_spare_init(struct blkback_spare *spare,
 	*spare = (struct blkback_spare){ .start = start, .sock = -1 };
 }
 
+/* There is none any more. */
+static void forget(struct blkback_spare *spare)
+{
+	spare->pid = 0;
+	spare->sock = -1;
+}
+
 void blkback_spare_prepare(struct blkback_spare *spare,
 			   const struct blkback_options *options)
 {
@@ -27,8 +34,7 @@ void blkback_spare_prepare(struct blkback_spare *spare,
 	ret = spare->start(options, &spare->pid, &spare->sock);
 	if (!ret)
 		return;
-	spare->pid = 0;
-	spare->sock = -1;
+	forget(spare);
 	blkback_log(BLKBACK_WARNING, "cannot start a spare worker: %s",
 		    strerror(-ret));
 }
@@ -42,8 +48,7 @@ int blkback_spare_take(struct blkback_spare *spare,
 		return spare->start(options, pid, sock);
 	*pid = spare->pid;
 	*sock = spare->sock;
-	spare->pid = 0;
-	spare->sock = -1;
+	forget(spare);
 	return 0;
 }
 
@@ -61,8 +66,7 @@ void blkback_spare_died(struct blkback_spare *spare, pid_t pid)
 	if (pid != spare->pid)
 		return;
 	close(spare->sock);
-	spare->pid = 0;
-	spare->sock = -1;
+	forget(spare);
 	spare->due = 0;
 }
 

@@ -360,6 +360,17 @@ static int64_t sooner(int64_t a, int64_t b)
 	return !a || (b && b < a) ? b : a;
 }
 
+/* What is due now; the time of the next deadline, or 0. */
+static int64_t see_to_all(struct blkback_supervisor *sup)
+{
+	int64_t deadline = sooner(process_devices(sup), tend_spare(sup));
+
+	replace_one(sup);
+	if (sup->options.upgraded)
+		answer_upgrade(sup);
+	return deadline;
+}
+
 static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 {
 	int64_t left;
@@ -432,10 +443,7 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	ret = drain_watches(sup);
 	if (ret)
 		return ret;
-	*deadline = sooner(process_devices(sup), tend_spare(sup));
-	replace_one(sup);
-	if (sup->options.upgraded)
-		answer_upgrade(sup);
+	*deadline = see_to_all(sup);
 	return 0;
 }
 
@@ -462,10 +470,7 @@ int blkback_supervisor_run(struct blkback_supervisor *sup)
 	if (!scan(sup, BLKBACK_KIND_TOOL) && !scan(sup, BLKBACK_KIND_XL))
 		blkback_remains_sweep(sup->store, is_known, sup);
 	/* So that a device-less one answers its upgrade as well. */
-	deadline = sooner(process_devices(sup), tend_spare(sup));
-	replace_one(sup);
-	if (sup->options.upgraded)
-		answer_upgrade(sup);
+	deadline = see_to_all(sup);
 	while (!ret && !sup->leaving &&
 	       (!sup->host.stopping || has_workers(sup)))
 		ret = turn(sup, &deadline);

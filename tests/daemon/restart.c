@@ -215,25 +215,34 @@ static bool runs(pid_t pid, const char *file)
 	return !strcmp(exe, file);
 }
 
+/* What ps shows of a worker. */
+static bool is_named(pid_t pid, const char *name)
+{
+	char path[64], title[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "xen-ramdiskd%*1c--worker=%63s", title) != 1)
+		title[0] = '\0';
+	if (f)
+		fclose(f);
+	return !strcmp(title, name);
+}
+
 /* The child of @parent that was told no device yet; 0: none. */
 static pid_t spare_of(pid_t parent)
 {
-	char path[64], title[64];
 	int pid = 0, child;
-	FILE *f, *g;
+	char path[64];
+	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent,
 		 (int)parent);
 	f = fopen(path, "r");
-	while (f && !pid && fscanf(f, "%d", &child) == 1) {
-		snprintf(path, sizeof(path), "/proc/%d/cmdline", child);
-		g = fopen(path, "r");
-		if (g && fscanf(g, "xen-ramdiskd%*1c--worker=%63s", title) == 1 &&
-		    !strcmp(title, "spare"))
+	while (f && !pid && fscanf(f, "%d", &child) == 1)
+		if (is_named(child, "spare"))
 			pid = child;
-		if (g)
-			fclose(g);
-	}
 	if (f)
 		fclose(f);
 	return pid;
@@ -247,21 +256,6 @@ static pid_t await_spare(void)
 	while (!(pid = spare_of(daemon_pid())) && now_us() < end)
 		usleep(10000);
 	return pid;
-}
-
-/* ps shows whose it is. */
-static bool is_named(pid_t pid, const char *label)
-{
-	char path[64], title[64] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	f = fopen(path, "r");
-	if (f && fscanf(f, "xen-ramdiskd%*1c--worker=%63s", title) != 1)
-		title[0] = '\0';
-	if (f)
-		fclose(f);
-	return !strcmp(title, label);
 }
 
 /* Requests are answered that were asked from now on. */

@@ -14,7 +14,7 @@
 # output and the scenario goes on; verbose=yes shows it for the good ones too.
 # The functions for guests are in guest.sh, those for RAM disks in disks.sh.
 
-vm_failed=0 # read by scenario-main
+vm_failed=0 vm_passed=0 # read by scenario-main
 verbose=${verbose-}
 vm_out=/run/vm/check.$$
 
@@ -39,6 +39,7 @@ vm_indent() {
 
 vm_ok() { # NAME SINCE
 	echo "ok $1 ($(vm_seconds "$2") s)"
+	vm_passed=$((vm_passed + 1))
 	if [ "$verbose" = yes ]; then
 		vm_indent "$vm_out"
 	else
@@ -47,7 +48,19 @@ vm_ok() { # NAME SINCE
 	return 0
 }
 
+# A scenario whose guest is gone by no fault of what it tests proves nothing more:
+# see vm_emulator_lost.
+vm_end_if_lost() { # NAME
+	local faults
+	[ "$vm_failed" = 0 ] && faults=$(vm_triple_faults) || return
+	echo "$1: not known, the emulator lost a guest (${faults//$'\n'/ }: triple fault)"
+	vm_indent "$vm_out"
+	: >/run/vm/lost
+	exit
+}
+
 vm_not_ok() { # NAME SINCE REASON
+	vm_end_if_lost "$1"
 	echo "not ok $1 ($(vm_seconds "$2") s): $3"
 	vm_indent "$vm_out"
 	# shellcheck disable=SC2034 # scenario-main reads it

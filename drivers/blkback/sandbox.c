@@ -62,7 +62,7 @@ static const int allowed[] = {
 	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(preadv),
 	SCMP_SYS(pwritev), SCMP_SYS(lseek), SCMP_SYS(close),
 	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg), SCMP_SYS(accept4), SCMP_SYS(eventfd2),
+	SCMP_SYS(sendmsg), SCMP_SYS(accept4),
 	/* a lazy seed, read in the background at a low priority */
 	SCMP_SYS(ioprio_set), SCMP_SYS(io_setup), SCMP_SYS(io_submit), SCMP_SYS(io_getevents),
 	SCMP_SYS(io_cancel), SCMP_SYS(io_destroy),

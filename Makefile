@@ -249,7 +249,8 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 	$(Q)$(CC) $(filter-out $(SANFLAGS),$(ALL_CFLAGS)) $(XEN_CFLAGS) -static -o $@ \
 		$(filter %.c,$^) -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 
-test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart watch)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
+# The benchmarks too: what is built now and then only breaks unseen.
+test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart watch) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs

@@ -367,6 +367,7 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 {
 	struct blkif_sring *ring = (void *)fake_page[QUEUE_PAGE];
 	const uint32_t refs[] = { QUEUE_PAGE };
+	struct blkback_bell bell;
 	struct blkback_queue_setup setup = {
 		.io = { .disk = disk, .limits = { DISK / 512, true },
 			.domid = 5, .persistent = true, .gates = &gates,
@@ -376,7 +377,6 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 		.bell = &bell,
 	};
 	struct blkback_queue *queue;
-	struct blkback_bell bell;
 	unsigned n = QUEUE_REQUESTS / depth * depth, i;
 	char text[256];
 

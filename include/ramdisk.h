@@ -417,6 +417,14 @@ int rd_range_end(struct rd_range *range);
 void rd_range_abort(struct rd_range *range);
 
 /*
+ * A request at @off, less than the disk's size, comes next: the caches may fetch
+ * what it will touch first, its block's lock and first bytes, while something
+ * else is copied. No processor looks ahead over a page's end by itself. A hint
+ * that waits for nothing and never fails.
+ */
+void rd_prefetch(struct rd_disk *disk, uint64_t off);
+
+/*
  * Keep every writer and reader of the disk out, to copy it as it is at one
  * moment, and let go of it from the start: rd_thaw() up to the offset that was
  * copied. A private view cannot be frozen, nor can a range call be made by the

@@ -162,8 +162,12 @@ static void check(struct blkback_io *io)
 	unsigned i;
 
 	fetch_tables(io);
-	for (i = 0; i < io->n; i++)
+	for (i = 0; i < io->n; i++) {
 		validate(io, &io->batch[i]);
+		/* the others' turn is when the one before is carried out */
+		if (!i)
+			rd_prefetch(io->s.disk, io->batch[0].req.off);
+	}
 }
 
 int blkback_intake(struct blkback_io *io)

@@ -150,6 +150,8 @@ static unsigned begin_round(struct blkback_io *io, unsigned first)
 		struct blkback_io_entry *e = &io->batch[i];
 
 		e->nr_copies = 0;
+		if (i + 1 < io->n)
+			rd_prefetch(io->s.disk, e[1].req.off);
 		/* A refusal is answered in its place. */
 		if (e->err || e->done)
 			continue;

@@ -37,6 +37,7 @@ static void one_call_one_event(void)
 	CU_ASSERT_EQUAL(fake_notified, 1);
 	CU_ASSERT_EQUAL(fake_latencies[0], 16);
 	CU_ASSERT_EQUAL(fake_latencies[1], 16);
+	CU_ASSERT_EQUAL(fake_prefetched, 32);
 	CU_ASSERT_EQUAL(ring->rsp_prod, 32);
 	CU_ASSERT_EQUAL(ring->req_event, 33);
 	for (i = 0; i < 32; i++)

@@ -60,6 +60,7 @@ extern uint8_t *fake_disk; /* page-aligned */
 extern unsigned fake_ends_again; /* so many reads are overtaken */
 extern unsigned fake_begins_exclusive, fake_errors, fake_flushes;
 extern _Atomic unsigned fake_latencies[2]; /* told: of reads, of writes */
+extern _Atomic unsigned fake_prefetched;
 extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;
 extern int fake_attached;

@@ -30,6 +30,7 @@ _Thread_local unsigned fake_held;
 unsigned fake_ends_again, fake_begins_exclusive, fake_errors,
 	fake_flushes;
 _Atomic unsigned fake_latencies[2]; /* reads, writes */
+_Atomic unsigned fake_prefetched;
 bool fake_attach_fails;
 int fake_attached;
 
@@ -46,6 +47,7 @@ struct rd_disk *fake_disk_new(bool writable)
 	fake_ends_again = fake_begins_exclusive = fake_held = 0;
 	fake_errors = fake_flushes = 0;
 	fake_latencies[0] = fake_latencies[1] = 0;
+	fake_prefetched = 0;
 	fake_attach_fails = false;
 	disk = (struct rd_disk){ writable, fake_disk };
 	return &disk;
@@ -241,6 +243,14 @@ void rd_count_latency(struct rd_disk *d, bool write, uint64_t us)
 	(void)d;
 	(void)us;
 	fake_latencies[write]++;
+}
+
+void rd_prefetch(struct rd_disk *d, uint64_t off)
+{
+	(void)d;
+	if (off >= FAKE_DISK_SIZE)
+		abort(); /* not an offset that was checked */
+	fake_prefetched++;
 }
 
 int rd_range_begin(struct rd_disk *d, uint64_t off, size_t len, unsigned flags,

@@ -21,6 +21,7 @@
 
 #define MAX_QUEUES 4
 #define XENSTORE_PATIENCE 20 /* s to answer at the start */
+#define LOCK_PATIENCE 1000 /* ms for what a killed daemon has left */
 
 static int check_xen(char *text, size_t size)
 {
@@ -44,9 +45,26 @@ static int check_xen(char *text, size_t size)
 	return 0;
 }
 
-static int take_lock(struct blkback_supervisor *sup, char *text, size_t size)
+/*
+ * A process that a killed daemon was just making has its descriptors until it is
+ * another program, the lock among them.
+ */
+static int lock_whole(int fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int64_t end = blkback_now_ms() + LOCK_PATIENCE;
+
+	while (fcntl(fd, F_OFD_SETLK, &whole)) {
+		if ((errno != EAGAIN && errno != EACCES) ||
+		    blkback_now_ms() >= end)
+			return -errno;
+		usleep(10000);
+	}
+	return 0;
+}
+
+static int take_lock(struct blkback_supervisor *sup, char *text, size_t size)
+{
 	char path[BLKBACK_PATH_MAX + 32], line[64];
 	int n;
 
@@ -58,8 +76,8 @@ static int take_lock(struct blkback_supervisor *sup, char *text, size_t size)
 		snprintf(text, size, "cannot open %s: %s", path, strerror(-n));
 		return n;
 	}
-	if (fcntl(sup->lock, F_OFD_SETLK, &whole)) {
-		n = -errno;
+	n = lock_whole(sup->lock);
+	if (n) {
 		snprintf(text, size,
 			 n == -EAGAIN || n == -EACCES ?
 			 "another xen-ramdiskd already serves the store %s" :

@@ -281,8 +281,9 @@ static void answer_upgrade(struct blkback_supervisor *sup)
 	if (failed)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 ", but %u are closed, with an error", failed);
-	blkback_upgrade_answer(sup->host.store, !failed, text);
+	/* First, since whoever hears the answer counts on the new program. */
 	blkback_upgrade_done(&sup->options);
+	blkback_upgrade_answer(sup->host.store, !failed, text);
 }
 
 /* The devices stay; what was not attached yet is begun again by the next. */

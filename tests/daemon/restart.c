@@ -132,10 +132,9 @@ static void *run_guest(void *arg)
 
 /* ---- processes --------------------------------------------------------- */
 
-static int run(const char *file, const char *option)
+static pid_t begin(const char *file, const char *option)
 {
 	pid_t pid = fork();
-	int status = -1;
 
 	if (pid == 0) {
 		setenv("LD_PRELOAD", preload, 1);
@@ -143,7 +142,14 @@ static int run(const char *file, const char *option)
 		      "--log-level", "error", option, NULL);
 		_exit(126);
 	}
-	waitpid(pid, &status, 0);
+	return pid;
+}
+
+static int run(const char *file, const char *option)
+{
+	int status = -1;
+
+	waitpid(begin(file, option), &status, 0);
 	return status;
 }
 
@@ -409,6 +415,27 @@ static void both_killed(void)
 	CU_ASSERT_NOT_EQUAL(worker_pid(), worker);
 }
 
+/* A child that the dead daemon was making: it has the lock for a moment. */
+static void lock_lingers(void)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int status = -1, fd;
+	char path[128];
+	pid_t next;
+
+	snprintf(path, sizeof(path), "%s/xen-ramdiskd.pid", scratch_store);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	CU_ASSERT_EQUAL(fcntl(fd, F_OFD_SETLKW, &whole), 0);
+	next = begin(program, NULL);
+	usleep(100000);
+	CU_ASSERT_EQUAL(waitpid(next, &status, WNOHANG), 0);
+	close(fd);
+	waitpid(next, &status, 0);
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_TRUE(goes_on());
+}
+
 static void supervisor_ends(void)
 {
 	pid_t worker = worker_pid();
@@ -562,6 +589,7 @@ int main(int argc, char **argv)
 		{ "a spare one takes its place", spare_serves },
 		{ "the supervisor is killed", supervisor_killed },
 		{ "both are killed", both_killed },
+		{ "its lock is held by what it left", lock_lingers },
 		{ "the supervisor ends", supervisor_ends },
 		{ "--upgrade to another program", upgrades },
 		{ "to what is none", cannot_upgrade },

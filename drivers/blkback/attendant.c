@@ -47,6 +47,8 @@ static void on_message(struct blkback_device *dev,
 	case BLKBACK_ATTACHED:
 		on_attached(dev, msg);
 		break;
+	case BLKBACK_READY:
+		return; /* it was taken before it said so */
 	case BLKBACK_CONNECTED:
 		if (dev->phase == BLKBACK_CONNECTING)
 			dev->phase = BLKBACK_SERVING;

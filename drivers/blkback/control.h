@@ -54,6 +54,7 @@ enum blkback_message_type {
 	BLKBACK_FAILED = 19, /* an ATTACH or CONNECT */
 	BLKBACK_RING_ERROR = 20, /* the ring is not served any more */
 	BLKBACK_FAULT_SET = 21, /* it acts from now on */
+	BLKBACK_READY = 22, /* the first word of a spare one */
 };
 
 struct blkback_message {

@@ -240,6 +240,16 @@ static int daemonize(struct blkback_options *options)
 	return read(ready[0], &byte, 1) == 1 ? 0 : 1;
 }
 
+static int run_worker(const struct arguments *args)
+{
+	/* Whoever does not hear it is gone, and the worker finds out. */
+	(void)blkback_control_send_type(BLKBACK_CONTROL_FD, BLKBACK_READY);
+	return blkback_worker_run(BLKBACK_CONTROL_FD,
+				  !args->options.no_sandbox &&
+					  blkback_sandbox_possible(),
+				  args->worker);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments args = { .options.level = BLKBACK_INFO,
@@ -251,10 +261,7 @@ int main(int argc, char **argv)
 	blkback_log_open(args.options.foreground, args.options.level,
 			 args.worker ? "a worker without a device" : NULL);
 	if (args.worker)
-		return blkback_worker_run(BLKBACK_CONTROL_FD,
-					  !args.options.no_sandbox &&
-						  blkback_sandbox_possible(),
-					  args.worker);
+		return run_worker(&args);
 	if (args.ask)
 		return args.ask(args.options.store);
 	if (args.options.foreground || args.by_exec)

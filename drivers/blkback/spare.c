@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "spare.h"
+#include "control.h"
 #include "log.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ static void forget(struct blkback_spare *spare)
 {
 	spare->pid = 0;
 	spare->sock = -1;
+	spare->ready = false;
 }
 
 void blkback_spare_prepare(struct blkback_spare *spare,
@@ -37,6 +39,22 @@ void blkback_spare_prepare(struct blkback_spare *spare,
 	forget(spare);
 	blkback_log(BLKBACK_WARNING, "cannot start a spare worker: %s",
 		    strerror(-ret));
+}
+
+bool blkback_spare_loading(const struct blkback_spare *spare)
+{
+	return spare->pid && !spare->ready && !spare->fails;
+}
+
+void blkback_spare_hear(struct blkback_spare *spare)
+{
+	static struct blkback_message msg;
+	int ret = blkback_control_recv(spare->sock, &msg);
+
+	if (ret == -EAGAIN)
+		return;
+	spare->ready = !ret && msg.type == BLKBACK_READY;
+	spare->fails = !spare->ready;
 }
 
 int blkback_spare_take(struct blkback_spare *spare,
@@ -66,6 +84,7 @@ void blkback_spare_died(struct blkback_spare *spare, pid_t pid)
 	if (pid != spare->pid)
 		return;
 	close(spare->sock);
+	spare->fails = !spare->ready;
 	forget(spare);
 	spare->due = 0;
 }

@@ -23,6 +23,8 @@ struct blkback_spare {
 	blkback_start_worker *start; /* NULL: none is kept */
 	pid_t pid; /* 0: there is none */
 	int sock;
+	bool ready; /* it has said so */
+	bool fails; /* the last one died before that */
 	int64_t due; /* ms, monotonic: to be started; 0: not */
 };
 
@@ -32,6 +34,13 @@ void blkback_spare_init(struct blkback_spare *spare,
 /* Start one now, unless there is one: a worker is about to be needed. */
 void blkback_spare_prepare(struct blkback_spare *spare,
 			   const struct blkback_options *options);
+
+/*
+ * Whether it is worth to wait for it: it is not loaded yet, and can be heard.
+ * Then its first word, to be read when its socket has something, ends that.
+ */
+bool blkback_spare_loading(const struct blkback_spare *spare);
+void blkback_spare_hear(struct blkback_spare *spare);
 
 /* A worker's process: the spare one, or else a new one. 0 or -errno. */
 int blkback_spare_take(struct blkback_spare *spare,

@@ -27,6 +27,7 @@
 #define WATCHES_A_TURN 4096
 #define RETRY 200 /* ms, when others' writes got in the way of ours */
 #define IDLE_MS 5000 /* then xenstore is looked at: its death wakes nobody */
+#define FIRST 3 /* polled before the workers: xenstore, signals, the spare */
 
 /* ---- marking ----------------------------------------------------------- */
 
@@ -239,8 +240,10 @@ static void replace_one(struct blkback_supervisor *sup)
 	}
 	if (!next)
 		return;
-	/* It is made while the old one ends. */
+	/* The old one serves on until the next is loaded. */
 	blkback_spare_prepare(&sup->spare, &sup->options);
+	if (blkback_spare_loading(&sup->spare))
+		return;
 	blkback_device_replace(next, blkback_now_ms());
 }
 
@@ -384,11 +387,11 @@ static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 	return left < 0 ? 0 : left > IDLE_MS ? IDLE_MS : (int)left;
 }
 
-/* Fill the poll set: xenstore, signals, then two for each worker in order. */
+/* Fill the poll set: what comes first, then two for each worker in order. */
 static int fill_polls(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev;
-	size_t need = 2 * sup->nr_devices + 2, i = 2;
+	size_t need = 2 * sup->nr_devices + FIRST, i = FIRST;
 
 	if (need > sup->nr_polls) {
 		struct pollfd *p = realloc(sup->polls, 2 * need * sizeof(*p));
@@ -402,6 +405,9 @@ static int fill_polls(struct blkback_supervisor *sup)
 					 .events = POLLIN };
 	sup->polls[1] = (struct pollfd){ .fd = sup->signals,
 					 .events = POLLIN };
+	sup->polls[2] = (struct pollfd){
+		.fd = blkback_spare_loading(&sup->spare) ? sup->spare.sock : -1,
+		.events = POLLIN };
 	for (dev = sup->devices; dev; dev = dev->next) {
 		sup->polls[i++] = (struct pollfd){ .fd = dev->sock,
 						   .events = POLLIN };
@@ -424,12 +430,12 @@ static bool has_workers(const struct blkback_supervisor *sup)
 static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 {
 	struct blkback_device *dev;
-	size_t i = 2;
+	size_t i = FIRST;
 	int ret = fill_polls(sup);
 
 	if (ret)
 		return ret;
-	if (poll(sup->polls, 2 * sup->nr_devices + 2,
+	if (poll(sup->polls, 2 * sup->nr_devices + FIRST,
 		 timeout(sup, *deadline)) < 0)
 		return errno == EINTR ? 0 : -errno;
 	/* The list is as it was polled until process_devices(). */
@@ -439,6 +445,9 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 		if (sup->polls[i + 1].revents && dev->pidfd >= 0)
 			adopted_died(sup, dev);
 	}
+	/* Before its death, of which signals tell. */
+	if (sup->polls[2].revents)
+		blkback_spare_hear(&sup->spare);
 	if (sup->polls[1].revents)
 		take_signals(sup);
 	ret = drain_watches(sup);

@@ -463,6 +463,52 @@ static void upgrades(void)
 	CU_ASSERT_TRUE(goes_on());
 }
 
+static pid_t upgrading;
+
+/* An upgrade's spare worker, which is kept from loading by @hold. */
+static pid_t held_spare(const char *hold)
+{
+	int64_t end = now_us() + PATIENCE * 1000;
+	pid_t spare;
+
+	close(open(hold, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	upgrading = begin(program, "--upgrade");
+	do {
+		usleep(1000);
+		spare = spare_of(daemon_pid());
+	} while (!(spare && runs(spare, program)) && now_us() < end);
+	return spare;
+}
+
+/* A worker serves until the next one is loaded, unless that cannot be. */
+static void upgrades_when_loaded(void)
+{
+	pid_t worker = worker_pid(), spare;
+	int status = -1;
+	char hold[256];
+
+	snprintf(hold, sizeof(hold), "%s.hold", getenv("FAKE_XEN"));
+	spare = held_spare(hold);
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_EQUAL(worker_pid(), worker);
+	CU_ASSERT_FALSE(is_dead(worker));
+	unlink(hold);
+	waitpid(upgrading, &status, 0);
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_EQUAL(worker_pid(), spare);
+	CU_ASSERT_TRUE(goes_on());
+
+	upgrades();
+	worker = worker_pid();
+	CU_ASSERT_TRUE(ends(held_spare(hold), SIGKILL));
+	CU_ASSERT_TRUE(ends(worker, 0));
+	unlink(hold);
+	waitpid(upgrading, &status, 0);
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(runs(worker_pid(), program));
+}
+
 /* Asked in the place of a program that cannot ask; the answer. */
 static void ask_for(const char *file, char answer[256])
 {
@@ -592,6 +638,7 @@ int main(int argc, char **argv)
 		{ "its lock is held by what it left", lock_lingers },
 		{ "the supervisor ends", supervisor_ends },
 		{ "--upgrade to another program", upgrades },
+		{ "once the next worker is loaded", upgrades_when_loaded },
 		{ "to what is none", cannot_upgrade },
 		{ "again and again", again_and_again },
 		{ "the guest detaches", detaches },

@@ -59,10 +59,26 @@ static void *map(const char *suffix, size_t size)
 	return p;
 }
 
+/* While there is $FAKE_XEN.hold no new worker is loaded. */
+static void hold_workers(void)
+{
+	char path[256], line[256] = "";
+	FILE *f = fopen("/proc/self/cmdline", "r");
+	size_t n = f ? fread(line, 1, sizeof(line) - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	snprintf(path, sizeof(path), "%s.hold", getenv("FAKE_XEN"));
+	if (memmem(line, n, "--worker", 8))
+		while (!syscall(SYS_access, path, F_OK))
+			usleep(1000);
+}
+
 __attribute__((constructor)) void fake_xen_open(void)
 {
 	if (!getenv("FAKE_XEN") || shared)
 		return;
+	hold_workers();
 	shared = map("xenstore", sizeof(*shared));
 	fake_pages = map("pages", FAKE_PAGES * 4096u);
 }

@@ -49,8 +49,12 @@ bool blkback_spare_loading(const struct blkback_spare *spare)
 void blkback_spare_hear(struct blkback_spare *spare)
 {
 	static struct blkback_message msg;
-	int ret = blkback_control_recv(spare->sock, &msg);
+	int ret;
 
+	/* Or it was taken since its socket was looked at. */
+	if (!blkback_spare_loading(spare))
+		return;
+	ret = blkback_control_recv(spare->sock, &msg);
 	if (ret == -EAGAIN)
 		return;
 	spare->ready = !ret && msg.type == BLKBACK_READY;

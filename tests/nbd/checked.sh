@@ -11,13 +11,14 @@ store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
 
 # All that a client can ask for, with two connections at once.
 cat >"$seeds/work.py" <<'END'
-import nbd, random, sys, threading
-random.seed(1)
-def work(seed):
-    r = random.Random(seed)
+import nbd, random, sys, threading, time
+def connect():
     h = nbd.NBD()
     h.add_meta_context(nbd.CONTEXT_BASE_ALLOCATION)
     h.connect_uri(sys.argv[1])
+    return h
+def work(h, seed):
+    r = random.Random(seed)
     size = h.get_size()
     for i in range(150):
         n = r.choice((1, 512, 4096, 70000, 1 << 20))
@@ -30,14 +31,19 @@ def work(seed):
         elif kind == 4: h.block_status(n, off, lambda *a: 0)
         elif kind == 5: h.cache(n, off)
         else: h.flush()
-    h.shutdown()
 failed = []
-def run(seed):
-    try: work(seed)
+def run(h, seed):
+    try: work(h, seed)
     except Exception as e: failed.append(e)
-threads = [threading.Thread(target=run, args=(i,)) for i in (1, 2)]
+# Opened and closed one at a time: valgrind lets no other thread run while one waits
+# for a lock of the store with F_OFD_SETLKW, not even the one that has it.
+handles = [connect() for i in (1, 2)]
+threads = [threading.Thread(target=run, args=(h, i + 1)) for i, h in enumerate(handles)]
 for t in threads: t.start()
 for t in threads: t.join()
+for h in handles:
+    h.shutdown()
+    time.sleep(1)
 assert not failed, failed
 END
 works() { /usr/bin/python3 "$seeds/work.py" "$1"; }

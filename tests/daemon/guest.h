@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest at depth 32 that checks every byte, on one ring of fake_pages: a thread
+ * runs it until it is told to stop, and counts.
+ */
+#ifndef TESTS_DAEMON_GUEST_H
+#define TESTS_DAEMON_GUEST_H
+
+#include "xen.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+
+#define FIRST_PAGE 100u
+#define DEPTH 32u
+#define BLOCKS 64u
+
+static struct blkif_sring *ring;
+static _Atomic bool stop;
+static _Atomic unsigned long answers, worst_us;
+static _Atomic unsigned bad;
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+struct slot {
+	bool write;
+	unsigned block;
+	int64_t at;
+};
+
+static struct slot slot[DEPTH];
+static uint64_t value[BLOCKS], last_value;
+static bool busy[BLOCKS], first, begun;
+
+static bool is_filled(const uint8_t *page, uint64_t with)
+{
+	unsigned i;
+
+	for (i = 0; i < 4096; i += 8)
+		if (memcmp(page + i, &with, 8))
+			return false;
+	return true;
+}
+
+static void put(uint32_t index)
+{
+	struct blkif_request *r = &ring->ring[index % DEPTH].req;
+	uint8_t *page = fake_pages[FIRST_PAGE + index % DEPTH];
+	struct slot *s = &slot[index % DEPTH];
+	unsigned i, b = first ? index : (unsigned)rand() % BLOCKS;
+
+	while (busy[b])
+		b = (b + 1) % BLOCKS;
+	*s = (struct slot){ first || rand() & 1, b, now_us() };
+	busy[b] = true;
+	memset(page, 0xaa, 4096);
+	if (s->write)
+		value[b] = ++last_value;
+	for (i = 0; s->write && i < 4096; i += 8)
+		memcpy(page + i, &value[b], 8);
+	memset(r, 0, sizeof(*r));
+	r->operation = s->write ? BLKIF_OP_WRITE : BLKIF_OP_READ;
+	r->nr_segments = 1;
+	r->id = index;
+	r->sector_number = 8 * (uint64_t)b;
+	r->seg[0].gref = FIRST_PAGE + index % DEPTH;
+	r->seg[0].last_sect = 7;
+	__atomic_store_n(&ring->req_prod, index + 1, __ATOMIC_SEQ_CST);
+}
+
+static void take(uint32_t index)
+{
+	const struct blkif_response *r = &ring->ring[index % DEPTH].rsp;
+	const struct slot *s = &slot[index % DEPTH];
+	unsigned long us = (unsigned long)(now_us() - s->at);
+
+	bad += r->id != index || r->status != 0;
+	if (!s->write)
+		bad += !is_filled(fake_pages[FIRST_PAGE + index % DEPTH],
+				  value[s->block]);
+	busy[s->block] = false;
+	if (us > worst_us)
+		worst_us = us;
+	answers++;
+}
+
+static void *run_guest(void *arg)
+{
+	uint32_t taken = ring->req_prod, prod;
+
+	(void)arg;
+	while (!stop || taken != ring->req_prod) {
+		prod = __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE);
+		if (prod - taken > ring->req_prod - taken) {
+			bad++; /* answered what nobody asked */
+			break;
+		}
+		while (taken != prod)
+			take(taken++);
+		while (!stop && ring->req_prod - taken < DEPTH)
+			put(ring->req_prod);
+		usleep(50);
+	}
+	return NULL;
+}
+
+#endif

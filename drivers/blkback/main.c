@@ -242,8 +242,6 @@ static int daemonize(struct blkback_options *options)
 
 static int run_worker(const struct arguments *args)
 {
-	/* Whoever does not hear it is gone, and the worker finds out. */
-	(void)blkback_control_send_type(BLKBACK_CONTROL_FD, BLKBACK_READY);
 	return blkback_worker_run(BLKBACK_CONTROL_FD,
 				  !args->options.no_sandbox &&
 					  blkback_sandbox_possible(),

@@ -19,7 +19,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define MAX_QUEUES 4
 #define XENSTORE_PATIENCE 20 /* s to answer at the start */
 #define LOCK_PATIENCE 1000 /* ms for what a killed daemon has left */
 
@@ -220,16 +219,10 @@ static void clear(struct blkback_host *host, struct blkback_device *dev)
 
 static void forget(struct blkback_host *host, struct blkback_device *dev)
 {
+	/* Of a worker that had not made its attachment a durable one. */
+	rd_reap(store_of(host));
 	if (!is_taken(host, dev))
 		blkback_remains_end(store_of(host), dev->domid, dev->devid);
-}
-
-/* A thread each, of which more than there are processors help nobody. */
-static unsigned count_queues(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > MAX_QUEUES ? MAX_QUEUES : (unsigned)n;
 }
 
 int blkback_supervisor_open(struct blkback_supervisor **out,
@@ -248,7 +241,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	sup->lock = sup->signals = -1;
 	sup->options = *options;
 	blkback_spare_init(&sup->spare, blkback_process_start);
-	sup->host.max_queues = count_queues();
+	sup->host.max_queues = blkback_process_queues();
 	sup->host.poll_us = options->poll_us;
 	sup->host.start = start_worker;
 	sup->host.kill = kill_worker;

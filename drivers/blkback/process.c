@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAX_QUEUES 4
+
 static _Noreturn void become_worker(int sock, char *const argv[])
 {
 	sigset_t none;
@@ -71,6 +73,13 @@ void blkback_process_name(char *title, const char *label)
 
 	/* Blanks at the end, since the kernel shows all of the old length. */
 	snprintf(title, room + 1, "%-*s", (int)room, label);
+}
+
+unsigned blkback_process_queues(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > MAX_QUEUES ? MAX_QUEUES : (unsigned)n;
 }
 
 void blkback_process_build(char *text, size_t size)

@@ -18,6 +18,12 @@ int blkback_process_start(const struct blkback_options *options, pid_t *pid,
 /* @title is the value of --worker, and has room for @label; it shows in ps. */
 void blkback_process_name(char *title, const char *label);
 
+/*
+ * How many queues to serve a frontend with. A thread each, of which more than
+ * there are processors help nobody.
+ */
+unsigned blkback_process_queues(void);
+
 /* Which program this is, so that another build of it can be told apart. */
 void blkback_process_build(char *text, size_t size);
 

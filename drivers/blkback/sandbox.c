@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See sandbox.h. Owns nothing; called once, by the worker's first thread,
- * while other threads may already read a lazy seed. glibc changes the user in
- * all threads, the kernel's TSYNC the filter.
+ * See sandbox.h. Called by the worker's first thread; it is entered while other
+ * threads may already read a lazy seed. glibc changes the user in all
+ * threads, the kernel's TSYNC the filter. What was prepared is the process's,
+ * as the sandbox is.
  *
  * THE LIST was found by running every scenario of the test bed with it; what a
  * call is for stands beside it. It is by allowing, and by arguments where a
@@ -16,15 +17,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <xen/xen.h>
@@ -41,6 +47,14 @@
 #else
 #define HAS_FEATURE(x) 0
 #endif
+
+/* Whom to become, and the list below as the kernel takes it, empty: it cannot. */
+static struct {
+	bool prepared;
+	uid_t uid;
+	gid_t gid;
+	struct sock_fprog calls;
+} box;
 
 bool blkback_sandbox_possible(void)
 {
@@ -188,42 +202,79 @@ static int allow_some(scmp_filter_ctx ctx)
 	return ret;
 }
 
-/* 0, -EOPNOTSUPP on a kernel without it, or -errno. */
-static int filter_calls(void)
+/* The list as a program for the kernel, malloc'd. 0 or -errno. */
+static int export_calls(const scmp_filter_ctx ctx, struct sock_fprog *calls)
+{
+	int fd = memfd_create("calls", MFD_CLOEXEC);
+	void *program = NULL;
+	struct stat st;
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = seccomp_export_bpf(ctx, fd);
+	if (!ret && fstat(fd, &st))
+		ret = -errno;
+	if (!ret && !(program = malloc((size_t)st.st_size)))
+		ret = -ENOMEM;
+	if (!ret && pread(fd, program, (size_t)st.st_size, 0) != st.st_size)
+		ret = -EIO;
+	close(fd);
+	if (ret) {
+		free(program);
+		return ret;
+	}
+	calls->filter = program;
+	calls->len = (unsigned short)((size_t)st.st_size /
+				      sizeof(calls->filter[0]));
+	return 0;
+}
+
+/* Nothing for a kernel that cannot end a process for its calls. 0 or -errno. */
+static int list_calls(struct sock_fprog *calls)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int ret;
 
 	if (!ctx)
-		return -EOPNOTSUPP;
-	ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-	if (!ret)
-		ret = allow_plain(ctx);
+		return 0;
+	ret = allow_plain(ctx);
 	if (!ret)
 		ret = allow_values(ctx);
 	if (!ret)
 		ret = allow_some(ctx);
 	if (!ret)
-		ret = seccomp_load(ctx);
+		ret = export_calls(ctx, calls);
 	seccomp_release(ctx);
-	/* What libseccomp answers for a kernel that has not been built with it. */
-	return ret == -EINVAL || ret == -ENOSYS || ret == -ECANCELED ?
-		       -EOPNOTSUPP : ret;
+	return ret;
+}
+
+static int filter_calls(const struct sock_fprog *calls)
+{
+	long ret = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			   SECCOMP_FILTER_FLAG_TSYNC, calls);
+
+	/* Above 0: a thread that has another filter. */
+	return ret > 0 ? -ESRCH : ret ? -errno : 0;
 }
 
 /* ---- user and limits ----------------------------------------------------- */
 
-static int drop_user(void)
+static void find_user(void)
 {
 	const struct passwd *pw = getpwnam(BLKBACK_SANDBOX_USER);
-	uid_t uid = pw && pw->pw_uid ? pw->pw_uid : NOBODY;
-	gid_t gid = pw && pw->pw_gid ? pw->pw_gid : NOBODY;
 
+	box.uid = pw && pw->pw_uid ? pw->pw_uid : NOBODY;
+	box.gid = pw && pw->pw_gid ? pw->pw_gid : NOBODY;
+}
+
+static int drop_user(void)
+{
 	if (geteuid() != 0)
 		return 0;
 	/* With the user go the capabilities, all of them. */
-	if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
-	    setresuid(uid, uid, uid))
+	if (setgroups(0, NULL) || setresgid(box.gid, box.gid, box.gid) ||
+	    setresuid(box.uid, box.uid, box.uid))
 		return -errno;
 	return setuid(0) ? 0 : -EPERM;
 }
@@ -240,12 +291,34 @@ static int set_limits(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
+static int say(int ret, const char *what, char *text, size_t size)
+{
+	if (ret)
+		snprintf(text, size, "cannot %s for the sandbox: %s", what,
+			 strerror(-ret));
+	return ret;
+}
+
+int blkback_sandbox_prepare(char *text, size_t size)
+{
+	int ret;
+
+	if (box.prepared)
+		return 0;
+	tzset(); /* reads a file, at the first line of syslog */
+	find_user();
+	ret = list_calls(&box.calls);
+	box.prepared = !ret;
+	return say(ret, "list the system calls", text, size);
+}
+
 int blkback_sandbox_enter(char *text, size_t size)
 {
 	const char *what = "set limits";
-	int ret;
+	int ret = blkback_sandbox_prepare(text, size);
 
-	tzset(); /* reads a file, at the first line of syslog */
+	if (ret)
+		return ret;
 	ret = set_limits();
 	if (!ret) {
 		what = "become another user";
@@ -254,17 +327,12 @@ int blkback_sandbox_enter(char *text, size_t size)
 	/* Set again by the kernel when the user changes. */
 	if (!ret && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		ret = -errno;
-	if (!ret) {
+	if (!ret && box.calls.len) {
 		what = "filter system calls";
-		ret = filter_calls();
-	}
-	if (ret == -EOPNOTSUPP) {
+		ret = filter_calls(&box.calls);
+	} else if (!ret) {
 		blkback_log(BLKBACK_WARNING,
 			    "this kernel has no seccomp: system calls are not filtered");
-		return 0;
 	}
-	if (ret)
-		snprintf(text, size, "cannot %s for the sandbox: %s", what,
-			 strerror(-ret));
-	return ret;
+	return say(ret, what, text, size);
 }

@@ -31,6 +31,13 @@
 bool blkback_sandbox_possible(void);
 
 /*
+ * What can be done before there is a device, which is most of it, so that no
+ * guest waits for that: opens files. 0, or -errno and one sentence in @text;
+ * entering tries again then.
+ */
+int blkback_sandbox_prepare(char *text, size_t size);
+
+/*
  * Enter it, for good. 0, with a warning in the log for a part that this kernel
  * does not have; or -errno and one sentence in @text when a part failed, and
  * then the process must not go on.

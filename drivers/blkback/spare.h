@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A worker that waits to be told which device is its own, so that a guest whose
- * worker has died does not wait for a process to be made, loaded and linked,
- * which is a third of the pause. It has nothing of any device, and ends when the
- * supervisor does. There is at most one: of workers that die together the first
+ * worker has died does not wait for a process to be made, loaded and linked, to
+ * list the calls of its sandbox and to open Xen's devices, which would be two
+ * thirds of the pause. It has nothing of any device, and ends when the supervisor does. There is at most one: of workers that die together the first
  * gets it, and it is replaced when all is calm again. Supervisor's thread only.
  */
 #ifndef BLKBACK_SPARE_H

@@ -11,6 +11,8 @@
  * and leaves the rest to the next worker. Any other death is a pause as well:
  * the attachment stays, and the journal tells the next worker where to go on.
  *
+ * SPARE. A process of its own gets ready before it is told a device: spare.h.
+ *
  * SANDBOX. It is entered when everything is open and nothing of the guest was
  * looked at yet. What needs a path from there on, the removal of files, is left
  * to the supervisor, which does the same for a worker that was killed.
@@ -61,31 +63,50 @@ static int on_progress(void *arg, uint64_t done, uint64_t total)
 	return supervisor_gone(arg);
 }
 
-/* Handles for each queue: their threads share none. */
-static int open_xen(struct worker *w, char *text, size_t size)
+static int open_grants(struct worker *w, unsigned i, char *text, size_t size)
 {
-	unsigned i;
+	if (!w->xen[i].gnttab)
+		w->xen[i].gnttab = xengnttab_open(blkback_log_of_xen(), 0);
+	if (w->xen[i].gnttab)
+		return 0;
+	snprintf(text, size, "cannot open /dev/xen/gntdev: %s",
+		 strerror(errno));
+	return -EIO;
+}
+
+static int open_events(struct worker *w, unsigned i, char *text, size_t size)
+{
+	xenevtchn_handle *evtchn;
 	int ret;
 
-	for (i = 0; i < w->max_queues; i++) {
-		w->xen[i].gnttab = xengnttab_open(blkback_log_of_xen(), 0);
-		if (!w->xen[i].gnttab) {
-			snprintf(text, size, "cannot open /dev/xen/gntdev: %s",
-				 strerror(errno));
-			return -EIO;
-		}
-		w->xen[i].evtchn = xenevtchn_open(blkback_log_of_xen(), 0);
-		if (!w->xen[i].evtchn) {
-			snprintf(text, size, "cannot open /dev/xen/evtchn: %s",
-				 strerror(errno));
-			return -EIO;
-		}
-		ret = blkback_bell_init(&w->xen[i].bell, w->xen[i].evtchn,
-					text, size);
-		if (ret)
-			return ret;
+	if (w->xen[i].evtchn)
+		return 0;
+	evtchn = xenevtchn_open(blkback_log_of_xen(), 0);
+	if (!evtchn) {
+		snprintf(text, size, "cannot open /dev/xen/evtchn: %s",
+			 strerror(errno));
+		return -EIO;
 	}
-	return 0;
+	ret = blkback_bell_init(&w->xen[i].bell, evtchn, text, size);
+	if (ret)
+		xenevtchn_close(evtchn);
+	else
+		w->xen[i].evtchn = evtchn;
+	return ret;
+}
+
+/* Handles for each of @n queues that has none: their threads share none. */
+static int open_xen(struct worker *w, unsigned n, char *text, size_t size)
+{
+	unsigned i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < n; i++) {
+		ret = open_grants(w, i, text, size);
+		if (!ret)
+			ret = open_events(w, i, text, size);
+	}
+	return ret;
 }
 
 /* @again: the attachment of a dead worker, on the disk that it had. */
@@ -139,8 +160,10 @@ static void restrict_handles(struct worker *w)
 {
 	unsigned i;
 
-	for (i = 0; w->domid && i < w->max_queues; i++)
-		if (xenevtchn_restrict(w->xen[i].evtchn, w->domid))
+	/* Also those that were opened ahead and are not needed. */
+	for (i = 0; w->domid && i < BLKBACK_MAX_QUEUES; i++)
+		if (w->xen[i].evtchn &&
+		    xenevtchn_restrict(w->xen[i].evtchn, w->domid))
 			blkback_log_gated(&w->gates.failed, BLKBACK_WARNING,
 					  "cannot restrict event channels to the domain: %s",
 					  strerror(errno));
@@ -166,7 +189,7 @@ static int attach(struct worker *w, const struct blkback_message *msg,
 		  struct rd_error *err)
 {
 	const size_t size = sizeof(err->text);
-	int ret = open_xen(w, err->text, size);
+	int ret = open_xen(w, w->max_queues, err->text, size);
 
 	if (!ret)
 		ret = open_journal(w, msg, err->text, size);
@@ -404,6 +427,21 @@ static int open_worker(struct worker *w)
 	return w->signals < 0 || w->trouble < 0 ? -errno : 0;
 }
 
+/*
+ * What can be done before there is a device, so that no guest waits for it.
+ * What fails is tried again for the device, and said there.
+ */
+static void get_ready(struct worker *w)
+{
+	char text[BLKBACK_TEXT_MAX];
+
+	if (w->sandbox)
+		(void)blkback_sandbox_prepare(text, sizeof(text));
+	(void)open_xen(w, blkback_process_queues(), text, sizeof(text));
+	/* Whoever does not hear it is gone, which is found out later. */
+	(void)blkback_control_send_type(w->control, BLKBACK_READY);
+}
+
 static void close_worker(struct worker *w, bool detach)
 {
 	blkback_worker_disconnect(w, !detach);
@@ -448,6 +486,8 @@ int blkback_worker_run(int control, bool sandbox, char *title)
 	int ret = open_worker(&w);
 
 	blkback_faults_init(&w.faults);
+	if (!ret && title)
+		get_ready(&w);
 	while (!ret && !w.over)
 		ret = step(&w);
 	if (ret && ret != -EPIPE && ret != -EINTR)

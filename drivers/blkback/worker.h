@@ -8,7 +8,8 @@
 /*
  * Serve the supervisor at @control until it closes; returns an exit code. With
  * @sandbox the process is of no use for anything else once it is attached.
- * @title, unless NULL, becomes the device's number: blkback_process_name().
+ * @title, unless NULL, becomes the device's number: blkback_process_name(); such
+ * a worker gets ready first, as far as it can without a device, and says so.
  */
 int blkback_worker_run(int control, bool sandbox, char *title);
 

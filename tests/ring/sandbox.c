@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -339,6 +340,36 @@ static void earlier_threads(void)
 	CU_ASSERT_EQUAL(status, 0);
 }
 
+/* What is prepared is not done again, while a guest waits. */
+static int open_nothing(void)
+{
+	static const int calls[] = { SCMP_SYS(open), SCMP_SYS(openat),
+				     SCMP_SYS(memfd_create), SCMP_SYS(socket) };
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	size_t i;
+	int ret = ctx ? 0 : -1;
+
+	for (i = 0; !ret && i < sizeof(calls) / sizeof(calls[0]); i++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, calls[i], 0);
+	return ret ? ret : seccomp_load(ctx);
+}
+
+static void prepared(void)
+{
+	char text[256];
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (blkback_sandbox_prepare(text, sizeof(text)) ||
+		    open_nothing())
+			_exit(CANNOT);
+		_exit(blkback_sandbox_enter(text, sizeof(text)) ? FAILED : DONE);
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+}
+
 /* Sanitizers call what they like at any time. */
 static void no_sandbox(void)
 {
@@ -352,6 +383,7 @@ int main(void)
 		{ "what fails", what_fails },
 		{ "what kills", what_kills },
 		{ "threads that were there before", earlier_threads },
+		{ "prepared before", prepared },
 		{ "no root, no capability", no_root },
 	};
 	static const struct test sanitized[] = {

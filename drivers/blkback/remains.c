@@ -86,7 +86,7 @@ static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)
 {
 	struct pollfd p = { .events = POLLIN };
 	int sock;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (blkback_remains_adopt(store, domid, devid, &pid, &p.fd, &sock))
 		return;
@@ -178,9 +178,11 @@ void blkback_remains_clear(struct rd_store *store, uint32_t domid,
 
 /* ---- all of them ------------------------------------------------------- */
 
-static void sweep_attachments(struct rd_store *store,
-			      bool (*known)(void *, uint32_t, uint32_t),
-			      void *arg)
+typedef void find(void *arg, const struct rd_attachment_info *attachment,
+		   uint32_t domid, uint32_t devid);
+
+/* The attachments of devices; what is not one is somebody else's. */
+static void for_each(struct rd_store *store, find *found, void *arg)
 {
 	struct rd_disk_info *disks = NULL;
 	unsigned domid, devid;
@@ -192,21 +194,63 @@ static void sweep_attachments(struct rd_store *store,
 		for (k = 0; k < disks[i].attachments; k++)
 			if (disks[i].attachment[k].durable &&
 			    sscanf(disks[i].attachment[k].label, NODES_LABEL,
-				   &domid, &devid) == 2 &&
-			    !known(arg, domid, devid))
-				blkback_remains_end(store, domid, devid);
+				   &domid, &devid) == 2)
+				found(arg, &disks[i].attachment[k], domid,
+				      devid);
 	rd_list_free(disks, n);
+}
+
+struct waiting {
+	void (*waits)(void *, uint32_t, uint32_t);
+	void *arg;
+};
+
+static void found_waiting(void *arg,
+			  const struct rd_attachment_info *attachment,
+			  uint32_t domid, uint32_t devid)
+{
+	const struct waiting *w = arg;
+
+	if (!attachment->alive)
+		w->waits(w->arg, domid, devid);
+}
+
+void blkback_remains_waiting(struct rd_store *store,
+			     void (*waits)(void *, uint32_t, uint32_t),
+			     void *arg)
+{
+	struct waiting w = { waits, arg };
+
+	for_each(store, found_waiting, &w);
+}
+
+struct sweep {
+	struct rd_store *store;
+	bool (*known)(void *, uint32_t, uint32_t);
+	void *arg;
+};
+
+static void found_unknown(void *arg,
+			  const struct rd_attachment_info *attachment,
+			  uint32_t domid, uint32_t devid)
+{
+	const struct sweep *s = arg;
+
+	(void)attachment;
+	if (!s->known(s->arg, domid, devid))
+		blkback_remains_end(s->store, domid, devid);
 }
 
 void blkback_remains_sweep(struct rd_store *store,
 			   bool (*known)(void *, uint32_t, uint32_t), void *arg)
 {
+	struct sweep sweep = { store, known, arg };
 	int fd = open_store(store);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	unsigned domid, devid;
 	struct dirent *e;
 
-	sweep_attachments(store, known, arg);
+	for_each(store, found_unknown, &sweep);
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);

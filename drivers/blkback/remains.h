@@ -20,6 +20,12 @@
 int blkback_remains_adopt(struct rd_store *store, uint32_t domid,
 			  uint32_t devid, pid_t *pid, int *pidfd, int *sock);
 
+/* Calls @waits for each device whose worker has died and no other has come. */
+void blkback_remains_waiting(struct rd_store *store,
+			     void (*waits)(void *arg, uint32_t domid,
+					   uint32_t devid),
+			     void *arg);
+
 /* Whether a worker that died has left a journal, so an attachment as well. */
 bool blkback_remains_left(struct rd_store *store, uint32_t domid,
 			  uint32_t devid);

@@ -200,6 +200,7 @@ static struct blkback_device *find_worker(struct blkback_supervisor *sup,
 static void reap_workers(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev;
+	bool any = false;
 	int status;
 	pid_t pid;
 
@@ -210,10 +211,12 @@ static void reap_workers(struct blkback_supervisor *sup)
 			continue;
 		/* What it said before it died comes before its death. */
 		blkback_device_message(dev, blkback_now_ms());
-		/* Before Closed is written: who reads that may attach anew. */
-		rd_reap(sup->store);
 		blkback_device_worker_died(dev, status, blkback_now_ms());
+		any = true;
 	}
+	/* No guest waits for that. */
+	if (any)
+		rd_reap(sup->store);
 }
 
 /* One that an earlier supervisor had started. */
@@ -221,8 +224,8 @@ static void adopted_died(struct blkback_supervisor *sup,
 			 struct blkback_device *dev)
 {
 	blkback_device_message(dev, blkback_now_ms());
-	rd_reap(sup->store);
 	blkback_device_worker_died(dev, -1, blkback_now_ms());
+	rd_reap(sup->store);
 }
 
 /* Workers of another build are replaced one after the other. */
@@ -457,6 +460,21 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	return 0;
 }
 
+/* To the list's head: who has no worker waits, and others do not notice. */
+static void look_first(void *arg, uint32_t domid, uint32_t devid)
+{
+	struct blkback_supervisor *sup = arg;
+	struct blkback_device **link = &sup->devices, *dev;
+
+	while ((dev = *link) && (dev->domid != domid || dev->devid != devid))
+		link = &dev->next;
+	if (!dev)
+		return;
+	*link = dev->next;
+	dev->next = sup->devices;
+	sup->devices = dev;
+}
+
 static bool is_known(void *arg, uint32_t domid, uint32_t devid)
 {
 	const struct blkback_supervisor *sup = arg;
@@ -468,19 +486,38 @@ static bool is_known(void *arg, uint32_t domid, uint32_t devid)
 	return false;
 }
 
+static bool scan_all(struct blkback_supervisor *sup)
+{
+	bool tool = !scan(sup, BLKBACK_KIND_TOOL);
+
+	return !scan(sup, BLKBACK_KIND_XL) && tool;
+}
+
+/* What earlier daemons had: guests that wait first, then what is left over. */
+static int64_t take_over(struct blkback_supervisor *sup)
+{
+	scan_all(sup);
+	blkback_remains_waiting(sup->store, look_first, sup);
+	see_to_all(sup);
+	/*
+	 * Devices that ended while nobody looked have no nodes any more; new
+	 * ones may have come since they were read.
+	 */
+	if (scan_all(sup))
+		blkback_remains_sweep(sup->store, is_known, sup);
+	/* So that a device-less one answers its upgrade as well. */
+	return see_to_all(sup);
+}
+
 int blkback_supervisor_run(struct blkback_supervisor *sup)
 {
-	int64_t deadline = 0;
+	int64_t deadline;
 	int ret = 0;
 
 	blkback_log(BLKBACK_INFO, "serves the store %s", sup->host.store);
 	/* It is made while xenstore is read. */
 	blkback_spare_prepare(&sup->spare, &sup->options);
-	/* Devices that ended while nobody looked have no nodes any more. */
-	if (!scan(sup, BLKBACK_KIND_TOOL) && !scan(sup, BLKBACK_KIND_XL))
-		blkback_remains_sweep(sup->store, is_known, sup);
-	/* So that a device-less one answers its upgrade as well. */
-	deadline = see_to_all(sup);
+	deadline = take_over(sup);
 	while (!ret && !sup->leaving &&
 	       (!sup->host.stopping || has_workers(sup)))
 		ret = turn(sup, &deadline);

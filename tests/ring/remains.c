@@ -74,6 +74,20 @@ static bool died(pid_t pid)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
+static void count(void *arg, uint32_t domid, uint32_t devid)
+{
+	*(unsigned *)arg += domid == 5 && devid == 7 ? 1 : 100;
+}
+
+/* Of the device 5/7, the only one. */
+static unsigned waiting(void)
+{
+	unsigned n = 0;
+
+	blkback_remains_waiting(store, count, &n);
+	return n;
+}
+
 static void adopts(void)
 {
 	struct blkback_message msg;
@@ -90,6 +104,7 @@ static void adopts(void)
 	CU_ASSERT_EQUAL(answer(again, &msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(msg.u.attached.size, 64 << 10);
 	CU_ASSERT_EQUAL(poll(&p, 1, 0), 0);
+	CU_ASSERT_EQUAL(waiting(), 0);
 	kill(pid, SIGKILL);
 	CU_ASSERT_EQUAL(poll(&p, 1, 20000), 1);
 	CU_ASSERT_TRUE(died(pid));
@@ -100,6 +115,7 @@ static void adopts(void)
 					      &again), -ENOENT);
 	CU_ASSERT_TRUE(blkback_remains_left(store, 5, 7));
 	CU_ASSERT_EQUAL(attachments(store), 1);
+	CU_ASSERT_EQUAL(waiting(), 1);
 	blkback_remains_end(store, 5, 7);
 	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
 	CU_ASSERT_EQUAL(attachments(store), 0);

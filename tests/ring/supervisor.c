@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The supervisor's loop under storms of watches (XSA-349), on the fake
- * xenstore, whose daemon dies behind the last event: that ends the loop.
+ * The supervisor's loop on the fake xenstore, whose daemon dies behind the last
+ * event, which ends the loop: storms of watches (XSA-349), and a start.
  */
 #include "device.h"
 #include "drivers/blkback/supervisor-state.h"
@@ -81,6 +81,67 @@ static void release_storm(void)
 	end();
 }
 
+/* Which devices' workers were asked for, in that order. */
+static uint32_t order[8];
+static unsigned nr_order;
+
+static int adopt_in_order(struct blkback_host *h, struct blkback_device *d)
+{
+	(void)h;
+	if (nr_order < 8)
+		order[nr_order++] = d->domid;
+	return -ENOENT;
+}
+
+static void second_guest(void)
+{
+	static const char back[] = "/local/domain/0/backend/ramdisk/6/51712";
+	static const char *const nodes[][2] = {
+		{ "frontend", "/local/domain/6/device/vbd/51712" },
+		{ "frontend-id", "6" }, { "online", "1" }, { "state", "4" },
+		{ "format", "1" }, { "store", "/fake" },
+		{ "params", "/seed.img" }, { "mode", "w" },
+	};
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", back, nodes[i][0]);
+		fake_xs_set(path, nodes[i][1]);
+	}
+	fake_xs_set("/local/domain/6/device/vbd/51712/state", "4");
+	fake_xs_introduce(6, true);
+}
+
+/* The domain that is looked at first, of 5 and 6, when @label's worker is dead. */
+static uint32_t first_of_two(const char *label)
+{
+	setup();
+	blkback_device_free(dev);
+	fake_xs_set(BACK "/state", "4");
+	fake_xs_set(FRONT "/state", "4");
+	second_guest();
+	sup = (struct blkback_supervisor){ .host = host, .lock = -1,
+					   .signals = -1 };
+	sup.host.adopt = adopt_in_order;
+	nr_order = 0;
+	fake_store_waits = label;
+	fake_xs_storm("nothing", "front/7/1", 1);
+	CU_ASSERT_EQUAL(blkback_supervisor_run(&sup), -EBADF);
+	fake_store_waits = NULL;
+	end();
+	CU_ASSERT_EQUAL(nr_order, 2);
+	return order[0];
+}
+
+static void who_waits_comes_first(void)
+{
+	CU_ASSERT_EQUAL(first_of_two("vbd/5/51712"), 5);
+	CU_ASSERT_EQUAL(first_of_two("vbd/6/51712"), 6);
+	/* Somebody else's attachment. */
+	CU_ASSERT_NOT_EQUAL(first_of_two("another"), 0);
+}
+
 /* Tokens and paths that are not ours to make. */
 static void strange_events(void)
 {
@@ -100,6 +161,7 @@ int main(void)
 		{ "10^6 writes to a node", frontend_storm },
 		{ "10^6 domains that go", release_storm },
 		{ "events that mean nothing", strange_events },
+		{ "who waits comes first", who_waits_comes_first },
 	};
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);

@@ -64,6 +64,7 @@ extern _Atomic unsigned fake_prefetched;
 extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;
 extern int fake_attached;
+extern const char *fake_store_waits; /* label of a durable attachment whose process is dead; NULL */
 struct rd_disk;
 struct rd_disk *fake_disk_new(bool writable);
 uint64_t fake_disk_hash(void);

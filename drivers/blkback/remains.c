@@ -178,11 +178,9 @@ void blkback_remains_clear(struct rd_store *store, uint32_t domid,
 
 /* ---- all of them ------------------------------------------------------- */
 
-typedef void find(void *arg, const struct rd_attachment_info *attachment,
-		   uint32_t domid, uint32_t devid);
-
-/* The attachments of devices; what is not one is somebody else's. */
-static void for_each(struct rd_store *store, find *found, void *arg)
+/* Of the devices' attachments, all or the dead; others are somebody else's. */
+static void for_each(struct rd_store *store, bool dead_only,
+		     void (*found)(void *, uint32_t, uint32_t), void *arg)
 {
 	struct rd_disk_info *disks = NULL;
 	unsigned domid, devid;
@@ -191,37 +189,22 @@ static void for_each(struct rd_store *store, find *found, void *arg)
 	if (rd_list(store, &disks, &n, NULL))
 		return;
 	for (i = 0; i < n; i++)
-		for (k = 0; k < disks[i].attachments; k++)
-			if (disks[i].attachment[k].durable &&
-			    sscanf(disks[i].attachment[k].label, NODES_LABEL,
-				   &domid, &devid) == 2)
-				found(arg, &disks[i].attachment[k], domid,
-				      devid);
+		for (k = 0; k < disks[i].attachments; k++) {
+			const struct rd_attachment_info *a =
+				&disks[i].attachment[k];
+
+			if (a->durable && !(dead_only && a->alive) &&
+			    sscanf(a->label, NODES_LABEL, &domid, &devid) == 2)
+				found(arg, domid, devid);
+		}
 	rd_list_free(disks, n);
-}
-
-struct waiting {
-	void (*waits)(void *, uint32_t, uint32_t);
-	void *arg;
-};
-
-static void found_waiting(void *arg,
-			  const struct rd_attachment_info *attachment,
-			  uint32_t domid, uint32_t devid)
-{
-	const struct waiting *w = arg;
-
-	if (!attachment->alive)
-		w->waits(w->arg, domid, devid);
 }
 
 void blkback_remains_waiting(struct rd_store *store,
 			     void (*waits)(void *, uint32_t, uint32_t),
 			     void *arg)
 {
-	struct waiting w = { waits, arg };
-
-	for_each(store, found_waiting, &w);
+	for_each(store, true, waits, arg);
 }
 
 struct sweep {
@@ -230,13 +213,10 @@ struct sweep {
 	void *arg;
 };
 
-static void found_unknown(void *arg,
-			  const struct rd_attachment_info *attachment,
-			  uint32_t domid, uint32_t devid)
+static void end_unknown(void *arg, uint32_t domid, uint32_t devid)
 {
 	const struct sweep *s = arg;
 
-	(void)attachment;
 	if (!s->known(s->arg, domid, devid))
 		blkback_remains_end(s->store, domid, devid);
 }
@@ -250,16 +230,15 @@ void blkback_remains_sweep(struct rd_store *store,
 	unsigned domid, devid;
 	struct dirent *e;
 
-	for_each(store, found_unknown, &sweep);
+	for_each(store, false, end_unknown, &sweep);
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
 	while ((e = readdir(dir)))
-		if ((sscanf(e->d_name, NODES_JOURNAL, &domid, &devid) == 2 ||
-		     sscanf(e->d_name, NODES_SOCKET, &domid, &devid) == 2) &&
-		    !known(arg, domid, devid))
-			blkback_remains_end(store, domid, devid);
+		if (sscanf(e->d_name, NODES_JOURNAL, &domid, &devid) == 2 ||
+		    sscanf(e->d_name, NODES_SOCKET, &domid, &devid) == 2)
+			end_unknown(&sweep, domid, devid);
 	closedir(dir);
 }

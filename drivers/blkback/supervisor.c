@@ -200,7 +200,6 @@ static struct blkback_device *find_worker(struct blkback_supervisor *sup,
 static void reap_workers(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev;
-	bool any = false;
 	int status;
 	pid_t pid;
 
@@ -212,11 +211,9 @@ static void reap_workers(struct blkback_supervisor *sup)
 		/* What it said before it died comes before its death. */
 		blkback_device_message(dev, blkback_now_ms());
 		blkback_device_worker_died(dev, status, blkback_now_ms());
-		any = true;
 	}
 	/* No guest waits for that. */
-	if (any)
-		rd_reap(sup->store);
+	rd_reap(sup->store);
 }
 
 /* One that an earlier supervisor had started. */

@@ -31,7 +31,8 @@ struct grant {
 struct blkback_grants {
 	xengnttab_handle *gnttab;
 	uint16_t domid;
-	uint64_t batch, failed; /* the batch in which a mapping failed */
+	uint64_t batch;
+	unsigned maps_left; /* to try in this batch */
 	uint64_t purged; /* the batch of the last purge */
 	int64_t purged_ms;
 	uint64_t full; /* the batch that last found no room */
@@ -56,6 +57,7 @@ struct blkback_grants *blkback_grants_new(xengnttab_handle *gnttab,
 	set->gnttab = gnttab;
 	set->domid = domid;
 	set->batch = 1;
+	set->maps_left = BLKBACK_GRANTS_NEW;
 	memset(set->bucket, 0xff, sizeof(set->bucket));
 	return set;
 }
@@ -92,6 +94,7 @@ void blkback_grants_free(struct blkback_grants *set)
 void blkback_grants_batch(struct blkback_grants *set)
 {
 	set->batch++;
+	set->maps_left = BLKBACK_GRANTS_NEW;
 }
 
 static int by_use(const void *a, const void *b)
@@ -138,17 +141,18 @@ static uint8_t *map(struct blkback_grants *set, uint32_t gref)
 	struct grant *g;
 	uint8_t *page;
 
-	/* A host that cannot map is not asked for each segment. */
-	if (set->failed == set->batch)
+	if (!set->maps_left)
 		return NULL;
 	if (set->n == BLKBACK_GRANTS_MAX)
 		purge(set);
 	if (set->n == BLKBACK_GRANTS_MAX)
 		return NULL;
+	set->maps_left--;
 	page = xengnttab_map_grant_ref(set->gnttab, set->domid, gref,
 				       PROT_READ | PROT_WRITE);
 	if (!page) {
-		set->failed = set->batch;
+		/* A host that cannot map is not asked for each segment. */
+		set->maps_left = 0;
 		return NULL;
 	}
 	link = bucket_of(set, gref);

@@ -18,6 +18,9 @@
 /* As many as Linux keeps for a ring: 32 requests of 32 segments and a table. */
 #define BLKBACK_GRANTS_MAX 1056u
 
+/* Pages that a batch maps at most. */
+#define BLKBACK_GRANTS_NEW 8u
+
 struct blkback_grants;
 
 /* An empty set for pages of @domid; NULL when out of memory. */
@@ -33,8 +36,10 @@ void blkback_grants_batch(struct blkback_grants *set);
 /*
  * The page of @gref, good until the next blkback_grants_batch(); or NULL when
  * it is to be reached by grant copy, since the set is full or it could not be
- * mapped. Old pages make room ten times a second at most, and only those not
- * used meanwhile: a guest that uses more pages than the set holds does not
+ * mapped. A batch maps BLKBACK_GRANTS_NEW only: each takes two system calls and more,
+ * and a worker that was restarted has none, with a ring full of requests that
+ * waited for it. Old pages make room ten times a second at most, and only those
+ * not used meanwhile: a guest that uses more pages than the set holds does not
  * make it map and unmap for each request.
  */
 uint8_t *blkback_grants_get(struct blkback_grants *set, uint32_t gref);

@@ -38,18 +38,49 @@ static void nap(void)
 	blkback_grants_batch(set);
 }
 
+/* All that it can hold, in as many batches as that takes. */
+static void fill(void)
+{
+	unsigned i;
+
+	for (i = 0; i < BLKBACK_GRANTS_MAX; i++) {
+		if (i % BLKBACK_GRANTS_NEW == 0)
+			blkback_grants_batch(set);
+		if (!get(i))
+			CU_FAIL("not mapped");
+	}
+}
+
 static void maps_once(void)
 {
 	unsigned i, pass;
 
 	setup();
+	fill();
 	for (pass = 0; pass < 3; pass++) {
 		blkback_grants_batch(set);
 		for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
-			if (!get(i * 1103 % FAKE_GRANTS))
+			if (!get(i * 7 % BLKBACK_GRANTS_MAX))
 				CU_FAIL("not mapped");
 	}
 	CU_ASSERT_EQUAL(fake_maps, BLKBACK_GRANTS_MAX);
+	finish();
+}
+
+/* After a restart the first of many is not kept waiting for all. */
+static void few_a_batch(void)
+{
+	unsigned i, pass, mapped = 0;
+
+	setup();
+	for (pass = 1; pass <= 3; pass++) {
+		blkback_grants_batch(set);
+		for (i = 0; i < 5 * BLKBACK_GRANTS_NEW; i++)
+			mapped += get(i);
+		CU_ASSERT_EQUAL(fake_maps, pass * BLKBACK_GRANTS_NEW);
+	}
+	/* Those that were mapped before are found in each pass. */
+	CU_ASSERT_EQUAL(mapped, (1 + 2 + 3) * BLKBACK_GRANTS_NEW);
 	finish();
 }
 
@@ -106,6 +137,9 @@ static void last_places(void)
 	unsigned i;
 
 	setup();
+	fill();
+	/* All of one age, or the oldest part goes first, wherever it is. */
+	blkback_grants_batch(set);
 	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
 		get(i);
 	nap();
@@ -130,7 +164,8 @@ static void no_churn(void)
 	unsigned pass, i;
 
 	setup();
-	for (pass = 0; pass < 50; pass++) {
+	for (pass = 0; pass < 50 + BLKBACK_GRANTS_MAX / BLKBACK_GRANTS_NEW;
+	     pass++) {
 		blkback_grants_batch(set);
 		for (i = 0; i < 2000; i++)
 			get(i);
@@ -146,6 +181,8 @@ static void this_batch_stays(void)
 	unsigned i;
 
 	setup();
+	fill();
+	blkback_grants_batch(set);
 	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
 		get(i);
 	nanosleep(&(struct timespec){ .tv_nsec = 130000000 }, NULL);
@@ -174,6 +211,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "maps a page once", maps_once },
+		{ "maps a few pages a batch", few_a_batch },
 		{ "the least recently used make room", least_recently_used },
 		{ "dropped from the last places", last_places },
 		{ "more than it holds: no churn", no_churn },

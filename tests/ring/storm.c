@@ -148,9 +148,11 @@ static void slow_down(struct side *s)
 {
 	unsigned slot;
 
-	for (slot = 0; s->persistent && slot < SLOTS; slot++)
+	for (slot = 0; s->persistent && slot < SLOTS; slot++) {
+		blkback_grants_batch(s->io->grants);
 		must(blkback_grants_get(s->io->grants, ref_of(s, slot, true)),
 		     89);
+	}
 	fake_map_fails = true;
 	fake_before_copy = look_about;
 }

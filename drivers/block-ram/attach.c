@@ -26,7 +26,9 @@
 #include "drivers/block-ram/slot.h"
 #include "drivers/block-ram/touch.h"
 
-#define LOAD_POLL_NS 100000000 /* between two looks at another's load */
+/* Between two looks at a disk's lock: who reaps is soon gone, who loads is not. */
+#define LOOK_SOON_NS 500000
+#define LOOK_LATE_NS 100000000
 
 /* ---- the disk's lock --------------------------------------------------- */
 
@@ -48,7 +50,7 @@ static int report_other(int fd, const struct rd_attach_request *req,
 static int wait_for_disk(int fd, const struct rd_attach_request *req,
 			 const char *what, struct rd_error *err)
 {
-	const struct timespec nap = { .tv_nsec = LOAD_POLL_NS };
+	struct timespec nap = { .tv_nsec = LOOK_SOON_NS };
 	int rc = rd_trylock_disk(fd);
 
 	if (rc == -EWOULDBLOCK && !req->progress)
@@ -58,6 +60,8 @@ static int wait_for_disk(int fd, const struct rd_attach_request *req,
 		if (rc)
 			return rc;
 		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < LOOK_LATE_NS)
+			nap.tv_nsec *= 2;
 		rc = rd_trylock_disk(fd);
 	}
 	if (rc)

@@ -242,6 +242,9 @@ static int daemonize(struct blkback_options *options)
 
 static int run_worker(const struct arguments *args)
 {
+	/* It may be made while the daemon still has them. */
+	if (!args->options.foreground)
+		detach_output();
 	return blkback_worker_run(BLKBACK_CONTROL_FD,
 				  !args->options.no_sandbox &&
 					  blkback_sandbox_possible(),

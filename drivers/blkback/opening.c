@@ -124,6 +124,20 @@ static bool answers(struct xs_handle *xs)
 	return names != NULL;
 }
 
+/*
+ * It gets ready while xenstore is opened and read: guests that have no worker
+ * wait for both. Its death waits for the signals that are taken later.
+ */
+static void start_spare(struct blkback_supervisor *sup)
+{
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	if (!sigprocmask(SIG_BLOCK, &child, NULL))
+		blkback_spare_prepare(&sup->spare, &sup->options);
+}
+
 static int open_xenstore(struct blkback_supervisor *sup, char *text,
 			 size_t size)
 {
@@ -261,6 +275,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	ret = take_lock(sup, text, size);
 	if (ret)
 		goto fail;
+	start_spare(sup);
 	signal(SIGALRM, on_alarm);
 	alarm(XENSTORE_PATIENCE);
 	ret = open_xenstore(sup, text, size);

@@ -457,19 +457,14 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	return 0;
 }
 
-/* To the list's head: who has no worker waits, and others do not notice. */
-static void look_first(void *arg, uint32_t domid, uint32_t devid)
+/*
+ * A device of the one or of the other kind, which its nodes will tell. The
+ * head of the list is looked at first.
+ */
+static void mark_waiting(void *arg, uint32_t domid, uint32_t devid)
 {
-	struct blkback_supervisor *sup = arg;
-	struct blkback_device **link = &sup->devices, *dev;
-
-	while ((dev = *link) && (dev->domid != domid || dev->devid != devid))
-		link = &dev->next;
-	if (!dev)
-		return;
-	*link = dev->next;
-	dev->next = sup->devices;
-	sup->devices = dev;
+	find(arg, BLKBACK_KIND_XL, domid, devid);
+	find(arg, BLKBACK_KIND_TOOL, domid, devid);
 }
 
 static bool is_known(void *arg, uint32_t domid, uint32_t devid)
@@ -490,16 +485,15 @@ static bool scan_all(struct blkback_supervisor *sup)
 	return !scan(sup, BLKBACK_KIND_XL) && tool;
 }
 
-/* What earlier daemons had: guests that wait first, then what is left over. */
+/*
+ * What earlier daemons had. The store tells which guests wait, before xenstore's
+ * folders are read; then come the others, who do not notice, and what is
+ * left of devices that ended while nobody looked.
+ */
 static int64_t take_over(struct blkback_supervisor *sup)
 {
-	scan_all(sup);
-	blkback_remains_waiting(sup->store, look_first, sup);
-	see_to_all(sup);
-	/*
-	 * Devices that ended while nobody looked have no nodes any more; new
-	 * ones may have come since they were read.
-	 */
+	blkback_remains_waiting(sup->store, mark_waiting, sup);
+	process_devices(sup);
 	if (scan_all(sup))
 		blkback_remains_sweep(sup->store, is_known, sup);
 	/* So that a device-less one answers its upgrade as well. */
@@ -512,8 +506,6 @@ int blkback_supervisor_run(struct blkback_supervisor *sup)
 	int ret = 0;
 
 	blkback_log(BLKBACK_INFO, "serves the store %s", sup->host.store);
-	/* It is made while xenstore is read. */
-	blkback_spare_prepare(&sup->spare, &sup->options);
 	deadline = take_over(sup);
 	while (!ret && !sup->leaving &&
 	       (!sup->host.stopping || has_workers(sup)))

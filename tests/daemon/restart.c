@@ -13,6 +13,7 @@
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <xenstore.h>
 
@@ -344,6 +345,27 @@ static void supervisor_ends(void)
 	CU_ASSERT_TRUE(has_taken(worker, same));
 }
 
+/* Who reads what a start prints, as a shell's $(...) does, comes to its end. */
+static void output_ends(void)
+{
+	int saved = dup(STDERR_FILENO), output[2];
+	struct pollfd p;
+	char byte;
+
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGTERM));
+	CU_ASSERT_EQUAL_FATAL(pipe2(output, O_CLOEXEC), 0);
+	dup2(output[1], STDERR_FILENO);
+	close(output[1]);
+	CU_ASSERT_EQUAL(run(program, NULL), 0);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	p = (struct pollfd){ .fd = output[0], .events = POLLIN };
+	CU_ASSERT_EQUAL(poll(&p, 1, PATIENCE / 6), 1);
+	CU_ASSERT_EQUAL(p.revents ? read(output[0], &byte, 1) : -1, 0);
+	close(output[0]);
+	CU_ASSERT_TRUE(goes_on());
+}
+
 static void upgrades(void)
 {
 	pid_t pid = daemon_pid(), worker = worker_pid();
@@ -533,6 +555,7 @@ int main(int argc, char **argv)
 		{ "both are killed", both_killed },
 		{ "its lock is held by what it left", lock_lingers },
 		{ "the supervisor ends", supervisor_ends },
+		{ "a start lets go of its output", output_ends },
 		{ "--upgrade to another program", upgrades },
 		{ "once the next worker is loaded", upgrades_when_loaded },
 		{ "to what is none", cannot_upgrade },

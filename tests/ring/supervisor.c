@@ -138,6 +138,8 @@ static void who_waits_comes_first(void)
 {
 	CU_ASSERT_EQUAL(first_of_two("vbd/5/51712"), 5);
 	CU_ASSERT_EQUAL(first_of_two("vbd/6/51712"), 6);
+	/* Nothing of it is in xenstore. */
+	CU_ASSERT_NOT_EQUAL(first_of_two("vbd/9/51712"), 9);
 	/* Somebody else's attachment. */
 	CU_ASSERT_NOT_EQUAL(first_of_two("another"), 0);
 }

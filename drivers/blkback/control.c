@@ -61,6 +61,9 @@ static void terminate_strings(struct blkback_message *msg)
 	case BLKBACK_ATTACHED:
 		msg->u.attached.build[BLKBACK_BUILD_MAX - 1] = '\0';
 		break;
+	case BLKBACK_READY:
+		msg->u.ready.build[BLKBACK_BUILD_MAX - 1] = '\0';
+		break;
 	case BLKBACK_FAILED:
 	case BLKBACK_RING_ERROR:
 		msg->u.failed.text[BLKBACK_TEXT_MAX - 1] = '\0';

@@ -54,7 +54,7 @@ enum blkback_message_type {
 	BLKBACK_FAILED = 19, /* an ATTACH or CONNECT */
 	BLKBACK_RING_ERROR = 20, /* the ring is not served any more */
 	BLKBACK_FAULT_SET = 21, /* it acts from now on */
-	BLKBACK_READY = 22, /* the first word of a spare one */
+	BLKBACK_READY = 22, /* a spare one's first word to a supervisor */
 };
 
 struct blkback_message {
@@ -82,6 +82,12 @@ struct blkback_message {
 			uint32_t reserved;
 			char build[BLKBACK_BUILD_MAX]; /* of the worker */
 		} attached;
+		struct { /* how it was started; see struct blkback_options */
+			char build[BLKBACK_BUILD_MAX];
+			uint32_t level;
+			uint32_t foreground;
+			uint32_t no_sandbox;
+		} ready;
 		struct {
 			uint32_t which; /* the message that failed */
 			uint32_t reserved;

@@ -27,8 +27,12 @@ struct blkback_host {
 	bool stopping; /* nothing is started any more */
 	unsigned max_queues; /* offered to frontends; 1 to BLKBACK_MAX_QUEUES */
 	uint32_t poll_us; /* for queues, before they sleep; 0: not at all */
-	/* A worker that has no device yet: its process and our end of its socket. */
-	int (*start)(struct blkback_host *host, pid_t *pid, int *sock);
+	/*
+	 * A worker that has no device yet: its process, a pidfd if it is not
+	 * our child or else -1, and our end of its socket.
+	 */
+	int (*start)(struct blkback_host *host, pid_t *pid, int *pidfd,
+		     int *sock);
 	void (*kill)(struct blkback_host *host, pid_t pid, int signal);
 	const char *build; /* of this program: blkback_process_build() */
 	/*

@@ -17,14 +17,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Of a device's worker, or of a spare one. */
+static void name_of(char name[64], const struct worker *w)
+{
+	if (w->max_queues)
+		snprintf(name, 64, NODES_SOCKET, w->domid, w->devid);
+	else
+		snprintf(name, 64, NODES_SPARE_SOCKET);
+}
+
 /* Through the directory's descriptor: the store's path may be a long one. */
 static void address_of(struct sockaddr_un *addr, const struct worker *w)
 {
+	char name[64];
+
 	memset(addr, 0, sizeof(*addr));
 	addr->sun_family = AF_UNIX;
+	name_of(name, w);
 	snprintf(addr->sun_path, sizeof(addr->sun_path),
-		 "/proc/self/fd/%d/" NODES_SOCKET, w->store, w->domid,
-		 w->devid);
+		 "/proc/self/fd/%d/%s", w->store, name);
 }
 
 int blkback_door_open(struct worker *w, char *text, size_t size)
@@ -77,8 +88,10 @@ void blkback_door_remove(const struct worker *w)
 
 	if (w->store < 0)
 		return;
-	snprintf(name, sizeof(name), NODES_SOCKET, w->domid, w->devid);
+	name_of(name, w);
 	unlinkat(w->store, name, 0);
+	if (!w->max_queues)
+		return;
 	snprintf(name, sizeof(name), NODES_JOURNAL, w->domid, w->devid);
 	unlinkat(w->store, name, 0);
 }

@@ -101,9 +101,11 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 	int ret;
 
 	close_socket(dev);
-	ret = dev->host->start(dev->host, &dev->pid, &dev->sock);
+	ret = dev->host->start(dev->host, &dev->pid, &dev->pidfd,
+			       &dev->sock);
 	if (ret) {
 		dev->pid = 0;
+		dev->pidfd = -1;
 		dev->sock = -1;
 		snprintf(text, sizeof(text), "cannot start a worker: %s",
 			 strerror(-ret));

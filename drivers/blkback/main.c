@@ -248,7 +248,7 @@ static int run_worker(const struct arguments *args)
 	return blkback_worker_run(BLKBACK_CONTROL_FD,
 				  !args->options.no_sandbox &&
 					  blkback_sandbox_possible(),
-				  args->worker);
+				  args->worker, &args->options);
 }
 
 int main(int argc, char **argv)

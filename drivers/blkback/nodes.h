@@ -91,9 +91,11 @@
 /*
  * and of two files in the store: its journal, and where it listens. The tool
  * may make the journal, of zeros and this size at least, before the nodes.
+ * Then where a worker without a device listens, whose supervisor was killed.
  */
 #define NODES_JOURNAL "vbd-%u-%u.journal"
 #define NODES_JOURNAL_SIZE 49152 /* bytes */
 #define NODES_SOCKET "vbd-%u-%u.socket"
+#define NODES_SPARE_SOCKET "xen-ramdiskd.spare"
 
 #endif

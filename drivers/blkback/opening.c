@@ -134,6 +134,7 @@ static void start_spare(struct blkback_supervisor *sup)
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
+	blkback_spare_adopt(&sup->spare, &sup->options, sup->build);
 	if (!sigprocmask(SIG_BLOCK, &child, NULL))
 		blkback_spare_prepare(&sup->spare, &sup->options);
 }
@@ -175,12 +176,13 @@ static void on_alarm(int sig)
 	_exit(1);
 }
 
-static int start_worker(struct blkback_host *host, pid_t *pid, int *sock)
+static int start_worker(struct blkback_host *host, pid_t *pid, int *pidfd,
+			int *sock)
 {
 	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
 
 	return blkback_spare_take(&sup->spare, &sup->options,
-				  blkback_now_ms(), pid, sock);
+				  blkback_now_ms(), pid, pidfd, sock);
 }
 
 static void kill_worker(struct blkback_host *host, pid_t pid, int sig)
@@ -271,7 +273,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 		snprintf(text, size, "%s", err.text);
 		goto fail;
 	}
-	sup->host.store = rd_store_path(sup->store);
+	sup->host.store = sup->options.store = rd_store_path(sup->store);
 	ret = take_lock(sup, text, size);
 	if (ret)
 		goto fail;

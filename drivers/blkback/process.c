@@ -40,13 +40,17 @@ int blkback_process_start(const struct blkback_options *options, pid_t *pid,
 			  int *sock)
 {
 	char worker[RD_LABEL_MAX], log_level[32];
-	char *argv[6] = { "xen-ramdiskd", worker, log_level };
+	char *argv[8] = { "xen-ramdiskd", worker, log_level };
 	int pair[2], err, n = 3;
 
 	if (options->foreground)
 		argv[n++] = "--foreground";
 	if (options->no_sandbox)
 		argv[n++] = "--no-sandbox";
+	if (options->store) {
+		argv[n++] = "--store";
+		argv[n++] = (char *)options->store;
+	}
 	/* "4294967295/4294967295" is the longest that blkback_process_name() writes. */
 	snprintf(worker, sizeof(worker), "--worker=%-21s", "spare");
 	snprintf(log_level, sizeof(log_level), "--log-level=%s",

@@ -2,6 +2,7 @@
 /* See remains.h. Owns nothing; the supervisor's thread. */
 #include "remains.h"
 #include "journal.h"
+#include "knock.h"
 #include "log.h"
 #include "nodes.h"
 
@@ -12,9 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define DEATH_PATIENCE 5000 /* ms for a killed process to be gone */
@@ -39,47 +38,13 @@ static int open_journal(struct rd_store *store, uint32_t domid, uint32_t devid)
 
 /* ---- its worker -------------------------------------------------------- */
 
-static int knock(struct rd_store *store, uint32_t domid, uint32_t devid)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, err = 0, dir = open_store(store);
-
-	if (dir < 0)
-		return -errno;
-	snprintf(addr.sun_path, sizeof(addr.sun_path),
-		 "/proc/self/fd/%d/" NODES_SOCKET, dir, domid, devid);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		err = -errno;
-	close(dir);
-	if (!err)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return err == -ECONNREFUSED ? -ENOENT : err;
-}
-
 int blkback_remains_adopt(struct rd_store *store, uint32_t domid,
 			  uint32_t devid, pid_t *pid, int *pidfd, int *sock)
 {
-	struct ucred who;
-	socklen_t len = sizeof(who);
-	int err;
+	char name[64];
 
-	*sock = knock(store, domid, devid);
-	if (*sock < 0)
-		return *sock;
-	/* Of the process that listens. */
-	*pidfd = -1;
-	if (!getsockopt(*sock, SOL_SOCKET, SO_PEERCRED, &who, &len))
-		*pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
-	if (*pidfd >= 0) {
-		*pid = who.pid;
-		return 0;
-	}
-	err = errno == ESRCH ? -ENOENT : -errno;
-	close(*sock);
-	return err;
+	snprintf(name, sizeof(name), NODES_SOCKET, domid, devid);
+	return blkback_knock(rd_store_path(store), name, pid, pidfd, sock);
 }
 
 static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)

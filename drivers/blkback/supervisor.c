@@ -302,6 +302,15 @@ static void leave(struct blkback_supervisor *sup)
 		    n);
 }
 
+/* Returns when the daemon stays what it is. */
+static void upgrade(struct blkback_supervisor *sup)
+{
+	/* It is of no use to the new program. */
+	blkback_spare_end(&sup->spare);
+	blkback_upgrade_try(sup->host.store, &sup->options);
+	blkback_spare_prepare(&sup->spare, &sup->options);
+}
+
 static void take_signals(struct blkback_supervisor *sup)
 {
 	struct signalfd_siginfo info;
@@ -310,7 +319,7 @@ static void take_signals(struct blkback_supervisor *sup)
 		if (info.ssi_signo == SIGCHLD)
 			reap_workers(sup);
 		else if (info.ssi_signo == SIGHUP)
-			blkback_upgrade_try(sup->host.store, &sup->options);
+			upgrade(sup);
 		else if (info.ssi_signo == SIGTERM && !sup->host.stopping)
 			leave(sup);
 		else
@@ -406,8 +415,7 @@ static int fill_polls(struct blkback_supervisor *sup)
 	sup->polls[1] = (struct pollfd){ .fd = sup->signals,
 					 .events = POLLIN };
 	sup->polls[2] = (struct pollfd){
-		.fd = blkback_spare_loading(&sup->spare) ? sup->spare.sock : -1,
-		.events = POLLIN };
+		.fd = blkback_spare_fd(&sup->spare), .events = POLLIN };
 	for (dev = sup->devices; dev; dev = dev->next) {
 		sup->polls[i++] = (struct pollfd){ .fd = dev->sock,
 						   .events = POLLIN };

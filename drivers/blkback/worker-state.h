@@ -6,18 +6,21 @@
 #include "control.h"
 #include "journal.h"
 #include "queue.h"
+#include "supervisor.h"
 
 #include <stdbool.h>
 
 struct worker {
 	int control; /* to the supervisor; -1: it is gone */
-	int door; /* where the next one knocks; -1: not attached yet */
+	int door; /* where the next one knocks; -1: none has to yet */
 	int signals; /* signalfd: SIGTERM */
 	int trouble; /* eventfd that queues raise */
-	int store; /* its directory; -1: not attached yet */
+	int store; /* its directory; -1: not needed, or not any more */
 	uint16_t domid;
 	uint32_t devid;
 	char *title; /* what ps shows; NULL: not ours to change */
+	const struct blkback_options *options; /* of a spare one, or NULL */
+	int64_t until; /* ms, monotonic: a spare one waits alone; 0: it does not */
 	char label[RD_LABEL_MAX]; /* "domid/devid" */
 	unsigned max_queues; /* 0: not attached yet */
 	uint32_t poll_us; /* for queues, before they sleep */

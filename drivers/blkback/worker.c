@@ -12,12 +12,15 @@
  * the attachment stays, and the journal tells the next worker where to go on.
  *
  * SPARE. A process of its own gets ready before it is told a device: spare.h.
+ * If its supervisor goes before that it waits for the next one as well, but not
+ * for ever: no guest needs it.
  *
  * SANDBOX. It is entered when everything is open and nothing of the guest was
  * looked at yet. What needs a path from there on, the removal of files, is left
  * to the supervisor, which does the same for a worker that was killed.
  */
 #include "worker.h"
+#include "clock.h"
 #include "log.h"
 #include "nodes.h"
 #include "process.h"
@@ -33,6 +36,8 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#define ALONE 30000 /* ms that a spare one waits for the next supervisor */
 
 static int send_failed(struct worker *w, enum blkback_message_type which,
 		       const char *text)
@@ -270,6 +275,47 @@ static int do_connect(struct worker *w, const struct blkback_message *msg)
 	return blkback_control_send_type(w->control, BLKBACK_CONNECTED);
 }
 
+static bool is_spare(const struct worker *w)
+{
+	return w->options && !w->max_queues;
+}
+
+static int send_ready(struct worker *w)
+{
+	struct blkback_message msg;
+
+	blkback_message_init(&msg, BLKBACK_READY);
+	snprintf(msg.u.ready.build, sizeof(msg.u.ready.build), "%s", w->build);
+	msg.u.ready.level = w->options->level;
+	msg.u.ready.foreground = w->options->foreground;
+	msg.u.ready.no_sandbox = w->options->no_sandbox;
+	return blkback_control_send(w->control, &msg);
+}
+
+/* 0, or -errno when no next supervisor could find it. */
+static int wait_alone(struct worker *w)
+{
+	char text[BLKBACK_TEXT_MAX];
+
+	if (!w->options->store)
+		return -EPIPE;
+	w->store = open(w->options->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w->store < 0 || blkback_door_open(w, text, sizeof(text)))
+		return -EPIPE;
+	w->until = blkback_now_ms() + ALONE;
+	return 0;
+}
+
+/* As it was before: it has nothing of the store. */
+static void wait_no_more(struct worker *w)
+{
+	blkback_door_remove(w);
+	blkback_door_close(w);
+	close(w->store);
+	w->store = -1;
+	w->until = 0;
+}
+
 static int do_fault(struct worker *w, const struct blkback_message *msg)
 {
 	struct blkback_message reply;
@@ -316,13 +362,13 @@ static int handle_control(struct worker *w)
 {
 	int ret = handle_message(w);
 
-	if (!ret || !w->disk)
+	if (!ret || !(w->disk || (is_spare(w) && ret == -EPIPE)))
 		return ret;
 	blkback_log(BLKBACK_INFO, "goes on without xen-ramdiskd: %s",
 		    ret == -EPIPE ? "it has ended" : strerror(-ret));
 	close(w->control);
 	w->control = -1;
-	return 0;
+	return w->disk ? 0 : wait_alone(w);
 }
 
 static const char ring_text[] =
@@ -359,6 +405,11 @@ static void let_in(struct worker *w)
 	if (w->control < 0)
 		return;
 	/* One that is gone again is seen where it is read. */
+	if (is_spare(w)) {
+		wait_no_more(w);
+		(void)send_ready(w);
+		return;
+	}
 	(void)send_attached(w);
 	if (w->nr_queues && !w->serving)
 		send_ring_error(w);
@@ -386,8 +437,13 @@ static int step(struct worker *w)
 	};
 	int ret;
 
-	if (poll(p, 4, -1) < 0)
+	ret = poll(p, 4, w->until ? ALONE : -1);
+	if (ret < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (w->until && blkback_now_ms() >= w->until) {
+		w->over = true;
+		return 0;
+	}
 	if (p[2].revents && (ret = leave(w)))
 		return ret;
 	if (p[3].revents)
@@ -439,7 +495,7 @@ static void get_ready(struct worker *w)
 		(void)blkback_sandbox_prepare(text, sizeof(text));
 	(void)open_xen(w, blkback_process_queues(), text, sizeof(text));
 	/* Whoever does not hear it is gone, which is found out later. */
-	(void)blkback_control_send_type(w->control, BLKBACK_READY);
+	(void)send_ready(w);
 }
 
 static void close_worker(struct worker *w, bool detach)
@@ -478,15 +534,16 @@ static void end_gates(struct blkback_io_gates *g)
 	blkback_gate_end(&g->broken, NULL, "rings with impossible indexes");
 }
 
-int blkback_worker_run(int control, bool sandbox, char *title)
+int blkback_worker_run(int control, bool sandbox, char *title,
+		       const struct blkback_options *options)
 {
 	struct worker w = { .control = control, .door = -1, .signals = -1,
 			    .trouble = -1, .store = -1, .sandbox = sandbox,
-			    .title = title };
+			    .title = title, .options = options };
 	int ret = open_worker(&w);
 
 	blkback_faults_init(&w.faults);
-	if (!ret && title)
+	if (!ret && options)
 		get_ready(&w);
 	while (!ret && !w.over)
 		ret = step(&w);

@@ -12,6 +12,7 @@
 
 #include "tests/unit/scratch.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -118,45 +119,51 @@ static bool runs(pid_t pid, const char *file)
 	return !strcmp(exe, file);
 }
 
-/* What ps shows of a worker. */
+/* Whether ps shows it as a worker of our store, and of which device. */
 static bool is_named(pid_t pid, const char *name)
 {
-	char path[64], title[64] = "";
+	char path[64], line[1024], title[64] = "";
+	size_t n = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	f = fopen(path, "r");
-	if (f && fscanf(f, "xen-ramdiskd%*1c--worker=%63s", title) != 1)
-		title[0] = '\0';
-	if (f)
+	if (f) {
+		n = fread(line, 1, sizeof(line) - 1, f);
 		fclose(f);
+	}
+	line[n] = '\0';
+	/* Words end with NULs. */
+	if (!memmem(line, n, scratch_store, strlen(scratch_store)) ||
+	    sscanf(line + strlen(line) + (n > 0), "--worker=%63s", title) != 1)
+		return false;
 	return !strcmp(title, name);
 }
 
-/* The child of @parent that was told no device yet; 0: none. */
-static pid_t spare_of(pid_t parent)
+/* The worker that was told no device yet and runs @file; 0: none. */
+static pid_t spare_of(const char *file)
 {
-	int pid = 0, child;
-	char path[64];
-	FILE *f;
+	DIR *all = opendir("/proc");
+	struct dirent *e;
+	pid_t pid = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent,
-		 (int)parent);
-	f = fopen(path, "r");
-	while (f && !pid && fscanf(f, "%d", &child) == 1)
-		if (is_named(child, "spare"))
-			pid = child;
-	if (f)
-		fclose(f);
+	while (all && !pid && (e = readdir(all))) {
+		pid_t it = (pid_t)atoi(e->d_name);
+
+		if (it > 0 && is_named(it, "spare") && runs(it, file))
+			pid = it;
+	}
+	if (all)
+		closedir(all);
 	return pid;
 }
 
-static pid_t await_spare(void)
+static pid_t await_spare(const char *file)
 {
 	int64_t end = now_us() + PATIENCE * 1000;
 	pid_t pid;
 
-	while (!(pid = spare_of(daemon_pid())) && now_us() < end)
+	while (!(pid = spare_of(file)) && now_us() < end)
 		usleep(10000);
 	return pid;
 }
@@ -269,30 +276,28 @@ static void worker_killed(void)
 /* The spare takes a dead worker's place, another is started, and may die as well. */
 static void spare_serves(void)
 {
-	pid_t spare = await_spare();
+	pid_t spare = await_spare(program);
 
 	CU_ASSERT_NOT_EQUAL_FATAL(spare, 0);
 	worker_killed();
 	CU_ASSERT_EQUAL(worker_pid(), spare);
 	CU_ASSERT_TRUE(is_named(spare, "0/51712"));
-	spare = await_spare();
+	spare = await_spare(program);
 	CU_ASSERT_NOT_EQUAL(spare, 0);
 	CU_ASSERT_TRUE(ends(spare, SIGKILL));
 	worker_killed();
 	CU_ASSERT_NOT_EQUAL(worker_pid(), spare);
 	CU_ASSERT_TRUE(is_named(worker_pid(), "0/51712"));
-	CU_ASSERT_NOT_EQUAL(await_spare(), 0);
+	CU_ASSERT_NOT_EQUAL(await_spare(program), 0);
 }
 
 static void supervisor_killed(void)
 {
 	pid_t pid = daemon_pid(), worker = worker_pid();
-	pid_t spare = spare_of(pid);
 	bool same = runs(worker, program);
 
 	CU_ASSERT_TRUE(ends(pid, SIGKILL));
 	CU_ASSERT_TRUE(goes_on());
-	CU_ASSERT_TRUE(!spare || ends(spare, 0));
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
 	CU_ASSERT_TRUE(goes_on());
 	CU_ASSERT_NOT_EQUAL(daemon_pid(), pid);
@@ -310,6 +315,52 @@ static void both_killed(void)
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
 	CU_ASSERT_TRUE(goes_on());
 	CU_ASSERT_NOT_EQUAL(worker_pid(), worker);
+}
+
+/*
+ * The spare one is the next daemon's, again and again, if it is of its build
+ * and was started as it would have been; others end.
+ */
+static void spare_outlives(void)
+{
+	pid_t spare = await_spare(program), daemon = daemon_pid();
+	unsigned files = store_files();
+	int status = -1;
+
+	CU_ASSERT_NOT_EQUAL_FATAL(spare, 0);
+	supervisor_killed();
+	CU_ASSERT_NOT_EQUAL(daemon_pid(), daemon);
+	/* That one's death was seen to: */
+	CU_ASSERT_EQUAL(worker_pid(), spare);
+
+	spare = await_spare(program);
+	both_killed();
+	CU_ASSERT_EQUAL(worker_pid(), spare);
+	CU_ASSERT_TRUE(is_named(spare, "0/51712"));
+	CU_ASSERT_EQUAL(store_files(), files);
+
+	/* It may end while it waits, or after it was taken over. */
+	spare = await_spare(program);
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	usleep(100000);
+	CU_ASSERT_TRUE(ends(spare, SIGKILL));
+	CU_ASSERT_EQUAL(run(program, NULL), 0);
+	spare = await_spare(program);
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	CU_ASSERT_EQUAL(run(program, NULL), 0);
+	CU_ASSERT_TRUE(ends(spare, SIGKILL));
+	worker_killed();
+
+	spare = await_spare(program);
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	waitpid(begin(other, NULL), &status, 0);
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_TRUE(ends(spare, 0));
+	CU_ASSERT_NOT_EQUAL(await_spare(other), 0);
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	CU_ASSERT_EQUAL(run(program, NULL), 0);
+	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(has_taken(worker_pid(), false));
 }
 
 /* A child that the dead daemon was making: it has the lock for a moment. */
@@ -393,8 +444,8 @@ static pid_t held_spare(const char *hold)
 	upgrading = begin(program, "--upgrade");
 	do {
 		usleep(1000);
-		spare = spare_of(daemon_pid());
-	} while (!(spare && runs(spare, program)) && now_us() < end);
+		spare = spare_of(program);
+	} while (!spare && now_us() < end);
 	return spare;
 }
 
@@ -511,10 +562,27 @@ static void detaches(void)
 	CU_ASSERT_EQUAL(store_files(), 1); /* the daemon's own */
 }
 
+/* One that the next daemon did not find: it was not there to be found. */
+static void spare_ends(void)
+{
+	pid_t spare = await_spare(program);
+	int64_t end = now_us() + PATIENCE * 1000;
+
+	CU_ASSERT_EQUAL_FATAL(kill(spare, SIGSTOP), 0);
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	CU_ASSERT_EQUAL(run(program, NULL), 0);
+	CU_ASSERT_EQUAL(kill(spare, SIGCONT), 0);
+	while (store_files() < 2 && now_us() < end)
+		usleep(10000);
+	CU_ASSERT_EQUAL(store_files(), 2);
+	CU_ASSERT_TRUE(ends(spare, 0));
+	CU_ASSERT_EQUAL(store_files(), 1);
+}
+
 /* What is still attached then is closed, with a word. */
 static void stops(void)
 {
-	pid_t pid = daemon_pid(), spare = await_spare();
+	pid_t pid = daemon_pid(), spare = await_spare(program);
 
 	CU_ASSERT_EQUAL(run(program, "--stop"), 0);
 	CU_ASSERT_TRUE(is_dead(pid));
@@ -553,6 +621,7 @@ int main(int argc, char **argv)
 		{ "a spare one takes its place", spare_serves },
 		{ "the supervisor is killed", supervisor_killed },
 		{ "both are killed", both_killed },
+		{ "the spare one outlives its daemon", spare_outlives },
 		{ "its lock is held by what it left", lock_lingers },
 		{ "the supervisor ends", supervisor_ends },
 		{ "a start lets go of its output", output_ends },
@@ -561,6 +630,7 @@ int main(int argc, char **argv)
 		{ "to what is none", cannot_upgrade },
 		{ "again and again", again_and_again },
 		{ "the guest detaches", detaches },
+		{ "a spare one waits, but not for ever", spare_ends },
 		{ "--stop", stops },
 	};
 	char command[128];

@@ -47,7 +47,8 @@ static struct {
 	int64_t now;
 } nodes;
 
-static int fuzz_start_worker(struct blkback_host *host, pid_t *pid, int *sock)
+static int fuzz_start_worker(struct blkback_host *host, pid_t *pid, int *pidfd,
+			     int *sock)
 {
 	int pair[2];
 
@@ -59,6 +60,7 @@ static int fuzz_start_worker(struct blkback_host *host, pid_t *pid, int *sock)
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
+	*pidfd = -1;
 	*sock = pair[0];
 	nodes.worker = pair[1];
 	*pid = nodes.pid = (pid_t)(4711 + nodes.started++);
@@ -78,7 +80,8 @@ static int fuzz_adopt(struct blkback_host *host, struct blkback_device *dev)
 	if (!nodes.outlived)
 		return -ENOENT;
 	nodes.outlived = false;
-	return fuzz_start_worker(host, &dev->pid, &dev->sock);
+	return fuzz_start_worker(host, &dev->pid, &dev->pidfd,
+				 &dev->sock);
 }
 
 static bool fuzz_left(struct blkback_host *host, struct blkback_device *dev)

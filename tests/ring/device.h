@@ -31,7 +31,8 @@ static unsigned started, killed, asked, cleared, forgotten, answered;
 static bool outlived, journal; /* what there is of an earlier daemon's */
 static bool over;
 
-static inline int start(struct blkback_host *h, pid_t *pid, int *sock)
+static inline int start(struct blkback_host *h, pid_t *pid, int *pidfd,
+			int *sock)
 {
 	int pair[2];
 
@@ -43,6 +44,7 @@ static inline int start(struct blkback_host *h, pid_t *pid, int *sock)
 	*sock = pair[0];
 	worker = pair[1];
 	*pid = (pid_t)(4711 + started++);
+	*pidfd = -1;
 	return 0;
 }
 
@@ -59,7 +61,7 @@ static inline int adopt(struct blkback_host *h, struct blkback_device *d)
 {
 	if (!outlived)
 		return -ENOENT;
-	return start(h, &d->pid, &d->sock);
+	return start(h, &d->pid, &d->pidfd, &d->sock);
 }
 
 static inline bool left(struct blkback_host *h, struct blkback_device *d)

@@ -48,7 +48,7 @@ static void start(void)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		_exit(blkback_worker_run(pair[1], true, NULL));
+		_exit(blkback_worker_run(pair[1], true, NULL, NULL));
 	}
 	close(pair[1]);
 	sock = pair[0];

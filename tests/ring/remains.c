@@ -49,7 +49,7 @@ static pid_t start(uint32_t domid, int *sock)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		_exit(blkback_worker_run(pair[1], false, NULL));
+		_exit(blkback_worker_run(pair[1], false, NULL, NULL));
 	}
 	close(pair[1]);
 	*sock = pair[0];

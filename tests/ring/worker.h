@@ -41,7 +41,7 @@ static uint32_t resume; /* of the next attach */
 static inline void *run(void *arg)
 {
 	return (void *)(intptr_t)blkback_worker_run((int)(intptr_t)arg, false,
-						    NULL);
+						    NULL, NULL);
 }
 
 static inline void start(void)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reaching a worker of an earlier daemon where it listens: door.c. */
+#ifndef BLKBACK_KNOCK_H
+#define BLKBACK_KNOCK_H
+
+#include <sys/types.h>
+
+/*
+ * Knock at the socket @name in the directory @store. 0 with the process that
+ * listens, a pidfd of it and a connected socket, the caller's; -ENOENT when none
+ * does, or -errno. Does not wait: the worker speaks first, when it gets to it.
+ */
+int blkback_knock(const char *store, const char *name, pid_t *pid, int *pidfd,
+		  int *sock);
+
+#endif

@@ -223,6 +223,7 @@ static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 static void step_new(struct blkback_device *dev, int64_t now_ms)
 {
 	char text[BLKBACK_TEXT_MAX];
+	bool adopted;
 	int ret;
 
 	if (dev->kind == BLKBACK_KIND_XL) {
@@ -251,15 +252,19 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 	}
 	if (dev->host->stopping)
 		return;
+	/*
+	 * An earlier daemon's: its worker may serve it, or have left a journal,
+	 * and then a guest waits for us. The watch tells once how things are.
+	 */
+	adopted = dev->state != XenbusStateInitialising && !ret &&
+		  blkback_life_adopt(dev, now_ms);
 	watch_frontend(dev, true);
+	if (adopted)
+		return;
 	if (dev->state == XenbusStateInitialising && !ret && dev->online) {
 		blkback_life_start(dev, now_ms);
 		return;
 	}
-	/* An earlier daemon's: its worker may serve it, or have left a journal. */
-	if (dev->state != XenbusStateInitialising && !ret &&
-	    blkback_life_adopt(dev, now_ms))
-		return;
 	/* Of libxl: the daemon that was to attach it has ended before it did. */
 	if (dev->kind == BLKBACK_KIND_XL && !ret && dev->online &&
 	    dev->state == XenbusStateInitWait) {

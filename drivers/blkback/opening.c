@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Opening the daemon and closing it: the store and the lock on its daemon
- * file, xenstore with its watches, and signals. All that can fail at the start
+ * file, xenstore, and signals. All that can fail at the start
  * does so here, with one sentence. The supervisor's one thread.
  */
 #include "clock.h"
@@ -113,7 +113,8 @@ static int block_signals(struct blkback_supervisor *sup)
 /*
  * Without a daemon behind it the kernel's xenstore device takes a request and
  * waits for the answer, which a signal ends. A watch is set by the kernel itself
- * there, in a wait that nothing ends. So nothing is watched before an answer.
+ * there, in a wait that nothing ends. So nothing is watched before an answer,
+ * nor before the guests that wait were seen to (supervisor.c).
  */
 static bool answers(struct xs_handle *xs)
 {
@@ -151,13 +152,6 @@ static int open_xenstore(struct blkback_supervisor *sup, char *text,
 	}
 	if (!answers(sup->host.xs)) {
 		snprintf(text, size, "xenstore answers: %s; is this Domain-0?",
-			 strerror(errno));
-		return -EIO;
-	}
-	if (!xs_watch(sup->host.xs, NODES_BACKEND, "back") ||
-	    !xs_watch(sup->host.xs, NODES_XL_BACKEND, "xl") ||
-	    !xs_watch(sup->host.xs, "@releaseDomain", "release")) {
-		snprintf(text, size, "cannot watch xenstore: %s",
 			 strerror(errno));
 		return -EIO;
 	}

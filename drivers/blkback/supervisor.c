@@ -493,28 +493,44 @@ static bool scan_all(struct blkback_supervisor *sup)
 	return !scan(sup, BLKBACK_KIND_XL) && tool;
 }
 
+static int watch(struct blkback_supervisor *sup)
+{
+	if (xs_watch(sup->host.xs, NODES_BACKEND, "back") &&
+	    xs_watch(sup->host.xs, NODES_XL_BACKEND, "xl") &&
+	    xs_watch(sup->host.xs, "@releaseDomain", "release"))
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
 /*
  * What earlier daemons had. The store tells which guests wait, before xenstore's
- * folders are read; then come the others, who do not notice, and what is
- * left of devices that ended while nobody looked.
+ * folders are read, and before there is a watch, which makes libxenstore
+ * start a thread and each answer take a way through it. Then come the others,
+ * who do not notice, and what is left of devices that ended while nobody looked.
  */
-static int64_t take_over(struct blkback_supervisor *sup)
+static int take_over(struct blkback_supervisor *sup, int64_t *deadline)
 {
+	int ret;
+
 	blkback_remains_waiting(sup->store, mark_waiting, sup);
 	process_devices(sup);
+	ret = watch(sup);
+	if (ret)
+		return ret;
 	if (scan_all(sup))
 		blkback_remains_sweep(sup->store, is_known, sup);
 	/* So that a device-less one answers its upgrade as well. */
-	return see_to_all(sup);
+	*deadline = see_to_all(sup);
+	return 0;
 }
 
 int blkback_supervisor_run(struct blkback_supervisor *sup)
 {
-	int64_t deadline;
-	int ret = 0;
+	int64_t deadline = 0;
+	int ret;
 
 	blkback_log(BLKBACK_INFO, "serves the store %s", sup->host.store);
-	deadline = take_over(sup);
+	ret = take_over(sup, &deadline);
 	while (!ret && !sup->leaving &&
 	       (!sup->host.stopping || has_workers(sup)))
 		ret = turn(sup, &deadline);

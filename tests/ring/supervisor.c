@@ -84,10 +84,13 @@ static void release_storm(void)
 /* Which devices' workers were asked for, in that order. */
 static uint32_t order[8];
 static unsigned nr_order;
+static unsigned first_watches; /* that were set before the first was */
 
 static int adopt_in_order(struct blkback_host *h, struct blkback_device *d)
 {
 	(void)h;
+	if (!nr_order)
+		first_watches = fake_xs_watches;
 	if (nr_order < 8)
 		order[nr_order++] = d->domid;
 	return -ENOENT;
@@ -137,7 +140,9 @@ static uint32_t first_of_two(const char *label)
 static void who_waits_comes_first(void)
 {
 	CU_ASSERT_EQUAL(first_of_two("vbd/5/51712"), 5);
+	CU_ASSERT_EQUAL(first_watches, 0);
 	CU_ASSERT_EQUAL(first_of_two("vbd/6/51712"), 6);
+	CU_ASSERT_EQUAL(first_watches, 0);
 	/* Nothing of it is in xenstore. */
 	CU_ASSERT_NOT_EQUAL(first_of_two("vbd/9/51712"), 9);
 	/* Somebody else's attachment. */

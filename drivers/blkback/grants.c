@@ -33,6 +33,7 @@ struct blkback_grants {
 	uint16_t domid;
 	uint64_t batch;
 	unsigned maps_left; /* to try in this batch */
+	unsigned hurried; /* batches from here on that map nothing */
 	uint64_t purged; /* the batch of the last purge */
 	int64_t purged_ms;
 	uint64_t full; /* the batch that last found no room */
@@ -94,7 +95,13 @@ void blkback_grants_free(struct blkback_grants *set)
 void blkback_grants_batch(struct blkback_grants *set)
 {
 	set->batch++;
-	set->maps_left = BLKBACK_GRANTS_NEW;
+	set->maps_left = set->hurried ? 0 : BLKBACK_GRANTS_NEW;
+	set->hurried -= set->hurried > 0;
+}
+
+void blkback_grants_hurry(struct blkback_grants *set)
+{
+	set->hurried = 2;
 }
 
 static int by_use(const void *a, const void *b)

@@ -34,6 +34,12 @@ void blkback_grants_free(struct blkback_grants *set);
 void blkback_grants_batch(struct blkback_grants *set);
 
 /*
+ * After a restart: the next two batches map nothing, which are what the dead
+ * worker had taken and what has come meanwhile. The guest waits for both.
+ */
+void blkback_grants_hurry(struct blkback_grants *set);
+
+/*
  * The page of @gref, good until the next blkback_grants_batch(); or NULL when
  * it is to be reached by grant copy, since the set is full or it could not be
  * mapped. A batch maps BLKBACK_GRANTS_NEW only: each takes two system calls and more,

@@ -83,7 +83,7 @@ static void fetch_tables(struct blkback_io *io)
 	unsigned i, segments;
 
 	io->nr_copies = 0;
-	if (io->grants)
+	if (io->grants && io->n)
 		blkback_grants_batch(io->grants);
 	for (i = 0; i < io->n; i++) {
 		struct blkback_io_entry *e = &io->batch[i];

@@ -323,6 +323,8 @@ void blkback_io_resume(struct blkback_io *io)
 {
 	unsigned i;
 
+	if (io->grants)
+		blkback_grants_hurry(io->grants);
 	blkback_intake_again(io);
 	for (i = 0; i < io->n; i++)
 		resume(io, &io->batch[i]);

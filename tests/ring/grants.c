@@ -84,6 +84,20 @@ static void few_a_batch(void)
 	finish();
 }
 
+static void none_in_a_hurry(void)
+{
+	unsigned pass;
+
+	setup();
+	blkback_grants_hurry(set);
+	for (pass = 1; pass <= 3; pass++) {
+		blkback_grants_batch(set);
+		CU_ASSERT_EQUAL(get(7), pass == 3);
+	}
+	CU_ASSERT_EQUAL(fake_maps, 1);
+	finish();
+}
+
 /*
  * What is used stays; of the 100 from @alone on, which are not, the oldest
  * make room.
@@ -212,6 +226,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "maps a page once", maps_once },
 		{ "maps a few pages a batch", few_a_batch },
+		{ "none after a death, at first", none_in_a_hurry },
 		{ "the least recently used make room", least_recently_used },
 		{ "dropped from the last places", last_places },
 		{ "more than it holds: no churn", no_churn },

@@ -37,6 +37,25 @@ static void persistent_pages(void)
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 }
 
+/* The first requests after a death wait for no page to be mapped. */
+static void persistent_in_a_hurry(void)
+{
+	unsigned i;
+
+	setup(true);
+	blkback_io_resume(io);
+	blkback_io_replay(io);
+	for (i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(fake_maps, i < 3 ? 0 : 2);
+		put(BLKIF_OP_READ, i, 2, 100);
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_EQUAL(status(i), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[100], fake_disk + i * 512,
+				       2 * 4096), 0);
+	}
+	CU_ASSERT_EQUAL(fake_maps, 2);
+}
+
 /* More pages than the set holds: the rest by grant copy, no churn. */
 static void persistent_full(void)
 {
@@ -110,6 +129,7 @@ static void persistent_mixed(void)
 }
 
 WITH_PERSISTENT(persistent_pages)
+WITH_PERSISTENT(persistent_in_a_hurry)
 WITH_PERSISTENT(persistent_full)
 WITH_PERSISTENT(persistent_map_fails)
 WITH_PERSISTENT(persistent_mixed)
@@ -118,6 +138,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "mapped once", p_persistent_pages },
+		{ "none after a death, at first", p_persistent_in_a_hurry },
 		{ "more than the set holds", p_persistent_full },
 		{ "the mapping fails", p_persistent_map_fails },
 		{ "mapped and other pages", p_persistent_mixed },

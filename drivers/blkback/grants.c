@@ -32,7 +32,8 @@ struct blkback_grants {
 	xengnttab_handle *gnttab;
 	uint16_t domid;
 	uint64_t batch;
-	unsigned maps_left; /* to try in this batch */
+	unsigned missing; /* pages in this batch */
+	bool mapping; /* in this batch */
 	unsigned hurried; /* batches from here on that map nothing */
 	uint64_t purged; /* the batch of the last purge */
 	int64_t purged_ms;
@@ -58,7 +59,7 @@ struct blkback_grants *blkback_grants_new(xengnttab_handle *gnttab,
 	set->gnttab = gnttab;
 	set->domid = domid;
 	set->batch = 1;
-	set->maps_left = BLKBACK_GRANTS_NEW;
+	set->mapping = true;
 	memset(set->bucket, 0xff, sizeof(set->bucket));
 	return set;
 }
@@ -95,7 +96,8 @@ void blkback_grants_free(struct blkback_grants *set)
 void blkback_grants_batch(struct blkback_grants *set)
 {
 	set->batch++;
-	set->maps_left = set->hurried ? 0 : BLKBACK_GRANTS_NEW;
+	set->missing = 0;
+	set->mapping = !set->hurried;
 	set->hurried -= set->hurried > 0;
 }
 
@@ -148,18 +150,20 @@ static uint8_t *map(struct blkback_grants *set, uint32_t gref)
 	struct grant *g;
 	uint8_t *page;
 
-	if (!set->maps_left)
+	if (!set->mapping)
+		return NULL;
+	if (set->missing++ >= BLKBACK_GRANTS_NEW &&
+	    (set->missing - BLKBACK_GRANTS_NEW) % BLKBACK_GRANTS_SHARE)
 		return NULL;
 	if (set->n == BLKBACK_GRANTS_MAX)
 		purge(set);
 	if (set->n == BLKBACK_GRANTS_MAX)
 		return NULL;
-	set->maps_left--;
 	page = xengnttab_map_grant_ref(set->gnttab, set->domid, gref,
 				       PROT_READ | PROT_WRITE);
 	if (!page) {
 		/* A host that cannot map is not asked for each segment. */
-		set->maps_left = 0;
+		set->mapping = false;
 		return NULL;
 	}
 	link = bucket_of(set, gref);

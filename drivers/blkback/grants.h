@@ -18,8 +18,9 @@
 /* As many as Linux keeps for a ring: 32 requests of 32 segments and a table. */
 #define BLKBACK_GRANTS_MAX 1056u
 
-/* Pages that a batch maps at most. */
+/* Pages that any batch may map, and of how many more it may map one. */
 #define BLKBACK_GRANTS_NEW 8u
+#define BLKBACK_GRANTS_SHARE 8u
 
 struct blkback_grants;
 
@@ -42,9 +43,10 @@ void blkback_grants_hurry(struct blkback_grants *set);
 /*
  * The page of @gref, good until the next blkback_grants_batch(); or NULL when
  * it is to be reached by grant copy, since the set is full or it could not be
- * mapped. A batch maps BLKBACK_GRANTS_NEW only: each takes two system calls and more,
- * and a worker that was restarted has none, with a ring full of requests that
- * waited for it. Old pages make room ten times a second at most, and only those
+ * mapped. Each mapping takes two system calls and more, and a new worker has
+ * none, so a batch maps the first BLKBACK_GRANTS_NEW of those that are missing and
+ * one in BLKBACK_GRANTS_SHARE of the others: much of what is copied anyway
+ * hides that. Old pages make room ten times a second at most, and only those
  * not used meanwhile: a guest that uses more pages than the set holds does not
  * make it map and unmap for each request.
  */

@@ -70,17 +70,23 @@ static void maps_once(void)
 /* After a restart the first of many is not kept waiting for all. */
 static void few_a_batch(void)
 {
-	unsigned i, pass, mapped = 0;
+	const unsigned all = 10 * BLKBACK_GRANTS_NEW;
+	unsigned i, pass, found, mapped = 0;
 
 	setup();
 	for (pass = 1; pass <= 3; pass++) {
 		blkback_grants_batch(set);
-		for (i = 0; i < 5 * BLKBACK_GRANTS_NEW; i++)
-			mapped += get(i);
-		CU_ASSERT_EQUAL(fake_maps, pass * BLKBACK_GRANTS_NEW);
+		found = 0;
+		for (i = 0; i < all; i++)
+			found += get(i);
+		/* Those that were mapped before are found. */
+		mapped += BLKBACK_GRANTS_NEW +
+			  (all - mapped - BLKBACK_GRANTS_NEW) /
+				  BLKBACK_GRANTS_SHARE;
+		CU_ASSERT_EQUAL(fake_maps, mapped);
+		CU_ASSERT_EQUAL(found, mapped);
 	}
-	/* Those that were mapped before are found in each pass. */
-	CU_ASSERT_EQUAL(mapped, (1 + 2 + 3) * BLKBACK_GRANTS_NEW);
+	CU_ASSERT_TRUE(mapped > BLKBACK_GRANTS_NEW && mapped < all * 2 / 3);
 	finish();
 }
 

@@ -8,12 +8,8 @@
  *
  * $RESTART_ROUNDS: default 2.
  */
-#include "guest.h"
+#include "processes.h"
 
-#include "tests/unit/scratch.h"
-
-#include <dirent.h>
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <xenstore.h>
@@ -21,152 +17,11 @@
 #define BACK "/local/domain/0/backend/ramdisk/0/51712"
 #define FRONT "/local/domain/0/device/vbd/51712"
 #define RING_REF 8u
-#define PATIENCE 60000 /* ms; for what hangs */
 
-static const char *program, *preload;
+static const char *program;
 static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX", other[64], short_one[64];
 static struct xs_handle *xs;
 static pthread_t guest;
-
-/* ---- processes --------------------------------------------------------- */
-
-static pid_t begin(const char *file, const char *option)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		setenv("LD_PRELOAD", preload, 1);
-		execl(file, "xen-ramdiskd", "--store", scratch_store,
-		      "--log-level", "error", option, NULL);
-		_exit(126);
-	}
-	return pid;
-}
-
-static int run(const char *file, const char *option)
-{
-	int status = -1;
-
-	waitpid(begin(file, option), &status, 0);
-	return status;
-}
-
-static pid_t daemon_pid(void)
-{
-	char path[128];
-	int pid = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/xen-ramdiskd.pid", scratch_store);
-	f = fopen(path, "r");
-	if (f && fscanf(f, "%d", &pid) != 1)
-		pid = 0;
-	if (f)
-		fclose(f);
-	return pid;
-}
-
-static pid_t worker_pid(void)
-{
-	struct rd_disk_info *disks;
-	struct rd_store *store;
-	size_t n = 0;
-	pid_t pid = 0;
-
-	CU_ASSERT_EQUAL_FATAL(rd_store_open(&store, scratch_store, NULL), 0);
-	CU_ASSERT_EQUAL(rd_list(store, &disks, &n, NULL), 0);
-	if (n == 1 && disks[0].attachments == 1)
-		pid = disks[0].attachment[0].pid;
-	rd_list_free(disks, n);
-	rd_store_close(store);
-	return pid;
-}
-
-/* Dead, though nobody may have waited for it. */
-static bool is_dead(pid_t pid)
-{
-	char path[64], state = 'X';
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "r");
-	if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 'X';
-	if (f)
-		fclose(f);
-	return state == 'X' || state == 'Z';
-}
-
-static bool ends(pid_t pid, int sig)
-{
-	int64_t end = now_us() + PATIENCE * 1000;
-
-	if (pid <= 0 || (sig && kill(pid, sig)))
-		return false;
-	while (!is_dead(pid) && now_us() < end)
-		usleep(1000);
-	return is_dead(pid);
-}
-
-static bool runs(pid_t pid, const char *file)
-{
-	char path[64], exe[256];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	n = readlink(path, exe, sizeof(exe) - 1);
-	exe[n > 0 ? n : 0] = '\0';
-	return !strcmp(exe, file);
-}
-
-/* Whether ps shows it as a worker of our store, and of which device. */
-static bool is_named(pid_t pid, const char *name)
-{
-	char path[64], line[1024], title[64] = "";
-	size_t n = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	f = fopen(path, "r");
-	if (f) {
-		n = fread(line, 1, sizeof(line) - 1, f);
-		fclose(f);
-	}
-	line[n] = '\0';
-	/* Words end with NULs. */
-	if (!memmem(line, n, scratch_store, strlen(scratch_store)) ||
-	    sscanf(line + strlen(line) + (n > 0), "--worker=%63s", title) != 1)
-		return false;
-	return !strcmp(title, name);
-}
-
-/* The worker that was told no device yet and runs @file; 0: none. */
-static pid_t spare_of(const char *file)
-{
-	DIR *all = opendir("/proc");
-	struct dirent *e;
-	pid_t pid = 0;
-
-	while (all && !pid && (e = readdir(all))) {
-		pid_t it = (pid_t)atoi(e->d_name);
-
-		if (it > 0 && is_named(it, "spare") && runs(it, file))
-			pid = it;
-	}
-	if (all)
-		closedir(all);
-	return pid;
-}
-
-static pid_t await_spare(const char *file)
-{
-	int64_t end = now_us() + PATIENCE * 1000;
-	pid_t pid;
-
-	while (!(pid = spare_of(file)) && now_us() < end)
-		usleep(10000);
-	return pid;
-}
 
 /* Requests are answered that were asked from now on. */
 static bool goes_on(void)

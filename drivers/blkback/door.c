@@ -5,6 +5,7 @@
  * daemon's file sees to. The store's directory is its owner's alone. The
  * worker's first thread.
  */
+#include "knock.h"
 #include "log.h"
 #include "nodes.h"
 #include "worker-state.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* Of a device's worker, or of a spare one. */
@@ -26,25 +26,15 @@ static void name_of(char name[64], const struct worker *w)
 		snprintf(name, 64, NODES_SPARE_SOCKET);
 }
 
-/* Through the directory's descriptor: the store's path may be a long one. */
-static void address_of(struct sockaddr_un *addr, const struct worker *w)
-{
-	char name[64];
-
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	name_of(name, w);
-	snprintf(addr->sun_path, sizeof(addr->sun_path),
-		 "/proc/self/fd/%d/%s", w->store, name);
-}
-
 int blkback_door_open(struct worker *w, char *text, size_t size)
 {
 	struct sockaddr_un addr;
+	char name[64];
 	mode_t mask;
 	int err;
 
-	address_of(&addr, w);
+	name_of(name, w);
+	blkback_knock_address(&addr, w->store, name);
 	w->door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			 0);
 	if (w->door < 0)

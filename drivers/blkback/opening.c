@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Opening the daemon and closing it: the store and the lock on its daemon
- * file, xenstore, and signals. All that can fail at the start
- * does so here, with one sentence. The supervisor's one thread.
+ * file, xenstore, and signals. What can fail at the start does so here, with one
+ * sentence; a watch that cannot be set ends the loop, which sets them. The
+ * supervisor's one thread.
  */
 #include "clock.h"
 #include "nodes.h"

@@ -107,10 +107,9 @@ int blkback_spare_fd(const struct blkback_spare *spare)
 void blkback_spare_hear(struct blkback_spare *spare)
 {
 	static struct blkback_message msg;
-	struct pollfd end = { .fd = spare->pidfd, .events = POLLIN };
 	int ret;
 
-	if (poll(&end, 1, 0) == 1)
+	if (spare->pidfd >= 0)
 		blkback_spare_died(spare, spare->pid);
 	/* Or it was taken since its socket was looked at. */
 	if (!blkback_spare_loading(spare))

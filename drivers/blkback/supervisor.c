@@ -302,15 +302,6 @@ static void leave(struct blkback_supervisor *sup)
 		    n);
 }
 
-/* Returns when the daemon stays what it is. */
-static void upgrade(struct blkback_supervisor *sup)
-{
-	/* It is of no use to the new program. */
-	blkback_spare_end(&sup->spare);
-	blkback_upgrade_try(sup->host.store, &sup->options);
-	blkback_spare_prepare(&sup->spare, &sup->options);
-}
-
 static void take_signals(struct blkback_supervisor *sup)
 {
 	struct signalfd_siginfo info;
@@ -319,7 +310,8 @@ static void take_signals(struct blkback_supervisor *sup)
 		if (info.ssi_signo == SIGCHLD)
 			reap_workers(sup);
 		else if (info.ssi_signo == SIGHUP)
-			upgrade(sup);
+			blkback_upgrade_try(sup->host.store, &sup->options,
+					    &sup->spare);
 		else if (info.ssi_signo == SIGTERM && !sup->host.stopping)
 			leave(sup);
 		else

@@ -233,7 +233,8 @@ static int have_stand_by(pid_t *pid, const char *store,
 }
 
 void blkback_upgrade_try(const char *store,
-			 const struct blkback_options *options)
+			 const struct blkback_options *options,
+			 struct blkback_spare *spare)
 {
 	char program[BLKBACK_PATH_MAX], text[512] = "out of memory";
 	char how[32];
@@ -256,11 +257,13 @@ void blkback_upgrade_try(const char *store,
 	blkback_log(BLKBACK_INFO, "upgrade: becomes %s", program);
 	/* The workers see our end of their sockets close, and go on. */
 	snprintf(how, sizeof(how), "--upgraded=%d", (int)guard);
+	blkback_spare_end(spare);
 	become(program, how, store, options);
 	snprintf(text, sizeof(text), "cannot run %.256s: %s", program,
 		 strerror(errno));
 	if (guard)
 		kill(guard, SIGKILL); /* reaped with the workers */
+	blkback_spare_prepare(spare, options);
 	blkback_upgrade_answer(store, false, text);
 }
 

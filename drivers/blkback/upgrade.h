@@ -8,6 +8,7 @@
 #ifndef BLKBACK_UPGRADE_H
 #define BLKBACK_UPGRADE_H
 
+#include "spare.h"
 #include "supervisor.h"
 
 #include <stddef.h>
@@ -23,10 +24,12 @@ int blkback_stop_ask(const char *store);
 
 /*
  * SIGHUP has come. Returns only when the daemon stays what it is, and why was
- * logged and answered. @options are its own.
+ * logged and answered. @options are its own; @spare ends before the program
+ * becomes another, to which it is of no use.
  */
 void blkback_upgrade_try(const char *store,
-			 const struct blkback_options *options);
+			 const struct blkback_options *options,
+			 struct blkback_spare *spare);
 
 /* The new program has done it, or not all of it: one sentence. */
 void blkback_upgrade_answer(const char *store, bool done, const char *text);

@@ -360,10 +360,11 @@ static void ask_for(const char *file, char answer[256])
 
 static void cannot_upgrade(void)
 {
-	pid_t pid = daemon_pid();
+	pid_t pid = daemon_pid(), spare = await_spare(program);
 	char answer[256];
 
 	CU_ASSERT_TRUE_FATAL(begun);
+	CU_ASSERT_NOT_EQUAL_FATAL(spare, 0);
 	ask_for("/nowhere", answer);
 	CU_ASSERT_STRING_EQUAL(answer,
 		"failed cannot run /nowhere: No such file or directory");
@@ -372,6 +373,7 @@ static void cannot_upgrade(void)
 			0);
 	CU_ASSERT_EQUAL(daemon_pid(), pid);
 	CU_ASSERT_FALSE(is_dead(pid));
+	CU_ASSERT_FALSE(is_dead(spare));
 	CU_ASSERT_TRUE(goes_on());
 	/* It says what is asked of it, and ends: the old one is back. */
 	ask_for(short_one, answer);

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -242,6 +243,8 @@ static int daemonize(struct blkback_options *options)
 
 static int run_worker(const struct arguments *args)
 {
+	/* "exe" otherwise. Not the daemon's: who says pkill means that one. */
+	prctl(PR_SET_NAME, "ramdisk-worker");
 	/* It may be made while the daemon still has them. */
 	if (!args->options.foreground)
 		detach_output();

@@ -106,6 +106,21 @@ static bool runs(pid_t pid, const char *file)
 	return !strcmp(exe, file);
 }
 
+/* Whether top and pkill know it by that. */
+static bool is_command(pid_t pid, const char *name)
+{
+	char path[64], command[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%31s", command) != 1)
+		command[0] = '\0';
+	if (f)
+		fclose(f);
+	return !strcmp(command, name);
+}
+
 /* Whether ps shows it as a worker of our store, and of which device. */
 static bool is_named(pid_t pid, const char *name)
 {

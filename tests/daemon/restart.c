@@ -137,6 +137,8 @@ static void spare_serves(void)
 	worker_killed();
 	CU_ASSERT_EQUAL(worker_pid(), spare);
 	CU_ASSERT_TRUE(is_named(spare, "0/51712"));
+	CU_ASSERT_TRUE(is_command(spare, "ramdisk-worker"));
+	CU_ASSERT_TRUE(is_command(daemon_pid(), "xen-ramdiskd"));
 	spare = await_spare(program);
 	CU_ASSERT_NOT_EQUAL(spare, 0);
 	CU_ASSERT_TRUE(ends(spare, SIGKILL));

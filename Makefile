@@ -401,7 +401,7 @@ help:
 	@echo 'make check-restart  a hundred rounds of killing under guests (hours)'
 	@echo 'make vm-shell     a shell in the test bed'"'"'s Domain-0'
 	@echo 'make bench        every benchmark, here and in the test bed (root: installs packages);'
-	@echo '                  docs/bench; BENCH_ROUNDS=N BENCH_ONLY=NAMES BENCH_VM=no'
+	@echo '                  docs/bench; BENCH_ROUNDS=N BENCH_ONLY=NAMES BENCH_VM=no BENCH_GO_ON=yes'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
 	@echo 'make deb          Debian packages, in build/deb (root: installs packages)'
 	@echo 'make install-dev  libramdisk.a and ramdisk.h'

@@ -69,14 +69,21 @@ static pid_t worker_pid(void)
 	return pid;
 }
 
+/* NULL: there is no such process. */
+static FILE *open_of(pid_t pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return fopen(path, "r");
+}
+
 /* Dead, though nobody may have waited for it. */
 static bool is_dead(pid_t pid)
 {
-	char path[64], state = 'X';
-	FILE *f;
+	FILE *f = open_of(pid, "stat");
+	char state = 'X';
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "r");
 	if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
 		state = 'X';
 	if (f)
@@ -109,11 +116,9 @@ static bool runs(pid_t pid, const char *file)
 /* Whether top and pkill know it by that. */
 static bool is_command(pid_t pid, const char *name)
 {
-	char path[64], command[32] = "";
-	FILE *f;
+	FILE *f = open_of(pid, "comm");
+	char command[32] = "";
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	f = fopen(path, "r");
 	if (f && fscanf(f, "%31s", command) != 1)
 		command[0] = '\0';
 	if (f)
@@ -124,12 +129,10 @@ static bool is_command(pid_t pid, const char *name)
 /* Whether ps shows it as a worker of our store, and of which device. */
 static bool is_named(pid_t pid, const char *name)
 {
-	char path[64], line[1024], title[64] = "";
+	FILE *f = open_of(pid, "cmdline");
+	char line[1024], title[64] = "";
 	size_t n = 0;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	f = fopen(path, "r");
 	if (f) {
 		n = fread(line, 1, sizeof(line) - 1, f);
 		fclose(f);

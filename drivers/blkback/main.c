@@ -38,7 +38,7 @@ static const char help[] =
 	"                         or " RD_STORE_DIR ")\n"
 	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  -p, --poll US          look for further requests so long before sleeping,\n"
-	"                         while it pays off; 0 (off) to 1000 (default 50)\n"
+	"                         while it pays off; 0 (off) to 10000 (default 50)\n"
 	"      --no-sandbox       leave workers root's powers and every system call:\n"
 	"                         for debuggers only\n"
 	"      --stop             close all devices, end the daemon of the store\n"
@@ -112,7 +112,7 @@ static int parse(int argc, char **argv, struct arguments *args)
 			if (!blkback_parse_number(optarg, BLKBACK_POLL_MAX,
 						  &args->options.poll_us))
 				break;
-			return usage_error("--poll takes microseconds, 0 to 1000, not ",
+			return usage_error("--poll takes microseconds, 0 to 10000, not ",
 					   optarg);
 		case 'n':
 			args->options.no_sandbox = true;

@@ -12,7 +12,8 @@
 #define ENOUGH 4u
 #define MOST 6u
 #define LONG_COSTS 2u
-#define TAKEN_AWAY 20u /* us, at least: no interrupt takes that long */
+#define TAKEN_AWAY 20u /* us, at least: no interrupt takes that long, */
+#define TAKEN_AWAY_PART 8u /* nor this part of the limit of a slow machine */
 
 static unsigned processors(void)
 {
@@ -43,7 +44,7 @@ void blkback_poll_learn(struct blkback_poll *poll, uint64_t gap, uint32_t n)
 
 bool blkback_poll_taken_away(struct blkback_poll *poll, uint64_t us)
 {
-	if (us <= TAKEN_AWAY || us <= poll->limit / 2)
+	if (us <= TAKEN_AWAY || us <= poll->limit / TAKEN_AWAY_PART)
 		return false;
 	poll->luck = 0;
 	return true;

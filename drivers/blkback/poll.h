@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BLKBACK_POLL_MAX 1000u /* us; the longest that can be asked for */
+#define BLKBACK_POLL_MAX 10000u /* us; the longest that can be asked for */
 #define BLKBACK_POLL_DEFAULT 50u /* us */
 
 struct blkback_poll {

@@ -125,9 +125,9 @@ fault_usage() {
 
 poll_usage() {
 	local value
-	for value in 1001 -1 5us ''; do
+	for value in 10001 -1 5us ''; do
 		says "the daemon with --poll=$value" 2 \
-			"xen-ramdiskd: --poll takes microseconds, 0 to 1000, not $value; usage: .*" \
+			"xen-ramdiskd: --poll takes microseconds, 0 to 10000, not $value; usage: .*" \
 			"$B/xen-ramdiskd" "--poll=$value"
 	done
 }

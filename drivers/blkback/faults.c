@@ -67,20 +67,23 @@ static void seed(struct blkback_faults_ring *r)
 
 /* ---- arrivals ---------------------------------------------------------- */
 
-/* Note the requests that were not there at the last look. */
-static void mark_arrivals(struct blkback_faults_ring *r,
-			  const struct blkback_ring *ring, unsigned pending,
-			  int64_t now_us)
+/* Note the requests that were not there at the last look; none goes away. */
+static int mark_arrivals(struct blkback_faults_ring *r,
+			 const struct blkback_ring *ring, unsigned pending,
+			 int64_t now_us)
 {
 	uint32_t end = ring->req_cons + pending;
 
 	/* What came while no fault was set did not pass here. */
 	if (!r->on)
 		r->arrived = ring->req_cons;
+	if (r->arrived - ring->req_cons > pending)
+		return -EPROTO;
 	for (; r->arrived != end; r->arrived++) {
 		r->arrival_us[r->arrived % BLKBACK_MAX_SLOTS] = now_us;
 		r->chance[r->arrived % BLKBACK_MAX_SLOTS] = draw(r);
 	}
+	return 0;
 }
 
 static int64_t due_us(const struct blkback_faults_ring *r, uint32_t index)
@@ -192,17 +195,20 @@ void blkback_faults_charge(struct blkback_faults *f, uint64_t bytes)
 
 /* ---- at the ring ------------------------------------------------------- */
 
-unsigned blkback_faults_admit(struct blkback_faults *f,
-			      struct blkback_faults_ring *r,
-			      const struct blkback_ring *ring,
-			      unsigned pending, unsigned most, int64_t now_us)
+int blkback_faults_admit(struct blkback_faults *f,
+			 struct blkback_faults_ring *r,
+			 const struct blkback_ring *ring, unsigned pending,
+			 unsigned most, int64_t now_us)
 {
 	unsigned n = pending < most ? pending : most;
+	int err;
 
 	if (!r->random)
 		seed(r);
+	err = mark_arrivals(r, ring, pending, now_us);
+	if (err)
+		return err;
 	pthread_mutex_lock(&f->lock);
-	mark_arrivals(r, ring, pending, now_us);
 	r->set = f->set;
 	r->on = atomic_load(&f->on);
 	if (r->set.freeze) {
@@ -217,8 +223,9 @@ unsigned blkback_faults_admit(struct blkback_faults *f,
 			f->requests -= (int64_t)n * MILLION;
 	}
 	pthread_mutex_unlock(&f->lock);
-	r->held_back = n < pending;
-	return n;
+	/* Without a fault nobody asks here for the rest. */
+	r->held_back = r->on && n < pending;
+	return (int)n;
 }
 
 static bool touches(const struct blkback_fault_set *set,

@@ -64,11 +64,12 @@ static inline bool blkback_faults_on(struct blkback_faults *faults,
 /*
  * How many of the @pending requests of @ring may be taken at @now_us
  * (monotonic), up to @most. Those are charged to the request limit: take them.
+ * -EPROTO: some that waited are gone, which only a hostile guest brings about.
  */
-unsigned blkback_faults_admit(struct blkback_faults *faults,
-			      struct blkback_faults_ring *r,
-			      const struct blkback_ring *ring,
-			      unsigned pending, unsigned most, int64_t now_us);
+int blkback_faults_admit(struct blkback_faults *faults,
+			 struct blkback_faults_ring *r,
+			 const struct blkback_ring *ring, unsigned pending,
+			 unsigned most, int64_t now_us);
 
 /* The settings alone, for what was taken before this ring was attached. */
 void blkback_faults_load(struct blkback_faults *faults,

@@ -33,10 +33,11 @@ static int take(struct blkback_io *io)
 	if (n < 0)
 		return n;
 	if (io->s.faults && blkback_faults_on(io->s.faults, &io->faults))
-		n = (int)blkback_faults_admit(io->s.faults, &io->faults,
-					      &io->ring, (unsigned)n,
-					      BLKBACK_BATCH,
-					      (int64_t)blkback_now_us());
+		n = blkback_faults_admit(io->s.faults, &io->faults, &io->ring,
+					 (unsigned)n, BLKBACK_BATCH,
+					 (int64_t)blkback_now_us());
+	if (n < 0)
+		return n;
 	if (n > (int)BLKBACK_BATCH)
 		n = (int)BLKBACK_BATCH;
 	for (i = 0; i < n; i++) {

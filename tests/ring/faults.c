@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Faults on purpose: the words of the node, what may be taken from a ring when
- * (with a clock of the test's own), and what becomes of requests.
+ * Faults on purpose: what may be taken from a ring when (with a clock of the
+ * test's own), and what becomes of requests.
  */
 #include "drivers/blkback/faults.h"
 #include "drivers/blkback/io.h"
@@ -15,67 +15,6 @@
 
 #define MS INT64_C(1000)
 #define SECOND (1000 * MS)
-
-/* ---- the words --------------------------------------------------------- */
-
-static void words(void)
-{
-	static const char *const same[] = {
-		"", "error=read ratio=1000000", "error=write ratio=1",
-		"error=all ratio=500000 range=4096+1048576",
-		"delay=100", "jitter=3600000", "delay=100 jitter=20", "freeze=1",
-		"write-protect=1", "iops=100", "bandwidth=1048576",
-		"error=all ratio=250000 range=0+18446744073709551615 delay=3600000 "
-		"jitter=3600000 freeze=1 write-protect=1 iops=100000000 "
-		"bandwidth=1099511627776",
-	};
-	struct blkback_fault_set set;
-	char text[BLKBACK_FAULT_TEXT];
-	size_t i;
-
-	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
-		CU_ASSERT_EQUAL(blkback_fault_parse(same[i], &set), 0);
-		CU_ASSERT_STRING_EQUAL(blkback_fault_format(&set, text),
-				       same[i]);
-		CU_ASSERT_EQUAL(blkback_fault_none(&set), !same[i][0]);
-	}
-	CU_ASSERT_EQUAL(blkback_fault_parse(" error=read  freeze=0 ", &set), 0);
-	CU_ASSERT_EQUAL(set.errors, BLKBACK_FAULT_READS);
-	CU_ASSERT_EQUAL(set.ratio, BLKBACK_FAULT_ALWAYS);
-	CU_ASSERT_EQUAL(blkback_fault_parse("ratio=7 error=write", &set), 0);
-	CU_ASSERT_EQUAL(set.ratio, 7);
-}
-
-static void no_words(void)
-{
-	static const char *const bad[] = {
-		"error", "error=", "error=reads", "error=read error=read",
-		"error=read ratio=0", "error=read ratio=1000001",
-		"error=read ratio=-1", "error=read ratio=1x", "ratio=5",
-		"range=0+4096", "error=all range=1", "error=all range=1+",
-		"error=all range=+1", "error=all range=1+0",
-		"error=all range=1+18446744073709551615",
-		"error=all range=1+18446744073709551616",
-		"error=all range=1+2+3", "delay=3600001", "delay=", "delay= 1",
-		"jitter=99999999999999999999", "freeze=2", "freeze",
-		"write-protect=yes", "iops=100000001", "iops=4294967297",
-		"bandwidth=1099511627777", "delay=1,jitter=2", "x=1", "=", "\t",
-	};
-	static const struct blkback_fault_set none;
-	struct blkback_fault_set set;
-	char text[2 * BLKBACK_FAULT_TEXT];
-	size_t i;
-
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		memset(&set, 0xff, sizeof(set));
-		CU_ASSERT_EQUAL(blkback_fault_parse(bad[i], &set), -EINVAL);
-		CU_ASSERT_TRUE(blkback_fault_same(&set, &none));
-	}
-	/* A good one behind more spaces than there may be is cut nowhere. */
-	memset(text, ' ', sizeof(text));
-	strcpy(text + BLKBACK_FAULT_TEXT, "freeze=1");
-	CU_ASSERT_EQUAL(blkback_fault_parse(text, &set), -EINVAL);
-}
 
 /* ---- what may be taken ------------------------------------------------- */
 
@@ -93,7 +32,7 @@ static void begin(struct blkback_fault_set set)
 	blkback_faults_set(&faults, &set);
 }
 
-static unsigned admit(unsigned pending, int64_t now_us)
+static int admit(unsigned pending, int64_t now_us)
 {
 	return blkback_faults_admit(&faults, &rings[0], &shape, pending, 32,
 				    now_us);
@@ -102,11 +41,12 @@ static unsigned admit(unsigned pending, int64_t now_us)
 /* Take what may be taken. */
 static unsigned take(unsigned *pending, int64_t now_us)
 {
-	unsigned n = admit(*pending, now_us);
+	int n = admit(*pending, now_us);
 
-	shape.req_cons += n;
-	*pending -= n;
-	return n;
+	CU_ASSERT_TRUE_FATAL(n >= 0);
+	shape.req_cons += (unsigned)n;
+	*pending -= (unsigned)n;
+	return (unsigned)n;
 }
 
 static void delays_side_by_side(void)
@@ -204,6 +144,39 @@ static void frozen(void)
 	CU_ASSERT_EQUAL(take(&pending, 1000 * SECOND), 8);
 }
 
+/* More wait than one batch has: what is left then is nobody's to hold back. */
+static void cleared_while_many_wait(void)
+{
+	unsigned pending = 100;
+
+	begin((struct blkback_fault_set){ .freeze = 1 });
+	CU_ASSERT_EQUAL(take(&pending, SECOND), 0);
+	blkback_faults_set(&faults, &(struct blkback_fault_set){ 0 });
+	CU_ASSERT_EQUAL(take(&pending, SECOND), 32);
+	CU_ASSERT_FALSE(blkback_faults_on(&faults, &rings[0]));
+	CU_ASSERT_FALSE(rings[0].held_back);
+	/* With a fault that lets all of them pass they still are. */
+	pending = 100;
+	blkback_faults_set(&faults, &(struct blkback_fault_set){ .errors = 3 });
+	CU_ASSERT_EQUAL(take(&pending, SECOND), 32);
+	CU_ASSERT_TRUE(rings[0].held_back);
+	CU_ASSERT_EQUAL(take(&pending, SECOND), 32);
+	CU_ASSERT_EQUAL(take(&pending, SECOND), 32);
+	CU_ASSERT_EQUAL(take(&pending, SECOND), 4);
+	CU_ASSERT_FALSE(rings[0].held_back);
+}
+
+/* A guest that takes back what was seen to wait: no walk through all indexes. */
+static void taken_back(void)
+{
+	begin((struct blkback_fault_set){ .freeze = 1 });
+	CU_ASSERT_EQUAL(admit(20, SECOND), 0);
+	CU_ASSERT_EQUAL(admit(19, SECOND), -EPROTO);
+	CU_ASSERT_EQUAL(admit(0, SECOND), -EPROTO);
+	CU_ASSERT_EQUAL(admit(20, SECOND), 0);
+	CU_ASSERT_EQUAL(rings[0].arrived, shape.req_cons + 20);
+}
+
 /* How many of an endless queue go through in @us, taken when it is said. */
 static unsigned in_time(unsigned ring, int64_t start, int64_t us,
 			uint64_t bytes)
@@ -212,13 +185,13 @@ static unsigned in_time(unsigned ring, int64_t start, int64_t us,
 	int64_t now = start;
 
 	for (turns = 0; turns < 4000000 && now < start + us; turns++) {
-		unsigned n = blkback_faults_admit(&faults, &rings[ring],
-						  &shape, 64, 32, now);
+		int n = blkback_faults_admit(&faults, &rings[ring], &shape, 64,
+					     32, now);
 
-		shape.req_cons += n;
-		sum += n;
+		shape.req_cons += (unsigned)n;
+		sum += (unsigned)n;
 		if (bytes)
-			blkback_faults_charge(&faults, n * bytes);
+			blkback_faults_charge(&faults, (unsigned)n * bytes);
 		if (n)
 			continue;
 		CU_ASSERT_TRUE(rings[ring].look_us > now);
@@ -524,8 +497,14 @@ static void held_back(void)
 	blkback_faults_set(&faults, &(struct blkback_fault_set){ 0 });
 	expect("...");
 	CU_ASSERT_EQUAL(ring->req_event, 4);
-	/* An index that cannot be is seen while frozen, too. */
+	/* An index that cannot be is seen while frozen, too; one that shrinks. */
 	blkback_faults_set(&faults, &(struct blkback_fault_set){ .freeze = 1 });
+	put(BLKIF_OP_READ, 0);
+	put(BLKIF_OP_READ, 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	ring->req_prod = prod - 1;
+	CU_ASSERT_EQUAL(blkback_io_run(io), -EPROTO);
+	CU_ASSERT_EQUAL(run(), 0);
 	ring->req_prod = prod + 33;
 	CU_ASSERT_EQUAL(blkback_io_run(io), -EPROTO);
 }
@@ -550,12 +529,12 @@ static void full_ring(void)
 }
 
 static const struct test tests[] = {
-	{ "words", words },
-	{ "no words", no_words },
 	{ "delays side by side", delays_side_by_side },
 	{ "jitter", jitter },
 	{ "change while they wait", change_while_they_wait },
 	{ "frozen", frozen },
+	{ "cleared while more wait than a batch", cleared_while_many_wait },
+	{ "requests that are taken back", taken_back },
 	{ "requests a second", iops },
 	{ "requests a second, two queues", iops_of_two_queues },
 	{ "bandwidth", bandwidth },

@@ -45,7 +45,7 @@ enum blkback_message_type {
 	BLKBACK_ATTACH = 1,
 	BLKBACK_CONNECT = 2,
 	BLKBACK_DISCONNECT = 3,
-	BLKBACK_FAULT = 4, /* at any time after ATTACH */
+	BLKBACK_FAULT = 4, /* at any time after ATTACHED */
 	BLKBACK_END = 5, /* detach and go */
 	/* from the worker */
 	BLKBACK_ATTACHED = 16, /* also the first word to a new supervisor */

@@ -188,11 +188,14 @@ static int send_faults(struct blkback_device *dev)
 
 void blkback_life_faults(struct blkback_device *dev)
 {
+	/* One that attaches has them, and would take a word for its end. */
+	bool hears = dev->sock >= 0 && dev->phase != BLKBACK_ATTACHING &&
+		     dev->phase != BLKBACK_RESUMING;
 	char text[BLKBACK_FAULT_TEXT];
 	struct blkback_node node = { NODES_FAULT_ACTIVE, NULL };
 	int ret;
 
-	if (dev->faults_due && dev->sock >= 0 && !send_faults(dev))
+	if (dev->faults_due && hears && !send_faults(dev))
 		dev->faults_due = false;
 	if (!dev->faults_news)
 		return;

@@ -351,9 +351,14 @@ static void early_faults(void)
 	fake_xs_set(BACK "/fault", "iops=10");
 	look();
 	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
-	CU_ASSERT_STRING_EQUAL(told_faults(), "iops=10");
+	CU_ASSERT_EQUAL(msg.u.attach.fault.iops, 10);
+	/* Any word to a worker that attaches would be its end. */
+	fake_xs_set(BACK "/fault", "iops=11");
+	look();
+	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
 	say(BLKBACK_ATTACHED);
-	CU_ASSERT_STRING_EQUAL(active(), "iops=10");
+	CU_ASSERT_STRING_EQUAL(told_faults(), "iops=11");
+	CU_ASSERT_STRING_EQUAL(active(), "iops=11");
 	/* Detached, and attached anew without faults: none are left. */
 	fake_xs_set(BACK "/online", "0");
 	look();

@@ -220,7 +220,10 @@ static void faults_meanwhile(void)
 	die(SIGKILL);
 	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_EQUAL(msg.u.attach.fault.iops, 5);
+	CU_ASSERT_EQUAL(told(&msg), 0);
+	says_attached(true);
 	CU_ASSERT_EQUAL(told(&msg), BLKBACK_FAULT);
+	CU_ASSERT_EQUAL(msg.u.fault.iops, 5);
 	teardown();
 }
 

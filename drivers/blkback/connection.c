@@ -112,7 +112,10 @@ int blkback_worker_reconnect(struct worker *w, char *text, size_t size)
 
 void blkback_worker_disconnect(struct worker *w, bool hand_over)
 {
+	bool connected = w->nr_queues > 0;
+
 	stop_queues(w);
-	if (w->journal)
+	/* What is not connected here another worker may have left tied. */
+	if (w->journal && (connected || !hand_over))
 		blkback_journal_part(w->journal, hand_over);
 }

@@ -43,7 +43,8 @@ int blkback_door_open(struct worker *w, char *text, size_t size)
 	mask = umask(0177);
 	err = bind(w->door, (struct sockaddr *)&addr, sizeof(addr));
 	umask(mask);
-	if (!err && !listen(w->door, 1))
+	/* Supervisors may come and go while a disk's lock is waited for. */
+	if (!err && !listen(w->door, SOMAXCONN))
 		return 0;
 fail:
 	err = -errno;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A worker's process, as its parts see it: worker.c, connection.c, door.c. */
+/* A worker's process, as its parts see it: worker.c and what is below. */
 #ifndef BLKBACK_WORKER_STATE_H
 #define BLKBACK_WORKER_STATE_H
 
@@ -22,8 +22,9 @@ struct worker {
 	const struct blkback_options *options; /* of a spare one, or NULL */
 	int64_t until; /* ms, monotonic: a spare one waits alone; 0: it does not */
 	char label[RD_LABEL_MAX]; /* "domid/devid" */
-	unsigned max_queues; /* 0: not attached yet */
+	unsigned max_queues; /* 0: told no device yet */
 	uint32_t poll_us; /* for queues, before they sleep */
+	uint32_t resume; /* BLKBACK_ANEW or what it goes on with */
 	struct {
 		xengnttab_handle *gnttab;
 		xenevtchn_handle *evtchn;
@@ -41,6 +42,16 @@ struct worker {
 	struct blkback_io_gates gates;
 	struct blkback_faults faults;
 };
+
+/* ---- attach.c ---------------------------------------------------------- */
+
+/* Handles for each of @n queues that has none: their threads share none. */
+int blkback_worker_open_xen(struct worker *w, unsigned n, char *text,
+			    size_t size);
+
+/* As the ATTACH says. -errno and one sentence, which may be missing. */
+int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
+			  struct rd_error *err);
 
 /* ---- connection.c ------------------------------------------------------ */
 

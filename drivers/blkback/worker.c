@@ -14,15 +14,10 @@
  * SPARE. A process of its own gets ready before it is told a device: spare.h.
  * If its supervisor goes before that it waits for the next one as well, but not
  * for ever: no guest needs it.
- *
- * SANDBOX. It is entered when everything is open and nothing of the guest was
- * looked at yet. What needs a path from there on, the removal of files, is left
- * to the supervisor, which does the same for a worker that was killed.
  */
 #include "worker.h"
 #include "clock.h"
 #include "log.h"
-#include "nodes.h"
 #include "process.h"
 #include "sandbox.h"
 #include "worker-state.h"
@@ -50,170 +45,6 @@ static int send_failed(struct worker *w, enum blkback_message_type which,
 		blkback_log_gated(&w->gates.failed, BLKBACK_WARNING, "%s",
 				  text);
 	return ret;
-}
-
-/* All that it says to a worker that is attaching is to end. */
-static bool supervisor_gone(const struct worker *w)
-{
-	struct pollfd p = { .fd = w->control, .events = POLLIN };
-
-	return poll(&p, 1, 0) > 0;
-}
-
-/* Gives a long load up when nobody waits for it any more. */
-static int on_progress(void *arg, uint64_t done, uint64_t total)
-{
-	(void)done;
-	(void)total;
-	return supervisor_gone(arg);
-}
-
-static int open_grants(struct worker *w, unsigned i, char *text, size_t size)
-{
-	if (!w->xen[i].gnttab)
-		w->xen[i].gnttab = xengnttab_open(blkback_log_of_xen(), 0);
-	if (w->xen[i].gnttab)
-		return 0;
-	snprintf(text, size, "cannot open /dev/xen/gntdev: %s",
-		 strerror(errno));
-	return -EIO;
-}
-
-static int open_events(struct worker *w, unsigned i, char *text, size_t size)
-{
-	xenevtchn_handle *evtchn;
-	int ret;
-
-	if (w->xen[i].evtchn)
-		return 0;
-	evtchn = xenevtchn_open(blkback_log_of_xen(), 0);
-	if (!evtchn) {
-		snprintf(text, size, "cannot open /dev/xen/evtchn: %s",
-			 strerror(errno));
-		return -EIO;
-	}
-	ret = blkback_bell_init(&w->xen[i].bell, evtchn, text, size);
-	if (ret)
-		xenevtchn_close(evtchn);
-	else
-		w->xen[i].evtchn = evtchn;
-	return ret;
-}
-
-/* Handles for each of @n queues that has none: their threads share none. */
-static int open_xen(struct worker *w, unsigned n, char *text, size_t size)
-{
-	unsigned i;
-	int ret = 0;
-
-	for (i = 0; !ret && i < n; i++) {
-		ret = open_grants(w, i, text, size);
-		if (!ret)
-			ret = open_events(w, i, text, size);
-	}
-	return ret;
-}
-
-/* @again: the attachment of a dead worker, on the disk that it had. */
-static int attach_disk(struct worker *w, const struct blkback_message *msg,
-		       const char *again, struct rd_error *err)
-{
-	const char *id = again && *again ? again : msg->u.attach.disk;
-	struct rd_attach_request req = {
-		.seed = msg->u.attach.seed,
-		.flags = RD_DURABLE |
-			 (msg->u.attach.private_view ? RD_PRIVATE : 0),
-		.writable = msg->u.attach.writable != 0,
-		.label = msg->u.attach.label,
-		.progress = on_progress,
-		.progress_arg = w,
-	};
-	struct rd_store *store;
-	int ret;
-
-	if (*id) { /* loaded already, whatever the seed is now */
-		req.seed = NULL;
-		req.name = id;
-		req.flags |= RD_EXISTING;
-	}
-	ret = rd_store_open(&store, msg->u.attach.store, err);
-	if (ret)
-		return ret;
-	ret = rd_attach(store, &req, &w->disk, err);
-	rd_store_close(store);
-	return ret;
-}
-
-static int open_journal(struct worker *w, const struct blkback_message *msg,
-			char *text, size_t size)
-{
-	char name[64];
-
-	w->store = open(msg->u.attach.store,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (w->store < 0) {
-		snprintf(text, size, "cannot open the store's directory: %s",
-			 strerror(errno));
-		return -EIO;
-	}
-	snprintf(name, sizeof(name), NODES_JOURNAL, w->domid, w->devid);
-	return blkback_journal_open(&w->journal, w->store, name, text, size);
-}
-
-/* Domain-0 cannot be told from all domains; Linux refuses to be asked. */
-static void restrict_handles(struct worker *w)
-{
-	unsigned i;
-
-	/* Also those that were opened ahead and are not needed. */
-	for (i = 0; w->domid && i < BLKBACK_MAX_QUEUES; i++)
-		if (w->xen[i].evtchn &&
-		    xenevtchn_restrict(w->xen[i].evtchn, w->domid))
-			blkback_log_gated(&w->gates.failed, BLKBACK_WARNING,
-					  "cannot restrict event channels to the domain: %s",
-					  strerror(errno));
-}
-
-static int enter_sandbox(struct worker *w, char *text, size_t size)
-{
-	int ret;
-
-	if (!w->sandbox)
-		return 0;
-	restrict_handles(w);
-	/* No way to a path is left open. */
-	close(w->store);
-	w->store = -1;
-	ret = blkback_sandbox_enter(text, size);
-	w->inside = !ret;
-	return ret;
-}
-
-/* Everything that is opened is opened here. */
-static int attach(struct worker *w, const struct blkback_message *msg,
-		  struct rd_error *err)
-{
-	const size_t size = sizeof(err->text);
-	int ret = open_xen(w, w->max_queues, err->text, size);
-
-	if (!ret)
-		ret = open_journal(w, msg, err->text, size);
-	if (!ret)
-		ret = attach_disk(w, msg, w->journal->disk, err);
-	if (ret)
-		return ret;
-	snprintf(w->journal->disk, sizeof(w->journal->disk), "%s",
-		 rd_id(w->disk));
-	ret = blkback_door_open(w, err->text, size);
-	if (!ret)
-		ret = enter_sandbox(w, err->text, size);
-	if (ret)
-		return ret;
-	if (msg->u.attach.resume == BLKBACK_CONNECT_AGAIN)
-		return blkback_worker_reconnect(w, err->text, size);
-	blkback_journal_part(w->journal, false);
-	rd_settle(w->disk);
-	return 0;
 }
 
 /* What it has: after an attach, and to each new supervisor. */
@@ -251,9 +82,10 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	take_name(w, msg->u.attach.domid, msg->u.attach.devid);
 	w->max_queues = msg->u.attach.max_queues;
 	w->poll_us = msg->u.attach.poll_us;
+	w->resume = msg->u.attach.resume;
 	if (blkback_fault_valid(&msg->u.attach.fault))
 		blkback_faults_set(&w->faults, &msg->u.attach.fault);
-	ret = attach(w, msg, &err);
+	ret = blkback_worker_attach(w, msg, &err);
 	if (!ret)
 		return send_attached(w);
 	if (!err.text[0])
@@ -493,7 +325,7 @@ static void get_ready(struct worker *w)
 
 	if (w->sandbox)
 		(void)blkback_sandbox_prepare(text, sizeof(text));
-	(void)open_xen(w, blkback_process_queues(), text, sizeof(text));
+	(void)blkback_worker_open_xen(w, blkback_process_queues(), text, sizeof(text));
 	/* Whoever does not hear it is gone, which is found out later. */
 	(void)send_ready(w);
 }
@@ -551,8 +383,8 @@ int blkback_worker_run(int control, bool sandbox, char *title,
 		blkback_log(BLKBACK_ERROR, "the worker ends: %s",
 			    strerror(-ret));
 	end_gates(&w.gates);
-	/* Nobody is connected who was not attached. */
-	close_worker(&w, w.over || !w.disk);
+	/* What was not begun here is not ended here: it may be another's. */
+	close_worker(&w, w.over || !w.max_queues);
 	blkback_log_name(NULL);
 	return ret == 0 || ret == -EPIPE || ret == -EINTR ? 0 : 1;
 }

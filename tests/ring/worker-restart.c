@@ -82,12 +82,169 @@ static void hands_over(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
+/* ---- a supervisor that goes while its worker attaches ------------------- */
+
+/* A guest is connected, and its worker has left. */
+static void leave_connected(unsigned queues)
+{
+	struct blkback_message msg;
+
+	start();
+	CU_ASSERT_EQUAL_FATAL(attach(&msg), BLKBACK_ATTACHED);
+	memset(fake_page[RING_REF], 0, queues * 4096);
+	CU_ASSERT_EQUAL(connect_queues(&msg, queues), BLKBACK_CONNECTED);
+	kill(getpid(), SIGTERM);
+	pthread_join(thread, NULL);
+	close(sock);
+	resume = BLKBACK_CONNECT_AGAIN;
+	fake_attached = 0; /* those of the fake are all one */
+}
+
+/* The next worker, told what it is for; @gone: by one that is there no more. */
+static void start_next(bool gone)
+{
+	struct blkback_message msg;
+	int pair[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	sock = pair[0];
+	ask_to_attach(&msg);
+	if (gone)
+		close(sock);
+	pthread_create(&thread, NULL, run, (void *)(intptr_t)pair[1]);
+}
+
+static bool has_file(const char *format)
+{
+	char name[64], path[128];
+
+	snprintf(name, sizeof(name), format, 5u, 51712u);
+	snprintf(path, sizeof(path), "%s/%s", store, name);
+	return !access(path, F_OK);
+}
+
+static bool opens_its_door(void)
+{
+	int i;
+
+	for (i = 0; i < 5000 && !has_file(NODES_SOCKET); i++)
+		usleep(1000);
+	return i < 5000;
+}
+
+static void remove_file(const char *format)
+{
+	char name[64], path[128];
+
+	snprintf(name, sizeof(name), format, 5u, 51712u);
+	snprintf(path, sizeof(path), "%s/%s", store, name);
+	unlink(path);
+}
+
+/* It waits for a disk's lock: the next supervisor finds it, or the one after. */
+static void found_while_it_attaches(void)
+{
+	struct blkback_message msg;
+	int i;
+
+	leave_connected(1);
+	remove_file(NODES_SOCKET);
+	fake_attach_waits = true;
+	start_next(false);
+	for (i = 0; i < 3; i++) {
+		CU_ASSERT_TRUE_FATAL(opens_its_door());
+		close(sock);
+		sock = knock();
+		usleep(20000);
+	}
+	fake_attach_waits = false;
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
+	resume = BLKBACK_ANEW;
+	CU_ASSERT_EQUAL(read_page(100), 0);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* Another may have been started by now, and has what is there. */
+static void left_to_the_next(void)
+{
+	struct blkback_message msg;
+	void *status;
+
+	leave_connected(1);
+	start_next(true);
+	pthread_join(thread, &status);
+	CU_ASSERT_EQUAL((intptr_t)status, 0);
+	CU_ASSERT_EQUAL(fake_attached, 0);
+	CU_ASSERT_TRUE(has_file(NODES_JOURNAL));
+	start_next(false);
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
+	resume = BLKBACK_ANEW;
+	CU_ASSERT_EQUAL(read_page(100), 0);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* A new device is nobody's; one that is connected ends when it is told to. */
+static void gives_up(void)
+{
+	struct blkback_message msg;
+
+	start();
+	fake_attach_waits = true;
+	ask_to_attach(&msg);
+	CU_ASSERT_TRUE(opens_its_door());
+	close(sock);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(fake_attached, 0);
+	remove_file(NODES_SOCKET); /* as the next supervisor does */
+	remove_file(NODES_JOURNAL);
+	leave_connected(1);
+	remove_file(NODES_SOCKET);
+	fake_attach_waits = true;
+	start_next(false);
+	CU_ASSERT_TRUE(opens_its_door());
+	resume = BLKBACK_ANEW;
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* Domain-0 has fewer processors than when the frontend connected. */
+static void more_queues_than_are_offered(void)
+{
+	struct blkback_message msg;
+
+	leave_connected(3);
+	offered = 1;
+	start_next(false);
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
+	CU_ASSERT_EQUAL(fake_mapped, 3);
+	resume = BLKBACK_ANEW;
+	CU_ASSERT_EQUAL(read_page_of(2, 100), 0);
+	CU_ASSERT_EQUAL(finish(), 0);
+	/* But no more to whoever connects anew. */
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(connect_queues(&msg, 2), -1);
+	close(sock);
+	sock = knock();
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(finish(), 0);
+	offered = MAX_QUEUES;
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
 		{ "outlives its supervisors", outlives_supervisors },
 		{ "trouble is told later", trouble_is_told_later },
 		{ "hands over", hands_over },
+		{ "found by the next supervisor while it attaches",
+		  found_while_it_attaches },
+		{ "left to the next supervisor's worker", left_to_the_next },
+		{ "gives up", gives_up },
+		{ "more queues than are offered now",
+		  more_queues_than_are_offered },
 	};
 
 	return WORKER_TESTS("worker-restart", tests);

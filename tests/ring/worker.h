@@ -37,6 +37,7 @@ static int sock;
 static pthread_t thread;
 static char store[] = "/tmp/xen-ramdisk-worker-XXXXXX";
 static uint32_t resume; /* of the next attach */
+static uint32_t offered = MAX_QUEUES;
 
 static inline void *run(void *arg)
 {
@@ -52,6 +53,7 @@ static inline void start(void)
 	fake_evtchn_reset();
 	fake_attached = 0;
 	fake_attach_fails = false;
+	fake_attach_waits = false;
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	sock = pair[0];
 	pthread_create(&thread, NULL, run, (void *)(intptr_t)pair[1]);
@@ -82,7 +84,7 @@ static inline int answer(struct blkback_message *msg)
 	return (int)msg->type;
 }
 
-static inline int attach(struct blkback_message *msg)
+static inline void ask_to_attach(struct blkback_message *msg)
 {
 	blkback_message_init(msg, BLKBACK_ATTACH);
 	strcpy(msg->u.attach.seed, "/seed.img");
@@ -91,8 +93,13 @@ static inline int attach(struct blkback_message *msg)
 	msg->u.attach.resume = resume;
 	msg->u.attach.domid = 5;
 	msg->u.attach.writable = 1;
-	msg->u.attach.max_queues = MAX_QUEUES;
+	msg->u.attach.max_queues = offered;
 	blkback_control_send(sock, msg);
+}
+
+static inline int attach(struct blkback_message *msg)
+{
+	ask_to_attach(msg);
 	return answer(msg);
 }
 

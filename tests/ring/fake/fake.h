@@ -63,6 +63,7 @@ extern _Atomic unsigned fake_latencies[2]; /* told: of reads, of writes */
 extern _Atomic unsigned fake_prefetched;
 extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;
+extern _Atomic bool fake_attach_waits; /* as for a disk's lock */
 extern int fake_attached;
 extern const char *fake_store_waits; /* label of a durable attachment whose process is dead; NULL */
 struct rd_disk;

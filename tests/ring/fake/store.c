@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BLOCKS (FAKE_DISK_SIZE / RD_BLOCK + 1)
 
@@ -32,6 +33,7 @@ unsigned fake_ends_again, fake_begins_exclusive, fake_errors,
 _Atomic unsigned fake_latencies[2]; /* reads, writes */
 _Atomic unsigned fake_prefetched;
 bool fake_attach_fails;
+_Atomic bool fake_attach_waits;
 int fake_attached;
 
 struct rd_disk *fake_disk_new(bool writable)
@@ -49,6 +51,7 @@ struct rd_disk *fake_disk_new(bool writable)
 	fake_latencies[0] = fake_latencies[1] = 0;
 	fake_prefetched = 0;
 	fake_attach_fails = false;
+	fake_attach_waits = false;
 	disk = (struct rd_disk){ writable, fake_disk };
 	return &disk;
 }
@@ -87,6 +90,13 @@ int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_disk **out, struct rd_error *err)
 {
 	(void)store;
+	while (fake_attach_waits) {
+		usleep(1000);
+		if (req->progress(req->progress_arg, 1, 2)) {
+			snprintf(err->text, sizeof(err->text), "given up");
+			return -ECANCELED;
+		}
+	}
 	if (fake_attach_fails) {
 		snprintf(err->text, sizeof(err->text), "%s is empty",
 			 req->seed);

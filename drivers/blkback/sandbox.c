@@ -189,6 +189,12 @@ static int allow_some(scmp_filter_ctx ctx)
 					       UINT32_MAX &
 					       ~(scmp_datum_t)THREAD_MAY,
 					       THREAD_MUST));
+	/* A lazy seed's reader; it may not be there yet when this is entered. */
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
+				       SCMP_SYS(sched_setscheduler), 1,
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
+					       SCHED_IDLE));
 	/* Limits are read, not set. */
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,

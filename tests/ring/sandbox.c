@@ -102,6 +102,11 @@ static int works(void)
 	/* Large enough for glibc to ask for the memory that there is. */
 	qsort(numbers, 100000, sizeof(numbers[0]), compare);
 	free(malloc(64 << 20));
+	/* As a lazy seed's reader that begins late. */
+	if (pthread_setschedparam(pthread_self(), SCHED_IDLE,
+				  &(struct sched_param){ 0 }) ||
+	    syscall(SYS_ioprio_set, 1, 0, 3 << 13))
+		return 6;
 	/* With no syslog that could be reached. */
 	openlog("test", LOG_PID, LOG_DAEMON);
 	setlogmask(LOG_UPTO(LOG_EMERG));
@@ -240,6 +245,12 @@ static int controls_with_high_bits(void)
 	return FAILED;
 }
 
+static int takes_the_processor(void)
+{
+	sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ 1 });
+	return FAILED;
+}
+
 static int mounts(void)
 {
 	syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, NULL);
@@ -259,7 +270,8 @@ static void what_kills(void)
 	static int (*const what[])(void) = { becomes_root, executes, traces,
 		kills, signals_a_thread, forks, makes_a_namespace, makes_code,
 		makes_code_later, reads_another, raises_limits,
-		controls_a_terminal, controls_with_high_bits, mounts };
+		controls_a_terminal, controls_with_high_bits, mounts,
+		takes_the_processor };
 	size_t i;
 
 	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++)

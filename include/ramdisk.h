@@ -378,7 +378,8 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
  *
  * A thread that holds a range and begins another must pass RD_RANGE_NOWAIT,
  * which answers -EWOULDBLOCK instead of waiting (also for a block that the
- * thread itself holds), or it can deadlock with another process. It then ends
+ * thread itself holds, and for a part of a lazy disk that is not read yet), or
+ * it can deadlock with another process, or make it wait for a seed. It then ends
  * what it holds and begins again.
  *
  * Errors as rd_read() and rd_write(), also -E2BIG for more than RD_RANGE_MAX.

@@ -148,15 +148,35 @@ static int load_part(struct rd_disk *disk, uint64_t part)
 	return 0;
 }
 
+static bool is_loaded(struct rd_disk *disk, uint64_t part)
+{
+	return atomic_load_explicit(&disk->parts[part],
+				    memory_order_acquire) == RD_PART_LOADED;
+}
+
+/* One behind the last part of a range. */
+static uint64_t end_part(uint64_t off, uint64_t len)
+{
+	return len ? (off + len - 1) / RD_PART + 1 : 0;
+}
+
+bool rd_lazy_loaded(struct rd_disk *disk, uint64_t off, uint64_t len)
+{
+	uint64_t part, end = disk->parts ? end_part(off, len) : 0;
+
+	for (part = off / RD_PART; part < end; part++)
+		if (!is_loaded(disk, part))
+			return false;
+	return true;
+}
+
 int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len)
 {
-	uint64_t part, end = len ? (off + len - 1) / RD_PART + 1 : 0;
+	uint64_t part, end = end_part(off, len);
 	int rc;
 
 	for (part = off / RD_PART; part < end; part++) {
-		if (atomic_load_explicit(&disk->parts[part],
-					 memory_order_acquire) ==
-		    RD_PART_LOADED)
+		if (is_loaded(disk, part))
 			continue;
 		rc = load_part(disk, part);
 		if (rc)

@@ -336,10 +336,15 @@ static int prepare_blocks(const struct rd_range *range)
 int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 		   unsigned flags, struct rd_range *range)
 {
-	int rc = len > RD_RANGE_MAX ?
-			 -E2BIG :
-			 rd_range_check(disk, off, len, flags & RD_RANGE_WRITE);
+	int rc;
 
+	if (len > RD_RANGE_MAX)
+		return -E2BIG;
+	/* a seed may be as slow as it likes, but not for others' blocks */
+	if (flags & RD_RANGE_NOWAIT && rd_in_bounds(off, len, disk->size) &&
+	    !rd_lazy_loaded(disk, off, len))
+		return -EWOULDBLOCK;
+	rc = rd_range_check(disk, off, len, flags & RD_RANGE_WRITE);
 	if (rc)
 		return rc;
 	rd_touch(disk, off, len);

@@ -223,11 +223,15 @@ int rd_discard(struct rd_disk *disk, uint64_t off, uint64_t len)
 int rd_discard_resume(struct rd_disk *disk, uint64_t off, uint64_t len,
 		      uint64_t *done)
 {
-	int rc = rd_range_check(disk, off, len, true);
 	uint64_t from, to;
 	struct piece p;
+	int rc;
 
-	if (rc || !(*done & 1))
+	/* with nothing begun there is nothing to wait for, not even a seed */
+	if (!(*done & 1))
+		return 0;
+	rc = rd_range_check(disk, off, len, true);
+	if (rc)
 		return rc;
 	discard_bounds(disk, off, len, *done - 1, &from, &to);
 	if (from >= to)

@@ -106,6 +106,43 @@ static void a_dead_reader_leaves_its_part(void)
 	rd_store_close(s);
 }
 
+/* What holds other blocks does not wait for a seed. */
+static void ranges_that_may_not_wait(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("nowait", SIZE, 9);
+	struct rd_disk *d = lazily(s, seed, 0);
+	struct rd_range held, r;
+	uint64_t none = 0;
+
+	rd_lazy_stop(d);
+	CU_ASSERT_EQUAL_FATAL(rd_seed_open(&d->seed, seed, NULL), 0);
+	CU_ASSERT_EQUAL(differences(d, 9), 0); /* all of it is there */
+	d->parts[80] = RD_PART_ABSENT;
+	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 4096, RD_RANGE_WRITE, &held), 0);
+	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART, 4096, RD_RANGE_NOWAIT,
+				       &r), -EWOULDBLOCK);
+	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART - 4096, 8192,
+				       RD_RANGE_NOWAIT | RD_RANGE_WRITE, &r),
+			-EWOULDBLOCK);
+	CU_ASSERT_EQUAL(d->parts[80], RD_PART_ABSENT);
+	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART - 4096, 4096,
+				       RD_RANGE_NOWAIT, &r), 0);
+	rd_range_abort(&r);
+	/* what cannot be does not wait either, and is no reason to come again */
+	CU_ASSERT_EQUAL(rd_range_begin(d, UINT64_MAX - 4095, 4096,
+				       RD_RANGE_NOWAIT, &r), -EINVAL);
+	rd_range_abort(&held);
+	/* nor does a discard that a dead process had not begun */
+	CU_ASSERT_EQUAL(rd_discard_resume(d, 80 * RD_PART, RD_PART, &none), 0);
+	CU_ASSERT_EQUAL(d->parts[80], RD_PART_ABSENT);
+	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART, 4096, 0, &r), 0);
+	rd_range_abort(&r);
+	CU_ASSERT_EQUAL(d->parts[80], RD_PART_LOADED);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
 static void a_seed_that_fails(void)
 {
 	struct rd_store *s = open_store();
@@ -150,6 +187,7 @@ static const struct test tests[] = {
 	{ "contents are right: reserved, thin, private", contents_are_right },
 	{ "the rest comes by itself", the_rest_comes_by_itself },
 	{ "a dead reader leaves its part to the next", a_dead_reader_leaves_its_part },
+		{ "ranges that may not wait", ranges_that_may_not_wait },
 	{ "a seed that fails, and comes back", a_seed_that_fails },
 	{ "another file instead of the seed", another_file_instead_of_the_seed },
 };

@@ -128,10 +128,12 @@ static bool gets_nowhere(struct blkback_device *dev, int64_t now_ms)
 {
 	uint32_t answered = dev->host->answered(dev->host, dev);
 
-	if (answered != dev->answered || now_ms - dev->born >= LONG_LIFE)
-		dev->deaths = 0;
+	bool got_on = answered != dev->answered ||
+		      now_ms - dev->born >= LONG_LIFE;
+
 	dev->answered = answered;
-	return ++dev->deaths >= MAX_DEATHS;
+	dev->deaths = got_on ? 0 : dev->deaths + 1;
+	return dev->deaths >= MAX_DEATHS;
 }
 
 void blkback_device_worker_died(struct blkback_device *dev, int status,

@@ -190,6 +190,17 @@ static bool is_gone(const struct blkback_device *dev)
 
 /* ---- choosing ---------------------------------------------------------- */
 
+/* -EAGAIN: xenstore does not say, and is asked again. */
+static int read_config(struct blkback_device *dev, char *text, size_t size)
+{
+	int ret = blkback_config_read(dev, &dev->config, text, size);
+
+	if (!ret || ret == -EXDEV || blkback_xenbus_answers(dev->host->xs))
+		return ret;
+	dev->back_dirty = true;
+	return -EAGAIN;
+}
+
 /* Of libxl: in the state that it waits for until the script names the disk. */
 static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 {
@@ -209,7 +220,9 @@ static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 	}
 	if (!blkback_xenbus_exists(dev->host->xs, dev->tool))
 		return;
-	ret = blkback_config_read(dev, &dev->config, text, sizeof(text));
+	ret = read_config(dev, text, sizeof(text));
+	if (ret == -EAGAIN)
+		return;
 	if (!ret) {
 		blkback_life_start(dev, now_ms);
 	} else if (ret == -EXDEV) {
@@ -238,7 +251,9 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 			return;
 		}
 	}
-	ret = blkback_config_read(dev, &dev->config, text, sizeof(text));
+	ret = read_config(dev, text, sizeof(text));
+	if (ret == -EAGAIN)
+		return;
 	if (ret == -EXDEV) {
 		dev->phase = BLKBACK_FOREIGN;
 		blkback_log(BLKBACK_INFO,
@@ -410,6 +425,13 @@ static void renew(struct blkback_device *dev)
 	dev->domain_dirty = true;
 }
 
+/* What a xenstore that is gone would say as well. */
+static bool looks_gone(const struct blkback_device *dev, int back)
+{
+	return back || !dev->present || dev->front_bad || dev->front_gone ||
+	       !dev->front_state || dev->domain_gone;
+}
+
 /* False: xenstore did not answer; nothing was decided. */
 static bool look(struct blkback_device *dev, int64_t now_ms)
 {
@@ -422,6 +444,15 @@ static bool look(struct blkback_device *dev, int64_t now_ms)
 		dev->phase = BLKBACK_NEW;
 	if (back)
 		ret = observe_back(dev);
+	if (front && dev->present)
+		observe_front(dev);
+	if (domain)
+		dev->domain_gone = domain_gone(dev);
+	if (looks_gone(dev, ret) &&
+	    !blkback_xenbus_answers(dev->host->xs)) {
+		dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;
+		return false;
+	}
 	if (ret == -EIO)
 		return false;
 	dev->replaced |= ret == -ESTALE;
@@ -433,10 +464,6 @@ static bool look(struct blkback_device *dev, int64_t now_ms)
 		renew(dev);
 		return true;
 	}
-	if (front && dev->present)
-		observe_front(dev);
-	if (domain)
-		dev->domain_gone = domain_gone(dev);
 	if ((!dev->present || dev->replaced || is_gone(dev)) &&
 	    blkback_device_has_worker(dev))
 		blkback_life_end(dev, now_ms);

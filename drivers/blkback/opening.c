@@ -112,21 +112,6 @@ static int block_signals(struct blkback_supervisor *sup)
 }
 
 /*
- * Without a daemon behind it the kernel's xenstore device takes a request and
- * waits for the answer, which a signal ends. A watch is set by the kernel itself
- * there, in a wait that nothing ends. So nothing is watched before an answer,
- * nor before the guests that wait were seen to (supervisor.c).
- */
-static bool answers(struct xs_handle *xs)
-{
-	unsigned n;
-	char **names = xs_directory(xs, XBT_NULL, "/", &n);
-
-	free(names);
-	return names != NULL;
-}
-
-/*
  * It gets ready while xenstore is opened and read: guests that have no worker
  * wait for both. Its death waits for the signals that are taken later.
  */
@@ -141,6 +126,12 @@ static void start_spare(struct blkback_supervisor *sup)
 		blkback_spare_prepare(&sup->spare, &sup->options);
 }
 
+/*
+ * Without a daemon behind it the kernel's xenstore device takes a request and
+ * waits for the answer, which a signal ends. A watch is set by the kernel itself
+ * there, in a wait that nothing ends. So nothing is watched before an answer,
+ * nor before the guests that wait were seen to (supervisor.c).
+ */
 static int open_xenstore(struct blkback_supervisor *sup, char *text,
 			 size_t size)
 {
@@ -151,7 +142,7 @@ static int open_xenstore(struct blkback_supervisor *sup, char *text,
 			 strerror(errno));
 		return -EIO;
 	}
-	if (!answers(sup->host.xs)) {
+	if (!blkback_xenbus_answers(sup->host.xs)) {
 		snprintf(text, size, "xenstore answers: %s; is this Domain-0?",
 			 strerror(errno));
 		return -EIO;

@@ -91,6 +91,17 @@ int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
 	return read_number_in(xs, XBT_NULL, dir, node, max, value);
 }
 
+bool blkback_xenbus_answers(struct xs_handle *xs)
+{
+	unsigned n;
+	char **list = xs_directory(xs, XBT_NULL, "/", &n);
+
+	if (!list)
+		return errno == ENOENT; /* it said so */
+	free(list);
+	return true;
+}
+
 bool blkback_xenbus_exists(struct xs_handle *xs, const char *dir)
 {
 	unsigned n;

@@ -36,6 +36,12 @@ int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
 			       uint32_t *value);
 int blkback_parse_number(const char *text, uint32_t max, uint32_t *value);
 
+/*
+ * Whether xenstore is there at all: a connection that broke fails everything,
+ * and libxenstore's errno for that is one that nodes fail with as well.
+ */
+bool blkback_xenbus_answers(struct xs_handle *xs);
+
 bool blkback_xenbus_exists(struct xs_handle *xs, const char *dir);
 
 /*

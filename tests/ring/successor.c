@@ -5,6 +5,8 @@
  */
 #include "device.h"
 
+#include <limits.h>
+
 /* The next worker was told to take up what the last one had. */
 static void resumes(uint32_t how)
 {
@@ -56,6 +58,23 @@ static void killed_again_and_again(void)
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
 		"worker 4715 was killed by signal 11, as 4 before it, and none had answered a request; the device is closed");
 	CU_ASSERT_EQUAL(forgotten, before + 1);
+	teardown();
+}
+
+/* The death of one that got on is none of those in a row. */
+static void killed_after_it_got_on(void)
+{
+	unsigned i;
+
+	to_connected();
+	answered++;
+	for (i = 0; i < 5; i++) {
+		die(SIGSEGV);
+		CU_ASSERT_STRING_EQUAL(state(), "4");
+	}
+	die(SIGSEGV);
+	CU_ASSERT_EQUAL(started, 6);
+	CU_ASSERT_STRING_EQUAL(state(), "6");
 	teardown();
 }
 
@@ -358,11 +377,84 @@ static void detaches_without_worker(void)
 	teardown();
 }
 
+/* ---- xenstore goes ------------------------------------------------------ */
+
+/* Its connection breaks before question @n of a look. Whether all were asked. */
+static bool look_broken(unsigned n)
+{
+	fake_xs_breaks_at = fake_xs_questions + n;
+	look();
+	return fake_xs_questions < fake_xs_breaks_at;
+}
+
+/* Nothing was decided, and the next look finds things as they are. */
+static void nothing_is_lost(enum blkback_phase phase, unsigned before)
+{
+	struct blkback_message msg;
+
+	CU_ASSERT_FALSE(over);
+	CU_ASSERT_EQUAL(forgotten, before);
+	CU_ASSERT_EQUAL(killed, 0);
+	CU_ASSERT_EQUAL(told(&msg), 0);
+	CU_ASSERT_EQUAL(dev->phase, phase);
+	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
+}
+
+static void xenstore_breaks(void)
+{
+	unsigned n, before;
+	bool whole;
+
+	to_connected();
+	before = forgotten;
+	for (n = 0; n < 100; n++) {
+		whole = look_broken(n);
+		nothing_is_lost(BLKBACK_SERVING, before);
+		fake_xs_breaks_at = UINT_MAX;
+		look();
+		nothing_is_lost(BLKBACK_SERVING, before);
+		if (whole)
+			break;
+	}
+	CU_ASSERT_TRUE(n > 3 && n < 100);
+	teardown();
+}
+
+/* While a daemon takes over what another has left. */
+static void xenstore_breaks_at_the_start(void)
+{
+	struct blkback_message msg;
+	bool whole = false;
+	unsigned n;
+	int type;
+
+	for (n = 0; n < 100 && !whole; n++) {
+		to_left("4", "4");
+		outlived = true;
+		whole = look_broken(n);
+		CU_ASSERT_EQUAL(forgotten, 0);
+		CU_ASSERT_FALSE(over);
+		fake_xs_breaks_at = UINT_MAX;
+		look();
+		says_attached(true);
+		look();
+		/* To be sure: whether faults were shown, it could not be told. */
+		type = told(&msg);
+		CU_ASSERT_TRUE(!type || (type == BLKBACK_FAULT &&
+					 blkback_fault_none(&msg.u.fault)));
+		nothing_is_lost(BLKBACK_SERVING, 0);
+		teardown();
+	}
+	CU_ASSERT_TRUE(n > 6 && n < 100);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
 		{ "the worker is killed", worker_killed },
 		{ "killed again and again", killed_again_and_again },
+		{ "killed after it got on", killed_after_it_got_on },
 		{ "killed a hundred times", killed_and_gets_on },
 		{ "killed while it attaches", killed_while_attaching },
 		{ "killed while it connects", killed_while_connecting },
@@ -379,6 +471,8 @@ int main(void)
 		{ "another device in its place", another_in_its_place },
 		{ "nodes of a gone domain", leftover_of_gone_domain },
 		{ "detaches without a worker", detaches_without_worker },
+		{ "xenstore breaks", xenstore_breaks },
+		{ "xenstore breaks at the start", xenstore_breaks_at_the_start },
 	};
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);

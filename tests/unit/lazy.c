@@ -187,7 +187,7 @@ static const struct test tests[] = {
 	{ "contents are right: reserved, thin, private", contents_are_right },
 	{ "the rest comes by itself", the_rest_comes_by_itself },
 	{ "a dead reader leaves its part to the next", a_dead_reader_leaves_its_part },
-		{ "ranges that may not wait", ranges_that_may_not_wait },
+	{ "ranges that may not wait", ranges_that_may_not_wait },
 	{ "a seed that fails, and comes back", a_seed_that_fails },
 	{ "another file instead of the seed", another_file_instead_of_the_seed },
 };

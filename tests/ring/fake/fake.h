@@ -47,6 +47,7 @@ void fake_xs_rm(const char *path);
 void fake_xs_introduce(unsigned domid, bool yes);
 extern unsigned fake_xs_watches; /* set now */
 extern unsigned fake_xs_questions; /* reads, writes, ... so far */
+extern unsigned fake_xs_breaks_at; /* from that one on all of them fail */
 extern void (*fake_xs_touched)(const char *path); /* at each; absolute */
 extern unsigned fake_xs_conflicts; /* so many transactions fail: others wrote */
 extern void (*fake_xs_in_transaction)(void); /* once, at the next start */

@@ -6,6 +6,7 @@
 #include "fake.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static bool introduced[64];
 unsigned fake_xs_watches, fake_xs_questions, fake_xs_conflicts;
 void (*fake_xs_in_transaction)(void);
 void (*fake_xs_touched)(const char *path);
-unsigned fake_xs_reads;
+unsigned fake_xs_reads, fake_xs_breaks_at = UINT_MAX;
 static const char *storm_path, *storm_token;
 static unsigned long storm; /* events of it that are still to come */
 static int storm_fd = -1;
@@ -40,6 +41,7 @@ void fake_xs_reset(void)
 	fake_xs_in_transaction = NULL;
 	fake_xs_touched = NULL;
 	fake_xs_reads = 0;
+	fake_xs_breaks_at = UINT_MAX;
 	if (storm_fd >= 0)
 		close(storm_fd);
 	storm_fd = -1;
@@ -80,11 +82,19 @@ static bool below(const char *path, const char *dir)
 	return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
 }
 
+/* As libxenstore once its connection is broken. */
+static bool broken(void)
+{
+	if (fake_xs_questions++ < fake_xs_breaks_at)
+		return false;
+	errno = EINVAL;
+	return true;
+}
+
 static void touch(const char *path)
 {
 	char buf[PATH];
 
-	fake_xs_questions++;
 	if (fake_xs_touched)
 		fake_xs_touched(absolute(path, buf));
 }
@@ -169,6 +179,8 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
 
 	(void)h;
 	(void)t;
+	if (broken())
+		return NULL;
 	touch(path);
 	path = absolute(path, buf);
 	len = strlen(path);
@@ -199,6 +211,8 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
 
 	(void)h;
 	(void)t;
+	if (broken())
+		return NULL;
 	fake_xs_reads++;
 	touch(path);
 	if (i < 0) {
@@ -216,6 +230,8 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
 {
 	(void)h;
 	(void)t;
+	if (broken())
+		return false;
 	touch(path);
 	fake_xs_set_bytes(path, data, len);
 	return true;
@@ -225,6 +241,8 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 {
 	(void)h;
 	(void)t;
+	if (broken())
+		return false;
 	touch(path);
 	if (lookup(path) < 0) {
 		errno = ENOENT;
@@ -283,7 +301,8 @@ xs_transaction_t xs_transaction_start(struct xs_handle *h)
 	void (*meanwhile)(void) = fake_xs_in_transaction;
 
 	(void)h;
-	fake_xs_questions++;
+	if (broken())
+		return 0;
 	fake_xs_in_transaction = NULL;
 	if (meanwhile)
 		meanwhile();
@@ -306,6 +325,7 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abandon)
 bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
 {
 	(void)h;
-	fake_xs_questions++;
+	if (broken())
+		return false;
 	return introduced[domid % 64];
 }

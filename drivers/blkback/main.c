@@ -209,18 +209,32 @@ static int run_daemon(const struct blkback_options *options, int ready)
 	return serve(sup);
 }
 
+/* A store that is named from here, which the daemon leaves; NULL: it is not. */
+static char *store_from_here(const struct blkback_options *options)
+{
+	const char *dir = options->store ? options->store :
+					   getenv("XEN_RAMDISK_DIR");
+	char *here, *path = NULL;
+
+	if (!dir || !*dir || dir[0] == '/')
+		return NULL;
+	/* It need not be there yet: no realpath() */
+	here = getcwd(NULL, 0);
+	if (here && asprintf(&path, "%s/%s", here, dir) < 0)
+		path = NULL;
+	free(here);
+	return path;
+}
+
 /* Returns in the parent once the daemon is ready, or said why it is not. */
 static int daemonize(struct blkback_options *options)
 {
-	char *store = NULL, byte;
+	char *store = store_from_here(options), byte;
 	int ready[2];
 	pid_t pid;
 
-	if (options->store && options->store[0] != '/') {
-		store = realpath(options->store, NULL);
-		if (store)
-			options->store = store;
-	}
+	if (store)
+		options->store = store;
 	if (pipe2(ready, O_CLOEXEC) || (pid = fork()) < 0) {
 		fprintf(stderr, "xen-ramdiskd: cannot start: %s\n",
 			strerror(errno));

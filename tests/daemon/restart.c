@@ -449,6 +449,26 @@ static void stops(void)
 	CU_ASSERT_NOT_EQUAL(run(program, "--stop"), 0);
 }
 
+/* Not there yet, and the daemon's own place is / by then. */
+static void store_from_here(void)
+{
+	static const char *const ways[] = {
+		"%s --store new && test -e new/xen-ramdiskd.pid && %s --stop --store new",
+		"export XEN_RAMDISK_DIR=./new; %s && test -e new/xen-ramdiskd.pid && %s --stop",
+	};
+	char of[512], commands[1536], command[2048];
+	size_t i;
+
+	snprintf(of, sizeof(of), "LD_PRELOAD=%s %s", preload, program);
+	for (i = 0; i < 2; i++) {
+		snprintf(commands, sizeof(commands), ways[i], of, of);
+		snprintf(command, sizeof(command),
+			 "mkdir %s-here && cd %s-here && { %s; }; r=$?; rm -r %s-here; exit $r",
+			 scratch_store, scratch_store, commands, scratch_store);
+		CU_ASSERT_EQUAL(system(command), 0);
+	}
+}
+
 static void begins(void)
 {
 	starts();
@@ -491,6 +511,7 @@ int main(int argc, char **argv)
 		{ "the guest detaches", detaches },
 		{ "a spare one waits, but not for ever", spare_ends },
 		{ "--stop", stops },
+		{ "a store that is named from here", store_from_here },
 	};
 	char command[128];
 	int rc;

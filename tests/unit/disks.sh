@@ -117,6 +117,10 @@ completes() { # NAME EXPECTED WORDS...
 completes "a subcommand completes" 'reset' re
 completes "an option completes" '--once' top --o
 completes "a disk's name completes" 'lab' drop l
+completes "a disk's name completes behind an option's value" 'lab' fault --error = read l
+completes "an option's value completes" 'write' fault --error = w
+completes "an option's values are offered" 'read write all none' fault --error =
+completes "a value that may be anything does not" '' attach --name = x
 completes "a seed's last part completes" 'a b.img' show a
 completes "a seed's path completes" "$seeds/a b.img" show "$seeds/a"
 

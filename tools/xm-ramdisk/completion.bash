@@ -33,9 +33,34 @@ _xm_ramdisk_names() { # TYPED
 		}'
 }
 
+# What may be behind an option's "=".
+_xm_ramdisk_value() { # OPTION TYPED
+	local w
+	case $1 in
+	--error) w='read write all none' ;;
+	--toolstack) w='direct xl xm' ;;
+	--sector-size) w='512 4096' ;;
+	--socket | --tls-certificates | --tls-psk)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$2")
+		return ;;
+	*) return ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$w" -- "$2")
+}
+
 _xm_ramdisk() {
 	local cur=${COMP_WORDS[COMP_CWORD]} sub=${COMP_WORDS[1]-} words=() w n
 	COMPREPLY=()
+	# bash makes three words of --option=value
+	if [ "$cur" = = ] && [ "$COMP_CWORD" -gt 2 ]; then
+		_xm_ramdisk_value "${COMP_WORDS[COMP_CWORD - 1]}" ''
+		return
+	fi
+	if [ "$COMP_CWORD" -gt 3 ] && [ "${COMP_WORDS[COMP_CWORD - 1]}" = = ]; then
+		_xm_ramdisk_value "${COMP_WORDS[COMP_CWORD - 2]}" "$cur"
+		return
+	fi
 	if [ "$COMP_CWORD" = 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'attach detach list show top load drop reset save diff fault serve fence hotplug interface --help --version' -- "$cur")
 		return
@@ -65,7 +90,11 @@ _xm_ramdisk() {
 	fi
 	# which of the arguments is being typed, options not counted
 	for ((n = 2; n < COMP_CWORD; n++)); do
-		[[ ${COMP_WORDS[n]} == -* ]] || words+=("${COMP_WORDS[n]}")
+		if [ "${COMP_WORDS[n]}" = = ]; then
+			((n++))
+		elif [[ ${COMP_WORDS[n]} != -* ]]; then
+			words+=("${COMP_WORDS[n]}")
+		fi
 	done
 	case $sub:${#words[@]} in
 	hotplug:0)

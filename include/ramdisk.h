@@ -185,9 +185,12 @@ int rd_reap(struct rd_store *store);
 
 /*
  * End the durable attachment of @label whose process has died. 0, -ENOENT if
- * there is none, -EBUSY if its process lives.
+ * there is none, -EBUSY if its process lives. rd_try_end() answers -EWOULDBLOCK
+ * where rd_end() waits for more than a moment: a reset, for one, has the disk's
+ * lock for as long as it reads.
  */
 int rd_end(struct rd_store *store, const char *label);
+int rd_try_end(struct rd_store *store, const char *label);
 
 /*
  * The disk that @text names: a name given by name=, an id, a seed's path, or

@@ -406,7 +406,11 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 	case BLKBACK_RESUMING:
 	case BLKBACK_CONNECTING:
 	case BLKBACK_DISCONNECTING:
+		break;
 	case BLKBACK_ENDING:
+		/* Somebody has the disk's lock, and nobody else is to wait. */
+		if (!dev->pid)
+			blkback_life_done(dev);
 		break;
 	}
 }

@@ -40,14 +40,15 @@ struct blkback_host {
 	 * it already, or -ENOENT; whether a dead one left something to be taken
 	 * up; how many requests were answered, by all of its workers; to end
 	 * what an earlier device of the number left, before this one begins; and
-	 * to end all of it. Both end a worker that lives.
+	 * to end all of it. Both end a worker that lives, and answer
+	 * -EWOULDBLOCK when they are to be asked again.
 	 */
 	int (*adopt)(struct blkback_host *host, struct blkback_device *dev);
 	bool (*left)(struct blkback_host *host, struct blkback_device *dev);
 	uint32_t (*answered)(struct blkback_host *host,
 			     struct blkback_device *dev);
-	void (*clear)(struct blkback_host *host, struct blkback_device *dev);
-	void (*forget)(struct blkback_host *host, struct blkback_device *dev);
+	int (*clear)(struct blkback_host *host, struct blkback_device *dev);
+	int (*forget)(struct blkback_host *host, struct blkback_device *dev);
 };
 
 /* Who made the device, and so where its nodes are; see nodes.h. */
@@ -68,7 +69,7 @@ enum blkback_phase {
 	BLKBACK_CONNECTING, /* the worker maps the ring */
 	BLKBACK_SERVING, /* connected */
 	BLKBACK_DISCONNECTING, /* the worker unmaps the ring */
-	BLKBACK_ENDING, /* the worker was told to go */
+	BLKBACK_ENDING, /* the worker was told to go; what it had is ended */
 	BLKBACK_DONE, /* no worker; the nodes stay until removed */
 };
 

@@ -128,7 +128,10 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 void blkback_life_start(struct blkback_device *dev, int64_t now_ms)
 {
 	/* Of a device of the same number that nobody saw end. */
-	dev->host->clear(dev->host, dev);
+	if (dev->host->clear(dev->host, dev)) {
+		dev->back_dirty = true;
+		return;
+	}
 	dev->resume = BLKBACK_ANEW;
 	dev->deaths = 0;
 	if (start_worker(dev, now_ms))
@@ -313,9 +316,13 @@ void blkback_life_done(struct blkback_device *dev)
 	close_socket(dev);
 	dev->pid = 0;
 	dev->kill_at = 0;
-	dev->phase = BLKBACK_DONE;
 	/* Before Closed is written: who reads that may attach anew. */
-	dev->host->forget(dev->host, dev);
+	if (dev->host->forget(dev->host, dev)) {
+		dev->phase = BLKBACK_ENDING;
+		dev->back_dirty = true;
+		return;
+	}
+	dev->phase = BLKBACK_DONE;
 	/* What is there now may be another device, not yet begun. */
 	if (!dev->replaced)
 		blkback_life_switch(dev, XenbusStateClosed);

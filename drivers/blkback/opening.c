@@ -213,18 +213,22 @@ static bool is_taken(struct blkback_host *host, struct blkback_device *dev)
 	return false;
 }
 
-static void clear(struct blkback_host *host, struct blkback_device *dev)
+static int clear(struct blkback_host *host, struct blkback_device *dev)
 {
-	if (!is_taken(host, dev))
-		blkback_remains_clear(store_of(host), dev->domid, dev->devid);
+	return is_taken(host, dev) ?
+		       0 :
+		       blkback_remains_clear(store_of(host), dev->domid,
+					     dev->devid);
 }
 
-static void forget(struct blkback_host *host, struct blkback_device *dev)
+static int forget(struct blkback_host *host, struct blkback_device *dev)
 {
 	/* Of a worker that had not made its attachment a durable one. */
 	rd_reap(store_of(host));
-	if (!is_taken(host, dev))
-		blkback_remains_end(store_of(host), dev->domid, dev->devid);
+	return is_taken(host, dev) ?
+		       0 :
+		       blkback_remains_end(store_of(host), dev->domid,
+					   dev->devid);
 }
 
 int blkback_supervisor_open(struct blkback_supervisor **out,

@@ -107,38 +107,40 @@ static void remove_file(int dir, const char *format, uint32_t domid,
 	unlinkat(dir, name, 0);
 }
 
-static void end_remains(struct rd_store *store, uint32_t domid, uint32_t devid,
-			bool journal)
+static int end_remains(struct rd_store *store, uint32_t domid, uint32_t devid,
+		       bool journal)
 {
 	char label[RD_LABEL_MAX];
 	int ret, dir;
 
 	kill_worker(store, domid, devid);
 	snprintf(label, sizeof(label), NODES_LABEL, domid, devid);
-	ret = rd_end(store, label);
+	ret = rd_try_end(store, label);
+	if (ret == -EWOULDBLOCK)
+		return ret;
 	if (ret && ret != -ENOENT)
 		blkback_log(BLKBACK_ERROR, "%u/%u: cannot end its attachment: %s",
 			    domid, devid, strerror(-ret));
 	dir = open_store(store);
 	if (dir < 0)
-		return;
+		return 0;
 	remove_file(dir, NODES_SOCKET, domid, devid);
 	if (journal)
 		remove_file(dir, NODES_JOURNAL, domid, devid);
 	close(dir);
+	return 0;
 }
 
-void blkback_remains_end(struct rd_store *store, uint32_t domid,
-			 uint32_t devid)
+int blkback_remains_end(struct rd_store *store, uint32_t domid, uint32_t devid)
 {
-	end_remains(store, domid, devid, true);
+	return end_remains(store, domid, devid, true);
 }
 
-void blkback_remains_clear(struct rd_store *store, uint32_t domid,
-			   uint32_t devid)
+int blkback_remains_clear(struct rd_store *store, uint32_t domid,
+			  uint32_t devid)
 {
-	end_remains(store, domid, devid,
-		    blkback_remains_left(store, domid, devid));
+	return end_remains(store, domid, devid,
+			   blkback_remains_left(store, domid, devid));
 }
 
 /* ---- all of them ------------------------------------------------------- */
@@ -176,20 +178,22 @@ struct sweep {
 	struct rd_store *store;
 	bool (*known)(void *, uint32_t, uint32_t);
 	void *arg;
+	int ret;
 };
 
 static void end_unknown(void *arg, uint32_t domid, uint32_t devid)
 {
-	const struct sweep *s = arg;
+	struct sweep *s = arg;
 
-	if (!s->known(s->arg, domid, devid))
-		blkback_remains_end(s->store, domid, devid);
+	if (!s->known(s->arg, domid, devid) &&
+	    blkback_remains_end(s->store, domid, devid))
+		s->ret = -EWOULDBLOCK;
 }
 
-void blkback_remains_sweep(struct rd_store *store,
-			   bool (*known)(void *, uint32_t, uint32_t), void *arg)
+int blkback_remains_sweep(struct rd_store *store,
+			  bool (*known)(void *, uint32_t, uint32_t), void *arg)
 {
-	struct sweep sweep = { store, known, arg };
+	struct sweep sweep = { store, known, arg, 0 };
 	int fd = open_store(store);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	unsigned domid, devid;
@@ -199,11 +203,12 @@ void blkback_remains_sweep(struct rd_store *store,
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);
-		return;
+		return sweep.ret;
 	}
 	while ((e = readdir(dir)))
 		if (sscanf(e->d_name, NODES_JOURNAL, &domid, &devid) == 2 ||
 		    sscanf(e->d_name, NODES_SOCKET, &domid, &devid) == 2)
 			end_unknown(&sweep, domid, devid);
 	closedir(dir);
+	return sweep.ret;
 }

@@ -34,22 +34,25 @@ bool blkback_remains_left(struct rd_store *store, uint32_t domid,
 uint32_t blkback_remains_answered(struct rd_store *store, uint32_t domid,
 				  uint32_t devid);
 
-/* End all of it; a worker that lives is killed. */
-void blkback_remains_end(struct rd_store *store, uint32_t domid,
-			 uint32_t devid);
+/*
+ * End all of it; a worker that lives is killed. -EWOULDBLOCK: somebody else has
+ * the disk's lock, and it is to be tried again; else 0, and what failed was said.
+ */
+int blkback_remains_end(struct rd_store *store, uint32_t domid,
+			uint32_t devid);
 
 /*
  * Before a device begins: end what an earlier one of its number has left. A
  * journal that no worker has used is this one's, with memory that the tool took
  * before the disk was loaded, and stays.
  */
-void blkback_remains_clear(struct rd_store *store, uint32_t domid,
-			   uint32_t devid);
+int blkback_remains_clear(struct rd_store *store, uint32_t domid,
+			  uint32_t devid);
 
 /* The same for every device of the store that @known does not know. */
-void blkback_remains_sweep(struct rd_store *store,
-			   bool (*known)(void *arg, uint32_t domid,
-					 uint32_t devid),
-			   void *arg);
+int blkback_remains_sweep(struct rd_store *store,
+			  bool (*known)(void *arg, uint32_t domid,
+					uint32_t devid),
+			  void *arg);
 
 #endif

@@ -22,6 +22,7 @@ struct blkback_supervisor {
 	struct pollfd *polls;
 	size_t nr_polls; /* allocated */
 	char build[BLKBACK_BUILD_MAX];
+	int64_t sweep_at; /* ms, monotonic: what was in use; 0: nothing was */
 	bool leaving; /* ends, and leaves the devices to their workers */
 };
 

@@ -365,11 +365,33 @@ static int64_t sooner(int64_t a, int64_t b)
 	return !a || (b && b < a) ? b : a;
 }
 
+static bool is_known(void *arg, uint32_t domid, uint32_t devid)
+{
+	const struct blkback_supervisor *sup = arg;
+	const struct blkback_device *dev;
+
+	for (dev = sup->devices; dev; dev = dev->next)
+		if (dev->domid == domid && dev->devid == devid)
+			return true;
+	return false;
+}
+
+/* What is left of devices that ended while nobody looked. */
+static void sweep(struct blkback_supervisor *sup)
+{
+	int ret = blkback_remains_sweep(sup->store, is_known, sup);
+
+	sup->sweep_at = ret ? blkback_now_ms() + IDLE_MS : 0;
+}
+
 /* What is due now; the time of the next deadline, or 0. */
 static int64_t see_to_all(struct blkback_supervisor *sup)
 {
 	int64_t deadline = sooner(process_devices(sup), tend_spare(sup));
 
+	if (sup->sweep_at && blkback_now_ms() >= sup->sweep_at)
+		sweep(sup);
+	deadline = sooner(deadline, sup->sweep_at);
 	replace_one(sup);
 	if (sup->options.upgraded)
 		answer_upgrade(sup);
@@ -422,7 +444,7 @@ static bool has_workers(const struct blkback_supervisor *sup)
 	const struct blkback_device *dev;
 
 	for (dev = sup->devices; dev; dev = dev->next)
-		if (dev->pid)
+		if (dev->pid || dev->phase == BLKBACK_ENDING)
 			return true;
 	return false;
 }
@@ -467,17 +489,6 @@ static void mark_waiting(void *arg, uint32_t domid, uint32_t devid)
 	find(arg, BLKBACK_KIND_TOOL, domid, devid);
 }
 
-static bool is_known(void *arg, uint32_t domid, uint32_t devid)
-{
-	const struct blkback_supervisor *sup = arg;
-	const struct blkback_device *dev;
-
-	for (dev = sup->devices; dev; dev = dev->next)
-		if (dev->domid == domid && dev->devid == devid)
-			return true;
-	return false;
-}
-
 static bool scan_all(struct blkback_supervisor *sup)
 {
 	bool tool = !scan(sup, BLKBACK_KIND_TOOL);
@@ -510,7 +521,7 @@ static int take_over(struct blkback_supervisor *sup, int64_t *deadline)
 	if (ret)
 		return ret;
 	if (scan_all(sup))
-		blkback_remains_sweep(sup->store, is_known, sup);
+		sweep(sup);
 	/* So that a device-less one answers its upgrade as well. */
 	*deadline = see_to_all(sup);
 	return 0;

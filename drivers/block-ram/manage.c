@@ -17,6 +17,7 @@
 #include "drivers/block-ram/slot.h"
 #include "drivers/block-ram/store.h"
 
+#define LOOKS 5u /* at a disk's lock, some 15 ms */
 #define WINDOW ((size_t)4 << 20) /* bytes of the seed in hand at a time */
 
 /* Attach to disk @id as it is, holding its lock. */
@@ -54,8 +55,18 @@ int rd_keep(struct rd_store *store, const char *id, bool keep,
 
 struct end {
 	const char *label;
+	bool may_wait;
 	int rc;
 };
+
+/* Who attaches or detaches has the lock for a moment; not much more is waited. */
+static int a_moment(void *arg, uint64_t done, uint64_t total)
+{
+	unsigned *looks = arg;
+
+	(void)done, (void)total;
+	return ++*looks > LOOKS;
+}
 
 /* The slot of durable @label behind header @fd, or -1. */
 static int find_durable(int fd, const struct rd_header *h, const char *label)
@@ -72,11 +83,14 @@ static int find_durable(int fd, const struct rd_header *h, const char *label)
 }
 
 static int end_slot(struct rd_store *store, const char *id, int fd,
-		    const char *label, unsigned slot)
+		    const struct end *end, unsigned slot)
 {
+	unsigned looks = 0;
 	struct rd_attach_request req = {
 		.name = id,
-		.label = label,
+		.label = end->label,
+		.progress = end->may_wait ? NULL : a_moment,
+		.progress_arg = &looks,
 		.flags = RD_EXISTING | RD_DURABLE | RD_CONTROL,
 	};
 	struct rd_disk *disk;
@@ -93,10 +107,12 @@ static int end_slot(struct rd_store *store, const char *id, int fd,
 		       !(s.flags & RD_SLOT_PRIVATE);
 	if (s.flags & RD_SLOT_PRIVATE)
 		req.flags |= RD_PRIVATE;
-	rc = rd_attach(store, &req, &disk, NULL);
-	if (!rc)
-		rd_detach(disk);
-	return rc;
+	rc = rd_attach_holding(store, &req, &disk, NULL);
+	if (rc)
+		return rc == -ECANCELED ? -EWOULDBLOCK : rc;
+	rd_settle(disk);
+	rd_detach_holding(disk);
+	return 0;
 }
 
 static int end_one(struct rd_store *store, const char *id, void *arg)
@@ -112,17 +128,26 @@ static int end_one(struct rd_store *store, const char *id, void *arg)
 	if (!rd_header_read(fd, name.text, &h, NULL))
 		slot = find_durable(fd, &h, end->label);
 	if (slot >= 0)
-		end->rc = end_slot(store, id, fd, end->label, (unsigned)slot);
+		end->rc = end_slot(store, id, fd, end, (unsigned)slot);
 	close(fd);
 	return slot >= 0;
 }
 
+static int end_any(struct rd_store *store, struct end *end)
+{
+	int rc = rd_store_walk(store, end_one, end);
+
+	return rc < 0 ? rc : end->rc;
+}
+
 int rd_end(struct rd_store *store, const char *label)
 {
-	struct end end = { .label = label, .rc = -ENOENT };
-	int rc = rd_store_walk(store, end_one, &end);
+	return end_any(store, &(struct end){ label, true, -ENOENT });
+}
 
-	return rc < 0 ? rc : end.rc;
+int rd_try_end(struct rd_store *store, const char *label)
+{
+	return end_any(store, &(struct end){ label, false, -ENOENT });
 }
 
 /* ---- the seed beside the disk ------------------------------------------ */

@@ -97,10 +97,11 @@ static uint32_t fuzz_answered(struct blkback_host *host,
 	return nodes.answered;
 }
 
-static void fuzz_forget(struct blkback_host *host, struct blkback_device *dev)
+static int fuzz_forget(struct blkback_host *host, struct blkback_device *dev)
 {
 	(void)host, (void)dev;
 	nodes.left = nodes.outlived = false;
+	return 0;
 }
 
 static void fuzz_back_set(const char *node, const char *value, size_t len)

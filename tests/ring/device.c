@@ -308,6 +308,51 @@ static void close_while_loading(void)
 	teardown();
 }
 
+/* Somebody resets the disk: this device waits, others do not, and nothing is lost. */
+static void ends_while_locked(void)
+{
+	unsigned before;
+
+	to_connected();
+	before = forgotten;
+	fake_xs_set(BACK "/online", "0");
+	front("6");
+	say(BLKBACK_DISCONNECTED);
+	locked = true;
+	die(0);
+	CU_ASSERT_FALSE(over);
+	CU_ASSERT_EQUAL(dev->phase, BLKBACK_ENDING);
+	CU_ASSERT_TRUE(dev->back_dirty); /* asks again by itself */
+	over = !blkback_device_process(dev, 2000);
+	CU_ASSERT_FALSE(over);
+	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(BACK));
+	locked = false;
+	over = !blkback_device_process(dev, 3000);
+	CU_ASSERT_EQUAL(forgotten, before + 1);
+	CU_ASSERT_TRUE(over);
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
+	teardown();
+}
+
+static void starts_while_locked(void)
+{
+	struct blkback_message msg;
+
+	setup();
+	locked = true;
+	look();
+	CU_ASSERT_EQUAL(started, 0);
+	CU_ASSERT_TRUE(dev->back_dirty);
+	CU_ASSERT_STRING_EQUAL(state(), "1");
+	locked = false;
+	over = !blkback_device_process(dev, 2000);
+	CU_ASSERT_FALSE(over);
+	CU_ASSERT_EQUAL(started, 1);
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_EQUAL(msg.u.attach.resume, BLKBACK_ANEW);
+	teardown();
+}
+
 static void stubborn_worker(void)
 {
 	to_connected();
@@ -381,6 +426,8 @@ int main(void)
 		{ "a request to close is not lost", close_is_not_overwritten },
 		{ "replaced by another device", replaced },
 		{ "closed while it loads", close_while_loading },
+		{ "ends while its disk is locked", ends_while_locked },
+		{ "starts while its disk is locked", starts_while_locked },
 		{ "a worker that does not end", stubborn_worker },
 		{ "the daemon stops", daemon_stops },
 		{ "ten thousand toggles", toggles },

@@ -29,6 +29,7 @@ static struct blkback_device *dev;
 static int worker = -1; /* the worker's end */
 static unsigned started, killed, asked, cleared, forgotten, answered;
 static bool outlived, journal; /* what there is of an earlier daemon's */
+static bool locked; /* the disk, by somebody else */
 static bool over;
 
 static inline int start(struct blkback_host *h, pid_t *pid, int *pidfd,
@@ -77,18 +78,24 @@ static inline uint32_t count_answered(struct blkback_host *h,
 	return answered;
 }
 
-static inline void clear(struct blkback_host *h, struct blkback_device *d)
+static inline int clear(struct blkback_host *h, struct blkback_device *d)
 {
 	(void)h, (void)d;
+	if (locked)
+		return -EWOULDBLOCK;
 	journal = outlived = false;
 	cleared++;
+	return 0;
 }
 
-static inline void forget(struct blkback_host *h, struct blkback_device *d)
+static inline int forget(struct blkback_host *h, struct blkback_device *d)
 {
 	(void)h, (void)d;
+	if (locked)
+		return -EWOULDBLOCK;
 	journal = outlived = false;
 	forgotten++;
+	return 0;
 }
 
 static inline void attach_nodes(const char *mode)

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "drivers/block-ram/disk.h"
+#include "drivers/block-ram/header.h"
 #include "tests/unit/scratch.h"
 
 static struct rd_disk *attach_as(struct rd_store *s, const char *seed,
@@ -163,6 +165,34 @@ static void ended_from_outside(void)
 	CU_ASSERT_EQUAL(rd_end(s, "somebody else"), -ENOENT);
 	CU_ASSERT_EQUAL(rd_end(s, "vbd/7/51728"), 0);
 	CU_ASSERT_EQUAL(rd_end(s, "vbd/7/51728"), -ENOENT);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(s);
+}
+
+static void lock_child(void *arg)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = attached(s, arg, true);
+
+	if (rd_lock_disk(d->header_fd))
+		_exit(1);
+}
+
+/* Somebody resets the disk, say: not waited for, and ended afterwards. */
+static void ended_while_it_is_locked(void)
+{
+	struct rd_store *s = open_store();
+	struct durable a = { make_seed("locked", MIB, 2), 0 };
+	pid_t pid;
+
+	child_kill(child_start(durable_child, &a));
+	pid = child_start(lock_child, (void *)(uintptr_t)a.seed);
+	CU_ASSERT_EQUAL(rd_try_end(s, "somebody else"), -ENOENT);
+	CU_ASSERT_EQUAL(rd_try_end(s, "vbd/7/51728"), -EWOULDBLOCK);
+	CU_ASSERT_EQUAL(rd_try_end(s, "vbd/7/51728"), -EWOULDBLOCK);
+	child_kill(pid);
+	CU_ASSERT_EQUAL(rd_try_end(s, "vbd/7/51728"), 0);
+	CU_ASSERT_EQUAL(rd_try_end(s, "vbd/7/51728"), -ENOENT);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	rd_store_close(s);
 }
@@ -375,6 +405,7 @@ static const struct test tests[] = {
 	{ "a durable view survives its process", durable_view_survives },
 	{ "settle unlocks what is left", settle_unlocks },
 	{ "a durable attachment ended from outside", ended_from_outside },
+	{ "ended while it is locked", ended_while_it_is_locked },
 	{ "others wait a second for a restart", grace },
 	{ "diff and reset", diff_and_reset_reserved },
 	{ "diff and reset of a thin disk", diff_and_reset_thin },

@@ -174,7 +174,7 @@ int rd_settle(struct rd_disk *d)
 	return 0;
 }
 
-int rd_end(struct rd_store *store, const char *label)
+int rd_try_end(struct rd_store *store, const char *label)
 {
 	(void)store, (void)label;
 	return -ENOENT;

@@ -195,7 +195,8 @@ static int read_config(struct blkback_device *dev, char *text, size_t size)
 {
 	int ret = blkback_config_read(dev, &dev->config, text, size);
 
-	if (!ret || ret == -EXDEV || blkback_xenbus_answers(dev->host->xs))
+	if (!ret || ret == -EXDEV ||
+	    blkback_xenbus_answers(dev->host->xs, dev->back))
 		return ret;
 	dev->back_dirty = true;
 	return -EAGAIN;
@@ -453,7 +454,7 @@ static bool look(struct blkback_device *dev, int64_t now_ms)
 	if (domain)
 		dev->domain_gone = domain_gone(dev);
 	if (looks_gone(dev, ret) &&
-	    !blkback_xenbus_answers(dev->host->xs)) {
+	    !blkback_xenbus_answers(dev->host->xs, dev->back)) {
 		dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;
 		return false;
 	}

@@ -142,7 +142,7 @@ static int open_xenstore(struct blkback_supervisor *sup, char *text,
 			 strerror(errno));
 		return -EIO;
 	}
-	if (!blkback_xenbus_answers(sup->host.xs)) {
+	if (!blkback_xenbus_answers(sup->host.xs, "/")) {
 		snprintf(text, size, "xenstore answers: %s; is this Domain-0?",
 			 strerror(errno));
 		return -EIO;

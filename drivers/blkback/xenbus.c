@@ -91,10 +91,10 @@ int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
 	return read_number_in(xs, XBT_NULL, dir, node, max, value);
 }
 
-bool blkback_xenbus_answers(struct xs_handle *xs)
+bool blkback_xenbus_answers(struct xs_handle *xs, const char *dir)
 {
 	unsigned n;
-	char **list = xs_directory(xs, XBT_NULL, "/", &n);
+	char **list = xs_directory(xs, XBT_NULL, dir, &n);
 
 	if (!list)
 		return errno == ENOENT; /* it said so */

@@ -37,10 +37,11 @@ int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
 int blkback_parse_number(const char *text, uint32_t max, uint32_t *value);
 
 /*
- * Whether xenstore is there at all: a connection that broke fails everything,
- * and libxenstore's errno for that is one that nodes fail with as well.
+ * Whether xenstore is there at all, asked for @dir, which need not be: a
+ * connection that broke fails everything, and libxenstore's errno for that is one
+ * that nodes fail with as well.
  */
-bool blkback_xenbus_answers(struct xs_handle *xs);
+bool blkback_xenbus_answers(struct xs_handle *xs, const char *dir);
 
 bool blkback_xenbus_exists(struct xs_handle *xs, const char *dir);
 

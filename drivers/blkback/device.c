@@ -489,6 +489,7 @@ bool blkback_device_process(struct blkback_device *dev, int64_t now_ms)
 {
 	unsigned i;
 
+	dev->waits = false;
 	for (i = 0; i < STEPS_A_LOOK; i++) {
 		enum blkback_phase phase = dev->phase;
 		uint32_t state = dev->state;
@@ -501,8 +502,8 @@ bool blkback_device_process(struct blkback_device *dev, int64_t now_ms)
 			blkback_life_faults(dev);
 		if (!is_dirty(dev))
 			step(dev, now_ms);
-		if (!is_dirty(dev) && phase == dev->phase &&
-		    state == dev->state)
+		if (dev->waits || (!is_dirty(dev) && phase == dev->phase &&
+				   state == dev->state))
 			break;
 	}
 	if (dev->kill_at && dev->pid && now_ms >= dev->kill_at &&

@@ -113,6 +113,7 @@ struct blkback_device {
 
 	struct blkback_fault_set faults; /* as the node fault has them */
 	struct blkback_fault_set faults_active; /* as the worker said */
+	bool waits; /* for a disk's lock: asked again in a while */
 	bool faults_due; /* the worker is to be told */
 	bool faults_news; /* and it answered, which is to be written */
 	bool faults_bad; /* the node was nonsense, which was said */

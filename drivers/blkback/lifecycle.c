@@ -125,11 +125,18 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 	return 0;
 }
 
+/* Somebody else's, of the disk that an earlier worker had. */
+static void wait_for_lock(struct blkback_device *dev)
+{
+	dev->waits = true;
+	dev->back_dirty = true;
+}
+
 void blkback_life_start(struct blkback_device *dev, int64_t now_ms)
 {
 	/* Of a device of the same number that nobody saw end. */
 	if (dev->host->clear(dev->host, dev)) {
-		dev->back_dirty = true;
+		wait_for_lock(dev);
 		return;
 	}
 	dev->resume = BLKBACK_ANEW;
@@ -319,7 +326,7 @@ void blkback_life_done(struct blkback_device *dev)
 	/* Before Closed is written: who reads that may attach anew. */
 	if (dev->host->forget(dev->host, dev)) {
 		dev->phase = BLKBACK_ENDING;
-		dev->back_dirty = true;
+		wait_for_lock(dev);
 		return;
 	}
 	dev->phase = BLKBACK_DONE;

@@ -327,6 +327,12 @@ static bool is_due(const struct blkback_device *dev, int64_t now)
 	       (dev->kill_at && now >= dev->kill_at && !dev->killed);
 }
 
+/* Of deadlines, where 0 is none. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
 /* Look at the marked devices; the time of the next deadline, or 0. */
 static int64_t process_devices(struct blkback_supervisor *sup)
 {
@@ -340,12 +346,11 @@ static int64_t process_devices(struct blkback_supervisor *sup)
 			blkback_device_free(dev);
 			continue;
 		}
-		if (dev->kill_at && !dev->killed &&
-		    (!deadline || dev->kill_at < deadline))
-			deadline = dev->kill_at;
+		if (dev->kill_at && !dev->killed)
+			deadline = sooner(deadline, dev->kill_at);
 		/* Not done yet: no event of ours will say so again. */
-		if (is_due(dev, now) && (!deadline || now + RETRY < deadline))
-			deadline = now + RETRY;
+		if (is_due(dev, now))
+			deadline = sooner(deadline, blkback_now_ms() + RETRY);
 		link = &dev->next;
 	}
 	return deadline;
@@ -357,12 +362,6 @@ static int64_t tend_spare(struct blkback_supervisor *sup)
 		return 0;
 	return blkback_spare_tend(&sup->spare, &sup->options,
 				  blkback_now_ms());
-}
-
-/* Of deadlines, where 0 is none. */
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return !a || (b && b < a) ? b : a;
 }
 
 static bool is_known(void *arg, uint32_t domid, uint32_t devid)

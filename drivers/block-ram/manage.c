@@ -17,7 +17,7 @@
 #include "drivers/block-ram/slot.h"
 #include "drivers/block-ram/store.h"
 
-#define LOOKS 5u /* at a disk's lock, some 15 ms */
+#define LOOKS 2u /* at a disk's lock, some 2 ms */
 #define WINDOW ((size_t)4 << 20) /* bytes of the seed in hand at a time */
 
 /* Attach to disk @id as it is, holding its lock. */

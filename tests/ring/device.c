@@ -323,8 +323,10 @@ static void ends_while_locked(void)
 	CU_ASSERT_FALSE(over);
 	CU_ASSERT_EQUAL(dev->phase, BLKBACK_ENDING);
 	CU_ASSERT_TRUE(dev->back_dirty); /* asks again by itself */
+	refused = 0;
 	over = !blkback_device_process(dev, 2000);
 	CU_ASSERT_FALSE(over);
+	CU_ASSERT_EQUAL(refused, 1); /* each costs the others a moment */
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(BACK));
 	locked = false;
 	over = !blkback_device_process(dev, 3000);
@@ -342,6 +344,7 @@ static void starts_while_locked(void)
 	locked = true;
 	look();
 	CU_ASSERT_EQUAL(started, 0);
+	CU_ASSERT_EQUAL(refused, 1);
 	CU_ASSERT_TRUE(dev->back_dirty);
 	CU_ASSERT_STRING_EQUAL(state(), "1");
 	locked = false;

@@ -30,6 +30,7 @@ static int worker = -1; /* the worker's end */
 static unsigned started, killed, asked, cleared, forgotten, answered;
 static bool outlived, journal; /* what there is of an earlier daemon's */
 static bool locked; /* the disk, by somebody else */
+static unsigned refused; /* questions about it meanwhile */
 static bool over;
 
 static inline int start(struct blkback_host *h, pid_t *pid, int *pidfd,
@@ -81,8 +82,10 @@ static inline uint32_t count_answered(struct blkback_host *h,
 static inline int clear(struct blkback_host *h, struct blkback_device *d)
 {
 	(void)h, (void)d;
-	if (locked)
+	if (locked) {
+		refused++;
 		return -EWOULDBLOCK;
+	}
 	journal = outlived = false;
 	cleared++;
 	return 0;
@@ -91,8 +94,10 @@ static inline int clear(struct blkback_host *h, struct blkback_device *d)
 static inline int forget(struct blkback_host *h, struct blkback_device *d)
 {
 	(void)h, (void)d;
-	if (locked)
+	if (locked) {
+		refused++;
 		return -EWOULDBLOCK;
+	}
 	journal = outlived = false;
 	forgotten++;
 	return 0;
@@ -125,6 +130,7 @@ static inline void setup(void)
 	fake_xs_introduce(5, true);
 	started = killed = asked = cleared = forgotten = answered = 0;
 	outlived = journal = false;
+	refused = 0;
 	over = false;
 	attach_nodes("w");
 	dev = blkback_device_new(&host, KIND, 5, 51712);

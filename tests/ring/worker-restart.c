@@ -185,6 +185,32 @@ static void left_to_the_next(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
+/* It comes when another serves already, whose door stays where it is. */
+static void too_late(void)
+{
+	struct blkback_message msg;
+	pthread_t first;
+	int serving;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	memset(fake_page[RING_REF], 0, 4096);
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	first = thread;
+	serving = sock;
+	resume = BLKBACK_CONNECT_AGAIN;
+	start_next(true);
+	pthread_join(thread, NULL);
+	thread = first;
+	resume = BLKBACK_ANEW;
+	close(serving);
+	sock = knock();
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
+	CU_ASSERT_EQUAL(read_page(100), 0);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
 /* A new device is nobody's; one that is connected ends when it is told to. */
 static void gives_up(void)
 {
@@ -242,6 +268,7 @@ int main(void)
 		{ "found by the next supervisor while it attaches",
 		  found_while_it_attaches },
 		{ "left to the next supervisor's worker", left_to_the_next },
+		{ "too late", too_late },
 		{ "gives up", gives_up },
 		{ "more queues than are offered now",
 		  more_queues_than_are_offered },

@@ -339,6 +339,8 @@ void rd_detach_holding(struct rd_disk *disk)
 	struct rd_header h;
 	bool sound = !rd_header_read(disk->header_fd, disk->id, &h, NULL);
 
+	/* Before its slot is another's: a part that is read is written to. */
+	rd_lazy_stop(disk);
 	rd_slot_free(disk);
 	if (!rd_disk_alive(disk->header_fd, sound ? &h : NULL))
 		rd_remove_disk(disk->dir, disk->id, disk->header);

@@ -88,12 +88,21 @@ static int fill(struct rd_disk *disk, uint64_t part)
 
 /* ---- claiming ---------------------------------------------------------- */
 
-static bool claim(struct rd_disk *disk, rd_word *word, uint64_t seen)
+/* The next number behind @seen's, in a state, and nobody's. */
+static uint64_t next(uint64_t seen, unsigned state)
+{
+	const uint64_t number = ((uint64_t)1 << RD_OWNER_SHIFT) - 1;
+
+	return (((seen | RD_PART_STATES) + 1) & number) | state;
+}
+
+/* The word that says that it is ours, or 0: another was faster. */
+static uint64_t claim(struct rd_disk *disk, rd_word *word, uint64_t seen)
 {
 	uint64_t mine = (uint64_t)(disk->slot + 1) << RD_OWNER_SHIFT |
-			RD_PART_LOADING;
+			next(seen, RD_PART_LOADING);
 
-	return atomic_compare_exchange_strong(word, &seen, mine);
+	return atomic_compare_exchange_strong(word, &seen, mine) ? mine : 0;
 }
 
 /* Whether whoever made the word @seen is there no more. */
@@ -104,6 +113,12 @@ static bool abandoned(struct rd_disk *disk, uint64_t seen)
 	return owner == 0 || owner > RD_SLOTS ||
 	       (owner - 1 != disk->slot &&
 		!rd_slots_alive(disk->header_fd, owner - 1, 1));
+}
+
+/* Nobody reads it, and nobody will unless we do. */
+static bool is_orphan(struct rd_disk *disk, uint64_t seen)
+{
+	return seen != RD_PART_LOADED && abandoned(disk, seen);
 }
 
 /*
@@ -125,16 +140,16 @@ static int load_part(struct rd_disk *disk, uint64_t part)
 {
 	const struct timespec nap = { .tv_nsec = NAP_NS };
 	rd_word *word = &disk->parts[part];
-	uint64_t seen;
+	uint64_t seen, mine;
 	int rc;
 
 	while ((seen = atomic_load_explicit(word, memory_order_acquire)) !=
 	       RD_PART_LOADED) {
-		if ((seen == RD_PART_ABSENT || abandoned(disk, seen)) &&
-		    claim(disk, word, seen)) {
+		mine = is_orphan(disk, seen) ? claim(disk, word, seen) : 0;
+		if (mine) {
 			rc = fill(disk, part);
 			atomic_store_explicit(word,
-					      rc ? RD_PART_ABSENT :
+					      rc ? next(mine, RD_PART_ABSENT) :
 						   RD_PART_LOADED,
 					      memory_order_release);
 			if (!rc)
@@ -187,13 +202,6 @@ int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len)
 
 /* ---- the background ---------------------------------------------------- */
 
-/* Nobody reads it, and nobody will unless we do. */
-static bool is_orphan(struct rd_disk *disk, uint64_t seen)
-{
-	return seen == RD_PART_ABSENT ||
-	       (seen != RD_PART_LOADED && abandoned(disk, seen));
-}
-
 /* If every part is there the number says so, whoever died uncounted. */
 static void complete(struct rd_disk *disk)
 {
@@ -230,7 +238,8 @@ void rd_lazy_sweep(struct rd_disk *disk)
 		if (seen != RD_PART_LOADED &&
 		    seen >> RD_OWNER_SHIFT == disk->slot + 1)
 			atomic_compare_exchange_strong(&disk->parts[part],
-						       &seen, RD_PART_ABSENT);
+						       &seen,
+						       next(seen, RD_PART_ABSENT));
 	}
 }
 

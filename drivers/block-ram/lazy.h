@@ -3,11 +3,13 @@
  * Lazy loading: a disk whose seed is read part by part, at a part's first use
  * or by whoever is idle. One word for each RD_PART bytes:
  *
- *   RD_PART_ABSENT   nobody has read it
- *   slot + 1 << 48 | RD_PART_LOADING   that attachment reads it
+ *   number << 2 | RD_PART_ABSENT   nobody has read it
+ *   slot + 1 << 48 | number << 2 | RD_PART_LOADING   that attachment reads it
  *   RD_PART_LOADED   in memory, for good
  *
- * A part whose reader died is for the next who needs it.
+ * A part whose reader died is for the next who needs it. The number grows with
+ * each change: who found a reader dead must not take the part from its successor
+ * in the same slot.
  */
 #ifndef BLOCK_RAM_LAZY_H
 #define BLOCK_RAM_LAZY_H
@@ -17,6 +19,7 @@
 #define RD_PART_ABSENT 0u
 #define RD_PART_LOADED 1u
 #define RD_PART_LOADING 2u
+#define RD_PART_STATES 3u /* the bits that tell them apart */
 
 static inline uint64_t rd_parts(uint64_t size)
 {

@@ -89,6 +89,7 @@ static void a_dead_reader_leaves_its_part(void)
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("deadpart", SIZE, 5);
 	struct rd_disk *d = lazily(s, seed, 0);
+	unsigned char x;
 	uint64_t part;
 
 	rd_lazy_stop(d); /* what is not there yet is ours to fake */
@@ -97,11 +98,21 @@ static void a_dead_reader_leaves_its_part(void)
 		/* slot 77, which nobody lives in, began to read it */
 		if (part % 3 == 0)
 			d->parts[part] = (uint64_t)78 << RD_OWNER_SHIFT |
-					 RD_PART_LOADING;
+					 part << 2 | RD_PART_LOADING;
 		else if (part % 3 == 1)
-			d->parts[part] = RD_PART_ABSENT;
+			d->parts[part] = part << 2 | RD_PART_ABSENT;
 	}
 	CU_ASSERT_EQUAL(differences(d, 5), 0);
+	for (part = 0; part < rd_parts(d->size); part++)
+		CU_ASSERT_EQUAL(d->parts[part], RD_PART_LOADED);
+	/* ours, of who was in our slot before: no word that was there comes back */
+	d->parts[7] = (uint64_t)(d->slot + 1) << RD_OWNER_SHIFT | 9 << 2 |
+		      RD_PART_LOADING;
+	rd_lazy_sweep(d);
+	CU_ASSERT_EQUAL(d->parts[7], 10 << 2 | RD_PART_ABSENT);
+	CU_ASSERT_EQUAL(truncate(seed, MIB), 0);
+	CU_ASSERT_EQUAL(rd_read(d, &x, 7 * RD_PART, 1), -EIO);
+	CU_ASSERT_EQUAL(d->parts[7], 12 << 2 | RD_PART_ABSENT);
 	rd_detach(d);
 	rd_store_close(s);
 }

@@ -88,6 +88,7 @@ struct rd_filename {
 };
 struct rd_filename rd_file_name(const char *id, enum rd_file file);
 /* A private view's: RD_FILE_DATA, or RD_FILE_RANGES for its map. */
+#define RD_VIEW_MARK ".view-" /* behind an id, before the slot's number */
 struct rd_filename rd_view_name(const char *id, unsigned slot, enum rd_file file);
 
 /*

@@ -22,7 +22,8 @@ bool rd_name_valid(const char *name)
 	for (i = 0; i < n; i++)
 		if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
 			return false;
-	return true;
+	/* Its files would be those of a private view of what is before that. */
+	return !strstr(name, RD_VIEW_MARK);
 }
 
 /* ---- a disk that is there ---------------------------------------------- */
@@ -187,7 +188,7 @@ static int set_name(struct rd_target *t, const char *name, struct rd_error *err)
 {
 	if (!rd_name_valid(name))
 		return rd_fail(err, -EINVAL,
-			       "'%s' cannot be a disk's name: 1 to %u letters, digits, '.', '_' or '-', a letter or digit first",
+			       "'%s' cannot be a disk's name: 1 to %u letters, digits, '.', '_' or '-', a letter or digit first, without '" RD_VIEW_MARK "'",
 			       name, RD_NAME_MAX - 1);
 	strcpy(t->name, name);
 	snprintf(t->id, sizeof(t->id), "n-%s", name);

@@ -154,7 +154,7 @@ struct rd_filename rd_view_name(const char *id, unsigned slot, enum rd_file file
 {
 	struct rd_filename name;
 
-	snprintf(name.text, sizeof(name.text), "%s.view-%u%s", id, slot,
+	snprintf(name.text, sizeof(name.text), "%s" RD_VIEW_MARK "%u%s", id, slot,
 		 file == RD_FILE_DATA ? ".data" : ".map");
 	return name;
 }
@@ -199,7 +199,7 @@ static bool has_views(int dir, const char *id)
 			close(fd);
 		return true; /* better look too often */
 	}
-	n = snprintf(prefix.text, sizeof(prefix.text), "%s.view-", id);
+	n = snprintf(prefix.text, sizeof(prefix.text), "%s" RD_VIEW_MARK, id);
 	while (!found && (e = readdir(d)))
 		found = !strncmp(e->d_name, prefix.text, (size_t)n);
 	closedir(d);

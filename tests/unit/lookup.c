@@ -61,7 +61,7 @@ static void a_name_of_another_seed(void)
 
 static void names_that_cannot_be(void)
 {
-	static const char *const bad[] = { "", ".x", "a/b", "a b", "-x",
+	static const char *const bad[] = { "", ".x", "a/b", "a b", "-x", "a.view-0",
 		"0123456789012345678901234567890123456789012345678901234567890123" };
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("bad", MIB, 1);

@@ -239,6 +239,8 @@ static int reset_window(struct rd_disk *disk, const unsigned char *window,
 	size_t pos, n;
 	int rc = 0;
 
+	/* From here on; a seed that cannot be opened changes nothing. */
+	atomic_fetch_or(&disk->header->flags, RD_DISK_HALF_RESET);
 	for (pos = 0; !rc && pos < len; pos += n) {
 		n = len - pos < RD_BLOCK ? len - pos : RD_BLOCK;
 		rc = rd_read(disk, now, off + pos, n);
@@ -277,14 +279,11 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 		return rc;
 	h = disk->header;
 	rc = may_reset(disk, force, err);
-	if (!rc) {
-		atomic_fetch_or(&h->flags, RD_DISK_HALF_RESET);
+	if (!rc)
 		rc = walk_seed(disk, reset_window, now, progress, progress_arg,
 			       err);
-		if (!rc || rc == -ESTALE) /* all of it, or nothing */
-			atomic_fetch_and(&h->flags,
-					 ~(unsigned)RD_DISK_HALF_RESET);
-	}
+	if (!rc)
+		atomic_fetch_and(&h->flags, ~(unsigned)RD_DISK_HALF_RESET);
 	if (!rc && stat(h->seed, &st) == 0)
 		h->seed_mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
 				(uint64_t)st.st_mtim.tv_nsec;

@@ -291,6 +291,19 @@ static void diff_and_reset_thin(void)
 	diff_and_reset(RD_THIN);
 }
 
+static bool half_reset(struct rd_store *s)
+{
+	struct rd_disk_info *disks;
+	size_t n;
+	bool half;
+
+	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(n, 1);
+	half = disks[0].half_reset;
+	rd_list_free(disks, n);
+	return half;
+}
+
 static void reset_refuses(void)
 {
 	struct rd_store *s = open_store();
@@ -306,8 +319,10 @@ static void reset_refuses(void)
 	d = attached(s, seed, false);
 	unlink(seed);
 	CU_ASSERT_EQUAL(rd_reset(s, id, false, NULL, NULL, &err), -ENOENT);
+	CU_ASSERT_FALSE(half_reset(s)); /* it was not touched */
 	make_seed("refuse", MIB, 5);
 	CU_ASSERT_EQUAL(rd_reset(s, id, false, NULL, NULL, &err), -ESTALE);
+	CU_ASSERT_FALSE(half_reset(s));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is not the file any more"));
 	CU_ASSERT_EQUAL(byte_at(d, 0), pattern(0, 4));
 	rd_detach(d);
@@ -320,30 +335,29 @@ static int give_up_later(void *arg, uint64_t done, uint64_t total)
 	return done > 0;
 }
 
-static bool half_reset(struct rd_store *s)
-{
-	struct rd_disk_info *disks;
-	size_t n;
-	bool half;
-
-	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, NULL), 0);
-	CU_ASSERT_EQUAL_FATAL(n, 1);
-	half = disks[0].half_reset;
-	rd_list_free(disks, n);
-	return half;
-}
-
 static void a_reset_that_does_not_end_is_told(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("half", 9 * MIB, 4);
 	struct rd_disk *d = attached(s, seed, false);
 	struct rd_error err;
+	char other[128];
 
+	snprintf(other, sizeof(other), "%s.old", seed);
 	CU_ASSERT_FALSE(half_reset(s));
 	CU_ASSERT_EQUAL(rd_reset(s, rd_id(d), false, give_up_later, NULL, &err),
 			-ECANCELED);
 	CU_ASSERT_TRUE(half_reset(s));
+	/* nor is it any better when the seed is gone, or another */
+	CU_ASSERT_EQUAL(rename(seed, other), 0);
+	CU_ASSERT_EQUAL(rd_reset(s, rd_id(d), false, NULL, NULL, &err),
+			-ENOENT);
+	CU_ASSERT_TRUE(half_reset(s));
+	make_seed("half", 9 * MIB, 5);
+	CU_ASSERT_EQUAL(rd_reset(s, rd_id(d), false, NULL, NULL, &err),
+			-ESTALE);
+	CU_ASSERT_TRUE(half_reset(s));
+	CU_ASSERT_EQUAL(rename(other, seed), 0);
 	CU_ASSERT_EQUAL(rd_reset(s, rd_id(d), false, NULL, NULL, &err), 0);
 	CU_ASSERT_FALSE(half_reset(s));
 	rd_detach(d);

@@ -47,6 +47,7 @@ bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
 	size_t i, scheme = scheme_length(uri), start = scheme + 3;
 	size_t host = strcspn(uri + start, "/?#"), port = strlen(NBD_PORT);
 	const char *rest = uri + start + host;
+	size_t user = 0; /* and its @: TLS tells Alice from alice */
 
 	if (host >= port && !strncmp(rest - port, NBD_PORT, port))
 		host -= port;
@@ -54,8 +55,12 @@ bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
 			     (int)(start + host), uri, *rest == '/' ? "" : "/",
 			     rest) >= RD_SEED_MAX)
 		return false;
+	for (i = 0; i < host; i++)
+		if (uri[start + i] == '@')
+			user = i + 1;
 	for (i = 0; i < start + host; i++)
-		text[i] = (char)tolower((unsigned char)text[i]);
+		if (i < start || i >= start + user)
+			text[i] = (char)tolower((unsigned char)text[i]);
 	return true;
 }
 

@@ -149,7 +149,7 @@ refused "a server of another authority" 'cannot open seed nbds://.*certificate' 
 refused "a certificate of another authority" 'cannot open seed nbds://' "$(at "$seeds/mixed")"
 refused "no TLS where it is required" 'cannot open seed nbd://.*' "nbd://127.0.0.1:$port/served"
 kill "$server"
-psktool -u alice -p "$seeds/keys" >/dev/null 2>&1
+psktool -u Alice -p "$seeds/keys" >/dev/null 2>&1
 psktool -u mallory -p "$seeds/wrong" >/dev/null 2>&1
 spawn env XEN_RAMDISK_DIR="$far_store" xm-ramdisk serve --tcp=127.0.0.1:0 --tls-psk="$seeds/keys" "$image"
 log=$seeds/log.$((${#spawned[@]} - 1))
@@ -159,7 +159,7 @@ mkdir "$seeds/psk"
 psktool -u qemu -p "$seeds/keys" >/dev/null 2>&1
 cp "$seeds/keys" "$seeds/psk/keys.psk"
 qemu_connects "the command for QEMU, with keys" "$log" "$seeds/psk"
-loads "nbds with keys shared beforehand" "nbds://alice@127.0.0.1:$port/image?tls-psk-file=$seeds/keys" "$image"
+loads "nbds with keys shared beforehand" "nbds://Alice@127.0.0.1:$port/image?tls-psk-file=$seeds/keys" "$image"
 refused "a wrong key" 'cannot open seed nbds://' "nbds://mallory@127.0.0.1:$port/image?tls-psk-file=$seeds/wrong"
 end "${spawned[-1]}"
 

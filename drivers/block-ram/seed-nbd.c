@@ -99,7 +99,7 @@ void rd_nbd_id(const char *canonical, char id[RD_ID_MAX])
 	f(create) f(close) f(get_error) f(get_errno) f(add_meta_context)  \
 	f(set_uri_allow_local_file) f(aio_connect_uri)                    \
 	f(aio_is_connecting) f(aio_is_ready) f(poll) f(get_size)          \
-	f(can_meta_context) f(block_status) f(aio_pread)
+	f(can_meta_context) f(aio_block_status) f(aio_pread)
 
 #define DECLARE(name) __typeof__(&nbd_##name) name;
 static struct {
@@ -149,6 +149,7 @@ struct rd_nbd {
 	char why[256];
 	/* what the last block status request said, from the start of it */
 	bool has_status;
+	bool asking; /* a request of that kind is in flight */
 	uint64_t known_from, known_to;
 	struct extent extents[EXTENTS];
 	unsigned extent_count;
@@ -356,23 +357,48 @@ static int learn(void *arg, const char *context, uint64_t off,
 	return 0;
 }
 
+static int answered(void *arg, int *error)
+{
+	struct rd_nbd *n = arg;
+
+	n->asking = false;
+	n->heard = now_ms();
+	n->has_status &= !*error; /* what is wrong reads will tell */
+	return 1; /* libnbd may forget it */
+}
+
+/* For what is at @off. A server that falls silent has failed for reads, too. */
+static void ask(struct rd_nbd *n, uint64_t off, uint64_t len)
+{
+	int rc = 0;
+
+	n->known_from = n->known_to = off;
+	n->extent_count = 0;
+	n->asking = true;
+	if (!n->in_flight)
+		n->heard = now_ms();
+	if (lib.aio_block_status(n->h, len, off,
+				 (nbd_extent_callback){ .callback = learn,
+							.user_data = n },
+				 (nbd_completion_callback){ .callback = answered,
+							    .user_data = n },
+				 0) < 0)
+		n->asking = n->has_status = false;
+	while (!rc && n->asking)
+		rc = look(n);
+	if (rc && !n->failed)
+		n->failed = -rc;
+	n->has_status &= !rc && n->known_to > off;
+}
+
 /* The extent at @off; data up to @size where the server does not tell. */
 static struct extent extent_at(struct rd_nbd *n, uint64_t off, uint64_t size)
 {
 	uint64_t left = size - off;
 	unsigned i;
 
-	if (n->has_status && (off < n->known_from || off >= n->known_to)) {
-		n->known_from = n->known_to = off;
-		n->extent_count = 0;
-		if (lib.block_status(n->h, left < STATUS_BYTES ? left : STATUS_BYTES,
-				     off,
-				     (nbd_extent_callback){ .callback = learn,
-							    .user_data = n },
-				     0) < 0 ||
-		    n->known_to == off)
-			n->has_status = false;
-	}
+	if (n->has_status && (off < n->known_from || off >= n->known_to))
+		ask(n, off, left < STATUS_BYTES ? left : STATUS_BYTES);
 	for (i = 0; n->has_status && i < n->extent_count; i++)
 		if (off < n->extents[i].end)
 			return n->extents[i];

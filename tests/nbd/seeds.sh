@@ -40,6 +40,9 @@ ln -s /dev/shm/"${seeds##*/}" "$seeds/silent-store"
 far "$seeds/q.sock" --filter=delay file "$image" rdelay=100
 XEN_RAMDISK_DIR=$seeds/silent-store xm-ramdisk load "$uri" >"$seeds/silent.out" 2>&1 </dev/null &
 silent=$!
+far "$seeds/s.sock" --filter=delay file "$image" delay-extents=100
+XEN_RAMDISK_DIR=$seeds/silent-store xm-ramdisk load "$uri" >"$seeds/sparse.out" 2>&1 </dev/null &
+sparse=$!
 
 # ---- an image, and its identity ---------------------------------------------
 
@@ -237,6 +240,9 @@ does "nothing is left of that" store_is_empty
 wait "$silent"
 [ $? = 1 ] && grep -q 'no answer for 30 seconds; nothing was attached' "$seeds/silent.out"
 ok "a server that falls silent" $?
+wait "$sparse"
+[ $? = 1 ] && grep -q 'no answer for 30 seconds; nothing was attached' "$seeds/sparse.out"
+ok "one that is asked where its holes are" $?
 [ -z "$(ls -A "$seeds/silent-store")" ]
 ok "nothing is left of what waited for it" $?
 rm -rf "$XEN_RAMDISK_DIR" /dev/shm/"${seeds##*/}"

@@ -203,7 +203,7 @@ static void release(struct rd_disk *disk)
 
 /* Contents, slot and view, once the disk is there. */
 static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
-		     const struct rd_target *target, struct rd_error *err)
+		     struct rd_target *target, struct rd_error *err)
 {
 	bool inherited, private = req->flags & RD_PRIVATE;
 	bool control = req->flags & RD_CONTROL;
@@ -220,10 +220,9 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 	if (private && !control)
 		rc = rd_view_map(disk, !inherited, err);
 	if (!rc && disk->parts && !control)
-		rc = rd_lazy_start(disk,
-				   target->has_seed ? target->seed.path :
-						      disk->header->seed,
-				   err);
+		/* a server may have one connection for us */
+		rc = rd_lazy_start(disk, target->has_seed ? &target->seed : NULL,
+				   disk->header->seed, err);
 	if (rc)
 		return rc;
 	disk->settling = inherited;
@@ -236,7 +235,7 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 
 /* With the disk's lock held. */
 static int attach_locked(struct rd_store *store, struct rd_disk *disk,
-			 const struct rd_target *target,
+			 struct rd_target *target,
 			 const struct rd_attach_request *req,
 			 struct rd_error *err)
 {

@@ -243,15 +243,21 @@ void rd_lazy_sweep(struct rd_disk *disk)
 	}
 }
 
-int rd_lazy_start(struct rd_disk *disk, const char *path, struct rd_error *err)
+int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
+		  struct rd_error *err)
 {
-	int rc;
+	int rc = 0;
 
 	if (disk->header->loaded == disk->size) {
 		disk->parts = NULL; /* never again a question */
 		return 0;
 	}
-	rc = rd_seed_open(&disk->seed, path, err);
+	if (seed) {
+		disk->seed = *seed;
+		*seed = (struct rd_seed){ .fd = -1, .direct = -1 };
+	} else {
+		rc = rd_seed_open(&disk->seed, path, err);
+	}
 	if (rc)
 		return rc;
 	if (strcmp(disk->seed.id, disk->header->seed_id) ||

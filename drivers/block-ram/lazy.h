@@ -46,8 +46,11 @@ static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)
  */
 void rd_lazy_sweep(struct rd_disk *disk);
 
-/* Open the seed at @path, and read the rest in a thread of low priority. */
-int rd_lazy_start(struct rd_disk *disk, const char *path,
+/*
+ * Take @seed over, which is then empty, or open that at @path if it is NULL; and
+ * read the rest in a thread of low priority.
+ */
+int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
 		  struct rd_error *err);
 void rd_lazy_stop(struct rd_disk *disk);
 

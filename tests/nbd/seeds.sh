@@ -97,6 +97,13 @@ for format in qcow2 vpc vmdk; do
 	loads "$format through qemu-nbd" "nbd+unix:///image?socket=$seeds/$format.sock" "$seeds/plain.$format"
 	end "${spawned[-1]}"
 done
+# it serves one client at a time, unless it is told otherwise
+spawn qemu-nbd -r -t -f raw -x image -k "$seeds/one.sock" "$seeds/plain.qcow2"
+wait_for 10 test -S "$seeds/one.sock"
+does "lazy, on a server for one client" timeout 20 nbdkit -U - "$plugin" \
+	"nbd+unix:///image?socket=$seeds/one.sock" lazy=true \
+	--run "nbdcopy \"\$uri\" - | cmp - '$seeds/plain.qcow2'"
+end "${spawned[-1]}"
 xz -0 -k "$image"
 spawn nbdkit -f -U "$seeds/xz.sock" --filter=xz file "$image.xz"
 wait_for 10 test -S "$seeds/xz.sock"

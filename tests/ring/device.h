@@ -79,13 +79,17 @@ static inline uint32_t count_answered(struct blkback_host *h,
 	return answered;
 }
 
+static inline bool refuses(void)
+{
+	refused += locked;
+	return locked;
+}
+
 static inline int clear(struct blkback_host *h, struct blkback_device *d)
 {
 	(void)h, (void)d;
-	if (locked) {
-		refused++;
+	if (refuses())
 		return -EWOULDBLOCK;
-	}
 	journal = outlived = false;
 	cleared++;
 	return 0;
@@ -94,10 +98,8 @@ static inline int clear(struct blkback_host *h, struct blkback_device *d)
 static inline int forget(struct blkback_host *h, struct blkback_device *d)
 {
 	(void)h, (void)d;
-	if (locked) {
-		refused++;
+	if (refuses())
 		return -EWOULDBLOCK;
-	}
 	journal = outlived = false;
 	forgotten++;
 	return 0;

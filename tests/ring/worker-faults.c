@@ -103,10 +103,7 @@ static void delays(void)
 	int64_t from;
 	int i;
 
-	start();
-	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
-	memset(fake_page[RING_REF], 0, 4096);
-	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	start_connected(1);
 	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ .delay_ms = 30 }),
 			BLKBACK_FAULT_SET);
 	for (i = 0; i < 3; i++) {

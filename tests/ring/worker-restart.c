@@ -31,10 +31,7 @@ static void trouble_is_told_later(void)
 	struct blkif_sring *ring = (void *)fake_page[RING_REF];
 	struct blkback_message msg;
 
-	start();
-	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
-	memset(fake_page[RING_REF], 0, 4096);
-	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	start_connected(1);
 	close(sock);
 	__atomic_store_n(&ring->req_prod, 0x80000000u, __ATOMIC_RELEASE);
 	fake_evtchn_raise();
@@ -43,61 +40,6 @@ static void trouble_is_told_later(void)
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_RING_ERROR);
 	CU_ASSERT_EQUAL(finish(), 0);
-}
-
-/* One worker after the other, and the frontend sees nothing of it. */
-static void hands_over(void)
-{
-	struct blkback_message msg;
-	void *status;
-	unsigned i;
-
-	start();
-	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
-	memset(fake_page[RING_REF], 0, 2 * 4096);
-	CU_ASSERT_EQUAL(connect_queues(&msg, 2), BLKBACK_CONNECTED);
-	resume = BLKBACK_CONNECT_AGAIN;
-	for (i = 0; i < 3; i++) {
-		int pair[2];
-
-		CU_ASSERT_EQUAL(read_page_of(i % 2, 100), 0);
-		kill(getpid(), SIGTERM);
-		pthread_join(thread, &status);
-		CU_ASSERT_EQUAL((intptr_t)status, 0);
-		CU_ASSERT_EQUAL(fake_mapped, 0);
-		CU_ASSERT_EQUAL(fake_bound, 0);
-		CU_ASSERT_EQUAL(fake_attached, (int)i + 1); /* not given back */
-		close(sock);
-		socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair);
-		sock = pair[0];
-		pthread_create(&thread, NULL, run, (void *)(intptr_t)pair[1]);
-		CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
-		CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
-		CU_ASSERT_EQUAL(fake_mapped, 2);
-	}
-	resume = BLKBACK_ANEW;
-	CU_ASSERT_EQUAL(read_page_of(1, 100), 0);
-	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
-	fake_attached = 1; /* those of the fake are all one */
-	CU_ASSERT_EQUAL(finish(), 0);
-}
-
-/* ---- a supervisor that goes while its worker attaches ------------------- */
-
-/* A guest is connected, and its worker has left. */
-static void leave_connected(unsigned queues)
-{
-	struct blkback_message msg;
-
-	start();
-	CU_ASSERT_EQUAL_FATAL(attach(&msg), BLKBACK_ATTACHED);
-	memset(fake_page[RING_REF], 0, queues * 4096);
-	CU_ASSERT_EQUAL(connect_queues(&msg, queues), BLKBACK_CONNECTED);
-	kill(getpid(), SIGTERM);
-	pthread_join(thread, NULL);
-	close(sock);
-	resume = BLKBACK_CONNECT_AGAIN;
-	fake_attached = 0; /* those of the fake are all one */
 }
 
 /* The next worker, told what it is for; @gone: by one that is there no more. */
@@ -114,12 +56,54 @@ static void start_next(bool gone)
 	pthread_create(&thread, NULL, run, (void *)(intptr_t)pair[1]);
 }
 
+/* One worker after the other, and the frontend sees nothing of it. */
+static void hands_over(void)
+{
+	struct blkback_message msg;
+	void *status;
+	unsigned i;
+
+	start_connected(2);
+	resume = BLKBACK_CONNECT_AGAIN;
+	for (i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(read_page_of(i % 2, 100), 0);
+		kill(getpid(), SIGTERM);
+		pthread_join(thread, &status);
+		CU_ASSERT_EQUAL((intptr_t)status, 0);
+		CU_ASSERT_EQUAL(fake_mapped, 0);
+		CU_ASSERT_EQUAL(fake_bound, 0);
+		CU_ASSERT_EQUAL(fake_attached, (int)i + 1); /* not given back */
+		close(sock);
+		start_next(false);
+		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+		CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
+		CU_ASSERT_EQUAL(fake_mapped, 2);
+	}
+	resume = BLKBACK_ANEW;
+	CU_ASSERT_EQUAL(read_page_of(1, 100), 0);
+	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
+	fake_attached = 1; /* those of the fake are all one */
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* ---- a supervisor that goes while its worker attaches ------------------- */
+
+/* A guest is connected, and its worker has left. */
+static void leave_connected(unsigned queues)
+{
+	start_connected(queues);
+	kill(getpid(), SIGTERM);
+	pthread_join(thread, NULL);
+	close(sock);
+	resume = BLKBACK_CONNECT_AGAIN;
+	fake_attached = 0; /* those of the fake are all one */
+}
+
 static bool has_file(const char *format)
 {
-	char name[64], path[128];
+	char path[DEVICE_FILE];
 
-	snprintf(name, sizeof(name), format, 5u, 51712u);
-	snprintf(path, sizeof(path), "%s/%s", store, name);
+	device_file(path, format);
 	return !access(path, F_OK);
 }
 
@@ -134,17 +118,27 @@ static bool opens_its_door(void)
 
 static void remove_file(const char *format)
 {
-	char name[64], path[128];
+	char path[DEVICE_FILE];
 
-	snprintf(name, sizeof(name), format, 5u, 51712u);
-	snprintf(path, sizeof(path), "%s/%s", store, name);
+	device_file(path, format);
 	unlink(path);
+}
+
+/* The guest's worker, which is found by then, until it is told to end. */
+static void serves_on(void)
+{
+	struct blkback_message msg;
+
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
+	resume = BLKBACK_ANEW;
+	CU_ASSERT_EQUAL(read_page(100), 0);
+	CU_ASSERT_EQUAL(finish(), 0);
 }
 
 /* It waits for a disk's lock: the next supervisor finds it, or the one after. */
 static void found_while_it_attaches(void)
 {
-	struct blkback_message msg;
 	int i;
 
 	leave_connected(1);
@@ -158,17 +152,12 @@ static void found_while_it_attaches(void)
 		usleep(20000);
 	}
 	fake_attach_waits = false;
-	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
-	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
-	resume = BLKBACK_ANEW;
-	CU_ASSERT_EQUAL(read_page(100), 0);
-	CU_ASSERT_EQUAL(finish(), 0);
+	serves_on();
 }
 
 /* Another may have been started by now, and has what is there. */
 static void left_to_the_next(void)
 {
-	struct blkback_message msg;
 	void *status;
 
 	leave_connected(1);
@@ -178,37 +167,25 @@ static void left_to_the_next(void)
 	CU_ASSERT_EQUAL(fake_attached, 0);
 	CU_ASSERT_TRUE(has_file(NODES_JOURNAL));
 	start_next(false);
-	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
-	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
-	resume = BLKBACK_ANEW;
-	CU_ASSERT_EQUAL(read_page(100), 0);
-	CU_ASSERT_EQUAL(finish(), 0);
+	serves_on();
 }
 
 /* It comes when another serves already, whose door stays where it is. */
 static void too_late(void)
 {
-	struct blkback_message msg;
 	pthread_t first;
 	int serving;
 
-	start();
-	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
-	memset(fake_page[RING_REF], 0, 4096);
-	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	start_connected(1);
 	first = thread;
 	serving = sock;
 	resume = BLKBACK_CONNECT_AGAIN;
 	start_next(true);
 	pthread_join(thread, NULL);
 	thread = first;
-	resume = BLKBACK_ANEW;
 	close(serving);
 	sock = knock();
-	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
-	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
-	CU_ASSERT_EQUAL(read_page(100), 0);
-	CU_ASSERT_EQUAL(finish(), 0);
+	serves_on();
 }
 
 /* A new device is nobody's; one that is connected ends when it is told to. */

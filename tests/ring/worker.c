@@ -60,11 +60,11 @@ static void takes_the_room(void)
 {
 	struct blkback_message msg;
 	struct stat room, now;
-	char path[64];
+	char path[DEVICE_FILE];
 	int fd;
 
 	start();
-	snprintf(path, sizeof(path), "%s/" NODES_JOURNAL, store, 5u, 51712u);
+	device_file(path, NODES_JOURNAL);
 	fd = open(path, O_CREAT | O_RDWR, 0600);
 	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, NODES_JOURNAL_SIZE), 0);
 	CU_ASSERT_EQUAL_FATAL(fstat(fd, &room), 0);
@@ -138,13 +138,9 @@ static void runaway(void)
 static void storm(void)
 {
 	struct timespec from, now;
-	struct blkback_message msg;
 	long ms;
 
-	start();
-	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
-	memset(fake_page[RING_REF], 0, 4096);
-	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	start_connected(1);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	do {
 		fake_evtchn_raise();

@@ -127,6 +127,17 @@ static inline int connect_ring(struct blkback_message *msg)
 	return connect_queues(msg, 1);
 }
 
+/* A guest's worker, with as many queues as that. */
+static inline void start_connected(unsigned queues)
+{
+	struct blkback_message msg;
+
+	start();
+	CU_ASSERT_EQUAL_FATAL(attach(&msg), BLKBACK_ATTACHED);
+	memset(fake_page[RING_REF], 0, queues * 4096);
+	CU_ASSERT_EQUAL(connect_queues(&msg, queues), BLKBACK_CONNECTED);
+}
+
 static inline int disconnect(struct blkback_message *msg)
 {
 	blkback_control_send_type(sock, BLKBACK_DISCONNECT);
@@ -166,14 +177,23 @@ static inline int read_page(unsigned ref)
 	return read_page_of(0, ref);
 }
 
+#define DEVICE_FILE 108u /* bytes, as of a socket's path */
+
+/* The device's file of a format of nodes.h. */
+static inline void device_file(char path[DEVICE_FILE], const char *format)
+{
+	int n = snprintf(path, DEVICE_FILE, "%s/", store);
+
+	snprintf(path + n, DEVICE_FILE - (size_t)n, format, 5u, 51712u);
+}
+
 /* Where the next supervisor knocks. */
 static inline int knock(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/" NODES_SOCKET,
-		 store, 5u, 51712u);
+	device_file(addr.sun_path, NODES_SOCKET);
 	CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	return fd;
 }

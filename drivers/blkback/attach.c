@@ -181,15 +181,14 @@ static int take_place(struct worker *w, const struct blkback_message *msg,
 {
 	int ret;
 
-	/* Late already: another's door may be there by now, and stays. */
-	if (listen_to(w) == ITS_END)
-		goto late;
-	ret = open_journal(w, msg, text, size);
-	if (!ret)
-		ret = blkback_door_open(w, text, size);
-	if (ret || listen_to(w) != ITS_END)
-		return ret;
-late:
+	/* Else late already: another's door may be there by now, and stays. */
+	if (listen_to(w) != ITS_END) {
+		ret = open_journal(w, msg, text, size);
+		if (!ret)
+			ret = blkback_door_open(w, text, size);
+		if (ret || listen_to(w) != ITS_END)
+			return ret;
+	}
 	snprintf(text, size,
 		 "xen-ramdiskd ended before its worker was ready; left to the next one");
 	return -EPIPE;

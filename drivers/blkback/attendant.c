@@ -127,7 +127,6 @@ static void say_how(char *text, size_t size, int pid, int status)
 static bool gets_nowhere(struct blkback_device *dev, int64_t now_ms)
 {
 	uint32_t answered = dev->host->answered(dev->host, dev);
-
 	bool got_on = answered != dev->answered ||
 		      now_ms - dev->born >= LONG_LIFE;
 

@@ -430,11 +430,10 @@ static void renew(struct blkback_device *dev)
 	dev->domain_dirty = true;
 }
 
-/* What a xenstore that is gone would say as well. */
+/* What a xenstore that is gone would say as well; a bad state is 0, too. */
 static bool looks_gone(const struct blkback_device *dev, int back)
 {
-	return back || !dev->present || dev->front_bad || dev->front_gone ||
-	       !dev->front_state || dev->domain_gone;
+	return back || !dev->present || !dev->front_state || dev->domain_gone;
 }
 
 /* False: xenstore did not answer; nothing was decided. */

@@ -94,6 +94,7 @@ struct blkback_device {
 	enum blkback_phase phase;
 
 	/* due to be looked at */
+	bool waits; /* for a disk's lock: asked again in a while */
 	bool back_dirty, front_dirty, domain_dirty;
 
 	/* as last seen in xenstore */
@@ -113,7 +114,6 @@ struct blkback_device {
 
 	struct blkback_fault_set faults; /* as the node fault has them */
 	struct blkback_fault_set faults_active; /* as the worker said */
-	bool waits; /* for a disk's lock: asked again in a while */
 	bool faults_due; /* the worker is to be told */
 	bool faults_news; /* and it answered, which is to be written */
 	bool faults_bad; /* the node was nonsense, which was said */

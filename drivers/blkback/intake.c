@@ -30,9 +30,8 @@ static int take(struct blkback_io *io)
 	int i;
 
 	io->n = 0;
-	if (n < 0)
-		return n;
-	if (io->s.faults && blkback_faults_on(io->s.faults, &io->faults))
+	if (n >= 0 && io->s.faults &&
+	    blkback_faults_on(io->s.faults, &io->faults))
 		n = blkback_faults_admit(io->s.faults, &io->faults, &io->ring,
 					 (unsigned)n, BLKBACK_BATCH,
 					 (int64_t)blkback_now_us());

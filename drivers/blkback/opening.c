@@ -215,20 +215,18 @@ static bool is_taken(struct blkback_host *host, struct blkback_device *dev)
 
 static int clear(struct blkback_host *host, struct blkback_device *dev)
 {
-	return is_taken(host, dev) ?
-		       0 :
-		       blkback_remains_clear(store_of(host), dev->domid,
-					     dev->devid);
+	if (is_taken(host, dev))
+		return 0;
+	return blkback_remains_clear(store_of(host), dev->domid, dev->devid);
 }
 
 static int forget(struct blkback_host *host, struct blkback_device *dev)
 {
 	/* Of a worker that had not made its attachment a durable one. */
 	rd_reap(store_of(host));
-	return is_taken(host, dev) ?
-		       0 :
-		       blkback_remains_end(store_of(host), dev->domid,
-					   dev->devid);
+	if (is_taken(host, dev))
+		return 0;
+	return blkback_remains_end(store_of(host), dev->domid, dev->devid);
 }
 
 int blkback_supervisor_open(struct blkback_supervisor **out,

@@ -91,26 +91,28 @@ int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
 	return read_number_in(xs, XBT_NULL, dir, node, max, value);
 }
 
-bool blkback_xenbus_answers(struct xs_handle *xs, const char *dir)
+/* 0, -ENOENT if xenstore says that there is no @dir, or another -errno. */
+static int ask_for(struct xs_handle *xs, const char *dir)
 {
 	unsigned n;
 	char **list = xs_directory(xs, XBT_NULL, dir, &n);
 
 	if (!list)
-		return errno == ENOENT; /* it said so */
+		return last_error();
 	free(list);
-	return true;
+	return 0;
+}
+
+bool blkback_xenbus_answers(struct xs_handle *xs, const char *dir)
+{
+	int ret = ask_for(xs, dir);
+
+	return !ret || ret == -ENOENT;
 }
 
 bool blkback_xenbus_exists(struct xs_handle *xs, const char *dir)
 {
-	unsigned n;
-	char **list = xs_directory(xs, XBT_NULL, dir, &n);
-
-	if (!list)
-		return errno != ENOENT;
-	free(list);
-	return true;
+	return ask_for(xs, dir) != -ENOENT;
 }
 
 static int check_state(struct xs_handle *xs, xs_transaction_t t,

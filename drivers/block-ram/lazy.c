@@ -177,7 +177,7 @@ static uint64_t end_part(uint64_t off, uint64_t len)
 
 bool rd_lazy_loaded(struct rd_disk *disk, uint64_t off, uint64_t len)
 {
-	uint64_t part, end = disk->parts ? end_part(off, len) : 0;
+	uint64_t part, end = end_part(off, len);
 
 	for (part = off / RD_PART; part < end; part++)
 		if (!is_loaded(disk, part))

@@ -32,7 +32,7 @@ static inline uint64_t rd_parts(uint64_t size)
  */
 int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len);
 
-/* Whether that waits for no seed. */
+/* Whether that waits for no seed; of a disk that has parts. */
 bool rd_lazy_loaded(struct rd_disk *disk, uint64_t off, uint64_t len);
 
 static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)

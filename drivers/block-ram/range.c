@@ -341,7 +341,8 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 	if (len > RD_RANGE_MAX)
 		return -E2BIG;
 	/* a seed may be as slow as it likes, but not for others' blocks */
-	if (flags & RD_RANGE_NOWAIT && rd_in_bounds(off, len, disk->size) &&
+	if (disk->parts && flags & RD_RANGE_NOWAIT &&
+	    rd_in_bounds(off, len, disk->size) &&
 	    !rd_lazy_loaded(disk, off, len))
 		return -EWOULDBLOCK;
 	rc = rd_range_check(disk, off, len, flags & RD_RANGE_WRITE);

@@ -47,7 +47,8 @@ bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
 	size_t i, scheme = scheme_length(uri), start = scheme + 3;
 	size_t host = strcspn(uri + start, "/?#"), port = strlen(NBD_PORT);
 	const char *rest = uri + start + host;
-	size_t user = 0; /* and its @: TLS tells Alice from alice */
+	const char *at = memrchr(uri + start, '@', host);
+	size_t user = at ? (size_t)(at - uri) : 0; /* TLS tells Alice from alice */
 
 	if (host >= port && !strncmp(rest - port, NBD_PORT, port))
 		host -= port;
@@ -55,11 +56,8 @@ bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
 			     (int)(start + host), uri, *rest == '/' ? "" : "/",
 			     rest) >= RD_SEED_MAX)
 		return false;
-	for (i = 0; i < host; i++)
-		if (uri[start + i] == '@')
-			user = i + 1;
 	for (i = 0; i < start + host; i++)
-		if (i < start || i >= start + user)
+		if (i < start || i >= user)
 			text[i] = (char)tolower((unsigned char)text[i]);
 	return true;
 }

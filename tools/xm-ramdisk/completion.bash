@@ -33,6 +33,11 @@ _xm_ramdisk_names() { # TYPED
 		}'
 }
 
+_xm_ramdisk_files() { # TYPED
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
 # What may be behind an option's "=".
 _xm_ramdisk_value() { # OPTION TYPED
 	local w
@@ -41,8 +46,7 @@ _xm_ramdisk_value() { # OPTION TYPED
 	--toolstack) w='direct xl xm' ;;
 	--sector-size) w='512 4096' ;;
 	--socket | --tls-certificates | --tls-psk)
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -- "$2")
+		_xm_ramdisk_files "$2"
 		return ;;
 	*) return ;;
 	esac
@@ -102,8 +106,7 @@ _xm_ramdisk() {
 	attach:0 | detach:0)
 		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_domains)" -- "$cur") ;;
 	attach:1 | load:0 | save:1)
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+		_xm_ramdisk_files "$cur" ;;
 	fence:0)
 		[[ " ${COMP_WORDS[*]} " != *' --lift '* ]] ||
 			mapfile -t COMPREPLY < <(compgen -W "$(xm-ramdisk fence --list 2>/dev/null | grep -v nothing)" -- "$cur") ;;

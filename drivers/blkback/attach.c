@@ -220,12 +220,5 @@ int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
 		return ret;
 	snprintf(w->journal->disk, sizeof(w->journal->disk), "%s",
 		 rd_id(w->disk));
-	ret = enter_sandbox(w, err->text, size);
-	if (ret)
-		return ret;
-	if (w->resume == BLKBACK_CONNECT_AGAIN)
-		return blkback_worker_reconnect(w, err->text, size);
-	blkback_journal_part(w->journal, false);
-	rd_settle(w->disk);
-	return 0;
+	return enter_sandbox(w, err->text, size);
 }

@@ -18,9 +18,27 @@
 #define MAX_DEATHS 5u /* in a row, of workers that got nowhere */
 #define LONG_LIFE 10000 /* ms */
 
+/*
+ * The ring of a dead worker could not be taken up. A frontend that has let it go
+ * meanwhile needs not be told, and may come back; any other has to close first.
+ * It is never connected as if it were new: what the dead worker had carried out,
+ * but not answered, would be carried out once more.
+ */
+static void lost_ring(struct blkback_device *dev, const char *text)
+{
+	if (dev->state == XenbusStateConnected &&
+	    !blkback_device_ring_is_gone(dev))
+		blkback_life_fail(dev, text);
+}
+
 static void on_failed(struct blkback_device *dev,
 		      const struct blkback_message *msg, int64_t now_ms)
 {
+	if (dev->phase == BLKBACK_RESUMING &&
+	    msg->u.failed.which == BLKBACK_CONNECT) {
+		lost_ring(dev, msg->u.failed.text);
+		return; /* it has the disk, and says so next */
+	}
 	blkback_life_fail(dev, msg->u.failed.text);
 	if (dev->phase == BLKBACK_ATTACHING || dev->phase == BLKBACK_RESUMING)
 		blkback_life_end(dev, now_ms);
@@ -33,10 +51,14 @@ static void on_attached(struct blkback_device *dev,
 {
 	dev->size = msg->u.attached.size;
 	dev->outdated = strcmp(msg->u.attached.build, dev->host->build) != 0;
-	if (dev->phase == BLKBACK_RESUMING && msg->u.attached.connected)
+	if (dev->phase == BLKBACK_RESUMING && msg->u.attached.connected) {
 		dev->phase = BLKBACK_SERVING;
-	else if (dev->phase == BLKBACK_ATTACHING ||
-		 dev->phase == BLKBACK_RESUMING)
+		return;
+	}
+	/* Also if an earlier daemon was the one that was told why. */
+	if (dev->phase == BLKBACK_RESUMING)
+		lost_ring(dev, "the frontend's ring could not be taken up by another worker");
+	if (dev->phase == BLKBACK_ATTACHING || dev->phase == BLKBACK_RESUMING)
 		blkback_life_attached(dev);
 }
 

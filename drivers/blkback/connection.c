@@ -92,15 +92,10 @@ int blkback_worker_connect(struct worker *w,
 	return ret == -EPROTO ? -EIO : ret;
 }
 
-int blkback_worker_reconnect(struct worker *w, char *text, size_t size)
+static int go_on(struct worker *w, uint32_t state, char *text, size_t size)
 {
 	struct blkback_connection c = w->journal->connection;
-	uint32_t state = atomic_load(&w->journal->state);
 
-	if (state == BLKBACK_APART) {
-		rd_settle(w->disk);
-		return 0;
-	}
 	if (!can_be(w, &c)) {
 		snprintf(text, size, "the journal's connection cannot be");
 		return -EPROTO;
@@ -108,6 +103,22 @@ int blkback_worker_reconnect(struct worker *w, char *text, size_t size)
 	if (state == BLKBACK_HANDED_OVER)
 		return blkback_worker_connect(w, &c, text, size);
 	return connect_queues(w, &c, true, text, size);
+}
+
+int blkback_worker_reconnect(struct worker *w, char *text, size_t size)
+{
+	uint32_t state = atomic_load(&w->journal->state);
+	int ret = 0;
+
+	if (w->resume == BLKBACK_CONNECT_AGAIN && state != BLKBACK_APART) {
+		ret = go_on(w, state, text, size);
+		if (!ret)
+			return 0;
+	}
+	/* Nothing is connected: what was taken from a ring is nobody's. */
+	blkback_journal_part(w->journal, false);
+	rd_settle(w->disk);
+	return ret;
 }
 
 void blkback_worker_disconnect(struct worker *w, bool hand_over)

@@ -51,7 +51,8 @@ enum blkback_message_type {
 	BLKBACK_ATTACHED = 16, /* also the first word to a new supervisor */
 	BLKBACK_CONNECTED = 17,
 	BLKBACK_DISCONNECTED = 18,
-	BLKBACK_FAILED = 19, /* an ATTACH or CONNECT */
+	/* An ATTACH or CONNECT; of a dead worker's CONNECT: before ATTACHED. */
+	BLKBACK_FAILED = 19,
 	BLKBACK_RING_ERROR = 20, /* the ring is not served any more */
 	BLKBACK_FAULT_SET = 21, /* it acts from now on */
 	BLKBACK_READY = 22, /* a spare one's first word to a supervisor */

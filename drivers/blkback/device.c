@@ -2,8 +2,8 @@
 /*
  * The state machine of one vbd: observe() reads what may have changed, step()
  * chooses what is due; attendant.c hears the worker. Owns the device and its
- * worker's socket; supervisor's thread only. The meaning of the states is xenbus's, as Linux frontends and
- * toolstacks take it.
+ * worker's socket; supervisor's thread only. The meaning of the states is
+ * xenbus's, as Linux frontends and toolstacks take it.
  */
 #include "device.h"
 #include "frontend.h"
@@ -306,6 +306,12 @@ static bool front_is_off(const struct blkback_device *dev)
 	return dev->front_state == XenbusStateUnknown ||
 	       dev->front_state == XenbusStateInitialising ||
 	       dev->front_state == XenbusStateClosed;
+}
+
+bool blkback_device_ring_is_gone(struct blkback_device *dev)
+{
+	observe_front(dev);
+	return front_is_off(dev);
 }
 
 static void step_idle(struct blkback_device *dev, int64_t now_ms)

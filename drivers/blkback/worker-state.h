@@ -60,7 +60,11 @@ int blkback_worker_connect(struct worker *w,
 			   const struct blkback_connection *connection,
 			   char *text, size_t size);
 
-/* Connect again as the journal says, and carry out what was left; or not. */
+/*
+ * What is next after an attach: connect again if a dead worker was connected, and
+ * carry out what it left. -errno and one sentence if its ring cannot be taken up:
+ * the disk is there all the same.
+ */
 int blkback_worker_reconnect(struct worker *w, char *text, size_t size);
 
 /* @hand_over: another worker is to take the connection up. */

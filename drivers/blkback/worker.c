@@ -86,12 +86,15 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	if (blkback_fault_valid(&msg->u.attach.fault))
 		blkback_faults_set(&w->faults, &msg->u.attach.fault);
 	ret = blkback_worker_attach(w, msg, &err);
-	if (!ret)
-		return send_attached(w);
-	if (!err.text[0])
-		snprintf(err.text, sizeof(err.text), "cannot attach: %s",
-			 strerror(-ret));
-	return send_failed(w, BLKBACK_ATTACH, err.text);
+	if (ret) {
+		if (!err.text[0])
+			snprintf(err.text, sizeof(err.text),
+				 "cannot attach: %s", strerror(-ret));
+		return send_failed(w, BLKBACK_ATTACH, err.text);
+	}
+	if (blkback_worker_reconnect(w, err.text, sizeof(err.text)))
+		(void)send_failed(w, BLKBACK_CONNECT, err.text);
+	return send_attached(w);
 }
 
 static int do_connect(struct worker *w, const struct blkback_message *msg)

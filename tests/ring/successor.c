@@ -172,6 +172,65 @@ static void cannot_take_up(void)
 	teardown();
 }
 
+/* The disk is there, and the ring of the dead worker is not. */
+static void says_ring_lost(void)
+{
+	blkback_control_send_text(worker, BLKBACK_FAILED, BLKBACK_CONNECT,
+				  "cannot map the frontend's ring");
+	says_attached(false);
+}
+
+static void comes_back(void)
+{
+	struct blkback_message msg;
+
+	front("1");
+	CU_ASSERT_STRING_EQUAL(state(), "2");
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
+	ask_to_connect();
+	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+	say(BLKBACK_CONNECTED);
+	CU_ASSERT_STRING_EQUAL(state(), "4");
+	teardown();
+}
+
+/* Its frontend let it go, and maybe began anew, before anybody looked. */
+static void ring_is_let_go(void)
+{
+	static const char *const states[] = { "6", "1" };
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		to_connected();
+		die(SIGKILL);
+		resumes(BLKBACK_CONNECT_AGAIN);
+		fake_xs_set(FRONT "/state", states[i]);
+		says_ring_lost();
+		CU_ASSERT_STRING_EQUAL(state(), i ? "2" : "6");
+		CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
+		CU_ASSERT_EQUAL(dev->phase, BLKBACK_IDLE);
+		comes_back();
+	}
+}
+
+/* It is served by nobody, which the guest is told; never as a new ring. */
+static void ring_is_lost(void)
+{
+	struct blkback_message msg;
+
+	to_connected();
+	die(SIGKILL);
+	resumes(BLKBACK_CONNECT_AGAIN);
+	says_ring_lost();
+	CU_ASSERT_STRING_EQUAL(state(), "5");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
+			       "cannot map the frontend's ring");
+	CU_ASSERT_EQUAL(told(&msg), 0);
+	front("6");
+	CU_ASSERT_STRING_EQUAL(state(), "6");
+	comes_back();
+}
+
 static void to_left(const char *back, const char *front_state)
 {
 	setup();
@@ -263,6 +322,23 @@ static void adopted_before_it_connected(void)
 }
 
 /* Of another build: asked to hand over to one of ours. */
+/* The daemon that was told of it has ended as well. */
+static void adopted_without_its_ring(void)
+{
+	struct blkback_message msg;
+
+	to_left("4", "4");
+	outlived = true;
+	look();
+	says_attached(false);
+	CU_ASSERT_STRING_EQUAL(state(), "5");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
+		"the frontend's ring could not be taken up by another worker");
+	CU_ASSERT_EQUAL(told(&msg), 0);
+	front("6");
+	comes_back();
+}
+
 static void adopted_of_another_build(void)
 {
 	to_left("4", "4");
@@ -461,9 +537,12 @@ int main(void)
 		{ "killed while it disconnects", killed_while_disconnecting },
 		{ "the frontend closes meanwhile", frontend_closes_meanwhile },
 		{ "what cannot be taken up", cannot_take_up },
+		{ "a ring that was let go meanwhile", ring_is_let_go },
+		{ "a ring that is lost", ring_is_lost },
 		{ "a worker is adopted", adopted },
 		{ "faults that changed meanwhile", faults_meanwhile },
 		{ "adopted before it connected", adopted_before_it_connected },
+		{ "adopted without its ring", adopted_without_its_ring },
 		{ "adopted of another build", adopted_of_another_build },
 		{ "adopted of another version", adopted_of_another_version },
 		{ "a journal without a worker", journal_alone },

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker without its supervisor, and one that hands over. */
+#include "drivers/blkback/journal.h"
 #include "worker.h"
+
+#include <fcntl.h>
+#include <stddef.h>
 
 static void outlives_supervisors(void)
 {
@@ -211,6 +215,56 @@ static void gives_up(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
+static void tie_journal(void)
+{
+	const uint32_t tied = BLKBACK_TIED;
+	char path[DEVICE_FILE];
+	int fd;
+
+	device_file(path, NODES_JOURNAL);
+	fd = open(path, O_WRONLY);
+	CU_ASSERT_EQUAL(pwrite(fd, &tied, sizeof(tied),
+			       offsetof(struct blkback_journal_file, state)),
+			sizeof(tied));
+	close(fd);
+}
+
+/* Killed or not, its ring cannot be mapped any more: the disk can be served. */
+static void loses_its_ring(void)
+{
+	struct blkback_message msg;
+	int killed;
+
+	for (killed = 0; killed < 2; killed++) {
+		leave_connected(2);
+		if (killed)
+			tie_journal();
+		fake_map_fails = true;
+		start_next(false);
+		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_FAILED);
+		CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_CONNECT);
+		CU_ASSERT_STRING_NOT_EQUAL(msg.u.failed.text, "");
+		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+		CU_ASSERT_EQUAL(msg.u.attached.connected, 0);
+		CU_ASSERT_EQUAL(fake_mapped, 0);
+		CU_ASSERT_EQUAL(fake_bound, 0);
+		fake_map_fails = false;
+		/* And what it leaves has no ring either. */
+		kill(getpid(), SIGTERM);
+		pthread_join(thread, NULL);
+		close(sock);
+		fake_attached = 0;
+		start_next(false);
+		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
+		CU_ASSERT_EQUAL(msg.u.attached.connected, 0);
+		resume = BLKBACK_ANEW;
+		memset(fake_page[RING_REF], 0, 4096);
+		CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+		CU_ASSERT_EQUAL(read_page(100), 0);
+		CU_ASSERT_EQUAL(finish(), 0);
+	}
+}
+
 /* Domain-0 has fewer processors than when the frontend connected. */
 static void more_queues_than_are_offered(void)
 {
@@ -247,6 +301,7 @@ int main(void)
 		{ "left to the next supervisor's worker", left_to_the_next },
 		{ "too late", too_late },
 		{ "gives up", gives_up },
+		{ "loses its ring", loses_its_ring },
 		{ "more queues than are offered now",
 		  more_queues_than_are_offered },
 	};

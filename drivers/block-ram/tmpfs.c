@@ -2,6 +2,7 @@
 /* See tmpfs.h. No state; any thread. */
 #include "drivers/block-ram/tmpfs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -45,6 +46,22 @@ static bool same(int fd, const char *path)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* One that cannot be read is not. */
+static bool is_empty(int fd)
+{
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
+	unsigned n = 0;
+
+	while (dir && n <= 2 && readdir(dir))
+		n++; /* itself, and what it is in */
+	if (dir)
+		closedir(dir);
+	else if (again >= 0)
+		close(again);
+	return n == 2;
+}
+
 static int make(const char *dir, struct rd_error *err)
 {
 	char *up, *slash;
@@ -73,6 +90,9 @@ static int mount_here(int fd, const char *dir, struct rd_error *err)
 
 	if (!same(fd, dir))
 		return 0; /* another process was quicker */
+	/* A store that is in use stays one, whoever could not mount for it. */
+	if (on_tmpfs(fd) && !is_empty(fd))
+		return 0;
 	if (mount("xen-ramdisk", dir, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  MOUNT_OPTIONS) == 0)
 		return 0;

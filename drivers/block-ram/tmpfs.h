@@ -8,7 +8,9 @@
 /*
  * Make @dir if it is missing and see that it is on tmpfs: mount one there if
  * it is not, or if @own is asked for and it is not a mount of its own (/run is
- * on tmpfs, and small). Many processes may do so at once: one mounts.
+ * on tmpfs, and small). Many processes may do so at once: one mounts. Nothing is
+ * mounted over a directory on tmpfs that has something in it: a process that may
+ * not mount has made a store there, which others then use as well.
  */
 int rd_tmpfs_prepare(const char *dir, bool own, struct rd_error *err);
 

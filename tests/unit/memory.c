@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 
 #include "drivers/block-ram/memory.h"
+#include "drivers/block-ram/tmpfs.h"
 #include "tests/unit/scratch.h"
 
 static void full_store(void)
@@ -135,12 +136,45 @@ static void no_memory_for_a_slot(void)
 	rd_store_close(s);
 }
 
+static bool is_own_mount(const char *dir)
+{
+	struct stat here, up;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/..", dir);
+	return !stat(dir, &here) && !stat(path, &up) &&
+	       here.st_dev != up.st_dev;
+}
+
+/* A disk that was made by somebody who may not mount stays where it is found. */
+static void no_mount_over_a_store(void)
+{
+	char dir[200], file[256];
+
+	snprintf(dir, sizeof(dir), "%s/own", scratch_store);
+	CU_ASSERT_EQUAL(rd_tmpfs_prepare(dir, false, NULL), 0);
+	CU_ASSERT_FALSE(is_own_mount(dir));
+	snprintf(file, sizeof(file), "%s/x.header", dir);
+	CU_ASSERT_EQUAL(close(open(file, O_CREAT | O_WRONLY, 0600)), 0);
+	CU_ASSERT_EQUAL(rd_tmpfs_prepare(dir, true, NULL), 0);
+	CU_ASSERT_FALSE(is_own_mount(dir));
+	CU_ASSERT_EQUAL(access(file, F_OK), 0);
+	CU_ASSERT_EQUAL(unlink(file), 0);
+	CU_ASSERT_EQUAL(rd_tmpfs_prepare(dir, true, NULL), 0);
+	CU_ASSERT_TRUE(is_own_mount(dir));
+	CU_ASSERT_EQUAL(rd_tmpfs_prepare(dir, true, NULL), 0);
+	CU_ASSERT_EQUAL(umount(dir), 0); /* one */
+	CU_ASSERT_FALSE(is_own_mount(dir));
+	CU_ASSERT_EQUAL(rmdir(dir), 0);
+}
+
 static const struct test tests[] = {
 	{ "a full store, with the numbers", full_store },
 	{ "a reservation that fails", reserve_fails },
 	{ "a store filled while loading", filled_while_loading },
 	{ "a write never lacks memory", writes_never_lack_memory },
 	{ "no memory for a slot", no_memory_for_a_slot },
+	{ "nothing is mounted over a store", no_mount_over_a_store },
 };
 
 int main(void)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define STEPS_A_LOOK 16 /* more cannot be due without something new */
+#define LOCK_RETRY 200 /* ms; each question is a pause for the other devices */
 
 const char *const blkback_kind_root[BLKBACK_KINDS] = {
 	[BLKBACK_KIND_TOOL] = NODES_BACKEND,
@@ -511,6 +512,8 @@ bool blkback_device_process(struct blkback_device *dev, int64_t now_ms)
 				   state == dev->state))
 			break;
 	}
+	if (dev->waits)
+		dev->ask_at = now_ms + LOCK_RETRY;
 	if (dev->kill_at && dev->pid && now_ms >= dev->kill_at &&
 	    !dev->killed) {
 		blkback_log(BLKBACK_WARNING,

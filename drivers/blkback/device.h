@@ -94,7 +94,8 @@ struct blkback_device {
 	enum blkback_phase phase;
 
 	/* due to be looked at */
-	bool waits; /* for a disk's lock: asked again in a while */
+	bool waits; /* for a disk's lock */
+	int64_t ask_at; /* ms, monotonic: whether it is free; if it waits */
 	bool back_dirty, front_dirty, domain_dirty;
 
 	/* as last seen in xenstore */

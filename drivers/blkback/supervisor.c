@@ -321,9 +321,14 @@ static void take_signals(struct blkback_supervisor *sup)
 
 /* ---- the loop ---------------------------------------------------------- */
 
+static bool is_dirty(const struct blkback_device *dev)
+{
+	return dev->back_dirty || dev->front_dirty || dev->domain_dirty;
+}
+
 static bool is_due(const struct blkback_device *dev, int64_t now)
 {
-	return dev->back_dirty || dev->front_dirty || dev->domain_dirty ||
+	return (is_dirty(dev) && !(dev->waits && now < dev->ask_at)) ||
 	       (dev->kill_at && now >= dev->kill_at && !dev->killed);
 }
 
@@ -349,8 +354,9 @@ static int64_t process_devices(struct blkback_supervisor *sup)
 		if (dev->kill_at && !dev->killed)
 			deadline = sooner(deadline, dev->kill_at);
 		/* Not done yet: no event of ours will say so again. */
-		if (is_due(dev, now))
-			deadline = sooner(deadline, blkback_now_ms() + RETRY);
+		if (is_dirty(dev))
+			deadline = sooner(deadline, dev->waits ? dev->ask_at :
+					  blkback_now_ms() + RETRY);
 		link = &dev->next;
 	}
 	return deadline;

@@ -4,6 +4,7 @@
  * event, which ends the loop: storms of watches (XSA-349), and a start.
  */
 #include "device.h"
+#include "drivers/blkback/clock.h"
 #include "drivers/blkback/supervisor-state.h"
 
 #include <errno.h>
@@ -150,6 +151,21 @@ static void who_waits_comes_first(void)
 }
 
 /* Tokens and paths that are not ours to make. */
+/* However often the supervisor is woken, it asks about it at times only. */
+static void storm_while_locked(void)
+{
+	int64_t begin = blkback_now_ms(), ms;
+
+	locked = true;
+	refused = 0;
+	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
+	ms = blkback_now_ms() - begin;
+	CU_ASSERT_TRUE(refused >= 1 && refused <= 2 + ms / 200);
+	CU_ASSERT_EQUAL(started, 0);
+	locked = false;
+	end();
+}
+
 static void strange_events(void)
 {
 	CU_ASSERT_EQUAL(run("/local/domain/0/backend/ramdisk/x/y", "back",
@@ -168,6 +184,7 @@ int main(void)
 		{ "10^6 writes to a node", frontend_storm },
 		{ "10^6 domains that go", release_storm },
 		{ "events that mean nothing", strange_events },
+		{ "10^6 writes while its disk is locked", storm_while_locked },
 		{ "who waits comes first", who_waits_comes_first },
 	};
 

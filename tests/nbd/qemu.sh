@@ -68,12 +68,12 @@ for n in 1 2; do
 	SAID
 done
 
-# What guest N should have written: a MiB at N MiB, and a sector at sector N.
+# What guest N should have written: a MiB at N MiB, and a page at page N.
 for n in 1 2; do
 	yes "guest $n was here" | head -c 1M |
 		dd of="$seeds/shared.before" bs=1M seek=$n conv=notrunc iflag=fullblock status=none
-	yes "guest $n is done" | head -c 512 |
-		dd of="$seeds/shared.before" bs=512 seek=$n conv=notrunc iflag=fullblock status=none
+	yes "guest $n is done" | head -c 4096 |
+		dd of="$seeds/shared.before" bs=4096 seek=$n conv=notrunc iflag=fullblock status=none
 done
 shared="nbd+unix:///shared.img?socket=$seeds/s.sock"
 does "the host reads what both wrote, and nothing else has changed" \
@@ -84,7 +84,7 @@ differs() { # SEED LINES
 	xm-ramdisk diff "$1" >"$out" 2>&1 && [ "$(cat "$out")" = "$2" ]
 	ok "diff of $(basename "$1")" $?
 }
-differs "$seeds/shared.img" $'0 4096\n1048576 2097152'
+differs "$seeds/shared.img" $'4096 8192\n1048576 2097152'
 differs "$seeds/read.img" ''
 end "$server"
 head -c 8M "$seeds/shared.img" | cmp -s - "$seeds/shared.before"

@@ -12,6 +12,8 @@
 #   fio_cells GUEST DEVICES LABEL JOBS CELL...  runs each cell for $seconds s over the
 #                        first $mib MiB of each of the devices, one device behind the
 #                        other; prints a line "DEVICE CELL+LABEL KiB/s" for each
+#   fio_both GUEST GUEST DEVICES LABEL CELL...  the same in two guests at once; what is
+#                        printed of a cell is their sum
 #   fio_turn ROUND DEVICE...      the devices, each round beginning with another
 #   fio_table FILE NAME=DEVICE... such lines of all rounds as a table: a median and its
 #                        spread for each, and what the rounds say of the first one's
@@ -54,6 +56,20 @@ fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
 		awk -F ';' -v OFS=' ' -v d=\"\$1\" -v c=\"\$2:\$3:\$4$label\" '{print d, c, \$7 + \$48}' /tmp/fio
 	}
 	$script"
+}
+
+fio_both() { # GUEST GUEST DEVICES LABEL CELL...
+	local one=$1 other=$2 devices=$3 label=$4 cell device pid
+	shift 4
+	for cell in "$@"; do
+		for device in $devices; do
+			fio_cells "$one" "$device" "$label" 1 "$cell" >/run/vm/fio-one &
+			pid=$!
+			fio_cells "$other" "$device" "$label" 1 "$cell" >/run/vm/fio-other
+			wait $pid && [ -s /run/vm/fio-other ] || return
+			paste -d ' ' /run/vm/fio-one /run/vm/fio-other | awk '{print $1, $2, $3 + $6}'
+		done
+	done
 }
 
 fio_turn() { # ROUND DEVICE...

@@ -8,6 +8,7 @@
  *
  * $RESTART_ROUNDS: default 2.
  */
+#include "drivers/blkback/nodes.h"
 #include "processes.h"
 
 #include <poll.h>
@@ -163,15 +164,34 @@ static void supervisor_killed(void)
 	worker_killed();
 }
 
-static void both_killed(void)
+/* A spare one is found once it has seen that its daemon is dead. */
+static bool spare_waits(void)
+{
+	int64_t end = now_us() + PATIENCE * 1000;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/" NODES_SPARE_SOCKET, scratch_store);
+	while (access(path, F_OK) && now_us() < end)
+		usleep(1000);
+	return !access(path, F_OK);
+}
+
+/* @spare: there is one, which the next daemon is to find. */
+static void kill_both(bool spare)
 {
 	pid_t worker = worker_pid();
 
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
 	CU_ASSERT_TRUE(ends(worker, SIGKILL));
+	CU_ASSERT_TRUE(!spare || spare_waits());
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
 	CU_ASSERT_TRUE(goes_on());
 	CU_ASSERT_NOT_EQUAL(worker_pid(), worker);
+}
+
+static void both_killed(void)
+{
+	kill_both(false);
 }
 
 /*
@@ -191,7 +211,7 @@ static void spare_outlives(void)
 	CU_ASSERT_EQUAL(worker_pid(), spare);
 
 	spare = await_spare(program);
-	both_killed();
+	kill_both(true);
 	CU_ASSERT_EQUAL(worker_pid(), spare);
 	CU_ASSERT_TRUE(is_named(spare, "0/51712"));
 	CU_ASSERT_EQUAL(store_files(), files);
@@ -210,6 +230,7 @@ static void spare_outlives(void)
 
 	spare = await_spare(program);
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	CU_ASSERT_TRUE(spare_waits());
 	waitpid(begin(other, NULL), &status, 0);
 	CU_ASSERT_EQUAL(status, 0);
 	CU_ASSERT_TRUE(ends(spare, 0));

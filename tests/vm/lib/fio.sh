@@ -12,8 +12,9 @@
 #   fio_cells GUEST DEVICES LABEL JOBS CELL...  runs each cell for $seconds s over the
 #                        first $mib MiB of each of the devices, one device behind the
 #                        other; prints a line "DEVICE CELL+LABEL KiB/s" for each
-#   fio_both GUEST GUEST DEVICES LABEL CELL...  the same in two guests at once; what is
-#                        printed of a cell is their sum
+#   fio_both GUEST GUEST DEVICES LABEL CELL...  the same in two guests at once: what
+#                        both moved together in $seconds s, counted from when both
+#                        have been busy for a while; they have $lead s (5) to get there
 #   fio_turn ROUND DEVICE...      the devices, each round beginning with another
 #   fio_table FILE NAME=DEVICE... such lines of all rounds as a table: a median and its
 #                        spread for each, and what the rounds say of the first one's
@@ -59,15 +60,31 @@ fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
 }
 
 fio_both() { # GUEST GUEST DEVICES LABEL CELL...
-	local one=$1 other=$2 devices=$3 label=$4 cell device pid
+	local one=$1 other=$2 devices=$3 label=$4 cell device guest rw bs depth at pids
 	shift 4
 	for cell in "$@"; do
+		IFS=: read -r rw bs depth <<<"$cell"
 		for device in $devices; do
-			fio_cells "$one" "$device" "$label" 1 "$cell" >/run/vm/fio-one &
-			pid=$!
-			fio_cells "$other" "$device" "$label" 1 "$cell" >/run/vm/fio-other
-			wait $pid && [ -s /run/vm/fio-other ] || return
-			paste -d ' ' /run/vm/fio-one /run/vm/fio-other | awk '{print $1, $2, $3 + $6}'
+			at=$(($(date +%s) + ${lead:-5})) pids=()
+			for guest in "$one" "$other"; do
+				guest_run "$guest" "sectors() { awk '\$3 == \"$device\" {print \$6 + \$10}' /proc/diskstats; }
+					uptime() { awk '{print \$1}' /proc/uptime; }
+					fio --name=b --filename=/dev/$device --direct=1 --ioengine=libaio --rw=$rw --bs=$bs \
+						--iodepth=$depth --time_based --runtime=600 --size=${mib}m --norandommap \
+						--randrepeat=0 >/tmp/fio 2>&1 & fio=\$!
+					until [ \$(date +%s) -ge $at ]; do sleep 0.1; done
+					from=\$(sectors) since=\$(uptime)
+					sleep $seconds
+					to=\$(sectors) end=\$(uptime)
+					kill \$fio && wait \$fio
+					echo \$from \$since \$to \$end | awk '{print (\$3 - \$1) / 2 / (\$4 - \$2)}'" \
+					>"/run/vm/fio-$guest" &
+				pids+=($!)
+			done
+			wait "${pids[0]}" && wait "${pids[1]}" || return
+			awk -v d="$device" -v c="$cell$label" '$1 < 1 {exit 1} {n++; sum += $1}
+				END {if (n != 2) exit 1; printf "%s %s %d\n", d, c, sum}' \
+				"/run/vm/fio-$one" "/run/vm/fio-$other" || return
 		done
 	done
 }

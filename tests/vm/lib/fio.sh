@@ -40,6 +40,13 @@ fio_guest() { # NAME VCPUS BRD QDISK
 		guest_run "$1" 'cmp /dev/xvdb /dev/xvdc && cmp /dev/xvdb /dev/xvdd'
 }
 
+# What every load has, as text for a guest's shell.
+fio_options() { # DEVICE OPERATION SIZE DEPTH SECONDS
+	# shellcheck disable=SC2154 # the benchmark sets mib
+	echo "--name=b --filename=/dev/$1 --direct=1 --ioengine=libaio --rw=$2 --bs=$3" \
+		"--iodepth=$4 --time_based --runtime=$5 --size=${mib}m --norandommap --randrepeat=0"
+}
+
 fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
 	local guest=$1 devices=$2 label=$3 jobs=$4 cell device rw bs depth script=''
 	shift 4
@@ -49,11 +56,10 @@ fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
 			script+="run $device $rw $bs $depth"$'\n'
 		done
 	done
-	# shellcheck disable=SC2154 # the benchmark sets seconds and mib
+	# shellcheck disable=SC2016,SC2154 # run's own; the benchmark sets seconds
 	guest_run "$guest" "run() {
-		fio --name=b --filename=/dev/\$1 --direct=1 --ioengine=libaio --rw=\$2 --bs=\$3 \
-			--iodepth=\$4 --time_based --runtime=$seconds --size=${mib}m --numjobs=$jobs \
-			--group_reporting --norandommap --randrepeat=0 --minimal --terse-version=3 >/tmp/fio || exit
+		fio $(fio_options '$1' '$2' '$3' '$4' "$seconds") --numjobs=$jobs \
+			--group_reporting --minimal --terse-version=3 >/tmp/fio || exit
 		awk -F ';' -v OFS=' ' -v d=\"\$1\" -v c=\"\$2:\$3:\$4$label\" '{print d, c, \$7 + \$48}' /tmp/fio
 	}
 	$script"
@@ -69,14 +75,13 @@ fio_both() { # GUEST GUEST DEVICES LABEL CELL...
 			for guest in "$one" "$other"; do
 				guest_run "$guest" "sectors() { awk '\$3 == \"$device\" {print \$6 + \$10}' /proc/diskstats; }
 					uptime() { awk '{print \$1}' /proc/uptime; }
-					fio --name=b --filename=/dev/$device --direct=1 --ioengine=libaio --rw=$rw --bs=$bs \
-						--iodepth=$depth --time_based --runtime=600 --size=${mib}m --norandommap \
-						--randrepeat=0 >/tmp/fio 2>&1 & fio=\$!
+					fio $(fio_options "$device" "$rw" "$bs" "$depth" 600) >/tmp/fio 2>&1 & fio=\$!
 					until [ \$(date +%s) -ge $at ]; do sleep 0.1; done
 					from=\$(sectors) since=\$(uptime)
 					sleep $seconds
 					to=\$(sectors) end=\$(uptime)
-					kill \$fio && wait \$fio
+					kill \$fio || exit
+					wait \$fio
 					echo \$from \$since \$to \$end | awk '{print (\$3 - \$1) / 2 / (\$4 - \$2)}'" \
 					>"/run/vm/fio-$guest" &
 				pids+=($!)

@@ -42,9 +42,11 @@ ALL_CFLAGS  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 XEN_CFLAGS = -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0 -include xen-interface.h
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
 
-# The tapdisk driver needs a generation's headers: see "the tapdisk driver".
-LIB_SRC  := $(filter-out %/tapdisk.c,$(wildcard drivers/block-ram/*.c))
-BACK_SRC := $(wildcard drivers/blkback/*.c)
+# The store's rooms. The tapdisk driver, a room of its own, needs a generation's
+# headers: see "the tapdisk driver".
+LIB_DIRS := $(addprefix drivers/block-ram/,base format seed io store)
+LIB_SRC  := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
+BACK_SRC := $(wildcard drivers/blkback/*.c drivers/blkback/*/*.c)
 NBDKIT_SRC := $(wildcard drivers/nbdkit/*.c)
 TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -54,7 +56,7 @@ BENCH_SRC := $(filter-out %/tapdisk.c %/ring.c,$(wildcard tests/bench/*.c))
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 TAPDISK_SRC := $(filter-out %/host1.c %/host2.c,$(wildcard tests/tapdisk/*.c))
 # of the backend, in the tool as well
-BOTH_SRC := drivers/blkback/fault-words.c
+BOTH_SRC := drivers/blkback/common/fault-spec.c
 obj       = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_LIBS  = -laio -lpthread
@@ -113,7 +115,7 @@ tapdisk-driver: $(B)/tapdisk/gen$(GENERATION)/block-ram.c
 	@echo 'wrote $<: see docs/tapdisk.md'
 
 $(B)/tapdisk/gen%/block-ram.c: build-aux/join-tapdisk LICENSE include/ramdisk.h \
-		$(wildcard drivers/block-ram/*.[ch])
+		$(wildcard drivers/block-ram/*/*.[ch])
 	$(call say,JOIN,$@)
 	@mkdir -p $(@D)
 	$(Q)build-aux/join-tapdisk $* > $@.new && mv $@.new $@
@@ -121,7 +123,7 @@ $(B)/tapdisk/gen%/block-ram.c: build-aux/join-tapdisk LICENSE include/ramdisk.h 
 # For tests only: the driver against what tests/tapdisk declares. The drop-in
 # as a tree of blktap would compile it, without our include paths.
 define tapdisk_rules
-$(B)/tapdisk/gen$(1)/driver.o: drivers/block-ram/tapdisk.c | build-packages
+$(B)/tapdisk/gen$(1)/driver.o: drivers/block-ram/tapdisk/tapdisk.c | build-packages
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) -DTAPDISK_GENERATION=$(1) -Itests/tapdisk/gen$(1) \
@@ -265,7 +267,7 @@ fuzzers = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/$(1)-*.c))
 
 $(B)/fuzz/interface-%: tests/fuzz/interface-%.c $(TOOL_SRC) $(B)/gen/interface-table.inc
 	@mkdir -p $(@D)/corpus-$(@F)
-	$(Q)$(FUZZ_CC) -o $@ $< $(wildcard $(IFACE)/*.c) tools/xm-ramdisk/message.c
+	$(Q)$(FUZZ_CC) -o $@ $< $(wildcard $(IFACE)/*.c) tools/xm-ramdisk/base/message.c
 
 $(B)/fuzz/store-%: tests/fuzz/store-%.c tests/fuzz/store.h $(LIB_SRC)
 	@mkdir -p $(@D)/corpus-$(@F)

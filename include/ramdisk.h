@@ -13,7 +13,7 @@
  * holds an open-file-description lock on its slot's byte of the header, so the
  * kernel counts the references: a process that dies in any way is detached by
  * the kernel. A private view adds two files of its own, ID.view-SLOT.data and
- * ID.view-SLOT.map. drivers/block-ram/header.h documents the format.
+ * ID.view-SLOT.map. drivers/block-ram/format/header.h documents the format.
  *
  * UNITS. Offsets and lengths are bytes. A disk's size is a multiple of
  * RD_SECTOR. Reads and writes need no alignment.

@@ -4,15 +4,15 @@
  * supervisor, and (--worker, internal) the worker of one vbd. Everything that
  * fails at the start is printed here, once, in one line.
  */
-#include "control.h"
-#include "log.h"
-#include "notify.h"
-#include "poll.h"
-#include "sandbox.h"
-#include "supervisor.h"
-#include "upgrade.h"
-#include "worker.h"
-#include "xenbus.h"
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/supervisor/sd-notify.h"
+#include "drivers/blkback/ring/busy-poll.h"
+#include "drivers/blkback/worker/sandbox.h"
+#include "drivers/blkback/supervisor/supervisor.h"
+#include "drivers/blkback/supervisor/live-update.h"
+#include "drivers/blkback/worker/worker.h"
+#include "drivers/blkback/supervisor/xenbus.h"
 
 #include <errno.h>
 #include <fcntl.h>

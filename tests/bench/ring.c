@@ -27,7 +27,7 @@
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
 
-#include "drivers/blkback/queue.h"
+#include "drivers/blkback/ring/queue.h"
 #include "tests/ring/fake/fake.h"
 
 #define DISK ((size_t)256 << 20)

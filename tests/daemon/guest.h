@@ -6,7 +6,7 @@
 #ifndef TESTS_DAEMON_GUEST_H
 #define TESTS_DAEMON_GUEST_H
 
-#include "xen.h"
+#include "tests/daemon/xen.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

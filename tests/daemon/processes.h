@@ -6,7 +6,7 @@
 #ifndef TESTS_DAEMON_PROCESSES_H
 #define TESTS_DAEMON_PROCESSES_H
 
-#include "guest.h"
+#include "tests/daemon/guest.h"
 
 #include "tests/unit/scratch.h"
 

@@ -8,8 +8,8 @@
  *
  * $RESTART_ROUNDS: default 2.
  */
-#include "drivers/blkback/nodes.h"
-#include "processes.h"
+#include "drivers/blkback/common/nodes.h"
+#include "tests/daemon/processes.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -5,7 +5,7 @@
  *
  *   watch PROGRAM PRELOAD
  */
-#include "xen.h"
+#include "tests/daemon/xen.h"
 
 #include "tests/unit/scratch.h"
 

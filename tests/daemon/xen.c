@@ -5,7 +5,7 @@
  * milliseconds. An event channel has an event all the time. One lock, which is
  * taken from a process that was killed with it after a while.
  */
-#include "xen.h"
+#include "tests/daemon/xen.h"
 
 #include <errno.h>
 #include <fcntl.h>

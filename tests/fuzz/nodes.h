@@ -25,8 +25,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "drivers/blkback/device.h"
-#include "drivers/blkback/nodes.h"
+#include "drivers/blkback/supervisor/device.h"
+#include "drivers/blkback/common/nodes.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/ring/fake/fake.h"
 

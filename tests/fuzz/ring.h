@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "drivers/blkback/io.h"
+#include "drivers/blkback/ring/batch.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/ring/fake/fake.h"
 

@@ -19,8 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "drivers/block-ram/disk.h"
-#include "drivers/block-ram/lookup.h"
+#include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/store/lookup.h"
 
 #define FUZZ_SIZE ((size_t)16 * RD_BLOCK)
 

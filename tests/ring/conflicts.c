@@ -3,8 +3,8 @@
  * A guest writes its own nodes so fast that no transaction over them ends: the
  * daemon's loop goes on to try, without another event.
  */
-#include "device.h"
-#include "drivers/blkback/supervisor-state.h"
+#include "tests/ring/device.h"
+#include "drivers/blkback/supervisor/state.h"
 
 #include <signal.h>
 #include <sys/signalfd.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Connections that are made and broken by a hostile guest, on a real worker. */
-#include "worker.h"
+#include "tests/ring/worker.h"
 
 #include <malloc.h>
 

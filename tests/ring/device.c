@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of a vbd: every order of events that ends well or badly. */
-#include "device.h"
-#include "drivers/blkback/nodes.h"
+#include "tests/ring/device.h"
+#include "drivers/blkback/common/nodes.h"
 
 static void connects(void)
 {

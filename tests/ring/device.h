@@ -6,8 +6,8 @@
 #ifndef TESTS_RING_DEVICE_H
 #define TESTS_RING_DEVICE_H
 
-#include "drivers/blkback/device.h"
-#include "fake/fake.h"
+#include "drivers/blkback/supervisor/device.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

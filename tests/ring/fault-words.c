@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Faults on purpose, as the words of the node that sets them. */
-#include "drivers/blkback/fault-words.h"
+#include "drivers/blkback/common/fault-spec.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

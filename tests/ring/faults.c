@@ -3,9 +3,9 @@
  * Faults on purpose: what may be taken from a ring when (with a clock of the
  * test's own), and what becomes of requests.
  */
-#include "drivers/blkback/faults.h"
-#include "drivers/blkback/io.h"
-#include "fake/fake.h"
+#include "drivers/blkback/ring/faults.h"
+#include "drivers/blkback/ring/batch.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The set of persistently granted pages. */
-#include "drivers/blkback/grants.h"
-#include "fake/fake.h"
+#include "drivers/blkback/ring/persistent-grants.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/cunit.h"
 
 #include <stdbool.h>

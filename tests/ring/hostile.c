@@ -4,8 +4,8 @@
  * an oracle of its own. Each is answered once, in order, by its own id; what is
  * refused changes nothing.
  */
-#include "drivers/blkback/io.h"
-#include "fake/fake.h"
+#include "drivers/blkback/ring/batch.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Requests of up to 256 pages, whose segments are in a page of the guest. */
-#include "io.h"
+#include "tests/ring/io.h"
 
 static void indirect(void)
 {

@@ -3,13 +3,13 @@
  * A worker in its sandbox, a process on the real store: all that it does in
  * its life it can do there, and what it leaves is removed by the supervisor.
  */
-#include "drivers/blkback/control.h"
-#include "drivers/blkback/log.h"
-#include "drivers/blkback/nodes.h"
-#include "drivers/blkback/remains.h"
-#include "drivers/blkback/sandbox.h"
-#include "drivers/blkback/worker.h"
-#include "fake/fake.h"
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/leftovers.h"
+#include "drivers/blkback/worker/sandbox.h"
+#include "drivers/blkback/worker/worker.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Batches: data, failing copies, ranges that collide, one push and event. */
-#include "io.h"
+#include "tests/ring/io.h"
 
 static void reads_and_writes(void)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A ring's request path with fakes around it and a frontend of one page: what
- * io.c, indirect.c and persistent.c share.
+ * batch.c, indirect.c and persistent.c share.
  */
 #ifndef TESTS_RING_IO_H
 #define TESTS_RING_IO_H
 
-#include "drivers/blkback/io.h"
-#include "fake/fake.h"
+#include "drivers/blkback/ring/batch.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Log lines by where they go, gates, and what a service manager is told. */
-#include "drivers/blkback/log.h"
-#include "drivers/blkback/notify.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/supervisor/sd-notify.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Nodes of a vbd, good and bad, from a guest and from a tool. */
-#include "device.h"
+#include "tests/ring/device.h"
 
 static void garbage_nodes(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pages that stay granted: mapped once, up to a limit, and copied here. */
-#include "io.h"
+#include "tests/ring/io.h"
 
 /* How many are mapped when a batch of @all pages has found @mapped so. */
 static unsigned mapped_after(unsigned mapped, unsigned all)

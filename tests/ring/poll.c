@@ -4,11 +4,11 @@
  * asked for no event meanwhile, and that none is missed at its end. The
  * frontend here sends an event only when the ring asks for one, as a guest's.
  */
-#include "drivers/blkback/poll.h"
-#include "drivers/blkback/queue.h"
-#include "fake/fake.h"
+#include "drivers/blkback/ring/busy-poll.h"
+#include "drivers/blkback/ring/queue.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/cunit.h"
-#include "words.h"
+#include "tests/ring/words.h"
 
 #include <stdatomic.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What devices have beside xenstore: workers found, and what dead ones left. */
-#include "drivers/blkback/remains.h"
-#include "drivers/blkback/journal.h"
-#include "drivers/blkback/log.h"
-#include "drivers/blkback/nodes.h"
-#include "drivers/blkback/worker.h"
-#include "fake/fake.h"
+#include "drivers/blkback/supervisor/leftovers.h"
+#include "drivers/blkback/common/journal.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/worker/worker.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The one door: each rule for requests. */
-#include "drivers/blkback/request.h"
+#include "drivers/blkback/ring/validate.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

@@ -13,8 +13,8 @@
  * $RESTART_EVERY: of so many such deaths one is died (default 8; 1: all).
  * $RESTART_SEED: where the others are.
  */
-#include "drivers/block-ram/disk.h"
-#include "restart.h"
+#include "drivers/block-ram/format/disk.h"
+#include "tests/ring/restart.h"
 #include "tests/unit/steps.h"
 
 #define SIZE ((size_t)1 << 20)

@@ -8,9 +8,9 @@
 #ifndef TESTS_RING_RESTART_H
 #define TESTS_RING_RESTART_H
 
-#include "drivers/blkback/io.h"
-#include "drivers/blkback/nodes.h"
-#include "fake/fake.h"
+#include "drivers/blkback/ring/batch.h"
+#include "drivers/blkback/common/nodes.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The shared ring: layouts, indexes, private copies, responses, events. */
-#include "drivers/blkback/ring.h"
+#include "drivers/blkback/ring/ring.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  * The sandbox, entered by children of this test: what a worker needs goes on
  * working, and everything that a guest would want of one fails.
  */
-#include "drivers/blkback/log.h"
-#include "drivers/blkback/sandbox.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/worker/sandbox.h"
 #include "tests/cunit.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
  * at every moment is checked at every moment, and after each sequence a
  * frontend that behaves is served.
  */
-#include "device.h"
+#include "tests/ring/device.h"
 
 /* What the worker is, as the test plays it. */
 enum played { NOBODY, ATTACHING, IDLE, CONNECTING, CONNECTED, DISCONNECTING };

@@ -7,7 +7,7 @@
  *
  * $STORM_MS: how long (default 3000).
  */
-#include "restart.h"
+#include "tests/ring/restart.h"
 #include "tests/unit/linearizability.h"
 
 #include <poll.h>

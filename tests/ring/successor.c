@@ -3,7 +3,7 @@
  * Workers that die, and daemons that do: what is taken up and what is ended.
  * The frontend sees none of it in xenstore.
  */
-#include "device.h"
+#include "tests/ring/device.h"
 
 #include <limits.h>
 

@@ -3,9 +3,9 @@
  * The supervisor's loop on the fake xenstore, whose daemon dies behind the last
  * event, which ends the loop: storms of watches (XSA-349), and a start.
  */
-#include "device.h"
-#include "drivers/blkback/clock.h"
-#include "drivers/blkback/supervisor-state.h"
+#include "tests/ring/device.h"
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/supervisor/state.h"
 
 #include <errno.h>
 #include <malloc.h>

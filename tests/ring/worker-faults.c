@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker whose faults are set: faults.c has what they do to one ring. */
-#include "worker.h"
+#include "tests/ring/worker.h"
 
 static int fault(struct blkback_message *msg,
 		 struct blkback_fault_set set)

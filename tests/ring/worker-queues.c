@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker with several queues. */
-#include "worker.h"
+#include "tests/ring/worker.h"
 
 /* Each queue has its thread, and all are unmapped at the end. */
 static void queues(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker without its supervisor, and one that hands over. */
-#include "drivers/blkback/journal.h"
-#include "worker.h"
+#include "drivers/blkback/common/journal.h"
+#include "tests/ring/worker.h"
 
 #include <fcntl.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker: attach, connect, serve; what cannot be; storms of events. */
-#include "worker.h"
+#include "tests/ring/worker.h"
 
 #include <fcntl.h>
 

@@ -6,13 +6,13 @@
 #ifndef TESTS_RING_WORKER_H
 #define TESTS_RING_WORKER_H
 
-#include "drivers/blkback/worker.h"
-#include "drivers/blkback/control.h"
-#include "drivers/blkback/log.h"
-#include "drivers/blkback/nodes.h"
-#include "fake/fake.h"
+#include "drivers/blkback/worker/worker.h"
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "tests/ring/fake/fake.h"
 #include "tests/cunit.h"
-#include "words.h"
+#include "tests/ring/words.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -5,7 +5,7 @@
  */
 #define BACK "/local/domain/0/backend/vbd3/5/51712"
 #define KIND BLKBACK_KIND_XL
-#include "device.h"
+#include "tests/ring/device.h"
 
 static void libxl_nodes(void)
 {

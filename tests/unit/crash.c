@@ -14,7 +14,7 @@
 #include <libaio.h>
 #include <sys/syscall.h>
 
-#include "drivers/block-ram/disk.h"
+#include "drivers/block-ram/format/disk.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/steps.h"
 

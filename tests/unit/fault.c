@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tests/cunit.h"
-#include "tools/xm-ramdisk/json.h"
+#include "tools/xm-ramdisk/base/json.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 static void ratios(void)

@@ -2,7 +2,7 @@
 /* Headers that cannot be trusted, and stores of another format. */
 #include <errno.h>
 
-#include "drivers/block-ram/header.h"
+#include "drivers/block-ram/format/header.h"
 #include "tests/unit/scratch.h"
 
 static struct rd_header good(void)

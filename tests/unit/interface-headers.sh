@@ -57,10 +57,10 @@ tool_agrees() { # INCLUDE
 # Every file of ours, its compat part, and a user of today's names.
 compiles() { # INCLUDE
 	local f n=0
-	for f in drivers/*/*.c tools/xm-ramdisk/*.c; do
+	for f in drivers/*/*.c drivers/*/*/*.c tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c; do
 		case $f in
 		drivers/nbdkit/*) continue ;; # needs nbdkit's header
-		drivers/block-ram/tapdisk.c) continue ;; # and this one blktap's
+		drivers/block-ram/tapdisk/*) continue ;; # and this one blktap's
 		esac
 		echo "$f"
 		gcc -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -I. -I"$B/gen" -I"$1" \

@@ -2,8 +2,8 @@
 /* Lazy loading. */
 #include <errno.h>
 
-#include "drivers/block-ram/disk.h"
-#include "drivers/block-ram/lazy.h"
+#include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/io/lazy.h"
 #include "tests/unit/scratch.h"
 
 #define SIZE (24 * MIB + 700)

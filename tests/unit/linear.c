@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "drivers/block-ram/block.h"
+#include "drivers/block-ram/io/block.h"
 #include "tests/unit/linearizability.h"
 #include "tests/unit/scratch.h"
 

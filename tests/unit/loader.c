@@ -4,7 +4,7 @@
 #include <libaio.h>
 #include <sys/mman.h>
 
-#include "drivers/block-ram/loader.h"
+#include "drivers/block-ram/seed/loader.h"
 #include "tests/unit/scratch.h"
 
 static unsigned char *memory;

@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "drivers/block-ram/disk.h"
-#include "drivers/block-ram/header.h"
+#include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/format/header.h"
 #include "tests/unit/scratch.h"
 
 static struct rd_disk *attach_as(struct rd_store *s, const char *seed,

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <sys/mount.h>
 
-#include "drivers/block-ram/memory.h"
-#include "drivers/block-ram/tmpfs.h"
+#include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/base/tmpfs.h"
 #include "tests/unit/scratch.h"
 
 static void full_store(void)

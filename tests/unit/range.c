@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "drivers/block-ram/disk.h"
-#include "drivers/block-ram/touch.h"
+#include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/io/populate.h"
 #include "tests/unit/scratch.h"
 
 static void bounds(void)

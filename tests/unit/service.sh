@@ -66,6 +66,6 @@ awk -v groups="$scratch/groups" '
 	} }
 	/^};/ { on = 0 }
 	END { if (n < 40) { print n " calls found"; bad = 1 }; exit bad }
-	' "$unit" drivers/blkback/sandbox.c >"$scratch/out" 2>&1
+	' "$unit" drivers/blkback/worker/sandbox.c >"$scratch/out" 2>&1
 ok "the unit allows what the workers' sandbox allows" $?
 exit $failed

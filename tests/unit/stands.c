@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an attach on the direct road waits for, of tools/xm-ramdisk/road-direct.c. */
+/* What an attach on the direct road waits for, of tools/xm-ramdisk/toolstack/direct.c. */
 #include <xen/io/xenbus.h>
 
 #include "tests/cunit.h"
-#include "tools/xm-ramdisk/road.h"
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
 
 static int stands(int back, int front, bool late)
 {

@@ -6,7 +6,7 @@
  * kernel and the device, so it is found by trying; where none is, on an ext4 of
  * our own with sectors of 4 KiB.
  */
-#include "drivers/block-ram/loader.h"
+#include "drivers/block-ram/seed/loader.h"
 #include "tests/tapdisk/direct.h"
 
 #define SIZE (3 * MIB + 777)

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <xenstore.h>
 
-#include "drivers/blkback/fault-words.h"
+#include "drivers/blkback/common/fault-spec.h"
 #include "include/ramdisk.h"
 
 /* Exit statuses, documented in docs/xm-ramdisk.8. */

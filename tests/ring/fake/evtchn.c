@@ -3,7 +3,7 @@
  * A libxenevtchn over pipes. A handle has the ports that a queue's has: one of
  * the guest, and two of this domain that are each other's ends.
  */
-#include "fake.h"
+#include "tests/ring/fake/fake.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -129,7 +129,7 @@ int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 	struct port *p;
 
 	pthread_mutex_lock(&lock);
-	p = h ? find(h, port) : NULL; /* a test of io.c has none */
+	p = h ? find(h, port) : NULL; /* a test of batch.c has none */
 	if (!p || p == &h->port[OF_GUEST]) {
 		__atomic_add_fetch(&fake_notified, 1, __ATOMIC_SEQ_CST);
 	} else {

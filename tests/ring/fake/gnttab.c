@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A libxengnttab over an array of pages; any number of threads. */
-#include "fake.h"
+#include "tests/ring/fake/fake.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,11 +3,11 @@
  * A store of one disk in this process's memory, that keeps ramdisk.h's rules
  * for ranges and can be told to overtake reads.
  */
-#include "fake.h"
+#include "tests/ring/fake/fake.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <ramdisk.h>
+#include "include/ramdisk.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>

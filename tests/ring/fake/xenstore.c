@@ -3,7 +3,7 @@
  * A libxenstore over a table of absolute paths, as Domain-0 sees it. Writes of
  * a transaction act at once: the code under test checks before it writes.
  */
-#include "fake.h"
+#include "tests/ring/fake/fake.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See frontend.h. Owns the handles, the ring's page and the granted pages. */
-#include "frontend.h"
+#include "tests/vm/guest/frontend.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
  * Each attack begins with a good connection and a good request, and ends with
  * the same: whatever came in between, the backend serves on.
  */
-#include "frontend.h"
+#include "tests/vm/guest/frontend.h"
 
 #include <stdio.h>
 #include <stdlib.h>

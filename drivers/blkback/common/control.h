@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What supervisor and worker say to each other, over a SOCK_SEQPACKET pair:
+ * messages of one fixed size, with a version, since a worker may be of
+ * another build than the supervisor that it talks to. Either side's end of
+ * file means that the other is gone.
+ */
+#ifndef BLKBACK_CONTROL_H
+#define BLKBACK_CONTROL_H
+
+#include "drivers/blkback/common/fault-spec.h"
+#include "drivers/blkback/ring/ring.h"
+
+#include "include/ramdisk.h"
+
+#define BLKBACK_CONTROL_VERSION 6u
+#define BLKBACK_CONTROL_FD 3 /* the worker's end */
+#define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
+#define BLKBACK_MAX_QUEUES 8u /* room for; how many are served is told */
+#define BLKBACK_PATH_MAX 4096u /* bytes, with the NUL */
+#define BLKBACK_TEXT_MAX 768u
+#define BLKBACK_BUILD_MAX 64u
+
+/* What an earlier worker of the device has left. */
+enum blkback_resume {
+	BLKBACK_ANEW = 0, /* nothing; what is there is of another device */
+	BLKBACK_ATTACH_AGAIN = 1, /* its attachment: take that over */
+	BLKBACK_CONNECT_AGAIN = 2, /* and its connection, if it had one */
+};
+
+/* How a frontend is connected. */
+struct blkback_connection {
+	uint32_t protocol; /* enum blkback_protocol */
+	uint32_t persistent; /* 0 or 1 */
+	uint32_t nr_queues;
+	uint32_t nr_refs; /* of each queue */
+	struct {
+		uint32_t refs[BLKBACK_MAX_RING_REFS];
+		uint32_t event_channel;
+	} queue[BLKBACK_MAX_QUEUES];
+};
+
+enum blkback_message_type {
+	/* to the worker */
+	BLKBACK_ATTACH = 1,
+	BLKBACK_CONNECT = 2,
+	BLKBACK_DISCONNECT = 3,
+	BLKBACK_FAULT = 4, /* at any time after ATTACHED */
+	BLKBACK_END = 5, /* detach and go */
+	/* from the worker */
+	BLKBACK_ATTACHED = 16, /* also the first word to a new supervisor */
+	BLKBACK_CONNECTED = 17,
+	BLKBACK_DISCONNECTED = 18,
+	/* An ATTACH or CONNECT; of a dead worker's CONNECT: before ATTACHED. */
+	BLKBACK_FAILED = 19,
+	BLKBACK_RING_ERROR = 20, /* the ring is not served any more */
+	BLKBACK_FAULT_SET = 21, /* it acts from now on */
+	BLKBACK_READY = 22, /* a spare one's first word to a supervisor */
+};
+
+struct blkback_message {
+	uint32_t version;
+	uint32_t type;
+	union {
+		struct {
+			char seed[BLKBACK_PATH_MAX];
+			char store[BLKBACK_PATH_MAX];
+			char label[RD_LABEL_MAX];
+			char disk[RD_ID_MAX]; /* of one that is loaded, or empty */
+			uint32_t domid; /* of the frontend */
+			uint32_t writable;
+			uint32_t private_view;
+			uint32_t max_queues;
+			uint32_t resume; /* enum blkback_resume */
+			uint32_t devid;
+			uint32_t poll_us; /* for its queues; see busy-poll.h */
+			struct blkback_fault_set fault;
+		} attach;
+		struct blkback_connection connect;
+		struct {
+			uint64_t size; /* bytes */
+			uint32_t connected;
+			uint32_t reserved;
+			char build[BLKBACK_BUILD_MAX]; /* of the worker */
+		} attached;
+		struct { /* how it was started; see struct blkback_options */
+			char build[BLKBACK_BUILD_MAX];
+			uint32_t level;
+			uint32_t foreground;
+			uint32_t no_sandbox;
+		} ready;
+		struct {
+			uint32_t which; /* the message that failed */
+			uint32_t reserved;
+			char text[BLKBACK_TEXT_MAX];
+		} failed; /* and RING_ERROR */
+		struct blkback_fault_set fault; /* FAULT and FAULT_SET */
+	} u;
+};
+
+_Static_assert(sizeof(struct blkback_message) == 8432, "message of version 6");
+
+/* Empty message of @type. */
+void blkback_message_init(struct blkback_message *msg,
+			  enum blkback_message_type type);
+
+/* 0; -EPIPE when the other side is gone; -EAGAIN when it does not read. */
+int blkback_control_send(int fd, struct blkback_message *msg);
+
+/* Send a message without contents. */
+int blkback_control_send_type(int fd, enum blkback_message_type type);
+
+/* Send FAILED or RING_ERROR with @text. */
+int blkback_control_send_text(int fd, enum blkback_message_type type,
+			      enum blkback_message_type which,
+			      const char *text);
+
+/*
+ * Receive without waiting; strings are terminated. 0; -EAGAIN when there is
+ * nothing; -EPIPE at end of file; -EPROTO when it is not of this version.
+ */
+int blkback_control_recv(int fd, struct blkback_message *msg);
+
+#endif

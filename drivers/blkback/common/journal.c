@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The journal's file; see journal.h. The worker's first thread. */
+#include "drivers/blkback/common/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void set_state(struct blkback_journal_file *j,
+		      enum blkback_journal_state state)
+{
+	atomic_store_explicit(&j->state, state, memory_order_seq_cst);
+}
+
+static int state_of(const struct blkback_journal_file *j)
+{
+	return (int)atomic_load_explicit(&j->state, memory_order_seq_cst);
+}
+
+/* What an earlier worker left, or zeros. */
+static int check(struct blkback_journal_file *j, const char *name, char *text,
+		 size_t size)
+{
+	static const char none[sizeof(j->magic)];
+
+	if (!memcmp(j->magic, none, sizeof(none))) {
+		j->version = BLKBACK_JOURNAL_VERSION;
+		memcpy(j->magic, BLKBACK_JOURNAL_MAGIC, sizeof(j->magic));
+		return 0;
+	}
+	if (memcmp(j->magic, BLKBACK_JOURNAL_MAGIC, sizeof(j->magic))) {
+		snprintf(text, size, "%s is no journal", name);
+		return -EPROTO;
+	}
+	j->disk[sizeof(j->disk) - 1] = '\0';
+	if (j->version == BLKBACK_JOURNAL_VERSION)
+		return 0;
+	if (state_of(j) == BLKBACK_TIED) {
+		snprintf(text, size,
+			 "%s has requests that were taken by a worker of another version (%u; this is %u)",
+			 name, j->version, BLKBACK_JOURNAL_VERSION);
+		return -EPROTO;
+	}
+	j->version = BLKBACK_JOURNAL_VERSION;
+	return 0;
+}
+
+static int open_file(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			0600);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	/* All of it is there: a full tmpfs must be no SIGBUS later. */
+	err = posix_fallocate(fd, 0, sizeof(struct blkback_journal_file));
+	if (!err)
+		return fd;
+	close(fd);
+	return -err;
+}
+
+int blkback_journal_open(struct blkback_journal_file **journal, int dir,
+			 const char *name, char *text, size_t size)
+{
+	int fd = open_file(dir, name), err;
+	struct blkback_journal_file *j;
+
+	if (fd < 0) {
+		snprintf(text, size, "cannot make the journal %s: %s", name,
+			 strerror(-fd));
+		return fd;
+	}
+	j = mmap(NULL, sizeof(*j), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	err = -errno;
+	close(fd);
+	if (j == MAP_FAILED) {
+		snprintf(text, size, "cannot map the journal %s: %s", name,
+			 strerror(-err));
+		return err;
+	}
+	err = check(j, name, text, size);
+	if (err)
+		munmap(j, sizeof(*j));
+	else
+		*journal = j;
+	return err;
+}
+
+void blkback_journal_close(struct blkback_journal_file *j)
+{
+	if (j)
+		munmap(j, sizeof(*j));
+}
+
+void blkback_journal_connect(struct blkback_journal_file *j,
+			     const struct blkback_connection *connection)
+{
+	/* One that was handed over is until it is tied again. */
+	if (state_of(j) != BLKBACK_HANDED_OVER)
+		set_state(j, BLKBACK_APART);
+	memmove(&j->connection, connection, sizeof(j->connection));
+	memset((void *)j->queue, 0, sizeof(j->queue));
+}
+
+void blkback_journal_tie(struct blkback_journal_file *j)
+{
+	set_state(j, BLKBACK_TIED);
+}
+
+void blkback_journal_part(struct blkback_journal_file *j, bool hand_over)
+{
+	if (state_of(j) != BLKBACK_APART)
+		set_state(j, hand_over ? BLKBACK_HANDED_OVER : BLKBACK_APART);
+}

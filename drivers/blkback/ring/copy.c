@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Moving bytes between the guest's pages and the store: by memcpy where the
+ * guest's page is mapped, and all other pieces of a round with one grant copy.
+ * A piece lies in one page of the guest and in one block of the disk. Nothing
+ * is mapped while a range is held.
+ *
+ * The ring's own thread; no locks.
+ */
+#include "drivers/blkback/ring/batch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <xen/grant_table.h>
+
+/*
+ * Other threads may write the block that is read, and the range's end tells:
+ * the thread sanitizer cannot know, and gets a copy of relaxed accesses.
+ */
+#if defined(__SANITIZE_THREAD__)
+static void move(uint8_t *to, const uint8_t *from, size_t len)
+{
+	while (len--)
+		__atomic_store_n(to++, __atomic_load_n(from++, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+#else
+#define move memcpy
+#endif
+
+void blkback_copy_prepare(struct blkback_io *io,
+			  const struct blkback_request *req)
+{
+	unsigned i;
+
+	if (!io->grants)
+		return;
+	for (i = 0; i < req->nr_segments; i++)
+		io->page[i] = blkback_grants_get(io->grants, req->seg[i].gref);
+}
+
+static void move_piece(const struct blkback_io_entry *e, uint8_t *guest,
+		       uint8_t *ours, size_t len)
+{
+	if (e->req.action == BLKBACK_READ)
+		move(guest, ours, len);
+	else
+		move(ours, guest, len);
+}
+
+static void add_piece(struct blkback_io *io, struct blkback_io_entry *e,
+		      const struct blkback_segment *seg, size_t done,
+		      size_t len, uint8_t *addr)
+{
+	struct xengnttab_grant_copy_segment *c = &io->copy[io->nr_copies++];
+	bool read = e->req.action == BLKBACK_READ;
+	union xengnttab_copy_ptr *guest = read ? &c->dest : &c->source;
+	union xengnttab_copy_ptr *ours = read ? &c->source : &c->dest;
+
+	memset(c, 0, sizeof(*c));
+	guest->foreign.ref = seg->gref;
+	guest->foreign.offset = (uint16_t)(seg->offset + done);
+	guest->foreign.domid = io->s.domid;
+	ours->virt = addr;
+	c->len = (uint16_t)len;
+	c->flags = read ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
+	/* An operation that nobody carried out did not succeed. */
+	c->status = GNTST_general_error;
+	e->nr_copies++;
+}
+
+void blkback_copy_add(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	size_t pos = 0, done, n;
+	unsigned i;
+
+	e->first_copy = io->nr_copies;
+	e->nr_copies = 0;
+	for (i = 0; i < e->req.nr_segments; i++) {
+		const struct blkback_segment *seg = &e->req.seg[i];
+
+		for (done = 0; done < seg->len; done += n, pos += n) {
+			uint8_t *addr = rd_range_at(&e->range, pos, &n);
+
+			if (n > seg->len - done)
+				n = seg->len - done;
+			if (io->page[i])
+				move_piece(e, io->page[i] + seg->offset + done,
+					   addr, n);
+			else
+				add_piece(io, e, seg, done, n, addr);
+		}
+	}
+}
+
+static int grant_copy(struct blkback_io *io, unsigned first, unsigned n)
+{
+	return xengnttab_grant_copy(io->s.gnttab, n, &io->copy[first]) ? -errno
+								       : 0;
+}
+
+void blkback_copy_alone(struct blkback_io *io, struct blkback_io_entry *e)
+{
+	unsigned i;
+	int err;
+
+	if (!e->nr_copies)
+		return;
+	err = grant_copy(io, e->first_copy, e->nr_copies);
+	if (!err)
+		return;
+	blkback_log_gated(&io->s.gates->copy_failed, BLKBACK_ERROR,
+			  "grant copy failed: %s", strerror(-err));
+	for (i = 0; i < e->nr_copies; i++)
+		io->copy[e->first_copy + i].status = GNTST_general_error;
+}
+
+void blkback_copy_round(struct blkback_io *io, struct blkback_io_entry *e,
+			unsigned n)
+{
+	unsigned i;
+
+	if (!io->nr_copies || !grant_copy(io, 0, io->nr_copies))
+		return;
+	/*
+	 * The call as a whole failed, for the host's reasons: once more, for
+	 * each request alone, so that one bad page fails one request.
+	 */
+	for (i = 0; i < n; i++)
+		blkback_copy_alone(io, &e[i]);
+}
+
+bool blkback_copy_succeeded(const struct blkback_io *io,
+			    const struct blkback_io_entry *e)
+{
+	unsigned i;
+
+	for (i = 0; i < e->nr_copies; i++)
+		if (io->copy[e->first_copy + i].status != GNTST_okay)
+			return false;
+	return true;
+}

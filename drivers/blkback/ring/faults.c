@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See faults.h. The settings are shared by the queues' threads and the
+ * worker's first one, under their lock, which is taken once a batch and only
+ * while a fault is set. A ring's part belongs to its thread.
+ *
+ * DELAY. The time at which a request was first seen in the ring is kept by
+ * ring index. It may be taken when that, the delay and its own random part of
+ * the jitter have passed, and all before it were taken.
+ *
+ * LIMITS. A bucket each, filled by the clock up to BURST_US worth. Requests
+ * are paid before they are taken. Bytes are known only after that, so the
+ * bucket may be overdrawn, by one request of the largest size at most, and has
+ * to be made good first.
+ */
+#include "drivers/blkback/ring/faults.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define MILLION 1000000
+#define BURST_US 50000 /* what a limit saves up; wakeups are a ms apart */
+#define LARGEST (BLKBACK_MAX_INDIRECT * BLKBACK_PAGE) /* bytes of a request */
+
+void blkback_faults_init(struct blkback_faults *f)
+{
+	*f = (struct blkback_faults){ .lock = PTHREAD_MUTEX_INITIALIZER };
+}
+
+void blkback_faults_set(struct blkback_faults *f,
+			const struct blkback_fault_set *set)
+{
+	pthread_mutex_lock(&f->lock);
+	/* A new limit starts empty, and owes nothing. */
+	if (set->iops != f->set.iops || set->bandwidth != f->set.bandwidth) {
+		f->requests = f->bytes = 0;
+		f->filled_us = 0;
+	}
+	f->set = *set;
+	atomic_store(&f->on, !blkback_fault_none(set));
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- chance ------------------------------------------------------------ */
+
+/* Marsaglia's xorshift, with Vigna's multiplier: cheap, and good enough. */
+static uint32_t draw(struct blkback_faults_ring *r)
+{
+	uint64_t x = r->random;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	r->random = x;
+	return (uint32_t)((x * 0x2545f4914f6cdd1dull) >> 32);
+}
+
+static void seed(struct blkback_faults_ring *r)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	r->random = ((uint64_t)t.tv_nsec << 32 ^ (uint64_t)t.tv_sec ^
+		     (uintptr_t)r) | 1;
+	draw(r);
+}
+
+/* ---- arrivals ---------------------------------------------------------- */
+
+/* Note the requests that were not there at the last look; none goes away. */
+static int mark_arrivals(struct blkback_faults_ring *r,
+			 const struct blkback_ring *ring, unsigned pending,
+			 int64_t now_us)
+{
+	uint32_t end = ring->req_cons + pending;
+
+	/* What came while no fault was set did not pass here. */
+	if (!r->on)
+		r->arrived = ring->req_cons;
+	if (r->arrived - ring->req_cons > pending)
+		return -EPROTO;
+	for (; r->arrived != end; r->arrived++) {
+		r->arrival_us[r->arrived % BLKBACK_MAX_SLOTS] = now_us;
+		r->chance[r->arrived % BLKBACK_MAX_SLOTS] = draw(r);
+	}
+	return 0;
+}
+
+static int64_t due_us(const struct blkback_faults_ring *r, uint32_t index)
+{
+	uint64_t jitter_us = (uint64_t)r->set.jitter_ms * 1000 + 1;
+	uint32_t at = index % BLKBACK_MAX_SLOTS;
+
+	return r->arrival_us[at] + (int64_t)r->set.delay_ms * 1000 +
+	       (int64_t)(jitter_us * r->chance[at] >> 32);
+}
+
+/* Of @n requests those that have waited long enough, in the ring's order. */
+static unsigned waited(struct blkback_faults_ring *r,
+		       const struct blkback_ring *ring, unsigned n,
+		       int64_t now_us)
+{
+	unsigned i;
+
+	if (!r->set.delay_ms && !r->set.jitter_ms)
+		return n;
+	for (i = 0; i < n; i++) {
+		int64_t due = due_us(r, ring->req_cons + i);
+
+		if (due <= now_us)
+			continue;
+		r->look_us = due;
+		break;
+	}
+	return i;
+}
+
+/* ---- limits ------------------------------------------------------------ */
+
+/* @rate is in units a second, the bucket in millionths of a unit. */
+static void fill(int64_t *bucket, int64_t rate, int64_t us)
+{
+	int64_t most = rate * BURST_US;
+
+	/* One unit must fit, or it would never be there. */
+	if (most < MILLION)
+		most = MILLION;
+	/* However long the pause was. */
+	if (rate && us > INT64_MAX / 4 / rate)
+		us = INT64_MAX / 4 / rate;
+	*bucket += rate * us;
+	if (*bucket > most)
+		*bucket = most;
+}
+
+static void fill_buckets(struct blkback_faults *f, int64_t now_us)
+{
+	int64_t us = now_us - f->filled_us;
+
+	if (!f->filled_us)
+		f->filled_us = now_us;
+	/* Another thread may have read its clock later and come here first. */
+	if (f->filled_us >= now_us)
+		return;
+	fill(&f->requests, f->set.iops, us);
+	fill(&f->bytes, (int64_t)f->set.bandwidth, us);
+	f->filled_us = now_us;
+}
+
+/* When @missing millionths are there, at @rate units a second. */
+static int64_t filled_at(int64_t now_us, int64_t missing, uint64_t rate)
+{
+	return now_us + missing / (int64_t)rate + 1;
+}
+
+static unsigned within_iops(struct blkback_faults *f,
+			    struct blkback_faults_ring *r, unsigned n,
+			    int64_t now_us)
+{
+	int64_t have = f->requests / MILLION;
+
+	if (!f->set.iops || have >= (int64_t)n)
+		return n;
+	r->look_us = filled_at(now_us, (have + 1) * MILLION - f->requests,
+			       f->set.iops);
+	return (unsigned)have;
+}
+
+static unsigned within_bandwidth(struct blkback_faults *f,
+				 struct blkback_faults_ring *r, unsigned n,
+				 int64_t now_us)
+{
+	int64_t have = f->bytes / MILLION / LARGEST;
+
+	if (!f->set.bandwidth || !n)
+		return n;
+	if (f->bytes <= 0) {
+		r->look_us = filled_at(now_us, -f->bytes, f->set.bandwidth);
+		return 0;
+	}
+	/* The others' turn comes at once, when these are paid. */
+	if (have + 1 < (int64_t)n) {
+		r->look_us = now_us;
+		return (unsigned)have + 1;
+	}
+	return n;
+}
+
+void blkback_faults_charge(struct blkback_faults *f, uint64_t bytes)
+{
+	pthread_mutex_lock(&f->lock);
+	f->bytes -= (int64_t)bytes * MILLION;
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- at the ring ------------------------------------------------------- */
+
+int blkback_faults_admit(struct blkback_faults *f,
+			 struct blkback_faults_ring *r,
+			 const struct blkback_ring *ring, unsigned pending,
+			 unsigned most, int64_t now_us)
+{
+	unsigned n = pending < most ? pending : most;
+	int err;
+
+	if (!r->random)
+		seed(r);
+	err = mark_arrivals(r, ring, pending, now_us);
+	if (err)
+		return err;
+	pthread_mutex_lock(&f->lock);
+	r->set = f->set;
+	r->on = atomic_load(&f->on);
+	if (r->set.freeze) {
+		r->look_us = INT64_MAX;
+		n = 0;
+	} else {
+		n = waited(r, ring, n, now_us);
+		fill_buckets(f, now_us);
+		n = within_iops(f, r, n, now_us);
+		n = within_bandwidth(f, r, n, now_us);
+		if (f->set.iops)
+			f->requests -= (int64_t)n * MILLION;
+	}
+	pthread_mutex_unlock(&f->lock);
+	/* Without a fault nobody asks here for the rest. */
+	r->held_back = r->on && n < pending;
+	return (int)n;
+}
+
+static bool touches(const struct blkback_fault_set *set,
+		    const struct blkback_request *req)
+{
+	if (!set->range_len)
+		return true;
+	return req->len && req->off < set->range_off + set->range_len &&
+	       set->range_off < req->off + req->len;
+}
+
+void blkback_faults_load(struct blkback_faults *f,
+			 struct blkback_faults_ring *r)
+{
+	if (!r->random)
+		seed(r);
+	pthread_mutex_lock(&f->lock);
+	r->set = f->set;
+	pthread_mutex_unlock(&f->lock);
+}
+
+int blkback_faults_strike(struct blkback_faults_ring *r,
+			  const struct blkback_request *req)
+{
+	uint32_t kind = req->action == BLKBACK_READ ? BLKBACK_FAULT_READS :
+						      BLKBACK_FAULT_WRITES;
+
+	/* As for a disk that is attached for reading: a flush changes nothing. */
+	if (r->set.write_protect && (req->action == BLKBACK_WRITE ||
+				     req->action == BLKBACK_DISCARD))
+		return -EROFS;
+	if (!(r->set.errors & kind) || !touches(&r->set, req))
+		return 0;
+	return ((uint64_t)draw(r) * BLKBACK_FAULT_ALWAYS >> 32) < r->set.ratio ?
+		       -EIO : 0;
+}

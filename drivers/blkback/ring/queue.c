@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A queue's thread. DESIGN. It waits in read() for its event channel and for
+ * the bell (wakeup.h), and nowhere else but for a block that another process is
+ * writing; in poll() before that when there is something to do at a time. So a
+ * wakeup has three system calls: read, notify and unmask. An event says only
+ * that it is worth to look at the ring. Its port is unmasked after that,
+ * when the ring is empty and the guest has its answers and works on them already;
+ * what is sent until then is delivered at once afterwards.
+ *
+ * STORMS (XSA-332). An event after which no request came is unmasked later
+ * and later once there were too many in a row, up to MAX_DELAY: until
+ * then the hypervisor delivers no other, so a guest that does nothing but
+ * notify costs a few wakeups in a second. The first request ends it.
+ *
+ * POLLING (busy-poll.h). When requests follow soon, the queue asks for no event and
+ * goes on looking at the ring, up to a limit after the last answer; req_event
+ * stays behind then, so that the frontend sends none. The order at its end is
+ * that of any sleep: ask, fence, look once more (blkback_io_ask()), and only
+ * then wait. The port is unmasked before, as ever: an event that comes all the
+ * same is found by the next poll(). Each look is paid for by a request that was
+ * answered before it; events alone make none. A thread that finds its processor
+ * taken away while it looks (the clock jumps) begins again from nothing: there
+ * are fewer processors than threads, or fewer real ones than Xen has given out.
+ *
+ * The thread owns the ring and the event channel between start and stop;
+ * the two calls are made by one other thread. No locks.
+ */
+#include "drivers/blkback/ring/queue.h"
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/ring/busy-poll.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define FREE_EVENTS 32u /* in a row without a request; races make some */
+#define MAX_DELAY 16 /* ms */
+#define LOOKS 64 /* at the ring, between two at the clock */
+
+enum looked {
+	NOT_LOOKED,
+	FOUND, /* the request that came next */
+	IN_VAIN,
+};
+
+struct blkback_queue {
+	struct blkback_queue_setup s;
+	struct blkback_io *io;
+	void *pages;
+	_Atomic bool stopping;
+	_Atomic bool kicked; /* the bell rings, or is about to */
+	pthread_t thread;
+	bool started;
+
+	/* the thread's own */
+	bool again; /* a dead process has left requests */
+	bool serving; /* the ring may be looked at */
+	bool more; /* it is worth to */
+	bool event; /* one came since the last look */
+	unsigned idle_events; /* in a row without a request */
+	uint32_t seen; /* requests taken at the last event */
+	bool masked; /* until: */
+	int64_t unmask_at; /* ms, monotonic; 0: the ring was looked at */
+	struct blkback_poll poll;
+	enum looked looked; /* since the last answer */
+};
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#else
+	atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+static void events_failed(struct blkback_queue *q)
+{
+	blkback_log_gated(&q->s.io.gates->events_failed, BLKBACK_WARNING,
+			  "cannot take an event: %s", strerror(errno));
+}
+
+static void unmask(struct blkback_queue *q)
+{
+	q->masked = false;
+	if (xenevtchn_unmask(q->s.io.evtchn, q->io->s.port))
+		events_failed(q);
+}
+
+static bool unmask_is_due(const struct blkback_queue *q)
+{
+	return q->masked && q->serving && !q->more &&
+	       (!q->unmask_at || blkback_now_ms() >= q->unmask_at);
+}
+
+/* In ms: 1 for the first that is too many, doubled for as many again. */
+static int delay(unsigned idle_events)
+{
+	unsigned shift = (idle_events - FREE_EVENTS) / FREE_EVENTS;
+
+	return shift > 4 ? MAX_DELAY : 1 << shift;
+}
+
+static void take_event(struct blkback_queue *q)
+{
+	q->more = true;
+	if (blkback_io_seen(q->io) != q->seen)
+		q->idle_events = 0;
+	else if (q->idle_events < UINT16_MAX)
+		q->idle_events++;
+	q->seen = blkback_io_seen(q->io);
+	q->masked = true;
+	q->unmask_at = 0;
+	if (q->idle_events < FREE_EVENTS)
+		return;
+	q->unmask_at = blkback_now_ms() + delay(q->idle_events);
+	blkback_log_gated(&q->s.io.gates->storm, BLKBACK_WARNING,
+			  "the guest sends events without requests; they are taken more slowly");
+}
+
+/* ---- the thread -------------------------------------------------------- */
+
+/* What the run that began @idle_us after an answer, 0: unknown, teaches. */
+static void learn(struct blkback_queue *q, uint64_t idle_us, unsigned n)
+{
+	if (q->looked == FOUND)
+		blkback_poll_learn(&q->poll, 0, n);
+	else if (q->looked == IN_VAIN)
+		blkback_poll_learn(&q->poll, UINT64_MAX, n);
+	else if (idle_us)
+		blkback_poll_learn(&q->poll, q->io->came_us - idle_us, n);
+	q->looked = NOT_LOOKED;
+	q->io->timing = blkback_poll_unsure(&q->poll);
+}
+
+static void serve(struct blkback_queue *q)
+{
+	uint32_t from = q->io->ring.req_cons;
+	uint64_t one = 1, idle_us = q->io->answered_us;
+	int ret;
+
+	/* A guest that is listened to more slowly is not waited for. */
+	q->io->quiet = blkback_poll_pays(&q->poll) && !q->unmask_at;
+	ret = blkback_io_run(q->io);
+	if (q->io->ring.req_cons != from)
+		learn(q, idle_us, q->io->ring.req_cons - from);
+	q->more = ret > 0;
+	if (ret >= 0)
+		return;
+	/* CVE-2010-4247: not looked at again, whatever it says. */
+	q->serving = false;
+	if (write(q->s.trouble, &one, sizeof(one)) < 0)
+		blkback_log(BLKBACK_ERROR, "cannot report a broken ring: %s",
+			    strerror(errno));
+}
+
+/* Whether something is in the ring before the time is over. */
+static bool comes_soon(struct blkback_queue *q)
+{
+	uint64_t now, before = 0, end = 0;
+	unsigned i;
+
+	for (;;) {
+		if (atomic_load_explicit(&q->kicked, memory_order_relaxed))
+			return false;
+		for (i = 0; i < LOOKS; i++) {
+			/* Also what cannot be: then serve() finds it. */
+			if (blkback_ring_pending(&q->io->ring)) {
+				q->looked = FOUND;
+				return true;
+			}
+			relax();
+		}
+		/* What comes at once costs no look at the clock. */
+		now = blkback_now_us();
+		if (!end)
+			end = now + q->poll.limit;
+		else if (blkback_poll_taken_away(&q->poll, now - before))
+			return false;
+		before = now;
+		if (now >= end) {
+			q->looked = IN_VAIN;
+			return false;
+		}
+	}
+}
+
+/* Afterwards an event is asked for, or there is more to do. */
+static void look_on(struct blkback_queue *q)
+{
+	while (q->serving && !q->more && q->io->quiet) {
+		if (comes_soon(q))
+			serve(q);
+		else
+			q->more = blkback_io_ask(q->io) != 0;
+	}
+}
+
+/* When to look at what is held back, ms and never too early; INT64_MAX. */
+static int64_t look_at(const struct blkback_queue *q)
+{
+	int64_t us = blkback_io_look_us(q->io);
+
+	return us == INT64_MAX ? us : us / 1000 + 1;
+}
+
+static bool look_is_due(const struct blkback_queue *q)
+{
+	int64_t at = look_at(q);
+
+	return at != INT64_MAX && blkback_now_ms() >= at;
+}
+
+/* ms; -1: for ever. */
+static int timeout(const struct blkback_queue *q)
+{
+	int64_t left, at = look_at(q);
+
+	if (!q->serving)
+		return -1;
+	if (q->masked && q->unmask_at < at)
+		at = q->unmask_at;
+	if (at == INT64_MAX)
+		return -1;
+	left = at - blkback_now_ms();
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static void take_bell(struct blkback_queue *q)
+{
+	atomic_store(&q->kicked, false);
+	if (blkback_bell_heard(q->s.bell))
+		events_failed(q);
+	q->more = q->serving;
+}
+
+/* What comes next, or the time. 0, or -errno: nothing will. */
+static int wait_for_events(struct blkback_queue *q)
+{
+	struct pollfd p = { .fd = xenevtchn_fd(q->s.io.evtchn),
+			    .events = POLLIN };
+	int port, ms = timeout(q);
+
+	if (ms >= 0) {
+		port = poll(&p, 1, ms);
+		if (port <= 0)
+			return port < 0 && errno != EINTR ? -errno : 0;
+	}
+	port = xenevtchn_pending(q->s.io.evtchn);
+	if (port < 0)
+		return errno == EINTR ? 0 : -errno;
+	if ((evtchn_port_t)port == q->s.bell->clapper)
+		take_bell(q);
+	else if ((evtchn_port_t)port == q->io->s.port && q->serving)
+		take_event(q);
+	/* Others are left over from a queue that the handle had before. */
+	return 0;
+}
+
+/* What was sent to the dead process, or by it, may have been lost. */
+static void replay(struct blkback_queue *q)
+{
+	blkback_io_replay(q->io);
+	if (xenevtchn_notify(q->s.io.evtchn, q->io->s.port))
+		events_failed(q);
+}
+
+static void *run(void *arg)
+{
+	struct blkback_queue *q = arg;
+	int ret = 0;
+
+	if (q->again)
+		replay(q);
+	for (;;) {
+		/* Whoever has enough to do asks the kernel for nothing. */
+		if (!q->more || atomic_load(&q->kicked))
+			ret = wait_for_events(q);
+		if (ret)
+			blkback_log(BLKBACK_ERROR, "a queue ends: %s",
+				    strerror(-ret));
+		if (ret || atomic_load(&q->stopping))
+			return NULL;
+		if (q->serving && (q->more || look_is_due(q)))
+			serve(q);
+		if (unmask_is_due(q))
+			unmask(q);
+		look_on(q);
+	}
+}
+
+/* ---- start and stop ---------------------------------------------------- */
+
+static int attach_ring(struct blkback_queue *q)
+{
+	struct blkback_journal_queue *j = q->io->journal;
+	uint32_t taken = atomic_load_explicit(&j->taken, memory_order_relaxed);
+	uint32_t pushed = atomic_load_explicit(&j->pushed,
+					       memory_order_relaxed);
+	int err;
+
+	if (q->again && taken - pushed > BLKBACK_BATCH)
+		return -EPROTO; /* no journal of ours */
+	if (q->again)
+		return blkback_ring_resume(&q->io->ring, q->pages,
+					   q->s.nr_refs, q->s.protocol, pushed,
+					   taken);
+	err = blkback_ring_attach(&q->io->ring, q->pages, q->s.nr_refs,
+				  q->s.protocol);
+	atomic_store_explicit(&j->taken, q->io->ring.req_cons,
+			      memory_order_relaxed);
+	atomic_store_explicit(&j->pushed, q->io->ring.rsp_pushed,
+			      memory_order_relaxed);
+	return err;
+}
+
+static int map_ring(struct blkback_queue *q, char *text, size_t size)
+{
+	uint32_t refs[1u << BLKBACK_MAX_RING_ORDER];
+
+	memcpy(refs, q->s.refs, q->s.nr_refs * sizeof(refs[0]));
+	q->pages = xengnttab_map_domain_grant_refs(q->s.io.gnttab,
+		q->s.nr_refs, q->s.io.domid, refs, PROT_READ | PROT_WRITE);
+	if (!q->pages) {
+		snprintf(text, size,
+			 "cannot map the frontend's ring (grant reference %u): %s",
+			 refs[0], strerror(errno));
+		return -EIO;
+	}
+	if (!attach_ring(q))
+		return 0;
+	snprintf(text, size,
+		 "the frontend's ring has an impossible request index");
+	return -EPROTO;
+}
+
+static int bind_event_channel(struct blkback_queue *q, char *text, size_t size)
+{
+	int port = xenevtchn_bind_interdomain(q->s.io.evtchn, q->s.io.domid,
+					      q->s.event_channel);
+
+	if (port < 0) {
+		snprintf(text, size,
+			 "cannot bind the frontend's event channel %u: %s",
+			 q->s.event_channel, strerror(errno));
+		return -EIO;
+	}
+	q->io->s.port = (evtchn_port_t)port;
+	return 0;
+}
+
+/* The ring and its pages, without the thread and the event channel. */
+static void release(struct blkback_queue *q)
+{
+	/* Unmapped before the supervisor says Closed (XSA-396). */
+	if (q->pages)
+		xengnttab_unmap(q->s.io.gnttab, q->pages, q->s.nr_refs);
+	blkback_io_free(q->io);
+	free(q);
+}
+
+int blkback_queue_open(struct blkback_queue **queue,
+		       const struct blkback_queue_setup *setup, bool again,
+		       char *text, size_t size)
+{
+	struct blkback_queue *q = calloc(1, sizeof(*q));
+	int ret = -ENOMEM;
+
+	snprintf(text, size, "no memory for a ring");
+	if (!q)
+		return ret;
+	q->s = *setup;
+	q->again = again;
+	q->io = blkback_io_new(&setup->io);
+	if (!q->io)
+		goto fail;
+	ret = map_ring(q, text, size);
+	if (ret)
+		goto fail;
+	ret = bind_event_channel(q, text, size);
+	if (ret)
+		goto fail;
+	*queue = q;
+	return 0;
+
+fail:
+	release(q);
+	return ret;
+}
+
+void blkback_queue_resume(struct blkback_queue *q)
+{
+	blkback_io_resume(q->io);
+}
+
+int blkback_queue_start(struct blkback_queue *q, char *text, size_t size)
+{
+	int err;
+
+	q->serving = true;
+	q->more = true; /* something may wait already */
+	q->seen = q->io->ring.req_cons;
+	blkback_poll_init(&q->poll, q->s.poll_us);
+	err = pthread_create(&q->thread, NULL, run, q);
+	q->started = !err;
+	if (err)
+		snprintf(text, size, "cannot start a queue's thread: %s",
+			 strerror(err));
+	return -err;
+}
+
+void blkback_queue_kick(struct blkback_queue *q)
+{
+	atomic_store(&q->kicked, true);
+	if (blkback_bell_ring(q->s.bell))
+		blkback_log(BLKBACK_ERROR, "cannot wake a queue: %s",
+			    strerror(errno));
+}
+
+void blkback_queue_stop(struct blkback_queue *q)
+{
+	if (!q)
+		return;
+	atomic_store(&q->stopping, true);
+	if (q->started) {
+		blkback_queue_kick(q);
+		pthread_join(q->thread, NULL);
+	}
+	xenevtchn_unbind(q->s.io.evtchn, q->io->s.port);
+	release(q);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One queue of a connected vbd: a ring, an event channel, and the thread that
+ * serves them.
+ */
+#ifndef BLKBACK_QUEUE_H
+#define BLKBACK_QUEUE_H
+
+#include "drivers/blkback/ring/wakeup.h"
+#include "drivers/blkback/ring/batch.h"
+
+#include <stddef.h>
+
+struct blkback_queue;
+
+/* Nothing is owned; all of it lives longer than the queue. */
+struct blkback_queue_setup {
+	struct blkback_io_setup io; /* port is set by the queue */
+	const struct blkback_bell *bell; /* of io.evtchn; no other queue's */
+	enum blkback_protocol protocol;
+	unsigned nr_refs;
+	const uint32_t *refs; /* grants of the ring's pages */
+	uint32_t event_channel; /* of the frontend */
+	uint32_t poll_us; /* to go on looking before it sleeps; 0: not at all */
+	int trouble; /* eventfd: raised when the ring must not be served */
+};
+
+/*
+ * Map the ring and bind the event channel. @again: go on where the journal
+ * says that a dead process was. On failure -errno, one sentence in @text, and
+ * nothing is mapped or bound.
+ */
+int blkback_queue_open(struct blkback_queue **queue,
+		       const struct blkback_queue_setup *setup, bool again,
+		       char *text, size_t size);
+
+/* After @again, for all queues before one is started: blkback_io_resume(). */
+void blkback_queue_resume(struct blkback_queue *queue);
+
+/* Start the thread. On failure the queue is as it was. */
+int blkback_queue_start(struct blkback_queue *queue, char *text, size_t size);
+
+/* Have the thread look at its ring: what is held back on purpose has changed. */
+void blkback_queue_kick(struct blkback_queue *queue);
+
+/*
+ * Let the thread, if it was started, finish the requests that it has begun,
+ * then unbind, unmap and free. NULL is allowed.
+ */
+void blkback_queue_stop(struct blkback_queue *queue);
+
+#endif

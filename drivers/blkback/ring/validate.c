@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Validation of requests: the second of the three walls. Pure functions of
+ * private memory; no state, no locks, any thread. After it no code asks again.
+ */
+#include "drivers/blkback/ring/validate.h"
+
+#include <errno.h>
+#include "include/ramdisk.h"
+#include <string.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+
+#define LAST_SECT (BLKBACK_PAGE / BLKBACK_SECTOR - 1)
+
+_Static_assert(BLKBACK_MAX_SEGMENTS == BLKIF_MAX_SEGMENTS_PER_REQUEST,
+	       "segments of a request");
+_Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_MAX_INDIRECT_PAGES *
+	       BLKBACK_SEGMENTS_A_PAGE, "segments of an indirect request");
+
+unsigned blkback_request_indirect(const struct blkback_wire *wire)
+{
+	unsigned n = wire->indirect.nr_segments;
+
+	if (wire->operation != BLKIF_OP_INDIRECT || n > BLKBACK_MAX_INDIRECT)
+		return 0;
+	return n;
+}
+
+static int decode_indirect(const struct blkback_wire *wire,
+			   struct blkback_request *req)
+{
+	/* Linux takes an answer that names anything else for a broken backend. */
+	req->operation = wire->indirect.operation;
+	/* Nothing else can be meant: not a flush, and no indirect of it. */
+	switch (wire->indirect.operation) {
+	case BLKIF_OP_READ:
+		req->action = BLKBACK_READ;
+		return 0;
+	case BLKIF_OP_WRITE:
+		req->action = BLKBACK_WRITE;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int decode_operation(const struct blkback_wire *wire,
+			    struct blkback_request *req)
+{
+	switch (wire->operation) {
+	case BLKIF_OP_READ:
+		req->action = BLKBACK_READ;
+		return 0;
+	case BLKIF_OP_WRITE:
+		req->action = BLKBACK_WRITE;
+		return 0;
+	case BLKIF_OP_WRITE_BARRIER:
+		req->barrier = true;
+		/* fall through */
+	case BLKIF_OP_FLUSH_DISKCACHE:
+		/* With data: written, and flushed after it. */
+		req->action = wire->nr_segments ? BLKBACK_WRITE : BLKBACK_FLUSH;
+		req->flush = true;
+		return 0;
+	case BLKIF_OP_DISCARD:
+		req->action = BLKBACK_DISCARD;
+		return 0;
+	case BLKIF_OP_INDIRECT:
+		return decode_indirect(wire, req);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int check_segments(const struct blkback_wire_segment *seg, unsigned n,
+			  unsigned max, struct blkback_request *req)
+{
+	unsigned i;
+
+	if (n < 1 || n > max)
+		return -EINVAL;
+	for (i = 0; i < n; i++) {
+		const struct blkback_wire_segment *from = &seg[i];
+		struct blkback_segment *to = &req->seg[i];
+		unsigned sectors;
+
+		if (from->first_sect > from->last_sect ||
+		    from->last_sect > LAST_SECT)
+			return -EINVAL;
+		sectors = from->last_sect - from->first_sect + 1u;
+		to->gref = from->gref;
+		to->offset = (uint16_t)(from->first_sect * BLKBACK_SECTOR);
+		to->len = (uint16_t)(sectors * BLKBACK_SECTOR);
+		req->len += to->len;
+	}
+	req->nr_segments = (uint16_t)n;
+	return 0;
+}
+
+/* Sets nr_segments and what @req moves or discards, in sectors. */
+static int check_extent(const struct blkback_wire *wire,
+			const struct blkback_wire_segment *table,
+			struct blkback_request *req, uint64_t *sectors)
+{
+	int err;
+
+	if (req->action == BLKBACK_DISCARD) {
+		*sectors = wire->discard.sectors;
+		return *sectors ? 0 : -EINVAL;
+	}
+	if (wire->operation == BLKIF_OP_INDIRECT)
+		err = check_segments(table, wire->indirect.nr_segments,
+				     BLKBACK_MAX_INDIRECT, req);
+	else
+		err = check_segments(wire->seg, wire->nr_segments,
+				     BLKBACK_MAX_SEGMENTS, req);
+	*sectors = req->len / BLKBACK_SECTOR;
+	return err;
+}
+
+int blkback_request_validate(const struct blkback_limits *limits,
+			     const struct blkback_wire *wire,
+			     const struct blkback_wire_segment *table,
+			     struct blkback_request *req)
+{
+	uint64_t sectors;
+	int err;
+
+	memset(req, 0, offsetof(struct blkback_request, seg));
+	req->id = wire->id;
+	req->operation = wire->operation;
+	err = decode_operation(wire, req);
+	if (err)
+		return err;
+	if (req->action == BLKBACK_FLUSH)
+		return 0; /* its sector number means nothing */
+	/* XSA-142, XSA-266: by what it does, not by its operation's name. */
+	if (req->action != BLKBACK_READ && !limits->writable)
+		return -EROFS;
+	err = check_extent(wire, table, req, &sectors);
+	if (err)
+		return err;
+	if (!rd_in_bounds(wire->sector, sectors, limits->sectors))
+		return -ERANGE;
+	req->off = wire->sector * BLKBACK_SECTOR;
+	req->len = sectors * BLKBACK_SECTOR;
+	return 0;
+}
+
+int16_t blkback_request_status(int err)
+{
+	switch (err) {
+	case 0:
+		return BLKIF_RSP_OKAY;
+	case -EOPNOTSUPP:
+		return BLKIF_RSP_EOPNOTSUPP;
+	default:
+		return BLKIF_RSP_ERROR;
+	}
+}

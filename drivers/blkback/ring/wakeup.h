@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Wakes a thread that waits in read() for the events of a handle, so that it
+ * waits for one thing only. Made of two event channels of this domain, which
+ * are each other's ends: what is sent on one arrives on the other. They are bound
+ * before the handle is restricted to a guest, who has no end of them.
+ *
+ * A bell is as old as its handle, whose closing ends it. One that nobody heard
+ * is heard by the next who waits, so whoever hears it must bear not to
+ * be meant.
+ */
+#ifndef BLKBACK_WAKEUP_H
+#define BLKBACK_WAKEUP_H
+
+#include <stddef.h>
+#include <xenevtchn.h>
+
+struct blkback_bell {
+	xenevtchn_handle *evtchn;
+	evtchn_port_t rope, clapper; /* sent on; arrives on */
+};
+
+/* -EIO and one sentence in @text when Xen gives no event channel. */
+int blkback_bell_init(struct blkback_bell *bell, xenevtchn_handle *evtchn,
+		      char *text, size_t size);
+
+/* By any thread; heard once, however often it rang meanwhile. 0, or -1 and errno. */
+int blkback_bell_ring(const struct blkback_bell *bell);
+
+/* What was read, by the thread that reads: to be able to hear the next. The same. */
+int blkback_bell_heard(const struct blkback_bell *bell);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The nodes of frontends and tools. A guest's are read in its own device
+ * directory only, whose name we make ourselves, with limits, and anything
+ * that is not exactly what blkif.h says is refused: never a guess. Runs on the
+ * supervisor's thread and keeps nothing.
+ */
+#include "drivers/blkback/supervisor/frontend.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/ring/validate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <xen/io/protocols.h>
+
+static int number_text(int err, const char *node, char *text, size_t size)
+{
+	if (err == -ENOENT)
+		snprintf(text, size, "the frontend wrote no %s", node);
+	else if (err == -EINVAL || err == -ERANGE)
+		snprintf(text, size,
+			 "the frontend's %s is not a number that can be",
+			 node);
+	else
+		snprintf(text, size, "cannot read the frontend's %s: %s", node,
+			 strerror(-err));
+	return err;
+}
+
+static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
+			 char *text, size_t size)
+{
+	char name[32];
+	int ret = blkback_xenbus_read(dev->host->xs, dev->front, "protocol",
+				      name, sizeof(name));
+
+	/*
+	 * blkif.h says that none means the backend's own ABI. Linux and
+	 * tapback take it for x86_32, from guests older than the node.
+	 */
+	if (ret == -ENOENT || (!ret && !strcmp(name, XEN_IO_PROTO_ABI_X86_32))) {
+		*protocol = BLKBACK_X86_32;
+		return 0;
+	}
+	if (!ret && !strcmp(name, XEN_IO_PROTO_ABI_X86_64)) {
+		*protocol = BLKBACK_X86_64;
+		return 0;
+	}
+	snprintf(text, size,
+		 "the frontend's protocol is neither " XEN_IO_PROTO_ABI_X86_64
+		 " nor " XEN_IO_PROTO_ABI_X86_32);
+	return ret ? ret : -EPROTO;
+}
+
+/* A node that a frontend may leave out, then @min is meant, and its limits. */
+static int read_optional(struct blkback_device *dev, const char *node,
+			 uint32_t min, uint32_t max, uint32_t *value,
+			 char *text, size_t size)
+{
+	int ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
+					     UINT32_MAX, value);
+
+	if (ret == -ENOENT) {
+		*value = min;
+		return 0;
+	}
+	if (ret)
+		return number_text(ret, node, text, size);
+	if (*value >= min && *value <= max)
+		return 0;
+	snprintf(text, size, "the frontend's %s is %u; %u to %u is served",
+		 node, *value, min, max);
+	return -ERANGE;
+}
+
+/* @i of @n pages of the ring whose nodes are below @queue, "" or "queue-N/". */
+static int read_ring_ref(struct blkback_device *dev, const char *queue,
+			 unsigned i, unsigned n, uint32_t *ref, char *text,
+			 size_t size)
+{
+	char node[48];
+	int ret;
+
+	/* A single page goes by the old name, or by number 0. */
+	snprintf(node, sizeof(node), n > 1 ? "%sring-ref%u" : "%sring-ref",
+		 queue, i);
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
+					 UINT32_MAX, ref);
+	if (ret == -ENOENT && n == 1) {
+		char numbered[sizeof(node) + 1];
+
+		snprintf(numbered, sizeof(numbered), "%s0", node);
+		ret = blkback_xenbus_read_number(dev->host->xs, dev->front,
+						 numbered, UINT32_MAX, ref);
+	}
+	return ret ? number_text(ret, node, text, size) : 0;
+}
+
+static int read_queue(struct blkback_device *dev, const char *queue,
+		      unsigned at, struct blkback_message *msg, char *text,
+		      size_t size)
+{
+	uint32_t n = msg->u.connect.nr_refs, i;
+	char node[48];
+	int ret;
+
+	for (i = 0; i < n; i++) {
+		ret = read_ring_ref(dev, queue, i, n,
+				    &msg->u.connect.queue[at].refs[i], text,
+				    size);
+		if (ret)
+			return ret;
+	}
+	snprintf(node, sizeof(node), "%sevent-channel", queue);
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
+		UINT32_MAX, &msg->u.connect.queue[at].event_channel);
+	return ret ? number_text(ret, node, text, size) : 0;
+}
+
+/* One queue has its nodes in the frontend's directory, as ever. */
+static int read_queues(struct blkback_device *dev, struct blkback_message *msg,
+		       char *text, size_t size)
+{
+	uint32_t n = msg->u.connect.nr_queues, i;
+	char queue[24] = "";
+	int ret = 0;
+
+	for (i = 0; !ret && i < n; i++) {
+		if (n > 1)
+			snprintf(queue, sizeof(queue), "queue-%u/", i);
+		ret = read_queue(dev, queue, i, msg, text, size);
+	}
+	return ret;
+}
+
+int blkback_frontend_read(struct blkback_device *dev,
+			  struct blkback_message *msg, char *text, size_t size)
+{
+	uint32_t order;
+	int ret;
+
+	blkback_message_init(msg, BLKBACK_CONNECT);
+	ret = read_protocol(dev, &msg->u.connect.protocol, text, size);
+	if (!ret)
+		ret = read_optional(dev, "multi-queue-num-queues", 1,
+				    dev->host->max_queues,
+				    &msg->u.connect.nr_queues, text, size);
+	if (!ret)
+		ret = read_optional(dev, "feature-persistent", 0, 1,
+				    &msg->u.connect.persistent, text, size);
+	if (!ret)
+		ret = read_optional(dev, "ring-page-order", 0,
+				    BLKBACK_MAX_RING_ORDER, &order, text,
+				    size);
+	if (ret)
+		return ret;
+	msg->u.connect.nr_refs = 1u << order;
+	return read_queues(dev, msg, text, size);
+}
+
+static int read_own(struct blkback_device *dev, const char *dir,
+		    const char *node, char *buf, size_t len, char *text,
+		    size_t size)
+{
+	int ret = blkback_xenbus_read(dev->host->xs, dir, node, buf, len);
+
+	if (ret)
+		snprintf(text, size, "cannot read %s/%s: %s", dir, node,
+			 strerror(-ret));
+	return ret;
+}
+
+static int check_versions(struct blkback_device *dev, char *text, size_t size)
+{
+	char format[24];
+	uint32_t value = 0;
+	int ret = read_own(dev, dev->tool, "format", format,
+			   sizeof(format), text, size);
+
+	if (ret)
+		return ret;
+	if (!blkback_parse_number(format, UINT32_MAX, &value) &&
+	    value == RD_FORMAT)
+		return 0;
+	snprintf(text, size,
+		 "the tool that attached this has format %u, xen-ramdiskd has %u: they do not belong together; install both from one version",
+		 value, RD_FORMAT);
+	return -EPROTO;
+}
+
+static int check_frontend(struct blkback_device *dev, char *text, size_t size)
+{
+	char path[BLKBACK_XPATH_MAX] = "";
+	uint32_t domid = 0;
+	int ret;
+
+	ret = read_own(dev, dev->back, "frontend", path, sizeof(path), text,
+		       size);
+	if (ret)
+		return ret;
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->back,
+					 "frontend-id", UINT32_MAX, &domid);
+	if (!ret && domid == dev->domid && !strcmp(path, dev->front))
+		return 0;
+	snprintf(text, size,
+		 "%s names another frontend than %s of domain %u", dev->back,
+		 dev->front, dev->domid);
+	return -EINVAL;
+}
+
+static int read_sector_size(struct blkback_device *dev,
+			    struct blkback_config *config, char *text,
+			    size_t size)
+{
+	int ret;
+
+	config->sector_size = BLKBACK_SECTOR;
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->tool,
+					 NODES_BLOCK_SIZE, RD_BLOCK,
+					 &config->sector_size);
+	if (ret == -ENOENT || (!ret && (config->sector_size == BLKBACK_SECTOR ||
+					config->sector_size == RD_BLOCK)))
+		return 0;
+	snprintf(text, size, "%s/" NODES_BLOCK_SIZE " is neither %u nor %u",
+		 dev->tool, BLKBACK_SECTOR, RD_BLOCK);
+	return ret ? ret : -EINVAL;
+}
+
+/* Nodes that the tool writes only when they say something. */
+static int read_options(struct blkback_device *dev,
+			struct blkback_config *config, char *text, size_t size)
+{
+	uint32_t private_view = 0;
+	int ret;
+
+	ret = blkback_xenbus_read(dev->host->xs, dev->tool, "disk",
+				  config->disk, sizeof(config->disk));
+	if (ret && ret != -ENOENT) {
+		snprintf(text, size, "cannot read %s/disk: %s", dev->tool,
+			 strerror(-ret));
+		return ret;
+	}
+	if (ret)
+		config->disk[0] = '\0';
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->tool, "private",
+					 1, &private_view);
+	if (ret && ret != -ENOENT) {
+		snprintf(text, size, "%s/private is neither 0 nor 1",
+			 dev->tool);
+		return ret;
+	}
+	config->private_view = private_view;
+	return read_sector_size(dev, config, text, size);
+}
+
+int blkback_faults_read(struct blkback_device *dev,
+			struct blkback_fault_set *set)
+{
+	char text[BLKBACK_FAULT_TEXT];
+	int ret = blkback_xenbus_read(dev->host->xs, dev->back, NODES_FAULT,
+				      text, sizeof(text));
+
+	memset(set, 0, sizeof(*set));
+	if (ret == -ENOENT)
+		return 0;
+	if (ret)
+		return ret == -E2BIG ? -EINVAL : ret;
+	return blkback_fault_parse(text, set);
+}
+
+bool blkback_faults_shown(struct blkback_device *dev)
+{
+	char text[BLKBACK_FAULT_TEXT];
+
+	return blkback_xenbus_read(dev->host->xs, dev->back,
+				   NODES_FAULT_ACTIVE, text,
+				   sizeof(text)) != -ENOENT;
+}
+
+int blkback_config_read(struct blkback_device *dev,
+			struct blkback_config *config, char *text, size_t size)
+{
+	char store[BLKBACK_PATH_MAX] = "", mode[8] = "";
+	int ret;
+
+	/* Cleared whole, so that two can be compared by their bytes. */
+	memset(config, 0, sizeof(*config));
+	ret = read_own(dev, dev->tool, "store", store, sizeof(store), text,
+		       size);
+	if (ret)
+		return ret;
+	if (strcmp(store, dev->host->store))
+		return -EXDEV;
+	ret = check_versions(dev, text, size);
+	if (!ret)
+		ret = check_frontend(dev, text, size);
+	if (!ret)
+		ret = read_own(dev, dev->tool, "params", config->seed,
+			       sizeof(config->seed), text, size);
+	if (!ret)
+		ret = read_own(dev, dev->back, "mode", mode, sizeof(mode), text,
+			       size);
+	if (!ret)
+		ret = read_options(dev, config, text, size);
+	if (ret)
+		return ret;
+	config->writable = !strcmp(mode, "w");
+	if (config->writable || !strcmp(mode, "r"))
+		return 0;
+	snprintf(text, size, "%s/mode is neither r nor w", dev->back);
+	return -EINVAL;
+}
+
+/* ---- what libxl wrote --------------------------------------------------- */
+
+bool blkback_xl_is_ours(struct blkback_device *dev)
+{
+	char script[BLKBACK_PATH_MAX];
+	const char *name;
+
+	if (blkback_xenbus_read(dev->host->xs, dev->back, "script", script,
+				sizeof(script)))
+		return false;
+	name = strrchr(script, '/');
+	return !strcmp(name ? name + 1 : script, NODES_XL_SCRIPT);
+}
+
+bool blkback_xl_script_done(struct blkback_device *dev)
+{
+	char status[16];
+
+	return !blkback_xenbus_read(dev->host->xs, dev->back, "hotplug-status",
+				    status, sizeof(status)) &&
+	       !strcmp(status, "connected");
+}
+
+void blkback_xl_read_mode(struct blkback_device *dev)
+{
+	char mode[8] = "";
+
+	/* What cannot be read now is said when the disk is known. */
+	(void)blkback_xenbus_read(dev->host->xs, dev->back, "mode", mode,
+				  sizeof(mode));
+	dev->config.writable = !strcmp(mode, "w");
+}

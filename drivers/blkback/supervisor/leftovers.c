@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See leftovers.h. Owns nothing; the supervisor's thread. */
+#include "drivers/blkback/supervisor/leftovers.h"
+#include "drivers/blkback/common/journal.h"
+#include "drivers/blkback/common/reconnect.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DEATH_PATIENCE 5000 /* ms for a killed process to be gone */
+
+static int open_store(struct rd_store *store)
+{
+	return open(rd_store_path(store), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int open_journal(struct rd_store *store, uint32_t domid, uint32_t devid)
+{
+	int dir = open_store(store), fd;
+	char name[64];
+
+	if (dir < 0)
+		return -1;
+	snprintf(name, sizeof(name), NODES_JOURNAL, domid, devid);
+	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	close(dir);
+	return fd;
+}
+
+/* ---- its worker -------------------------------------------------------- */
+
+int blkback_remains_adopt(struct rd_store *store, uint32_t domid,
+			  uint32_t devid, pid_t *pid, int *pidfd, int *sock)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), NODES_SOCKET, domid, devid);
+	return blkback_knock(rd_store_path(store), name, pid, pidfd, sock);
+}
+
+static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)
+{
+	struct pollfd p = { .events = POLLIN };
+	int sock;
+	pid_t pid = 0;
+
+	if (blkback_remains_adopt(store, domid, devid, &pid, &p.fd, &sock))
+		return;
+	blkback_log(BLKBACK_WARNING,
+		    "%u/%u: worker %d serves nothing any more; killed", domid,
+		    devid, (int)pid);
+	syscall(SYS_pidfd_send_signal, p.fd, SIGKILL, NULL, 0);
+	poll(&p, 1, DEATH_PATIENCE);
+	close(p.fd);
+	close(sock);
+}
+
+/* ---- what the dead leave ----------------------------------------------- */
+
+bool blkback_remains_left(struct rd_store *store, uint32_t domid,
+			  uint32_t devid)
+{
+	int fd = open_journal(store, domid, devid);
+	char magic[] = BLKBACK_JOURNAL_MAGIC;
+	bool used; /* by a worker: the tool makes it of zeros */
+
+	if (fd < 0)
+		return false;
+	used = pread(fd, magic, sizeof(magic) - 1, 0) == sizeof(magic) - 1 &&
+	       !strcmp(magic, BLKBACK_JOURNAL_MAGIC);
+	close(fd);
+	return used;
+}
+
+uint32_t blkback_remains_answered(struct rd_store *store, uint32_t domid,
+				  uint32_t devid)
+{
+	int fd = open_journal(store, domid, devid);
+	uint32_t sum = 0, pushed;
+	unsigned i;
+
+	for (i = 0; fd >= 0 && i < BLKBACK_MAX_QUEUES; i++)
+		if (pread(fd, &pushed, sizeof(pushed),
+			  offsetof(struct blkback_journal_file, queue[i].pushed)) ==
+		    sizeof(pushed))
+			sum += pushed;
+	if (fd >= 0)
+		close(fd);
+	return sum;
+}
+
+static void remove_file(int dir, const char *format, uint32_t domid,
+			uint32_t devid)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), format, domid, devid);
+	unlinkat(dir, name, 0);
+}
+
+static int end_remains(struct rd_store *store, uint32_t domid, uint32_t devid,
+		       bool journal)
+{
+	char label[RD_LABEL_MAX];
+	int ret, dir;
+
+	kill_worker(store, domid, devid);
+	snprintf(label, sizeof(label), NODES_LABEL, domid, devid);
+	ret = rd_try_end(store, label);
+	if (ret == -EWOULDBLOCK)
+		return ret;
+	if (ret && ret != -ENOENT)
+		blkback_log(BLKBACK_ERROR, "%u/%u: cannot end its attachment: %s",
+			    domid, devid, strerror(-ret));
+	dir = open_store(store);
+	if (dir < 0)
+		return 0;
+	remove_file(dir, NODES_SOCKET, domid, devid);
+	if (journal)
+		remove_file(dir, NODES_JOURNAL, domid, devid);
+	close(dir);
+	return 0;
+}
+
+int blkback_remains_end(struct rd_store *store, uint32_t domid, uint32_t devid)
+{
+	return end_remains(store, domid, devid, true);
+}
+
+int blkback_remains_clear(struct rd_store *store, uint32_t domid,
+			  uint32_t devid)
+{
+	return end_remains(store, domid, devid,
+			   blkback_remains_left(store, domid, devid));
+}
+
+/* ---- all of them ------------------------------------------------------- */
+
+/* Of the devices' attachments, all or the dead; others are somebody else's. */
+static void for_each(struct rd_store *store, bool dead_only,
+		     void (*found)(void *, uint32_t, uint32_t), void *arg)
+{
+	struct rd_disk_info *disks = NULL;
+	unsigned domid, devid;
+	size_t n = 0, i, k;
+
+	if (rd_list(store, &disks, &n, NULL))
+		return;
+	for (i = 0; i < n; i++)
+		for (k = 0; k < disks[i].attachments; k++) {
+			const struct rd_attachment_info *a =
+				&disks[i].attachment[k];
+
+			if (a->durable && !(dead_only && a->alive) &&
+			    sscanf(a->label, NODES_LABEL, &domid, &devid) == 2)
+				found(arg, domid, devid);
+		}
+	rd_list_free(disks, n);
+}
+
+void blkback_remains_waiting(struct rd_store *store,
+			     void (*waits)(void *, uint32_t, uint32_t),
+			     void *arg)
+{
+	for_each(store, true, waits, arg);
+}
+
+struct sweep {
+	struct rd_store *store;
+	bool (*known)(void *, uint32_t, uint32_t);
+	void *arg;
+	int ret;
+};
+
+static void end_unknown(void *arg, uint32_t domid, uint32_t devid)
+{
+	struct sweep *s = arg;
+
+	if (!s->known(s->arg, domid, devid) &&
+	    blkback_remains_end(s->store, domid, devid))
+		s->ret = -EWOULDBLOCK;
+}
+
+int blkback_remains_sweep(struct rd_store *store,
+			  bool (*known)(void *, uint32_t, uint32_t), void *arg)
+{
+	struct sweep sweep = { store, known, arg, 0 };
+	int fd = open_store(store);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	unsigned domid, devid;
+	struct dirent *e;
+
+	for_each(store, false, end_unknown, &sweep);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return sweep.ret;
+	}
+	while ((e = readdir(dir)))
+		if (sscanf(e->d_name, NODES_JOURNAL, &domid, &devid) == 2 ||
+		    sscanf(e->d_name, NODES_SOCKET, &domid, &devid) == 2)
+			end_unknown(&sweep, domid, devid);
+	closedir(dir);
+	return sweep.ret;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon's side of an upgrade. The supervisor's thread; while the new
+ * program is tried nobody sees to new devices, and workers serve.
+ */
+#include "drivers/blkback/supervisor/live-update.h"
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/ring/busy-poll.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRIAL 10000 /* ms for the new program to say its version */
+#define STAND_BY 120000 /* ms for it to take all devices over */
+
+static void path_of(char path[BLKBACK_PATH_MAX + 32], const char *store)
+{
+	snprintf(path, BLKBACK_PATH_MAX + 32, "%s/" BLKBACK_UPGRADE_FILE,
+		 store);
+}
+
+void blkback_upgrade_answer(const char *store, bool done, const char *text)
+{
+	char path[BLKBACK_PATH_MAX + 32], line[1024];
+	int n, fd;
+
+	path_of(path, store);
+	blkback_log(done ? BLKBACK_INFO : BLKBACK_ERROR, "upgrade: %s", text);
+	/* Who asked waits for this file; who gave up has removed it. */
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return;
+	n = snprintf(line, sizeof(line), "%s %s\n", done ? "done" : "failed",
+		     text);
+	if (n > (int)sizeof(line) - 1)
+		n = (int)sizeof(line) - 1;
+	if (write(fd, line, (size_t)n) != n)
+		blkback_log(BLKBACK_ERROR, "cannot write %s: %s", path,
+			    strerror(errno));
+	close(fd);
+}
+
+static int read_request(const char *store, char program[BLKBACK_PATH_MAX])
+{
+	char path[BLKBACK_PATH_MAX + 32], line[BLKBACK_PATH_MAX + 8];
+	ssize_t n;
+	int fd;
+
+	path_of(path, store);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n <= 0)
+		return -EINVAL;
+	line[n] = '\0';
+	if (sscanf(line, "exec %4095[^\n]", program) != 1 || program[0] != '/')
+		return -EINVAL;
+	return 0;
+}
+
+/* ---- the trial --------------------------------------------------------- */
+
+/* What @fd says until its end or the time is over; its length. */
+static size_t read_all(int fd, char *text, size_t size)
+{
+	int64_t end = blkback_now_ms() + TRIAL;
+	size_t n = 0;
+
+	while (n + 1 < size) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int64_t left = end - blkback_now_ms();
+		ssize_t got;
+
+		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
+			break;
+		got = read(fd, text + n, size - 1 - n);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	text[n] = '\0';
+	return n;
+}
+
+static _Noreturn void run_trial(const char *program, int out)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(out, STDOUT_FILENO);
+	execl(program, "xen-ramdiskd", "--version", NULL);
+	_exit(127);
+}
+
+/* Whether it starts, is a xen-ramdiskd, and has our store's format. */
+static int try_program(const char *program, char *text, size_t size)
+{
+	char said[128];
+	unsigned format;
+	int out[2], status = -1;
+	pid_t pid;
+
+	if (access(program, X_OK)) {
+		snprintf(text, size, "cannot run %.256s: %s", program,
+			 strerror(errno));
+		return -errno;
+	}
+	if (pipe2(out, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		run_trial(program, out[1]);
+	close(out[1]);
+	read_all(out[0], said, sizeof(said));
+	close(out[0]);
+	if (pid > 0) {
+		kill(pid, SIGKILL); /* for one that hangs */
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (sscanf(said, "xen-ramdiskd %*s (format %u)", &format) == 1 &&
+	    format == RD_FORMAT)
+		return 0;
+	snprintf(text, size,
+		 "%.256s does not start, or is no xen-ramdiskd of format %u: it said \"%.*s\"",
+		 program, RD_FORMAT, (int)strcspn(said, "\n"), said);
+	return -ENOEXEC;
+}
+
+static void become(const char *program, const char *how, const char *store,
+		   const struct blkback_options *options)
+{
+	char level[32], poll_us[32];
+	const char *argv[] = {
+		"xen-ramdiskd", how, "--store", store, level,
+		NULL, NULL, NULL, NULL,
+	};
+	size_t n = 5;
+
+	if (options->foreground)
+		argv[n++] = "--foreground";
+	if (options->no_sandbox)
+		argv[n++] = "--no-sandbox";
+	snprintf(poll_us, sizeof(poll_us), "--poll=%u", options->poll_us);
+	/* An older program may not know it. */
+	if (options->poll_us != BLKBACK_POLL_DEFAULT)
+		argv[n++] = poll_us;
+	snprintf(level, sizeof(level), "--log-level=%s",
+		 blkback_log_level_name(options->level));
+	execv(program, (char *const *)argv);
+}
+
+/* Whether the new program has said already why it failed. */
+static bool has_failed(const char *store)
+{
+	char path[BLKBACK_PATH_MAX + 32], first = 'e';
+	int fd;
+
+	path_of(path, store);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return true; /* and it was read */
+	if (read(fd, &first, 1) != 1)
+		first = 'e';
+	close(fd);
+	return first == 'f';
+}
+
+/*
+ * In a process of the old program: when the new one ends before it has taken
+ * all over, the old one is the daemon again. Not under a service manager,
+ * which starts a new one itself.
+ */
+static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
+			       const struct blkback_options *options)
+{
+	struct timespec nap = { .tv_nsec = 50000000 };
+	int64_t end = blkback_now_ms() + STAND_BY;
+
+	/* The daemon's lock is one of them, and both would hold it. */
+	if (dup2(ready, STDERR_FILENO + 1) < 0 ||
+	    close_range(STDERR_FILENO + 2, ~0u, 0) ||
+	    write(STDERR_FILENO + 1, "", 1) != 1)
+		_exit(1);
+	close(STDERR_FILENO + 1);
+	/* When all is done the new program ends this process. */
+	while (getppid() == daemon) {
+		if (blkback_now_ms() > end)
+			_exit(0);
+		nanosleep(&nap, NULL);
+	}
+	setsid();
+	if (!has_failed(store))
+		blkback_upgrade_answer(store, false,
+			"the new program has ended; the old one goes on");
+	become("/proc/self/exe", "--upgraded=back", store, options);
+	_exit(1);
+}
+
+/* 0 when it stands by, or -errno; *pid 0 when none is needed. */
+static int have_stand_by(pid_t *pid, const char *store,
+			 const struct blkback_options *options)
+{
+	pid_t daemon = getpid();
+	int ready[2];
+	char byte;
+	bool good;
+
+	*pid = 0;
+	if (getenv("NOTIFY_SOCKET"))
+		return 0;
+	if (pipe2(ready, O_CLOEXEC))
+		return -errno;
+	*pid = fork();
+	if (*pid == 0)
+		stand_by(daemon, ready[1], store, options);
+	close(ready[1]);
+	good = *pid > 0 && read(ready[0], &byte, 1) == 1;
+	close(ready[0]);
+	return good ? 0 : -EAGAIN;
+}
+
+void blkback_upgrade_try(const char *store,
+			 const struct blkback_options *options,
+			 struct blkback_spare *spare)
+{
+	char program[BLKBACK_PATH_MAX], text[512] = "out of memory";
+	char how[32];
+	pid_t guard;
+
+	if (read_request(store, program)) {
+		blkback_log(BLKBACK_WARNING,
+			    "SIGHUP without a request in %s: ignored; use --upgrade",
+			    BLKBACK_UPGRADE_FILE);
+		return;
+	}
+	if (try_program(program, text, sizeof(text))) {
+		blkback_upgrade_answer(store, false, text);
+		return;
+	}
+	if (have_stand_by(&guard, store, options)) {
+		blkback_upgrade_answer(store, false, "cannot start a process");
+		return;
+	}
+	blkback_log(BLKBACK_INFO, "upgrade: becomes %s", program);
+	/* The workers see our end of their sockets close, and go on. */
+	snprintf(how, sizeof(how), "--upgraded=%d", (int)guard);
+	blkback_spare_end(spare);
+	become(program, how, store, options);
+	snprintf(text, sizeof(text), "cannot run %.256s: %s", program,
+		 strerror(errno));
+	if (guard)
+		kill(guard, SIGKILL); /* reaped with the workers */
+	blkback_spare_prepare(spare, options);
+	blkback_upgrade_answer(store, false, text);
+}
+
+void blkback_upgrade_done(const struct blkback_options *options)
+{
+	pid_t guard = options->stand_by;
+
+	/* Only if it is our child still: numbers are used again. */
+	if (guard > 0 && waitpid(guard, NULL, WNOHANG) == 0)
+		kill(guard, SIGKILL);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One supervisor after another without an end of service: --upgrade writes the
+ * new program's path into a file in the store's directory and sends SIGHUP; the
+ * supervisor tries the program, becomes it by exec, adopts its own workers, and
+ * has each replaced. The answer comes in the same file.
+ */
+#ifndef BLKBACK_LIVE_UPDATE_H
+#define BLKBACK_LIVE_UPDATE_H
+
+#include "drivers/blkback/supervisor/spare.h"
+#include "drivers/blkback/supervisor/supervisor.h"
+
+#include <stddef.h>
+
+#define BLKBACK_UPGRADE_FILE "xen-ramdiskd.upgrade"
+
+/*
+ * Have the daemon of a store replaced by the program that calls this, or
+ * stopped. The exit status; what was done or why not is printed.
+ */
+int blkback_upgrade_ask(const char *store);
+int blkback_stop_ask(const char *store);
+
+/*
+ * SIGHUP has come. Returns only when the daemon stays what it is, and why was
+ * logged and answered. @options are its own; @spare ends before the program
+ * becomes another, to which it is of no use.
+ */
+void blkback_upgrade_try(const char *store,
+			 const struct blkback_options *options,
+			 struct blkback_spare *spare);
+
+/* The new program has done it, or not all of it: one sentence. */
+void blkback_upgrade_answer(const char *store, bool done, const char *text);
+
+/* All devices were taken over: nobody has to stand by any more. */
+void blkback_upgrade_done(const struct blkback_options *options);
+
+#endif

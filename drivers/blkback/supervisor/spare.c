@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/blkback/supervisor/spare.h"
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/reconnect.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CALM 1000 /* ms since a worker was needed */
+#define PATIENCE 500 /* ms for one that listens to speak, or to end */
+
+void blkback_spare_init(struct blkback_spare *spare,
+			blkback_start_worker *start)
+{
+	*spare = (struct blkback_spare){ .start = start, .pidfd = -1,
+					  .sock = -1 };
+}
+
+/* There is none any more. */
+static void forget(struct blkback_spare *spare)
+{
+	spare->pid = 0;
+	spare->pidfd = -1;
+	spare->sock = -1;
+	spare->ready = false;
+}
+
+static void close_it(struct blkback_spare *spare)
+{
+	close(spare->sock);
+	if (spare->pidfd >= 0)
+		close(spare->pidfd);
+	forget(spare);
+}
+
+/* Whether it says that it is one that we could have started. */
+static bool is_ours(const struct blkback_spare *spare,
+		    const struct blkback_options *options, const char *build)
+{
+	struct pollfd p = { .fd = spare->sock, .events = POLLIN };
+	static struct blkback_message msg;
+
+	return poll(&p, 1, PATIENCE) == 1 &&
+	       !blkback_control_recv(spare->sock, &msg) &&
+	       msg.type == BLKBACK_READY && !strcmp(msg.u.ready.build, build) &&
+	       msg.u.ready.level == options->level &&
+	       msg.u.ready.foreground == options->foreground &&
+	       msg.u.ready.no_sandbox == options->no_sandbox;
+}
+
+void blkback_spare_adopt(struct blkback_spare *spare,
+			 const struct blkback_options *options,
+			 const char *build)
+{
+	int ret = blkback_knock(options->store, NODES_SPARE_SOCKET,
+				&spare->pid, &spare->pidfd, &spare->sock);
+
+	if (ret) {
+		forget(spare);
+		if (ret != -ENOENT)
+			blkback_log(BLKBACK_WARNING,
+				    "cannot reach the spare worker that was left: %s",
+				    strerror(-ret));
+		return;
+	}
+	spare->ready = is_ours(spare, options, build);
+	if (spare->ready)
+		return;
+	/* One that does not hear it ends by itself, soon. */
+	(void)blkback_control_send_type(spare->sock, BLKBACK_END);
+	close_it(spare);
+}
+
+void blkback_spare_prepare(struct blkback_spare *spare,
+			   const struct blkback_options *options)
+{
+	int ret;
+
+	spare->due = 0;
+	if (spare->pid || !spare->start)
+		return;
+	ret = spare->start(options, &spare->pid, &spare->sock);
+	if (!ret)
+		return;
+	forget(spare);
+	blkback_log(BLKBACK_WARNING, "cannot start a spare worker: %s",
+		    strerror(-ret));
+}
+
+bool blkback_spare_loading(const struct blkback_spare *spare)
+{
+	return spare->pid && !spare->ready && !spare->fails;
+}
+
+int blkback_spare_fd(const struct blkback_spare *spare)
+{
+	return blkback_spare_loading(spare) ? spare->sock : spare->pidfd;
+}
+
+void blkback_spare_hear(struct blkback_spare *spare)
+{
+	static struct blkback_message msg;
+	int ret;
+
+	if (spare->pidfd >= 0)
+		blkback_spare_died(spare, spare->pid);
+	/* Or it was taken since its socket was looked at. */
+	if (!blkback_spare_loading(spare))
+		return;
+	ret = blkback_control_recv(spare->sock, &msg);
+	if (ret == -EAGAIN)
+		return;
+	spare->ready = !ret && msg.type == BLKBACK_READY;
+	spare->fails = !spare->ready;
+}
+
+int blkback_spare_take(struct blkback_spare *spare,
+		       const struct blkback_options *options, int64_t now_ms,
+		       pid_t *pid, int *pidfd, int *sock)
+{
+	spare->due = now_ms + CALM;
+	*pidfd = spare->pidfd;
+	if (!spare->pid)
+		return spare->start(options, pid, sock);
+	*pid = spare->pid;
+	*sock = spare->sock;
+	forget(spare);
+	return 0;
+}
+
+int64_t blkback_spare_tend(struct blkback_spare *spare,
+			   const struct blkback_options *options,
+			   int64_t now_ms)
+{
+	if (spare->due && now_ms >= spare->due)
+		blkback_spare_prepare(spare, options);
+	return spare->due;
+}
+
+void blkback_spare_died(struct blkback_spare *spare, pid_t pid)
+{
+	if (pid != spare->pid)
+		return;
+	spare->fails = !spare->ready;
+	close_it(spare);
+	spare->due = 0;
+}
+
+void blkback_spare_end(struct blkback_spare *spare)
+{
+	struct pollfd end = { .fd = spare->pidfd, .events = POLLIN };
+	pid_t pid = spare->pid;
+
+	if (!pid)
+		return;
+	if (spare->pidfd >= 0) {
+		syscall(SYS_pidfd_send_signal, spare->pidfd, SIGKILL, NULL, 0);
+		poll(&end, 1, PATIENCE);
+	} else {
+		kill(pid, SIGKILL);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	blkback_spare_died(spare, pid);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Starting worker processes. Between fork and exec only what POSIX allows
+ * there: libxenstore's reader thread makes the supervisor a process of two.
+ */
+#include "drivers/blkback/supervisor/spawn.h"
+#include "drivers/blkback/common/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_QUEUES 4
+
+static _Noreturn void become_worker(int sock, char *const argv[])
+{
+	sigset_t none;
+
+	/* A terminal's ^C is for the supervisor, which ends the workers. */
+	setsid();
+	if (sock == BLKBACK_CONTROL_FD)
+		fcntl(sock, F_SETFD, 0);
+	else if (dup2(sock, BLKBACK_CONTROL_FD) < 0)
+		_exit(127);
+	if (close_range(BLKBACK_CONTROL_FD + 1, ~0u, 0))
+		_exit(127);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* The same program, also when its file was replaced by now. */
+	execv("/proc/self/exe", argv);
+	_exit(127);
+}
+
+int blkback_process_start(const struct blkback_options *options, pid_t *pid,
+			  int *sock)
+{
+	char worker[RD_LABEL_MAX], log_level[32];
+	char *argv[8] = { "xen-ramdiskd", worker, log_level };
+	int pair[2], err, n = 3;
+
+	if (options->foreground)
+		argv[n++] = "--foreground";
+	if (options->no_sandbox)
+		argv[n++] = "--no-sandbox";
+	if (options->store) {
+		argv[n++] = "--store";
+		argv[n++] = (char *)options->store;
+	}
+	/* "4294967295/4294967295" is the longest that blkback_process_name() writes. */
+	snprintf(worker, sizeof(worker), "--worker=%-21s", "spare");
+	snprintf(log_level, sizeof(log_level), "--log-level=%s",
+		 blkback_log_level_name(options->level));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	*pid = fork();
+	if (*pid < 0) {
+		err = errno;
+		close(pair[0]);
+		close(pair[1]);
+		return -err;
+	}
+	if (*pid == 0)
+		become_worker(pair[1], argv);
+	close(pair[1]);
+	*sock = pair[0];
+	return 0;
+}
+
+void blkback_process_name(char *title, const char *label)
+{
+	size_t room = strlen(title);
+
+	/* Blanks at the end, since the kernel shows all of the old length. */
+	snprintf(title, room + 1, "%-*s", (int)room, label);
+}
+
+unsigned blkback_process_queues(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > MAX_QUEUES ? MAX_QUEUES : (unsigned)n;
+}
+
+void blkback_process_build(char *text, size_t size)
+{
+	struct stat st;
+
+	if (stat("/proc/self/exe", &st))
+		memset(&st, 0, sizeof(st));
+	snprintf(text, size, "%llx:%llx:%lld.%09ld",
+		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}

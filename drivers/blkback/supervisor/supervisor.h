@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The supervisor: the daemon that watches xenstore and keeps the workers. */
+#ifndef BLKBACK_SUPERVISOR_H
+#define BLKBACK_SUPERVISOR_H
+
+#include "drivers/blkback/common/log.h"
+
+#include <stddef.h>
+
+struct blkback_options {
+	const char *store; /* NULL: the library's default */
+	enum blkback_level level;
+	bool foreground;
+	bool upgraded; /* by exec: the workers are to be of this build, too */
+	int stand_by; /* then: the old program's process, or 0 */
+	uint32_t poll_us; /* see busy-poll.h; 0: off */
+	bool no_sandbox; /* of the workers: for debugging */
+};
+
+struct blkback_supervisor;
+
+/*
+ * Take the store's daemon lock, open xenstore and set the watches. On failure
+ * -errno and one sentence in @text. Call it in the process that is to serve:
+ * neither the lock nor the handle survives a fork.
+ */
+int blkback_supervisor_open(struct blkback_supervisor **sup,
+			    const struct blkback_options *options, char *text,
+			    size_t size);
+
+/* Serve until SIGTERM, SIGINT or another program's turn; 0, or -errno when xenstore is gone. */
+int blkback_supervisor_run(struct blkback_supervisor *sup);
+
+void blkback_supervisor_close(struct blkback_supervisor *sup);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Typed, bounded access to xenstore. Owns nothing; the handle is the
+ * supervisor's, and so is the one thread that comes here.
+ */
+#include "drivers/blkback/supervisor/xenbus.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRANSACTION_TRIES 64 /* others may win a race that often */
+
+static int last_error(void)
+{
+	return errno ? -errno : -EIO;
+}
+
+static int join(char *path, size_t size, const char *dir, const char *node)
+{
+	int n = snprintf(path, size, "%s/%s", dir, node);
+
+	return n < 0 || (size_t)n >= size ? -E2BIG : 0;
+}
+
+static int read_in(struct xs_handle *xs, xs_transaction_t t, const char *dir,
+		   const char *node, char *buf, size_t size)
+{
+	char path[BLKBACK_XPATH_MAX + 64];
+	unsigned len = 0;
+	char *value;
+	int ret;
+
+	ret = join(path, sizeof(path), dir, node);
+	if (ret)
+		return ret;
+	value = xs_read(xs, t, path, &len);
+	if (!value)
+		return last_error();
+	if (len >= size)
+		ret = -E2BIG;
+	else if (memchr(value, '\0', len))
+		ret = -EINVAL;
+	else
+		memcpy(buf, value, len + 1);
+	free(value);
+	return ret;
+}
+
+int blkback_xenbus_read(struct xs_handle *xs, const char *dir,
+			const char *node, char *buf, size_t size)
+{
+	return read_in(xs, XBT_NULL, dir, node, buf, size);
+}
+
+int blkback_parse_number(const char *text, uint32_t max, uint32_t *value)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	if (!text[0])
+		return -EINVAL;
+	for (i = 0; text[i]; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -EINVAL;
+		if (v <= max)
+			v = v * 10 + (unsigned)(text[i] - '0');
+	}
+	if (v > max)
+		return -ERANGE;
+	*value = (uint32_t)v;
+	return 0;
+}
+
+static int read_number_in(struct xs_handle *xs, xs_transaction_t t,
+			  const char *dir, const char *node, uint32_t max,
+			  uint32_t *value)
+{
+	char text[24];
+	int ret = read_in(xs, t, dir, node, text, sizeof(text));
+
+	if (ret == -E2BIG)
+		return -EINVAL;
+	return ret ? ret : blkback_parse_number(text, max, value);
+}
+
+int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
+			       const char *node, uint32_t max, uint32_t *value)
+{
+	return read_number_in(xs, XBT_NULL, dir, node, max, value);
+}
+
+/* 0, -ENOENT if xenstore says that there is no @dir, or another -errno. */
+static int ask_for(struct xs_handle *xs, const char *dir)
+{
+	unsigned n;
+	char **list = xs_directory(xs, XBT_NULL, dir, &n);
+
+	if (!list)
+		return last_error();
+	free(list);
+	return 0;
+}
+
+bool blkback_xenbus_answers(struct xs_handle *xs, const char *dir)
+{
+	int ret = ask_for(xs, dir);
+
+	return !ret || ret == -ENOENT;
+}
+
+bool blkback_xenbus_exists(struct xs_handle *xs, const char *dir)
+{
+	return ask_for(xs, dir) != -ENOENT;
+}
+
+static int check_state(struct xs_handle *xs, xs_transaction_t t,
+		       const char *dir, uint32_t expect)
+{
+	uint32_t state;
+	int ret = read_number_in(xs, t, dir, "state", UINT32_MAX, &state);
+
+	if (ret)
+		return ret == -EINVAL || ret == -ERANGE ? -ESTALE : ret;
+	return state == expect ? 0 : -ESTALE;
+}
+
+static int write_node(struct xs_handle *xs, xs_transaction_t t,
+		      const char *dir, const struct blkback_node *node)
+{
+	char path[BLKBACK_XPATH_MAX + 64];
+	int ret = join(path, sizeof(path), dir, node->name);
+
+	if (ret)
+		return ret;
+	if (node->value)
+		return xs_write(xs, t, path, node->value,
+				(unsigned)strlen(node->value)) ? 0
+							       : last_error();
+	if (!xs_rm(xs, t, path) && errno != ENOENT)
+		return last_error();
+	return 0;
+}
+
+/* 0, -EAGAIN when another transaction came in between, or -errno. */
+static int try_update(struct xs_handle *xs, const char *dir, uint32_t expect,
+		      const struct blkback_node *nodes, size_t n)
+{
+	xs_transaction_t t = xs_transaction_start(xs);
+	size_t i;
+	int ret;
+
+	if (!t)
+		return last_error();
+	ret = check_state(xs, t, dir, expect);
+	for (i = 0; !ret && i < n; i++)
+		ret = write_node(xs, t, dir, &nodes[i]);
+	if (!xs_transaction_end(xs, t, ret != 0) && !ret)
+		ret = last_error();
+	return ret;
+}
+
+int blkback_xenbus_update(struct xs_handle *xs, const char *dir,
+			  uint32_t expect, const struct blkback_node *nodes,
+			  size_t n)
+{
+	int ret = -EAGAIN;
+	unsigned i;
+
+	for (i = 0; ret == -EAGAIN && i < TRANSACTION_TRIES; i++)
+		ret = try_update(xs, dir, expect, nodes, n);
+	return ret;
+}
+
+static bool empty(struct xs_handle *xs, xs_transaction_t t, const char *dir)
+{
+	unsigned n = 1;
+	char **list = xs_directory(xs, t, dir, &n);
+
+	free(list);
+	return list && !n;
+}
+
+/* Whether the frontend's backend is @dir, which may be a relative path. */
+static bool belongs(struct xs_handle *xs, xs_transaction_t t,
+		    const char *front, const char *dir)
+{
+	char path[BLKBACK_XPATH_MAX];
+	size_t len = strlen(dir);
+	unsigned n = 0;
+	char *backend;
+	bool ours;
+
+	if (join(path, sizeof(path), front, "backend"))
+		return false;
+	backend = xs_read(xs, t, path, &n);
+	ours = backend && n >= len && !strcmp(backend + n - len, dir) &&
+	       (n == len || backend[n - len - 1] == '/');
+	free(backend);
+	return ours;
+}
+
+static int try_remove(struct xs_handle *xs, const char *dir,
+		      const char *front, uint32_t expect, unsigned levels)
+{
+	char path[BLKBACK_XPATH_MAX];
+	xs_transaction_t t;
+	char *slash;
+	int ret;
+
+	snprintf(path, sizeof(path), "%s", dir);
+	t = xs_transaction_start(xs);
+	if (!t)
+		return last_error();
+	ret = check_state(xs, t, dir, expect);
+	if (!ret && !xs_rm(xs, t, path))
+		ret = last_error();
+	if (!ret && belongs(xs, t, front, dir) && !xs_rm(xs, t, front))
+		ret = last_error();
+	while (!ret && levels-- && (slash = strrchr(path, '/'))) {
+		*slash = '\0';
+		if (!empty(xs, t, path))
+			break;
+		if (!xs_rm(xs, t, path))
+			ret = last_error();
+	}
+	if (!xs_transaction_end(xs, t, ret != 0) && !ret)
+		ret = last_error();
+	return ret;
+}
+
+int blkback_xenbus_remove(struct xs_handle *xs, const char *dir,
+			  const char *front, uint32_t expect, unsigned levels)
+{
+	int ret = -EAGAIN;
+	unsigned i;
+
+	for (i = 0; ret == -EAGAIN && i < TRANSACTION_TRIES; i++)
+		ret = try_remove(xs, dir, front, expect, levels);
+	return ret;
+}

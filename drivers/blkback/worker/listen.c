@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a worker outlives its supervisor: it listens beside its journal, and
+ * tells who comes what it has. One supervisor at a time, which the lock on the
+ * daemon's file sees to. The store's directory is its owner's alone. The
+ * worker's first thread.
+ */
+#include "drivers/blkback/common/reconnect.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/worker/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Of a device's worker, or of a spare one. */
+static void name_of(char name[64], const struct worker *w)
+{
+	if (w->max_queues)
+		snprintf(name, 64, NODES_SOCKET, w->domid, w->devid);
+	else
+		snprintf(name, 64, NODES_SPARE_SOCKET);
+}
+
+int blkback_door_open(struct worker *w, char *text, size_t size)
+{
+	struct sockaddr_un addr;
+	char name[64];
+	mode_t mask;
+	int err;
+
+	name_of(name, w);
+	blkback_knock_address(&addr, w->store, name);
+	w->door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			 0);
+	if (w->door < 0)
+		goto fail;
+	unlink(addr.sun_path); /* a dead worker's */
+	mask = umask(0177);
+	err = bind(w->door, (struct sockaddr *)&addr, sizeof(addr));
+	umask(mask);
+	/* Supervisors may come and go while a disk's lock is waited for. */
+	if (!err && !listen(w->door, SOMAXCONN))
+		return 0;
+fail:
+	err = -errno;
+	snprintf(text, size, "cannot listen for the next xen-ramdiskd: %s",
+		 strerror(-err));
+	return err;
+}
+
+void blkback_door_answer(struct worker *w)
+{
+	int fd;
+
+	if (w->control >= 0)
+		return;
+	fd = accept4(w->door, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	w->control = fd;
+	blkback_log(BLKBACK_INFO, "is served by a new xen-ramdiskd");
+}
+
+void blkback_door_close(struct worker *w)
+{
+	if (w->door >= 0)
+		close(w->door);
+	w->door = -1;
+}
+
+void blkback_door_remove(const struct worker *w)
+{
+	char name[64];
+
+	if (w->store < 0)
+		return;
+	name_of(name, w);
+	unlinkat(w->store, name, 0);
+	if (!w->max_queues)
+		return;
+	snprintf(name, sizeof(name), NODES_JOURNAL, w->domid, w->devid);
+	unlinkat(w->store, name, 0);
+}

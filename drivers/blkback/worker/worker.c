@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The worker process of one vbd. Owns one attachment to a disk, the queues of
+ * the connected frontend and their Xen handles, and knows nothing of xenstore:
+ * what the supervisor says on the control socket is all that it does. Its
+ * first thread is the socket's, waits in poll() and for a seed that loads, and
+ * touches no ring; each queue has a thread of its own.
+ *
+ * ENDS. Told to, it detaches. A supervisor that goes changes nothing but that
+ * the next one is waited for (listen.c). SIGTERM: it finishes what it has taken
+ * and leaves the rest to the next worker. Any other death is a pause as well:
+ * the attachment stays, and the journal tells the next worker where to go on.
+ *
+ * SPARE. A process of its own gets ready before it is told a device: spare.h.
+ * If its supervisor goes before that it waits for the next one as well, but not
+ * for ever: no guest needs it.
+ */
+#include "drivers/blkback/worker/worker.h"
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/supervisor/spawn.h"
+#include "drivers/blkback/worker/sandbox.h"
+#include "drivers/blkback/worker/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define ALONE 30000 /* ms that a spare one waits for the next supervisor */
+
+static int send_failed(struct worker *w, enum blkback_message_type which,
+		       const char *text)
+{
+	int ret = blkback_control_send_text(w->control, BLKBACK_FAILED, which,
+					    text);
+
+	/* Who hears it says it, once. */
+	if (ret)
+		blkback_log_gated(&w->gates.failed, BLKBACK_WARNING, "%s",
+				  text);
+	return ret;
+}
+
+/* What it has: after an attach, and to each new supervisor. */
+static int send_attached(struct worker *w)
+{
+	struct blkback_message reply;
+
+	blkback_message_init(&reply, BLKBACK_ATTACHED);
+	reply.u.attached.size = rd_size(w->disk);
+	reply.u.attached.connected = w->nr_queues > 0;
+	snprintf(reply.u.attached.build, sizeof(reply.u.attached.build), "%s",
+		 w->build);
+	return blkback_control_send(w->control, &reply);
+}
+
+/* Whose it is: for what it serves, for the log and for ps. */
+static void take_name(struct worker *w, uint32_t domid, uint32_t devid)
+{
+	w->domid = (uint16_t)domid;
+	w->devid = devid;
+	snprintf(w->label, sizeof(w->label), "%u/%u", domid, devid);
+	blkback_log_name(w->label);
+	if (w->title)
+		blkback_process_name(w->title, w->label);
+}
+
+static int do_attach(struct worker *w, const struct blkback_message *msg)
+{
+	struct rd_error err = { "" };
+	int ret;
+
+	if (w->max_queues || msg->u.attach.max_queues < 1 ||
+	    msg->u.attach.max_queues > BLKBACK_MAX_QUEUES)
+		return -EPROTO;
+	take_name(w, msg->u.attach.domid, msg->u.attach.devid);
+	w->max_queues = msg->u.attach.max_queues;
+	w->poll_us = msg->u.attach.poll_us;
+	w->resume = msg->u.attach.resume;
+	if (blkback_fault_valid(&msg->u.attach.fault))
+		blkback_faults_set(&w->faults, &msg->u.attach.fault);
+	ret = blkback_worker_attach(w, msg, &err);
+	if (ret) {
+		if (!err.text[0])
+			snprintf(err.text, sizeof(err.text),
+				 "cannot attach: %s", strerror(-ret));
+		return send_failed(w, BLKBACK_ATTACH, err.text);
+	}
+	if (blkback_worker_reconnect(w, err.text, sizeof(err.text)))
+		(void)send_failed(w, BLKBACK_CONNECT, err.text);
+	return send_attached(w);
+}
+
+static int do_connect(struct worker *w, const struct blkback_message *msg)
+{
+	char text[BLKBACK_TEXT_MAX];
+	int ret = blkback_worker_connect(w, &msg->u.connect, text,
+					 sizeof(text));
+
+	if (ret == -EPROTO)
+		return ret;
+	if (ret)
+		return send_failed(w, BLKBACK_CONNECT, text);
+	return blkback_control_send_type(w->control, BLKBACK_CONNECTED);
+}
+
+static bool is_spare(const struct worker *w)
+{
+	return w->options && !w->max_queues;
+}
+
+static int send_ready(struct worker *w)
+{
+	struct blkback_message msg;
+
+	blkback_message_init(&msg, BLKBACK_READY);
+	snprintf(msg.u.ready.build, sizeof(msg.u.ready.build), "%s", w->build);
+	msg.u.ready.level = w->options->level;
+	msg.u.ready.foreground = w->options->foreground;
+	msg.u.ready.no_sandbox = w->options->no_sandbox;
+	return blkback_control_send(w->control, &msg);
+}
+
+/* 0, or -errno when no next supervisor could find it. */
+static int wait_alone(struct worker *w)
+{
+	char text[BLKBACK_TEXT_MAX];
+
+	if (!w->options->store)
+		return -EPIPE;
+	w->store = open(w->options->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w->store < 0 || blkback_door_open(w, text, sizeof(text)))
+		return -EPIPE;
+	w->until = blkback_now_ms() + ALONE;
+	return 0;
+}
+
+/* As it was before: it has nothing of the store. */
+static void wait_no_more(struct worker *w)
+{
+	blkback_door_remove(w);
+	blkback_door_close(w);
+	close(w->store);
+	w->store = -1;
+	w->until = 0;
+}
+
+static int do_fault(struct worker *w, const struct blkback_message *msg)
+{
+	struct blkback_message reply;
+	unsigned i;
+
+	if (!blkback_fault_valid(&msg->u.fault))
+		return -EPROTO;
+	blkback_faults_set(&w->faults, &msg->u.fault);
+	for (i = 0; i < w->nr_queues; i++)
+		blkback_queue_kick(w->queue[i]);
+	blkback_message_init(&reply, BLKBACK_FAULT_SET);
+	reply.u.fault = msg->u.fault;
+	return blkback_control_send(w->control, &reply);
+}
+
+static int handle_message(struct worker *w)
+{
+	static struct blkback_message msg;
+	int ret = blkback_control_recv(w->control, &msg);
+
+	if (ret)
+		return ret == -EAGAIN ? 0 : ret;
+	switch (msg.type) {
+	case BLKBACK_ATTACH:
+		return do_attach(w, &msg);
+	case BLKBACK_CONNECT:
+		return do_connect(w, &msg);
+	case BLKBACK_DISCONNECT:
+		blkback_worker_disconnect(w, false);
+		return blkback_control_send_type(w->control,
+						 BLKBACK_DISCONNECTED);
+	case BLKBACK_FAULT:
+		return do_fault(w, &msg);
+	case BLKBACK_END:
+		w->over = true;
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+/* 0, or -errno when there is nothing to serve. */
+static int handle_control(struct worker *w)
+{
+	int ret = handle_message(w);
+
+	if (!ret || !(w->disk || (is_spare(w) && ret == -EPIPE)))
+		return ret;
+	blkback_log(BLKBACK_INFO, "goes on without xen-ramdiskd: %s",
+		    ret == -EPIPE ? "it has ended" : strerror(-ret));
+	close(w->control);
+	w->control = -1;
+	return w->disk ? 0 : wait_alone(w);
+}
+
+static const char ring_text[] =
+	"the frontend's ring has an impossible request index; the device is closed";
+
+/* False: there is no supervisor to say it. The next one asks. */
+static bool send_ring_error(struct worker *w)
+{
+	return w->control >= 0 &&
+	       !blkback_control_send_text(w->control, BLKBACK_RING_ERROR, 0,
+					  ring_text);
+}
+
+/* A queue has found its ring impossible and does not look at it any more. */
+static int report_trouble(struct worker *w)
+{
+	uint64_t n;
+
+	if (read(w->trouble, &n, sizeof(n)) < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	/* Once a connection; also not for one that has ended meanwhile. */
+	if (!w->nr_queues || !w->serving)
+		return 0;
+	w->serving = false;
+	if (!send_ring_error(w))
+		blkback_log_gated(&w->gates.broken, BLKBACK_WARNING, "%s",
+				  ring_text);
+	return 0;
+}
+
+static void let_in(struct worker *w)
+{
+	blkback_door_answer(w);
+	if (w->control < 0)
+		return;
+	/* One that is gone again is seen where it is read. */
+	if (is_spare(w)) {
+		wait_no_more(w);
+		(void)send_ready(w);
+		return;
+	}
+	(void)send_attached(w);
+	if (w->nr_queues && !w->serving)
+		send_ring_error(w);
+}
+
+/* Asked to leave what it has to the next worker. */
+static int leave(struct worker *w)
+{
+	struct signalfd_siginfo info;
+
+	if (read(w->signals, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	blkback_log(BLKBACK_INFO, "hands over to the next worker");
+	blkback_worker_disconnect(w, true);
+	return -EINTR;
+}
+
+static int step(struct worker *w)
+{
+	struct pollfd p[4] = {
+		{ .fd = w->control, .events = POLLIN },
+		{ .fd = w->trouble, .events = POLLIN },
+		{ .fd = w->signals, .events = POLLIN },
+		{ .fd = w->control < 0 ? w->door : -1, .events = POLLIN },
+	};
+	int ret;
+
+	ret = poll(p, 4, w->until ? ALONE : -1);
+	if (ret < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (w->until && blkback_now_ms() >= w->until) {
+		w->over = true;
+		return 0;
+	}
+	if (p[2].revents && (ret = leave(w)))
+		return ret;
+	if (p[3].revents)
+		let_in(w);
+	if (p[1].revents) {
+		ret = report_trouble(w);
+		if (ret)
+			return ret;
+	}
+	return p[0].revents ? handle_control(w) : 0;
+}
+
+static void close_xen(struct worker *w)
+{
+	unsigned i;
+
+	for (i = 0; i < BLKBACK_MAX_QUEUES; i++) {
+		if (w->xen[i].evtchn)
+			xenevtchn_close(w->xen[i].evtchn);
+		if (w->xen[i].gnttab)
+			xengnttab_close(w->xen[i].gnttab);
+	}
+}
+
+static int open_worker(struct worker *w)
+{
+	sigset_t term;
+
+	blkback_process_build(w->build, sizeof(w->build));
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	/* Before there is another thread, which would inherit it. */
+	if (pthread_sigmask(SIG_BLOCK, &term, NULL))
+		return -EINVAL;
+	w->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
+	w->trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->signals < 0 || w->trouble < 0 ? -errno : 0;
+}
+
+/*
+ * What can be done before there is a device, so that no guest waits for it.
+ * What fails is tried again for the device, and said there.
+ */
+static void get_ready(struct worker *w)
+{
+	char text[BLKBACK_TEXT_MAX];
+
+	if (w->sandbox)
+		(void)blkback_sandbox_prepare(text, sizeof(text));
+	(void)blkback_worker_open_xen(w, blkback_process_queues(), text, sizeof(text));
+	/* Whoever does not hear it is gone, which is found out later. */
+	(void)send_ready(w);
+}
+
+static void close_worker(struct worker *w, bool detach)
+{
+	blkback_worker_disconnect(w, !detach);
+	/*
+	 * One that is left to the next worker ends with the process only. Who
+	 * sits in the sandbox leaves all of it to the supervisor.
+	 */
+	if (w->inside)
+		detach = false;
+	if (w->disk && detach)
+		rd_detach(w->disk);
+	if (detach)
+		blkback_door_remove(w);
+	blkback_door_close(w);
+	blkback_journal_close(w->journal);
+	close_xen(w);
+	if (w->signals >= 0)
+		close(w->signals);
+	if (w->trouble >= 0)
+		close(w->trouble);
+	if (w->store >= 0)
+		close(w->store);
+}
+
+static void end_gates(struct blkback_io_gates *g)
+{
+	blkback_gate_end(&g->refused, NULL, "refused requests");
+	blkback_gate_end(&g->copy_failed, NULL, "pages that could not be copied");
+	blkback_gate_end(&g->store_failed, NULL, "requests that the disk refused");
+	blkback_gate_end(&g->events_failed, NULL, "event channels");
+	blkback_gate_end(&g->storm, NULL, "events without requests");
+	blkback_gate_end(&g->faulted, NULL, "faults on purpose");
+	blkback_gate_end(&g->failed, NULL, "connections that failed");
+	blkback_gate_end(&g->broken, NULL, "rings with impossible indexes");
+}
+
+int blkback_worker_run(int control, bool sandbox, char *title,
+		       const struct blkback_options *options)
+{
+	struct worker w = { .control = control, .door = -1, .signals = -1,
+			    .trouble = -1, .store = -1, .sandbox = sandbox,
+			    .title = title, .options = options };
+	int ret = open_worker(&w);
+
+	blkback_faults_init(&w.faults);
+	if (!ret && options)
+		get_ready(&w);
+	while (!ret && !w.over)
+		ret = step(&w);
+	if (ret && ret != -EPIPE && ret != -EINTR)
+		blkback_log(BLKBACK_ERROR, "the worker ends: %s",
+			    strerror(-ret));
+	end_gates(&w.gates);
+	/* What was not begun here is not ended here: it may be another's. */
+	close_worker(&w, w.over || !w.max_queues);
+	blkback_log_name(NULL);
+	return ret == 0 || ret == -EPIPE || ret == -EINTR ? 0 : 1;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * struct rd_store and struct rd_disk, shared by the files of this folder and
+ * by nobody else.
+ *
+ * A disk is one or two layers: its base, which all attachments share, and for
+ * a private view a layer above it with the blocks that the view has written.
+ */
+#ifndef BLOCK_RAM_DISK_H
+#define BLOCK_RAM_DISK_H
+
+#include <pthread.h>
+
+#include "drivers/block-ram/format/header.h"
+#include "drivers/block-ram/seed/seed.h"
+#include "drivers/block-ram/format/block-lock.h"
+
+#define RD_PART ((uint64_t)256 << 10) /* bytes of a lazy disk read at once */
+
+struct rd_store {
+	int dir; /* descriptor of the store's directory */
+	char *path; /* canonical */
+};
+
+struct rd_layer {
+	int fd; /* of its data, if blocks can be given memory; or -1 */
+	unsigned char *data; /* as many bytes as the disk */
+	rd_word *words;
+	uint64_t words_mask; /* block & mask is the index of its word */
+	/*
+	 * A bit for each block that has memory here; NULL: all have. A block
+	 * of the base without it reads as zeros, one of a view as the base's.
+	 * Set and cleared under the block's lock.
+	 */
+	_Atomic uint64_t *backed;
+	void *map; /* words and what follows them */
+	size_t map_bytes;
+};
+
+struct rd_disk {
+	int dir; /* own copy of the store's */
+	int header_fd; /* its description holds the slot's lock */
+	unsigned slot;
+	bool writable;
+	bool thin; /* the base is */
+	bool settling; /* what the slot's dead process locked is ours */
+	uint64_t frozen; /* blocks from here on are locked by rd_freeze() */
+	struct rd_header *header; /* RD_HEADER_BYTES, shared */
+	struct rd_slot *self;
+	uint64_t size;
+	struct rd_layer base;
+	struct rd_layer *view; /* NULL without a private view */
+	struct rd_layer view_layer;
+	_Atomic uint64_t *touched; /* see populate.h; or NULL */
+	char id[RD_ID_MAX];
+
+	/* lazy disks only */
+	rd_word *parts; /* see lazy.h; NULL: all of it is loaded */
+	struct rd_seed seed;
+	pthread_t background;
+	bool has_background;
+	atomic_bool stop;
+};
+
+/* The layer that this attachment writes, and whose words guard its blocks. */
+static inline struct rd_layer *rd_top(struct rd_disk *disk)
+{
+	return disk->view ? disk->view : &disk->base;
+}
+
+static inline rd_word *rd_word_of(const struct rd_layer *layer, uint64_t block)
+{
+	return &layer->words[block & layer->words_mask];
+}
+
+static inline bool rd_backed(const struct rd_layer *layer, uint64_t block)
+{
+	return !layer->backed ||
+	       atomic_load_explicit(&layer->backed[block / 64],
+				    memory_order_acquire) >>
+			       (block % 64) & 1;
+}
+
+/* The files of disk @id, relative to the store's directory. */
+enum rd_file { RD_FILE_HEADER, RD_FILE_DATA, RD_FILE_RANGES };
+struct rd_filename {
+	char text[RD_ID_MAX + 32];
+};
+struct rd_filename rd_file_name(const char *id, enum rd_file file);
+/* A private view's: RD_FILE_DATA, or RD_FILE_RANGES for its map. */
+#define RD_VIEW_MARK ".view-" /* behind an id, before the slot's number */
+struct rd_filename rd_view_name(const char *id, unsigned slot, enum rd_file file);
+
+/*
+ * Remove the contents (data, ranges and views) of disk @id, or all of it. The
+ * caller holds the disk's lock. Order and state make a crash in between
+ * harmless: a header without contents says RD_EMPTY.
+ */
+void rd_remove_contents(int dir, const char *id, struct rd_header *header);
+void rd_remove_disk(int dir, const char *id, struct rd_header *header);
+void rd_remove_view(int dir, const char *id, unsigned slot);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See header.h. No state; any thread. */
+#include "drivers/block-ram/format/header.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/base/error.h"
+
+static bool all_zero(const void *p, size_t n)
+{
+	const unsigned char *c = p;
+
+	while (n--)
+		if (*c++)
+			return false;
+	return true;
+}
+
+int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
+		    const char *path, struct rd_error *err)
+{
+	if (n < sizeof(header->magic) + sizeof(header->format) ||
+	    all_zero(header->magic, sizeof(header->magic)))
+		return rd_fail(err, -ENOENT, "%s was never finished", path);
+	if (memcmp(header->magic, RD_MAGIC, sizeof(header->magic)))
+		return rd_fail(err, -EUCLEAN, "%s is not a disk's header", path);
+	if (header->format != RD_FORMAT)
+		return rd_fail(err, -EPROTO,
+			       "%s has store format %u and this program knows format %u: detach its disk with the version that made it, or use that version",
+			       path, header->format, RD_FORMAT);
+	if (n != sizeof(*header) || file_size != (off_t)RD_HEADER_BYTES ||
+	    header->slots != RD_SLOTS || header->slots_used > RD_SLOTS ||
+	    header->state > RD_READY || header->size % RD_SECTOR ||
+	    header->loaded > header->size || header->seed_size > header->size ||
+	    header->size > (uint64_t)INT64_MAX ||
+	    header->flags & ~(unsigned)RD_DISK_FLAGS ||
+	    (header->state == RD_READY &&
+	     (!header->size || header->size - header->seed_size >= RD_SECTOR)) ||
+	    !memchr(header->id, 0, sizeof(header->id)) ||
+	    !memchr(header->seed_id, 0, sizeof(header->seed_id)) ||
+	    !memchr(header->name, 0, sizeof(header->name)) ||
+	    !memchr(header->seed, 0, sizeof(header->seed)))
+		return rd_fail(err, -EUCLEAN,
+			       "%s is damaged: its fields contradict each other",
+			       path);
+	return 0;
+}
+
+int rd_header_read(int fd, const char *path, struct rd_header *header,
+		   struct rd_error *err)
+{
+	struct stat st;
+	ssize_t n = pread(fd, header, sizeof(*header), 0);
+
+	if (n < 0 || fstat(fd, &st) < 0)
+		return rd_fail(err, -errno, "cannot read %s: %m", path);
+	return rd_header_check(header, (size_t)n, st.st_size, path, err);
+}
+
+int rd_slot_read(int fd, unsigned slot, struct rd_slot *s)
+{
+	ssize_t n = pread(fd, s, sizeof(*s), rd_slot_offset(slot));
+
+	return n == (ssize_t)sizeof(*s) ? 0 : -EIO;
+}
+
+bool rd_disk_alive(int fd, const struct rd_header *header)
+{
+	struct rd_slot s;
+	unsigned i;
+
+	if (rd_slots_alive(fd, 0, RD_SLOTS))
+		return true;
+	if (!header || header->state != RD_READY)
+		return false;
+	if (header->flags & RD_DISK_KEEP)
+		return true;
+	for (i = 0; i < header->slots_used; i++)
+		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
+		    s.flags & RD_SLOT_DURABLE)
+			return true;
+	return false;
+}
+
+static int lock(int fd, int command, short type, off_t start, off_t len)
+{
+	struct flock l = {
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = start,
+		.l_len = len,
+	};
+	int rc;
+
+	do
+		rc = fcntl(fd, command, &l);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	return errno == EACCES || errno == EAGAIN ? -EWOULDBLOCK : -errno;
+}
+
+int rd_lock_disk(int fd)
+{
+	return lock(fd, F_OFD_SETLKW, F_WRLCK, RD_LOCK_DISK, 1);
+}
+
+int rd_trylock_disk(int fd)
+{
+	return lock(fd, F_OFD_SETLK, F_WRLCK, RD_LOCK_DISK, 1);
+}
+
+void rd_unlock_disk(int fd)
+{
+	lock(fd, F_OFD_SETLK, F_UNLCK, RD_LOCK_DISK, 1);
+}
+
+int rd_trylock_slot(int fd, unsigned slot)
+{
+	return lock(fd, F_OFD_SETLK, F_WRLCK, RD_LOCK_SLOT + slot, 1);
+}
+
+void rd_unlock_slot(int fd, unsigned slot)
+{
+	lock(fd, F_OFD_SETLK, F_UNLCK, RD_LOCK_SLOT + slot, 1);
+}
+
+/* Whether another description than @fd has a lock there. */
+static bool is_locked(int fd, off_t start, off_t len)
+{
+	struct flock l = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = start,
+		.l_len = len,
+	};
+
+	if (fcntl(fd, F_OFD_GETLK, &l) < 0)
+		return true;
+	return l.l_type != F_UNLCK;
+}
+
+bool rd_disk_locked(int fd)
+{
+	return is_locked(fd, RD_LOCK_DISK, 1);
+}
+
+bool rd_slots_alive(int fd, unsigned first, unsigned count)
+{
+	return is_locked(fd, RD_LOCK_SLOT + first, count);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See block.h. Any number of threads; the caller holds the block's lock. */
+#include "drivers/block-ram/io/block.h"
+
+#include <string.h>
+
+#include "drivers/block-ram/base/memory.h"
+
+const unsigned char rd_zero_block[RD_BLOCK]
+	__attribute__((aligned(RD_BLOCK)));
+
+#if defined(__SANITIZE_THREAD__)
+void rd_copy(void *to, const void *from, size_t len)
+{
+	unsigned char *t = to;
+	const unsigned char *f = from;
+
+	while (len--)
+		__atomic_store_n(t++, __atomic_load_n(f++, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+#endif
+
+const unsigned char *rd_block_read(const struct rd_disk *disk, uint64_t block)
+{
+	if (disk->view && rd_backed(disk->view, block))
+		return disk->view->data + block * RD_BLOCK;
+	return rd_backed(&disk->base, block) ?
+		       disk->base.data + block * RD_BLOCK :
+		       rd_zero_block;
+}
+
+unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
+{
+	struct rd_layer *top = rd_top(disk);
+	unsigned char *to = top->data + block * RD_BLOCK;
+	size_t n;
+
+	if (rd_backed(top, block))
+		return to;
+	n = rd_block_bytes(disk, block);
+	/* ask where the lack of it is an answer; later it would be SIGBUS */
+	if (rd_memory_take(top->fd, block * RD_BLOCK, n))
+		return NULL;
+	/*
+	 * As it was: a base's block was zeros, which its memory may not be if
+	 * somebody died who was writing here, or discarding.
+	 */
+	if (!whole)
+		rd_copy(to, rd_block_read(disk, block), n);
+	return to;
+}
+
+void rd_block_written(struct rd_disk *disk, uint64_t block)
+{
+	struct rd_layer *top = rd_top(disk);
+
+	if (!rd_backed(top, block))
+		atomic_fetch_or_explicit(&top->backed[block / 64],
+					 (uint64_t)1 << (block % 64),
+					 memory_order_release);
+}

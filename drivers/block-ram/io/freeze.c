@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A disk as it is at one moment: every block is locked, which costs a few
+ * milliseconds for a GiB, and unlocked as soon as it was copied. A process
+ * that dies meanwhile leaves blocks that others take over, as always.
+ */
+#include <errno.h>
+
+#include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/io/lazy.h"
+
+int rd_freeze(struct rd_disk *disk)
+{
+	uint64_t b, blocks = rd_blocks(disk->size);
+	int rc;
+
+	if (disk->view)
+		return -EINVAL;
+	rc = rd_lazy_need(disk, 0, disk->size);
+	if (rc)
+		return rc;
+	for (b = 0; b < blocks; b++)
+		rd_word_lock(disk, &disk->base.words[b]);
+	disk->frozen = 0;
+	return 0;
+}
+
+const void *rd_frozen_at(struct rd_disk *disk, uint64_t off, size_t *n)
+{
+	uint64_t block = off / RD_BLOCK;
+	const unsigned char *p = rd_block_read(disk, block);
+
+	*n = rd_block_bytes(disk, block) - off % RD_BLOCK;
+	return p == rd_zero_block ? NULL : p + off % RD_BLOCK;
+}
+
+void rd_thaw(struct rd_disk *disk, uint64_t to)
+{
+	uint64_t end = to >= disk->size ? rd_blocks(disk->size) :
+					  to / RD_BLOCK;
+
+	while (disk->frozen < end)
+		rd_word_unlock(&disk->base.words[disk->frozen++]);
+}

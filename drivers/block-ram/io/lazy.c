@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See lazy.h. Any thread of any attachment may load a part; each attachment
+ * also has one thread of its own that reads what is left, until all is loaded,
+ * the seed fails, or the attachment ends. The parts' words are the only locks.
+ */
+#include "drivers/block-ram/io/lazy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/base/memory.h"
+
+#define NAP_NS 200000 /* between two looks at a part that another one reads */
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_IDLE (3 << 13) /* class idle, of linux/ioprio.h */
+
+static uint64_t part_bytes(const struct rd_disk *disk, uint64_t part)
+{
+	uint64_t left = disk->size - part * RD_PART;
+
+	return left < RD_PART ? left : RD_PART;
+}
+
+/* ---- one part, claimed ------------------------------------------------- */
+
+static bool is_zero(const unsigned char *p, size_t n)
+{
+	return p[0] == 0 && !memcmp(p, p + 1, n - 1);
+}
+
+/* Bytes of the part that the seed has: less where it was padded. */
+static size_t seed_bytes(const struct rd_disk *disk, uint64_t off, size_t n)
+{
+	uint64_t left = disk->seed.size > off ? disk->seed.size - off : 0;
+
+	return left < n ? (size_t)left : n;
+}
+
+/* A thin disk: only blocks that are not zeros get memory. */
+static int fill_thin(struct rd_disk *disk, uint64_t off, size_t n)
+{
+	unsigned char *buf;
+	uint64_t b;
+	size_t pos, m;
+	int rc;
+
+	if (posix_memalign((void **)&buf, RD_BLOCK, RD_PART))
+		return -ENOMEM;
+	memset(buf, 0, RD_PART);
+	rc = rd_seed_read(&disk->seed, buf, off, seed_bytes(disk, off, n));
+	for (pos = 0; !rc && pos < n; pos += RD_BLOCK) {
+		m = n - pos < RD_BLOCK ? n - pos : RD_BLOCK;
+		if (is_zero(buf + pos, m))
+			continue;
+		b = (off + pos) / RD_BLOCK;
+		rc = rd_memory_take(disk->base.fd, off + pos, m);
+		if (rc)
+			break;
+		memcpy(disk->base.data + off + pos, buf + pos, m);
+		atomic_fetch_or(&disk->base.backed[b / 64],
+				(uint64_t)1 << (b % 64));
+	}
+	free(buf);
+	return rc;
+}
+
+static int fill(struct rd_disk *disk, uint64_t part)
+{
+	uint64_t off = part * RD_PART;
+	size_t n = (size_t)part_bytes(disk, part);
+	int rc;
+
+	if (disk->thin)
+		return fill_thin(disk, off, n);
+	rc = rd_memory_take(disk->base.fd, off, n);
+	return rc ? rc :
+		    rd_seed_read(&disk->seed, disk->base.data + off, off,
+				 seed_bytes(disk, off, n));
+}
+
+/* ---- claiming ---------------------------------------------------------- */
+
+/* The next number behind @seen's, in a state, and nobody's. */
+static uint64_t next(uint64_t seen, unsigned state)
+{
+	const uint64_t number = ((uint64_t)1 << RD_OWNER_SHIFT) - 1;
+
+	return (((seen | RD_PART_STATES) + 1) & number) | state;
+}
+
+/* The word that says that it is ours, or 0: another was faster. */
+static uint64_t claim(struct rd_disk *disk, rd_word *word, uint64_t seen)
+{
+	uint64_t mine = (uint64_t)(disk->slot + 1) << RD_OWNER_SHIFT |
+			next(seen, RD_PART_LOADING);
+
+	return atomic_compare_exchange_strong(word, &seen, mine) ? mine : 0;
+}
+
+/* Whether whoever made the word @seen is there no more. */
+static bool abandoned(struct rd_disk *disk, uint64_t seen)
+{
+	unsigned owner = (unsigned)(seen >> RD_OWNER_SHIFT);
+
+	return owner == 0 || owner > RD_SLOTS ||
+	       (owner - 1 != disk->slot &&
+		!rd_slots_alive(disk->header_fd, owner - 1, 1));
+}
+
+/* Nobody reads it, and nobody will unless we do. */
+static bool is_orphan(struct rd_disk *disk, uint64_t seen)
+{
+	return seen != RD_PART_LOADED && abandoned(disk, seen);
+}
+
+/*
+ * Only after the part's word says so, and never above the size: who dies in
+ * between leaves too small a number, and "all of it" stays true for ever.
+ */
+static void count_part(struct rd_disk *disk, uint64_t part)
+{
+	uint64_t n = atomic_load(&disk->header->loaded), sum;
+
+	do {
+		sum = n + part_bytes(disk, part);
+		if (sum > disk->size)
+			sum = disk->size;
+	} while (!atomic_compare_exchange_weak(&disk->header->loaded, &n, sum));
+}
+
+static int load_part(struct rd_disk *disk, uint64_t part)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+	rd_word *word = &disk->parts[part];
+	uint64_t seen, mine;
+	int rc;
+
+	while ((seen = atomic_load_explicit(word, memory_order_acquire)) !=
+	       RD_PART_LOADED) {
+		mine = is_orphan(disk, seen) ? claim(disk, word, seen) : 0;
+		if (mine) {
+			rc = fill(disk, part);
+			atomic_store_explicit(word,
+					      rc ? next(mine, RD_PART_ABSENT) :
+						   RD_PART_LOADED,
+					      memory_order_release);
+			if (!rc)
+				count_part(disk, part);
+			return rc == -ENOSPC || rc == -ENOMEM ? -ENOSPC :
+			       rc			      ? -EIO :
+								0;
+		}
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+static bool is_loaded(struct rd_disk *disk, uint64_t part)
+{
+	return atomic_load_explicit(&disk->parts[part],
+				    memory_order_acquire) == RD_PART_LOADED;
+}
+
+/* One behind the last part of a range. */
+static uint64_t end_part(uint64_t off, uint64_t len)
+{
+	return len ? (off + len - 1) / RD_PART + 1 : 0;
+}
+
+bool rd_lazy_loaded(struct rd_disk *disk, uint64_t off, uint64_t len)
+{
+	uint64_t part, end = end_part(off, len);
+
+	for (part = off / RD_PART; part < end; part++)
+		if (!is_loaded(disk, part))
+			return false;
+	return true;
+}
+
+int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len)
+{
+	uint64_t part, end = end_part(off, len);
+	int rc;
+
+	for (part = off / RD_PART; part < end; part++) {
+		if (is_loaded(disk, part))
+			continue;
+		rc = load_part(disk, part);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- the background ---------------------------------------------------- */
+
+/* If every part is there the number says so, whoever died uncounted. */
+static void complete(struct rd_disk *disk)
+{
+	uint64_t part, parts = rd_parts(disk->size);
+
+	for (part = 0; part < parts; part++)
+		if (atomic_load(&disk->parts[part]) != RD_PART_LOADED)
+			return;
+	atomic_store(&disk->header->loaded, disk->size);
+}
+
+static void *load_rest(void *arg)
+{
+	struct sched_param none = { .sched_priority = 0 };
+	struct rd_disk *disk = arg;
+	uint64_t part, parts = rd_parts(disk->size);
+
+	pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
+	for (part = 0; part < parts && !disk->stop; part++)
+		if (is_orphan(disk, atomic_load(&disk->parts[part])) &&
+		    load_part(disk, part))
+			break; /* who needs it will be told why */
+	complete(disk);
+	return NULL;
+}
+
+void rd_lazy_sweep(struct rd_disk *disk)
+{
+	uint64_t part, parts = rd_parts(disk->size), seen;
+
+	for (part = 0; part < parts; part++) {
+		seen = atomic_load(&disk->parts[part]);
+		if (seen != RD_PART_LOADED &&
+		    seen >> RD_OWNER_SHIFT == disk->slot + 1)
+			atomic_compare_exchange_strong(&disk->parts[part],
+						       &seen,
+						       next(seen, RD_PART_ABSENT));
+	}
+}
+
+int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
+		  struct rd_error *err)
+{
+	int rc = 0;
+
+	if (disk->header->loaded == disk->size) {
+		disk->parts = NULL; /* never again a question */
+		return 0;
+	}
+	if (seed) {
+		disk->seed = *seed;
+		*seed = (struct rd_seed){ .fd = -1, .direct = -1 };
+	} else {
+		rc = rd_seed_open(&disk->seed, path, err);
+	}
+	if (rc)
+		return rc;
+	if (strcmp(disk->seed.id, disk->header->seed_id) ||
+	    disk->seed.size < disk->header->seed_size) {
+		rd_seed_close(&disk->seed);
+		return rd_fail(err, -EIO,
+			       "seed %s is another file now, and its disk is not read to the end",
+			       path);
+	}
+	disk->has_background =
+		!pthread_create(&disk->background, NULL, load_rest, disk);
+	return 0;
+}
+
+void rd_lazy_stop(struct rd_disk *disk)
+{
+	disk->stop = true;
+	if (disk->has_background)
+		pthread_join(disk->background, NULL);
+	disk->has_background = false;
+	if (disk->parts)
+		rd_seed_close(&disk->seed);
+}

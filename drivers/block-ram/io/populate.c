@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See populate.h. */
+#include "drivers/block-ram/io/populate.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#endif
+
+void rd_touch_start(struct rd_disk *disk)
+{
+	uint64_t chunks = (disk->size + RD_TOUCH - 1) / RD_TOUCH;
+
+	if (!disk->thin && !disk->view && !disk->parts)
+		disk->touched = calloc((chunks + 63) / 64,
+				       sizeof(*disk->touched));
+}
+
+void rd_touch_end(struct rd_disk *disk)
+{
+	free((void *)disk->touched);
+	disk->touched = NULL;
+}
+
+/* Twice at once does no harm; a kernel that cannot do it is asked once each. */
+void rd_touch_slow(struct rd_disk *disk, uint64_t chunk)
+{
+	uint64_t off = chunk * RD_TOUCH;
+	uint64_t len = disk->size - off < RD_TOUCH ? disk->size - off : RD_TOUCH;
+
+	madvise(disk->base.data + off, len, MADV_POPULATE_READ);
+	atomic_fetch_or_explicit(&disk->touched[chunk / 64],
+				 (uint64_t)1 << (chunk % 64),
+				 memory_order_relaxed);
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The request path: every byte that moves between an adapter and a disk moves
+ * here. See block-lock.h for how blocks are kept whole. Any number of threads; the
+ * only locks are the block words, and none is held when a call returns unless
+ * its name says so (rd_range_begin).
+ */
+#include <errno.h>
+
+#include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/io/lazy.h"
+#include "drivers/block-ram/io/range.h"
+#include "drivers/block-ram/io/populate.h"
+
+/* ---- one block --------------------------------------------------------- */
+
+/*
+ * A thin disk's block may lose its memory while it is read, and a page that is
+ * touched then would take new memory, or SIGBUS: its readers lock.
+ */
+static inline bool readers_lock(const struct rd_disk *disk)
+{
+	return disk->thin && !disk->view;
+}
+
+static void read_block(struct rd_disk *disk, uint64_t block, void *to,
+		       size_t in, size_t len)
+{
+	rd_word *word = rd_word_of(rd_top(disk), block);
+	uint64_t before;
+
+	if (readers_lock(disk)) {
+		rd_word_lock(disk, word);
+		rd_copy(to, rd_block_read(disk, block) + in, len);
+		rd_word_unlock(word);
+		return;
+	}
+	do {
+		before = rd_word_wait(disk, word);
+		rd_copy(to, rd_block_read(disk, block) + in, len);
+		atomic_thread_fence(memory_order_acquire);
+	} while (atomic_load_explicit(word, memory_order_relaxed) != before);
+}
+
+/* Blocks that are copied at once while nobody writes them. */
+#define RUN 16u
+
+/*
+ * Copy @len bytes of up to RUN blocks whose bytes lie side by side. False if a
+ * writer was or came there: then block by block, which waits.
+ */
+static bool read_run(struct rd_disk *disk, void *to, uint64_t off, size_t len)
+{
+	const rd_word *word = &disk->base.words[off / RD_BLOCK];
+	unsigned i, n = (unsigned)((off % RD_BLOCK + len - 1) / RD_BLOCK) + 1;
+	uint64_t before[RUN], changed = 0;
+
+	for (i = 0; i < n; i++) {
+		before[i] = atomic_load_explicit(&word[i],
+						 memory_order_acquire);
+		changed |= rd_word_locked(before[i]);
+	}
+	if (changed)
+		return false;
+	rd_copy(to, disk->base.data + off, len);
+	atomic_thread_fence(memory_order_acquire);
+	for (i = 0; i < n; i++)
+		changed |= before[i] ^ atomic_load_explicit(
+					       &word[i], memory_order_relaxed);
+	return changed == 0;
+}
+
+static int write_block(struct rd_disk *disk, uint64_t block, size_t in,
+		       const void *from, size_t len)
+{
+	rd_word *word = rd_word_of(rd_top(disk), block);
+	unsigned char *to;
+
+	rd_word_lock(disk, word);
+	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
+	if (to) {
+		rd_copy(to + in, from, len);
+		rd_block_written(disk, block);
+	}
+	rd_word_unlock(word);
+	return to ? 0 : -ENOSPC;
+}
+
+/* ---- whole requests ---------------------------------------------------- */
+
+static void count(struct rd_disk *disk, bool write, size_t len)
+{
+	struct rd_slot *s = disk->self;
+
+	atomic_fetch_add_explicit(write ? &s->writes : &s->reads, 1,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(write ? &s->write_bytes : &s->read_bytes, len,
+				  memory_order_relaxed);
+}
+
+void rd_count_error(struct rd_disk *disk)
+{
+	atomic_fetch_add_explicit(&disk->self->errors, 1, memory_order_relaxed);
+}
+
+void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us)
+{
+	unsigned n = us < 2 ? 0 : 63u - (unsigned)__builtin_clzll(us);
+	struct rd_slot *s = disk->self;
+
+	if (n >= RD_LATENCIES)
+		n = RD_LATENCIES - 1;
+	atomic_fetch_add_explicit(write ? &s->write_latency[n] :
+					  &s->read_latency[n],
+				  1, memory_order_relaxed);
+}
+
+int rd_range_check(struct rd_disk *disk, uint64_t off, uint64_t len, bool write)
+{
+	int rc;
+
+	if (!rd_in_bounds(off, len, disk->size))
+		rc = -EINVAL;
+	else if (write && !disk->writable)
+		rc = -EROFS;
+	else
+		rc = rd_lazy_need(disk, off, len);
+	if (rc)
+		rd_count_error(disk);
+	return rc;
+}
+
+/* Bytes of a request from @off that lie in one block. */
+static inline size_t in_block(uint64_t off, size_t len)
+{
+	size_t room = RD_BLOCK - off % RD_BLOCK;
+
+	return len < room ? len : room;
+}
+
+int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
+{
+	unsigned char *to = buf;
+	/* the words and the bytes of a run are side by side */
+	bool runs = !disk->view && !disk->base.backed;
+	size_t left, n;
+	int rc = rd_range_check(disk, off, len, false);
+
+	if (rc)
+		return rc;
+	rd_touch(disk, off, len);
+	for (left = len; left; left -= n, off += n, to += n) {
+		n = RUN * RD_BLOCK - off % RD_BLOCK;
+		if (n > left)
+			n = left;
+		if (runs && n > RD_BLOCK && read_run(disk, to, off, n))
+			continue;
+		n = in_block(off, left);
+		read_block(disk, off / RD_BLOCK, to, off % RD_BLOCK, n);
+	}
+	count(disk, false, len);
+	return 0;
+}
+
+int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
+{
+	const unsigned char *from = buf;
+	size_t left, n;
+	int rc = rd_range_check(disk, off, len, true);
+
+	if (rc)
+		return rc;
+	rd_touch(disk, off, len);
+	for (left = len; left; left -= n, off += n, from += n) {
+		n = in_block(off, left);
+		rc = write_block(disk, off / RD_BLOCK, off % RD_BLOCK, from, n);
+		if (rc) {
+			rd_count_error(disk);
+			return rc;
+		}
+	}
+	count(disk, true, len);
+	return 0;
+}
+
+int rd_flush(struct rd_disk *disk)
+{
+	atomic_fetch_add_explicit(&disk->self->flushes, 1,
+				  memory_order_relaxed);
+	return 0;
+}
+
+/* ---- ranges held while somebody else copies ---------------------------- */
+
+/* So many bytes of a block until the processor has seen where it goes. */
+#define AHEAD 256u
+#define LINE 64u
+
+/* A hole's bytes are elsewhere, and to find that out is what this avoids. */
+void rd_prefetch(struct rd_disk *disk, uint64_t off)
+{
+	const struct rd_layer *top = rd_top(disk);
+	const unsigned char *data = top->data + off;
+	unsigned i;
+
+	__builtin_prefetch((const void *)rd_word_of(top, off / RD_BLOCK), 1);
+	for (i = 0; i < AHEAD; i += LINE)
+		__builtin_prefetch(data + i);
+}
+
+static inline uint64_t first_block(const struct rd_range *range)
+{
+	return range->off / RD_BLOCK;
+}
+
+/* One behind the last; equal to the first for an empty range. */
+static inline uint64_t end_block(const struct rd_range *range)
+{
+	return range->len ? (range->off + range->len - 1) / RD_BLOCK + 1 :
+			    first_block(range);
+}
+
+/*
+ * The words of a range in the order in which they are locked: that of the
+ * words, which differs from the blocks' where stripes wrap.
+ */
+struct words {
+	rd_word *table;
+	uint64_t start, n;
+	uint64_t wrapped; /* so many are at the table's start, and come first */
+};
+
+static inline struct words words_of(const struct rd_range *range)
+{
+	const struct rd_layer *top = rd_top(range->disk);
+	uint64_t first = first_block(range);
+	struct words w = {
+		.table = top->words,
+		.start = first & top->words_mask,
+		.n = end_block(range) - first,
+	};
+
+	if (range->disk->view && w.start + w.n > RD_STRIPES)
+		w.wrapped = w.start + w.n - RD_STRIPES;
+	return w;
+}
+
+static inline rd_word *nth_word(const struct words *w, uint64_t i)
+{
+	return &w->table[i < w->wrapped ? i : w->start + i - w->wrapped];
+}
+
+static void unlock_words(const struct words *w, uint64_t n)
+{
+	uint64_t i;
+
+	for (i = 0; i < n; i++)
+		rd_word_unlock(nth_word(w, i));
+}
+
+static int lock_word(const struct rd_range *range, rd_word *word)
+{
+	if (range->flags & RD_RANGE_RESUME)
+		return rd_word_inherit(range->disk, word) ? 0 : -ESTALE;
+	if (range->flags & RD_RANGE_NOWAIT)
+		return rd_word_trylock(range->disk, word) ? 0 : -EWOULDBLOCK;
+	rd_word_lock(range->disk, word);
+	return 0;
+}
+
+static int lock_words(const struct rd_range *range)
+{
+	struct words w = words_of(range);
+	uint64_t i;
+	int rc;
+
+	for (i = 0; i < w.n; i++) {
+		rc = lock_word(range, nth_word(&w, i));
+		if (rc) {
+			unlock_words(&w, i);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static void unlock_range(const struct rd_range *range)
+{
+	struct words w = words_of(range);
+
+	unlock_words(&w, w.n);
+}
+
+/* The sum of a range's sequence numbers, or -EWOULDBLOCK at a locked one. */
+static int sum_words(const struct rd_range *range, uint64_t *sum)
+{
+	struct words w = words_of(range);
+	uint64_t i, value;
+
+	*sum = 0;
+	for (i = 0; i < w.n; i++) {
+		value = atomic_load_explicit(nth_word(&w, i),
+					     memory_order_acquire);
+		if (rd_word_locked(value)) {
+			if (range->flags & RD_RANGE_NOWAIT)
+				return -EWOULDBLOCK;
+			value = rd_word_wait(range->disk, nth_word(&w, i));
+		}
+		*sum += value;
+	}
+	return 0;
+}
+
+static bool holds(const struct rd_range *range)
+{
+	return range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE);
+}
+
+/* Memory for all blocks of a range that was locked to be written. */
+static int prepare_blocks(const struct rd_range *range)
+{
+	uint64_t b, end = end_block(range);
+
+	/* not a block without a bit can be here: rd_block_write() is for all */
+	if (!rd_top(range->disk)->backed)
+		return 0;
+	for (b = first_block(range); b < end; b++) {
+		/* never as whole: a copy that fails must not leave zeros */
+		if (!rd_block_write(range->disk, b, false))
+			return -ENOSPC;
+		rd_block_written(range->disk, b);
+	}
+	return 0;
+}
+
+int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
+		   unsigned flags, struct rd_range *range)
+{
+	int rc;
+
+	if (len > RD_RANGE_MAX)
+		return -E2BIG;
+	/* a seed may be as slow as it likes, but not for others' blocks */
+	if (disk->parts && flags & RD_RANGE_NOWAIT &&
+	    rd_in_bounds(off, len, disk->size) &&
+	    !rd_lazy_loaded(disk, off, len))
+		return -EWOULDBLOCK;
+	rc = rd_range_check(disk, off, len, flags & RD_RANGE_WRITE);
+	if (rc)
+		return rc;
+	rd_touch(disk, off, len);
+	*range = (struct rd_range){
+		.disk = disk,
+		.off = off,
+		.len = len,
+		.flags = flags,
+	};
+	if (readers_lock(disk))
+		range->flags |= RD_RANGE_EXCLUSIVE;
+	if (!holds(range))
+		return sum_words(range, &range->snapshot);
+	rc = lock_words(range);
+	if (rc || !(flags & RD_RANGE_WRITE))
+		return rc;
+	rc = prepare_blocks(range);
+	if (rc)
+		rd_range_abort(range);
+	return rc;
+}
+
+void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
+{
+	struct rd_disk *disk = range->disk;
+	uint64_t off = range->off + pos, block = off / RD_BLOCK;
+	unsigned char *top = rd_top(disk)->data + block * RD_BLOCK;
+
+	*n = in_block(off, range->len - pos);
+	if (!(range->flags & RD_RANGE_WRITE))
+		top = (unsigned char *)(uintptr_t)rd_block_read(disk, block);
+	return top + off % RD_BLOCK;
+}
+
+int rd_range_end(struct rd_range *range)
+{
+	struct rd_range now = *range;
+	uint64_t sum;
+
+	if (holds(range)) {
+		unlock_range(range);
+	} else {
+		atomic_thread_fence(memory_order_acquire);
+		now.flags |= RD_RANGE_NOWAIT;
+		if (sum_words(&now, &sum) || sum != range->snapshot)
+			return -EAGAIN;
+	}
+	count(range->disk, range->flags & RD_RANGE_WRITE, range->len);
+	return 0;
+}
+
+void rd_range_abort(struct rd_range *range)
+{
+	if (holds(range))
+		unlock_range(range);
+	rd_count_error(range->disk);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Zeros and holes: write-zeroes, discard, and where the holes are. Any number
+ * of threads; blocks are locked in runs of at most RUN, ascending.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/io/range.h"
+
+#define RUN 64u /* whole blocks that lose their memory in one call */
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What is zeroed at once: part of a block, or whole blocks that are punched. */
+struct piece {
+	uint64_t off, len;
+	bool punch;
+};
+
+/* Whether the blocks of this attachment can lose their memory. */
+static bool can_punch(const struct rd_disk *disk)
+{
+	return disk->thin && !disk->view;
+}
+
+/* The first piece of [off, end), which is inside the disk. */
+static struct piece first_piece(const struct rd_disk *disk, uint64_t off,
+				uint64_t end)
+{
+	uint64_t n = min64(RD_BLOCK - off % RD_BLOCK, end - off), blocks;
+
+	if (!can_punch(disk) || off % RD_BLOCK ||
+	    (n < RD_BLOCK && off + n != disk->size))
+		return (struct piece){ off, n, false };
+	blocks = min64((end - off) / RD_BLOCK, RUN);
+	blocks = blocks ? blocks : 1;
+	return (struct piece){ off, min64(blocks * RD_BLOCK, end - off), true };
+}
+
+static uint64_t first_block(const struct piece *p)
+{
+	return p->off / RD_BLOCK;
+}
+
+static uint64_t end_block(const struct piece *p)
+{
+	return (p->off + p->len - 1) / RD_BLOCK + 1;
+}
+
+static void lock_piece(struct rd_disk *disk, const struct piece *p)
+{
+	uint64_t b;
+
+	for (b = first_block(p); b < end_block(p); b++)
+		rd_word_lock(disk, rd_word_of(rd_top(disk), b));
+}
+
+static void unlock_blocks(struct rd_disk *disk, uint64_t b, uint64_t end)
+{
+	for (; b < end; b++)
+		rd_word_unlock(rd_word_of(rd_top(disk), b));
+}
+
+/* The locks that a dead process left, all of them or none. */
+static bool inherit_piece(struct rd_disk *disk, const struct piece *p)
+{
+	uint64_t b;
+
+	for (b = first_block(p); b < end_block(p); b++) {
+		if (rd_word_inherit(disk, rd_word_of(rd_top(disk), b)))
+			continue;
+		unlock_blocks(disk, first_block(p), b);
+		return false;
+	}
+	return true;
+}
+
+/* Zeros into a part of a block, or all of it. */
+static int zero_block(struct rd_disk *disk, uint64_t off, size_t len)
+{
+	uint64_t block = off / RD_BLOCK;
+	unsigned char *to;
+
+	if (rd_block_read(disk, block) == rd_zero_block)
+		return 0;
+	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
+	if (!to)
+		return -ENOSPC;
+	rd_copy(to + off % RD_BLOCK, rd_zero_block, len);
+	rd_block_written(disk, block);
+	return 0;
+}
+
+/* Give the memory of whole blocks of a thin disk back. */
+static int punch(struct rd_disk *disk, uint64_t block, uint64_t end)
+{
+	uint64_t b, from = block * RD_BLOCK;
+	uint64_t to = end * RD_BLOCK; /* whole pages, the last one too */
+
+	/* first the bits: one without memory behind it could mean SIGBUS */
+	for (b = block; b < end; b++)
+		atomic_fetch_and(&disk->base.backed[b / 64],
+				 ~((uint64_t)1 << (b % 64)));
+	if (fallocate(disk->base.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)from, (off_t)(to - from)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* With its blocks locked. */
+static int clear_piece(struct rd_disk *disk, const struct piece *p)
+{
+	return p->punch ? punch(disk, first_block(p), end_block(p)) :
+			  zero_block(disk, p->off, (size_t)p->len);
+}
+
+/*
+ * How far a discard has come, for who takes it up after a death: the offset
+ * of its next piece, odd while that one's blocks are locked and being zeroed.
+ */
+static void note(uint64_t *done, uint64_t value)
+{
+	if (done)
+		__atomic_store_n(done, value, __ATOMIC_RELEASE);
+}
+
+/* Zero or punch [off, end), which is inside the disk. */
+static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
+		      uint64_t *done)
+{
+	struct piece p;
+	int rc = 0;
+
+	for (; !rc && off < end; off += p.len) {
+		p = first_piece(disk, off, end);
+		lock_piece(disk, &p);
+		note(done, off | 1);
+		rc = clear_piece(disk, &p);
+		/* before others may write there what must stay */
+		note(done, off + p.len);
+		unlock_blocks(disk, first_block(&p), end_block(&p));
+	}
+	return rc;
+}
+
+static int counted(struct rd_disk *disk, int rc, uint64_t len)
+{
+	struct rd_slot *s = disk->self;
+
+	if (rc) {
+		rd_count_error(disk);
+		return rc;
+	}
+	atomic_fetch_add_explicit(&s->discards, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->discard_bytes, len, memory_order_relaxed);
+	return 0;
+}
+
+/* Zeros that have memory: later writes cannot fail. */
+static int zero_kept(struct rd_disk *disk, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len, n;
+	int rc = 0;
+
+	for (; !rc && off < end; off += n) {
+		n = min64(RD_BLOCK - off % RD_BLOCK, end - off);
+		rc = rd_write(disk, rd_zero_block, off, (size_t)n);
+	}
+	return rc;
+}
+
+int rd_zero(struct rd_disk *disk, uint64_t off, uint64_t len, bool keep)
+{
+	int rc = rd_range_check(disk, off, len, true);
+
+	if (rc)
+		return rc;
+	if (keep && rd_top(disk)->backed)
+		return zero_kept(disk, off, len);
+	return counted(disk, zero_range(disk, off, off + len, NULL), len);
+}
+
+/* The whole blocks of a request, from what was @done of them on. */
+static void discard_bounds(const struct rd_disk *disk, uint64_t off,
+			   uint64_t len, uint64_t done, uint64_t *from,
+			   uint64_t *to)
+{
+	*from = (off + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK;
+	*to = off + len == disk->size ? disk->size :
+					(off + len) / RD_BLOCK * RD_BLOCK;
+	/* it may come out of a file: never outside of the request */
+	if (done >= *to)
+		*from = *to;
+	else if (done > *from)
+		*from = done / RD_BLOCK * RD_BLOCK;
+}
+
+int rd_discard_noted(struct rd_disk *disk, uint64_t off, uint64_t len,
+		     uint64_t *done)
+{
+	int rc = rd_range_check(disk, off, len, true);
+	uint64_t from, to;
+
+	if (rc)
+		return rc;
+	discard_bounds(disk, off, len, done ? *done : 0, &from, &to);
+	if (from < to)
+		rc = zero_range(disk, from, to, done);
+	return counted(disk, rc, len);
+}
+
+int rd_discard(struct rd_disk *disk, uint64_t off, uint64_t len)
+{
+	return rd_discard_noted(disk, off, len, NULL);
+}
+
+int rd_discard_resume(struct rd_disk *disk, uint64_t off, uint64_t len,
+		      uint64_t *done)
+{
+	uint64_t from, to;
+	struct piece p;
+	int rc;
+
+	/* with nothing begun there is nothing to wait for, not even a seed */
+	if (!(*done & 1))
+		return 0;
+	rc = rd_range_check(disk, off, len, true);
+	if (rc)
+		return rc;
+	discard_bounds(disk, off, len, *done - 1, &from, &to);
+	if (from >= to)
+		return 0;
+	p = first_piece(disk, from, to);
+	/* Somebody waited long enough and came by: it is not ours any more. */
+	if (inherit_piece(disk, &p)) {
+		rc = clear_piece(disk, &p);
+		note(done, from + p.len);
+		unlock_blocks(disk, first_block(&p), end_block(&p));
+	}
+	note(done, from + p.len);
+	return rc;
+}
+
+int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole)
+{
+	uint64_t b, end;
+
+	if (*len == 0 || !rd_in_bounds(off, *len, disk->size))
+		return -EINVAL;
+	end = (off + *len - 1) / RD_BLOCK + 1;
+	b = off / RD_BLOCK;
+	/* a part that was not read yet may be anything */
+	*hole = !disk->parts && rd_block_read(disk, b) == rd_zero_block;
+	do
+		b++;
+	while (b < end && (disk->parts ||
+			   (rd_block_read(disk, b) == rd_zero_block) == *hole));
+	*len = min64(b * RD_BLOCK, off + *len) - off;
+	return 0;
+}

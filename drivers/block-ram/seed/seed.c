@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See seed.h. No state; any thread. */
+#include "drivers/block-ram/seed/seed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/seed/nbd.h"
+
+static int size_now(int fd, bool device, uint64_t *size)
+{
+	struct stat st;
+
+	if (device)
+		return ioctl(fd, BLKGETSIZE64, size) < 0 ? -errno : 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static uint64_t nanoseconds(const struct statx_timestamp *t)
+{
+	return (uint64_t)t->tv_sec * 1000000000u + t->tv_nsec;
+}
+
+static int identify(struct rd_seed *seed)
+{
+	struct statx x;
+
+	if (statx(seed->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
+		  &x) < 0)
+		return -errno;
+	seed->mtime = nanoseconds(&x.stx_mtime);
+	if (seed->device)
+		snprintf(seed->id, sizeof(seed->id), "b-%u.%u",
+			 x.stx_rdev_major, x.stx_rdev_minor);
+	else
+		snprintf(seed->id, sizeof(seed->id),
+			 "f-%u.%u-%" PRIu64 "-%" PRIx64, x.stx_dev_major,
+			 x.stx_dev_minor, (uint64_t)x.stx_ino,
+			 x.stx_mask & STATX_BTIME ? nanoseconds(&x.stx_btime) :
+						    (uint64_t)0);
+	return 0;
+}
+
+static int check_type(struct rd_seed *seed, const char *path,
+		      struct rd_error *err)
+{
+	struct stat st;
+
+	if (fstat(seed->fd, &st) < 0)
+		return rd_fail(err, -errno, "cannot examine seed %s: %m", path);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return rd_fail(err, -EINVAL,
+			       "seed %s is a %s; expected an image file or a block device",
+			       path,
+			       S_ISDIR(st.st_mode) ? "directory" :
+						     "special file");
+	seed->device = S_ISBLK(st.st_mode);
+	return 0;
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+static uint64_t direct_alignment(const struct rd_seed *seed)
+{
+	struct stat st;
+	int sector = 0;
+
+	if (seed->device)
+		return ioctl(seed->direct, BLKSSZGET, &sector) < 0 ||
+				       sector <= 0 ?
+			       4096 :
+			       (uint64_t)sector;
+	if (fstat(seed->direct, &st) < 0 || st.st_blksize <= 0)
+		return 4096;
+	/* the file system's block: never less than its device's sector */
+	return (uint64_t)st.st_blksize;
+}
+
+static void open_direct(struct rd_seed *seed)
+{
+	char self[32];
+
+	/* by descriptor: the path may name another file by now */
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", seed->fd);
+	seed->direct = open(self, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (seed->direct < 0)
+		return;
+	seed->align = direct_alignment(seed);
+	if (seed->align & (seed->align - 1)) {
+		close(seed->direct);
+		seed->direct = -1;
+	}
+}
+
+ssize_t rd_seed_read_buffered(const struct rd_seed *seed, void *to,
+			      uint64_t off, size_t len)
+{
+	struct iovec v = { .iov_base = to, .iov_len = len };
+	ssize_t n;
+
+	/* what is cached already is taken from there, and stays there */
+	n = preadv2(seed->fd, &v, 1, (off_t)off, RWF_NOWAIT);
+	if (n > 0)
+		return n;
+	do
+		n = pread(seed->fd, to, len, (off_t)off);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		posix_fadvise(seed->fd, (off_t)off, n, POSIX_FADV_DONTNEED);
+	return n < 0 ? -errno : n ? n : -ENODATA;
+}
+
+int rd_seed_read(const struct rd_seed *seed, void *to, uint64_t off, size_t len)
+{
+	size_t whole = len & ~(size_t)(seed->align - 1);
+	unsigned char *p = to;
+	ssize_t n;
+
+	if (seed->nbd)
+		return len ? rd_nbd_read(seed->nbd, to, off, len) : 0;
+	while (len) {
+		n = 0;
+		if (whole && rd_seed_aligned(seed, p, off, whole))
+			n = pread(seed->direct, p, whole, (off_t)off);
+		if (n <= 0) { /* refused, at its end, or not tried */
+			whole = 0;
+			n = rd_seed_read_buffered(seed, p, off, len);
+		}
+		if (n < 0)
+			return (int)n;
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+		whole -= (size_t)n < whole ? (size_t)n : whole;
+	}
+	return 0;
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static int check_bytes(const struct rd_seed *seed, const char *path,
+		       struct rd_error *err)
+{
+	if (seed->size == 0)
+		return rd_fail(err, -EINVAL,
+			       "seed %s is empty; expected a disk image", path);
+	if (seed->size > (uint64_t)INT64_MAX - RD_BLOCK)
+		return rd_fail(err, -EFBIG, "seed %s is too large", path);
+	return 0;
+}
+
+static int open_uri(struct rd_seed *seed, const char *uri, struct rd_error *err)
+{
+	int rc;
+
+	if (!rd_nbd_canonical(uri, seed->path))
+		return rd_fail(err, -ENAMETOOLONG, "seed %s is too long a URI",
+			       uri);
+	rd_nbd_id(seed->path, seed->id);
+	rc = rd_nbd_open(&seed->nbd, seed->path, &seed->size, err);
+	if (rc)
+		return rc;
+	rc = check_bytes(seed, uri, err);
+	if (rc)
+		rd_seed_close(seed);
+	return rc;
+}
+
+static int examine(struct rd_seed *seed, const char *path, struct rd_error *err)
+{
+	char *real;
+	int rc = check_type(seed, path, err);
+
+	if (rc)
+		return rc;
+	rc = size_now(seed->fd, seed->device, &seed->size);
+	if (!rc)
+		rc = identify(seed);
+	if (rc)
+		return rd_fail(err, rc, "cannot examine seed %s: %s", path,
+			       strerror(-rc));
+	rc = check_bytes(seed, path, err);
+	if (rc)
+		return rc;
+	real = realpath(path, NULL);
+	snprintf(seed->path, sizeof(seed->path), "%s", real ? real : path);
+	free(real);
+	posix_fadvise(seed->fd, 0, 0, POSIX_FADV_RANDOM); /* no readahead */
+	open_direct(seed);
+	return 0;
+}
+
+int rd_seed_open(struct rd_seed *seed, const char *path, struct rd_error *err)
+{
+	int rc;
+
+	memset(seed, 0, sizeof(*seed));
+	seed->fd = seed->direct = -1;
+	seed->align = 1;
+	if (rd_nbd_is_uri(path))
+		return open_uri(seed, path, err);
+	/* O_NONBLOCK: a FIFO must not hold us before it can be refused */
+	seed->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (seed->fd < 0)
+		return rd_fail(err, -errno, "cannot open seed %s: %m", path);
+	rc = examine(seed, path, err);
+	if (rc)
+		rd_seed_close(seed);
+	return rc;
+}
+
+void rd_seed_close(struct rd_seed *seed)
+{
+	if (seed->fd >= 0)
+		close(seed->fd);
+	if (seed->direct >= 0)
+		close(seed->direct);
+	rd_nbd_close(seed->nbd);
+	seed->nbd = NULL;
+	seed->fd = seed->direct = -1;
+}
+
+enum rd_seed_now rd_seed_compare(const char *path, const char *id,
+				 uint64_t size, uint64_t mtime)
+{
+	enum rd_seed_now now = RD_SEED_SAME;
+	struct rd_seed seed;
+	int rc;
+
+	if (rd_nbd_is_uri(path))
+		return RD_SEED_REMOTE;
+	rc = rd_seed_open(&seed, path, NULL);
+	if (rc)
+		return rc == -EINVAL ? RD_SEED_REPLACED : RD_SEED_GONE;
+	if (strcmp(seed.id, id))
+		now = RD_SEED_REPLACED;
+	else if (seed.size != size || (!seed.device && seed.mtime != mtime))
+		now = RD_SEED_MODIFIED;
+	rd_seed_close(&seed);
+	return now;
+}
+
+int rd_seed_check_size(const struct rd_seed *seed, struct rd_error *err)
+{
+	uint64_t now = 0;
+	int rc;
+
+	if (seed->nbd)
+		return 0; /* an export keeps its size */
+	rc = size_now(seed->fd, seed->device, &now);
+	if (rc)
+		return rd_fail(err, rc, "cannot examine seed %s: %s",
+			       seed->path, strerror(-rc));
+	if (now < seed->size)
+		return rd_fail(err, -EIO,
+			       "seed %s shrank from %" PRIu64 " to %" PRIu64
+			       " bytes while it was read; nothing was attached",
+			       seed->path, seed->size, now);
+	return 0;
+}
+
+int rd_probe(const char *path, uint64_t *size, struct rd_error *err)
+{
+	struct rd_seed seed;
+	int rc = rd_seed_open(&seed, path, err);
+
+	if (rc)
+		return rc;
+	*size = seed.size;
+	rd_seed_close(&seed);
+	return 0;
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Attach and detach: the life of one reference, and with it of a disk.
+ *
+ * Everything between taking and giving back the disk's lock may be cut short
+ * by SIGKILL. What holds it together: a disk that nobody lives in, that is not
+ * kept and has no durable attachment, is dead whatever its state says, and the
+ * next who comes throws its contents away and loads them anew.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/store/attach.h"
+#include "drivers/block-ram/store/contents.h"
+#include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/io/lazy.h"
+#include "drivers/block-ram/store/lookup.h"
+#include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/store/slot.h"
+#include "drivers/block-ram/io/populate.h"
+
+/* Between two looks at a disk's lock: who reaps is soon gone, who loads is not. */
+#define LOOK_SOON_NS 500000
+#define LOOK_LATE_NS 100000000
+
+/* ---- the disk's lock --------------------------------------------------- */
+
+/* Tell how far the process that holds the lock of @fd is with its load. */
+static int report_other(int fd, const struct rd_attach_request *req,
+			const char *what, struct rd_error *err)
+{
+	struct rd_header h;
+
+	if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
+		return 0;
+	if (req->progress(req->progress_arg, h.loaded, h.size))
+		return rd_fail(err, -ECANCELED,
+			       "waiting for %s to be loaded was given up",
+			       what);
+	return 0;
+}
+
+static int wait_for_disk(int fd, const struct rd_attach_request *req,
+			 const char *what, struct rd_error *err)
+{
+	struct timespec nap = { .tv_nsec = LOOK_SOON_NS };
+	int rc = rd_trylock_disk(fd);
+
+	if (rc == -EWOULDBLOCK && !req->progress)
+		rc = rd_lock_disk(fd);
+	while (rc == -EWOULDBLOCK) {
+		rc = report_other(fd, req, what, err);
+		if (rc)
+			return rc;
+		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < LOOK_LATE_NS)
+			nap.tv_nsec *= 2;
+		rc = rd_trylock_disk(fd);
+	}
+	if (rc)
+		rd_fail(err, rc, "cannot lock the disk of %s: %s", what,
+			strerror(-rc));
+	return rc;
+}
+
+/* Open disk->id's header, made if @make, and hold the disk's lock. */
+static int open_header(struct rd_disk *disk,
+		       const struct rd_attach_request *req,
+		       const struct rd_target *target, bool make,
+		       struct rd_error *err)
+{
+	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
+	struct stat st;
+	int rc;
+
+	for (;;) {
+		disk->header_fd = openat(disk->dir, name.text,
+					 O_RDWR | (make ? O_CREAT : 0) |
+						 O_CLOEXEC | O_NOFOLLOW,
+					 0600);
+		if (disk->header_fd < 0 && errno == ENOENT && !make)
+			return rd_fail(err, -ENOENT, "no disk of %s is loaded",
+				       target->what);
+		if (disk->header_fd < 0)
+			return rd_fail(err, -errno, "cannot make %s: %m",
+				       name.text);
+		rc = wait_for_disk(disk->header_fd, req, target->what, err);
+		if (rc)
+			return rc;
+		if (fstat(disk->header_fd, &st) < 0)
+			return rd_fail(err, -errno, "cannot examine %s: %m",
+				       name.text);
+		if (st.st_nlink)
+			return 0;
+		/* the disk was discarded while we waited: a new one */
+		close(disk->header_fd);
+	}
+}
+
+/* ---- the header -------------------------------------------------------- */
+
+static int make_header(struct rd_disk *disk, const struct rd_target *target,
+		       unsigned flags)
+{
+	struct rd_header *h;
+	int fd = disk->header_fd, rc;
+
+	/* with the first slots, so that a load is not done for nothing */
+	if (ftruncate(fd, 0) < 0 || ftruncate(fd, RD_HEADER_BYTES) < 0)
+		return -errno;
+	rc = rd_memory_take(fd, 0, sizeof(*h) + RD_BLOCK);
+	if (rc)
+		return rc;
+	h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (h == MAP_FAILED)
+		return -errno;
+	h->format = RD_FORMAT;
+	h->slots = RD_SLOTS;
+	h->flags = flags;
+	memcpy(h->id, disk->id, sizeof(h->id));
+	memcpy(h->name, target->name, sizeof(h->name));
+	atomic_thread_fence(memory_order_release);
+	memcpy(h->magic, RD_MAGIC, sizeof(h->magic));
+	munmap(h, sizeof(*h));
+	return 0;
+}
+
+static int map_header(struct rd_disk *disk, struct rd_error *err)
+{
+	void *p = mmap(NULL, RD_HEADER_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, disk->header_fd, 0);
+
+	if (p == MAP_FAILED)
+		return rd_fail(err, -errno, "cannot map the disk's header: %m");
+	disk->header = p;
+	return 0;
+}
+
+static unsigned disk_flags(const struct rd_attach_request *req)
+{
+	return (req->flags & RD_THIN ? RD_DISK_THIN : 0) |
+	       (req->flags & RD_LAZY ? RD_DISK_LAZY : 0);
+}
+
+/* The disk is dead or new: make it from the seed. */
+static int bring_up(struct rd_store *store, struct rd_disk *disk,
+		    const struct rd_target *target,
+		    const struct rd_attach_request *req, struct rd_error *err)
+{
+	int rc;
+
+	rd_remove_contents(disk->dir, disk->id, NULL);
+	rc = make_header(disk, target, disk_flags(req));
+	if (rc)
+		rd_fail(err, rc, "cannot make a disk in %s: %s", store->path,
+			strerror(-rc));
+	if (!rc)
+		rc = map_header(disk, err);
+	if (!rc)
+		rc = rd_contents_load(store, disk->header, &target->seed,
+				      req->progress, req->progress_arg, err);
+	return rc;
+}
+
+/* Use the header of a living disk only if it can be trusted. */
+static int join(struct rd_disk *disk, const struct rd_target *target,
+		const struct rd_header *h, struct rd_error *err)
+{
+	if (h->state != RD_READY || strcmp(h->id, disk->id))
+		return rd_fail(err, -EUCLEAN,
+			       "%s.header is damaged: its fields contradict each other",
+			       disk->id);
+	if (target->has_seed && strcmp(h->seed_id, target->seed.id))
+		return rd_fail(err, -EEXIST,
+			       "the name %s belongs to the disk of %s, not of %s",
+			       h->name, h->seed, target->what);
+	return map_header(disk, err);
+}
+
+/* ---- attach ------------------------------------------------------------ */
+
+static void release(struct rd_disk *disk)
+{
+	rd_lazy_stop(disk);
+	rd_touch_end(disk);
+	rd_contents_unmap(disk);
+	if (disk->header)
+		munmap(disk->header, RD_HEADER_BYTES);
+	/* gives back the slot's lock and the disk's, if we still have them */
+	if (disk->header_fd >= 0)
+		close(disk->header_fd);
+	if (disk->dir >= 0)
+		close(disk->dir);
+	free(disk);
+}
+
+/* Contents, slot and view, once the disk is there. */
+static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
+		     struct rd_target *target, struct rd_error *err)
+{
+	bool inherited, private = req->flags & RD_PRIVATE;
+	bool control = req->flags & RD_CONTROL;
+	int rc;
+
+	disk->size = disk->header->size;
+	rc = rd_slot_admit(disk, req, target->what, err);
+	if (!rc)
+		rc = rd_contents_map(disk, req->writable && !private, err);
+	if (!rc)
+		rc = rd_slot_claim(disk, req, target->what, &inherited, err);
+	if (rc)
+		return rc;
+	if (private && !control)
+		rc = rd_view_map(disk, !inherited, err);
+	if (!rc && disk->parts && !control)
+		/* a server may have one connection for us */
+		rc = rd_lazy_start(disk, target->has_seed ? &target->seed : NULL,
+				   disk->header->seed, err);
+	if (rc)
+		return rc;
+	disk->settling = inherited;
+	rd_touch_start(disk);
+	if (req->flags & RD_KEEP)
+		atomic_fetch_or(&disk->header->flags, RD_DISK_KEEP);
+	rd_slot_publish(disk, req);
+	return 0;
+}
+
+/* With the disk's lock held. */
+static int attach_locked(struct rd_store *store, struct rd_disk *disk,
+			 struct rd_target *target,
+			 const struct rd_attach_request *req,
+			 struct rd_error *err)
+{
+	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
+	struct rd_header h;
+	int rc = rd_header_read(disk->header_fd, name.text, &h, err);
+	bool alive = rd_disk_alive(disk->header_fd, rc ? NULL : &h);
+
+	if (alive && !rc)
+		rc = join(disk, target, &h, err);
+	else if (!alive && target->has_seed && !(req->flags & RD_EXISTING))
+		rc = bring_up(store, disk, target, req, err);
+	else if (!alive)
+		rc = rd_fail(err, -ENOENT, "no disk of %s is loaded",
+			     target->what);
+	if (!rc)
+		rc = settle_in(disk, req, target, err);
+	if (rc && !alive)
+		rd_remove_disk(disk->dir, disk->id, disk->header);
+	return rc;
+}
+
+static struct rd_disk *new_disk(const struct rd_store *store,
+				const struct rd_attach_request *req,
+				const char *id)
+{
+	struct rd_disk *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->header_fd = -1;
+	d->base.fd = d->view_layer.fd = -1;
+	d->seed.fd = d->seed.direct = -1;
+	d->writable = req->writable || req->flags & RD_PRIVATE;
+	memcpy(d->id, id, sizeof(d->id));
+	d->dir = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
+	if (d->dir >= 0)
+		return d;
+	free(d);
+	return NULL;
+}
+
+/* Attach, and keep the disk's lock. */
+int rd_attach_holding(struct rd_store *store,
+		      const struct rd_attach_request *req,
+		      struct rd_disk **disk, struct rd_error *err)
+{
+	struct rd_target target;
+	struct rd_disk *d;
+	int rc = rd_lookup(store, req, &target, err);
+
+	if (rc) {
+		rd_target_close(&target);
+		return rc;
+	}
+	d = new_disk(store, req, target.id);
+	if (!d) {
+		rd_target_close(&target);
+		return rd_fail(err, -ENOMEM, "out of memory");
+	}
+	rc = open_header(d, req, &target,
+			 target.has_seed && !(req->flags & RD_EXISTING), err);
+	if (!rc)
+		rc = attach_locked(store, d, &target, req, err);
+	rd_target_close(&target);
+	if (rc)
+		release(d);
+	else
+		*disk = d;
+	return rc;
+}
+
+int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
+	      struct rd_disk **disk, struct rd_error *err)
+{
+	int rc = rd_attach_holding(store, req, disk, err);
+
+	if (!rc)
+		rd_unlock_disk((*disk)->header_fd);
+	return rc;
+}
+
+int rd_settle(struct rd_disk *disk)
+{
+	struct rd_layer *top = rd_top(disk);
+
+	if (!disk->settling)
+		return 0;
+	rd_words_sweep(top->words,
+		       disk->view ? RD_STRIPES : rd_blocks(disk->size),
+		       disk->slot);
+	disk->settling = false;
+	return 0;
+}
+
+/* ---- detach ------------------------------------------------------------ */
+
+void rd_detach_holding(struct rd_disk *disk)
+{
+	struct rd_header h;
+	bool sound = !rd_header_read(disk->header_fd, disk->id, &h, NULL);
+
+	/* Before its slot is another's: a part that is read is written to. */
+	rd_lazy_stop(disk);
+	rd_slot_free(disk);
+	if (!rd_disk_alive(disk->header_fd, sound ? &h : NULL))
+		rd_remove_disk(disk->dir, disk->id, disk->header);
+	release(disk);
+}
+
+void rd_detach(struct rd_disk *disk)
+{
+	if (!disk)
+		return;
+	rd_lazy_stop(disk);
+	rd_settle(disk);
+	if (rd_lock_disk(disk->header_fd))
+		release(disk); /* the kernel detaches, the next one cleans up */
+	else
+		rd_detach_holding(disk);
+}
+
+/* ---- what an attachment is --------------------------------------------- */
+
+uint64_t rd_size(const struct rd_disk *disk)
+{
+	return disk->size;
+}
+
+bool rd_writable(const struct rd_disk *disk)
+{
+	return disk->writable;
+}
+
+const char *rd_id(const struct rd_disk *disk)
+{
+	return disk->id;
+}
+
+const char *rd_seed(const struct rd_disk *disk)
+{
+	return disk->header->seed;
+}
+
+const char *rd_name(const struct rd_disk *disk)
+{
+	return disk->header->name;
+}
+
+unsigned rd_padding(const struct rd_disk *disk)
+{
+	return (unsigned)(disk->size - disk->header->seed_size);
+}

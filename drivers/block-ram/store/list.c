@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is in a store, for people. Reads headers with pread(), never through a
+ * mapping: a slot without memory must not cost any, and a header that shrinks
+ * under us must not kill us. Takes no lock, so it sees disks in motion.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/store/store.h"
+
+struct listing {
+	struct rd_disk_info *disks;
+	size_t count;
+	struct rd_error *err;
+};
+
+static void copy_counters(struct rd_counters *c, const struct rd_slot *s)
+{
+	unsigned i;
+
+	c->reads = s->reads;
+	c->writes = s->writes;
+	c->flushes = s->flushes;
+	c->discards = s->discards;
+	c->read_bytes = s->read_bytes;
+	c->write_bytes = s->write_bytes;
+	c->discard_bytes = s->discard_bytes;
+	c->errors = s->errors;
+	for (i = 0; i < RD_LATENCIES; i++) {
+		c->read_latency[i] = s->read_latency[i];
+		c->write_latency[i] = s->write_latency[i];
+	}
+}
+
+/* Bytes of memory of a file in the store; 0 if it is not there. */
+static uint64_t memory_of(struct rd_store *store, struct rd_filename name)
+{
+	struct stat st;
+
+	return fstatat(store->dir, name.text, &st, AT_SYMLINK_NOFOLLOW) ?
+		       0 :
+		       (uint64_t)st.st_blocks * 512;
+}
+
+static void copy_slot(struct rd_store *store, const char *id,
+		      struct rd_attachment_info *a, const struct rd_slot *s,
+		      unsigned slot, bool alive)
+{
+	a->slot = slot;
+	a->pid = s->pid;
+	a->alive = alive;
+	a->writable = s->flags & RD_SLOT_WRITABLE;
+	a->private_view = s->flags & RD_SLOT_PRIVATE;
+	a->durable = s->flags & RD_SLOT_DURABLE;
+	a->since = s->since;
+	memcpy(a->label, s->label, sizeof(a->label));
+	a->label[sizeof(a->label) - 1] = 0;
+	copy_counters(&a->counters, s);
+	if (a->private_view)
+		a->view_bytes =
+			memory_of(store,
+				  rd_view_name(id, slot, RD_FILE_DATA)) +
+			memory_of(store,
+				  rd_view_name(id, slot, RD_FILE_RANGES));
+}
+
+static int list_slots(struct rd_store *store, struct rd_disk_info *info, int fd,
+		      unsigned used)
+{
+	struct rd_slot s;
+	unsigned i;
+	bool alive;
+
+	info->attachment = calloc(used ? used : 1, sizeof(*info->attachment));
+	if (!info->attachment)
+		return -ENOMEM;
+	for (i = 0; i < used; i++) {
+		if (rd_slot_read(fd, i, &s) || s.state != RD_SLOT_ATTACHED)
+			continue;
+		alive = rd_slots_alive(fd, i, 1);
+		if (alive || s.flags & RD_SLOT_DURABLE)
+			copy_slot(store, info->id,
+				  &info->attachment[info->attachments++], &s, i,
+				  alive);
+	}
+	return 0;
+}
+
+static int describe(struct rd_store *store, struct rd_disk_info *info,
+		    const char *id, int fd, const struct rd_header *h)
+{
+	memset(info, 0, sizeof(*info));
+	strcpy(info->id, id);
+	memcpy(info->seed, h->seed, sizeof(info->seed));
+	memcpy(info->name, h->name, sizeof(info->name));
+	info->size = h->size;
+	info->seed_size = h->seed_size;
+	/* by somebody who lives */
+	info->loading = h->state == RD_LOADING && rd_disk_locked(fd);
+	info->loaded = h->loaded;
+	info->thin = h->flags & RD_DISK_THIN;
+	info->lazy = h->flags & RD_DISK_LAZY;
+	info->keep = h->flags & RD_DISK_KEEP;
+	info->half_reset = h->flags & RD_DISK_HALF_RESET;
+	info->seed_now = rd_seed_compare(h->seed, h->seed_id, h->seed_size,
+					 h->seed_mtime);
+	info->memory = memory_of(store, rd_file_name(id, RD_FILE_HEADER)) +
+		       memory_of(store, rd_file_name(id, RD_FILE_RANGES)) +
+		       memory_of(store, rd_file_name(id, RD_FILE_DATA));
+	return list_slots(store, info, fd, h->slots_used);
+}
+
+static int list_header(struct rd_store *store, struct listing *l, const char *id, int fd,
+		       const struct rd_header *h)
+{
+	struct rd_disk_info *more;
+	int rc;
+
+	more = realloc(l->disks, (l->count + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	l->disks = more;
+	rc = describe(store, &more[l->count], id, fd, h);
+	if (rc)
+		return rc;
+	if (more[l->count].attachments || more[l->count].loading ||
+	    (more[l->count].keep && h->state == RD_READY))
+		l->count++;
+	else
+		free(more[l->count].attachment); /* dead: for rd_reap() */
+	return 0;
+}
+
+static int list_one(struct rd_store *store, const char *id, void *arg)
+{
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
+	struct listing *l = arg;
+	struct rd_header h;
+	struct rd_error why;
+	int rc, fd;
+
+	fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0; /* gone meanwhile */
+	rc = rd_header_read(fd, name.text, &h, &why);
+	if (!rc)
+		rc = list_header(store, l, id, fd, &h);
+	else if (rc != -ENOENT && l->err && !l->err->text[0])
+		*l->err = why;
+	close(fd);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+static int by_seed(const void *a, const void *b)
+{
+	const struct rd_disk_info *x = a, *y = b;
+	int c = strcmp(x->seed, y->seed);
+
+	return c ? c : strcmp(x->name, y->name);
+}
+
+int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
+	    struct rd_error *err)
+{
+	struct listing l = { .err = err };
+	int rc;
+
+	if (err)
+		err->text[0] = 0;
+	rc = rd_store_walk(store, list_one, &l);
+	if (rc) {
+		rd_list_free(l.disks, l.count);
+		return rd_fail(err, rc, "cannot list %s: %s", store->path,
+			       strerror(-rc));
+	}
+	if (l.count)
+		qsort(l.disks, l.count, sizeof(*l.disks), by_seed);
+	*disks = l.disks;
+	*count = l.count;
+	return 0;
+}
+
+void rd_list_free(struct rd_disk_info *disks, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		free(disks[i].attachment);
+	free(disks);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Disks from outside: keep and drop, the end of durable attachments, reset,
+ * and the difference to the seed. One thread a store; the disk's lock is held
+ * where state changes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/store/attach.h"
+#include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/store/slot.h"
+#include "drivers/block-ram/store/store.h"
+
+#define LOOKS 2u /* at a disk's lock, some 2 ms */
+#define WINDOW ((size_t)4 << 20) /* bytes of the seed in hand at a time */
+
+/* Attach to disk @id as it is, holding its lock. */
+static int hold(struct rd_store *store, const char *id, bool writable,
+		unsigned flags, const char *label, struct rd_disk **disk,
+		struct rd_error *err)
+{
+	const struct rd_attach_request req = {
+		.name = id,
+		.writable = writable,
+		.flags = RD_EXISTING | flags,
+		.label = label,
+	};
+
+	return rd_attach_holding(store, &req, disk, err);
+}
+
+int rd_keep(struct rd_store *store, const char *id, bool keep,
+	    struct rd_error *err)
+{
+	struct rd_disk *disk;
+	int rc = hold(store, id, false, RD_CONTROL, "keep", &disk, err);
+
+	if (rc)
+		return rc;
+	if (keep)
+		atomic_fetch_or(&disk->header->flags, RD_DISK_KEEP);
+	else
+		atomic_fetch_and(&disk->header->flags, ~(unsigned)RD_DISK_KEEP);
+	rd_detach_holding(disk);
+	return 0;
+}
+
+/* ---- durable attachments ----------------------------------------------- */
+
+struct end {
+	const char *label;
+	bool may_wait;
+	int rc;
+};
+
+/* Who attaches or detaches has the lock for a moment; not much more is waited. */
+static int a_moment(void *arg, uint64_t done, uint64_t total)
+{
+	unsigned *looks = arg;
+
+	(void)done, (void)total;
+	return ++*looks > LOOKS;
+}
+
+/* The slot of durable @label behind header @fd, or -1. */
+static int find_durable(int fd, const struct rd_header *h, const char *label)
+{
+	struct rd_slot s;
+	unsigned i;
+
+	for (i = 0; i < h->slots_used; i++)
+		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
+		    s.flags & RD_SLOT_DURABLE &&
+		    !strncmp(s.label, label, sizeof(s.label)))
+			return (int)i;
+	return -1;
+}
+
+static int end_slot(struct rd_store *store, const char *id, int fd,
+		    const struct end *end, unsigned slot)
+{
+	unsigned looks = 0;
+	struct rd_attach_request req = {
+		.name = id,
+		.label = end->label,
+		.progress = end->may_wait ? NULL : a_moment,
+		.progress_arg = &looks,
+		.flags = RD_EXISTING | RD_DURABLE | RD_CONTROL,
+	};
+	struct rd_disk *disk;
+	struct rd_slot s;
+	int rc;
+
+	if (rd_slots_alive(fd, slot, 1))
+		return -EBUSY;
+	rc = rd_slot_read(fd, slot, &s);
+	if (rc)
+		return rc;
+	/* take it over, and then leave as everyone does */
+	req.writable = s.flags & RD_SLOT_WRITABLE &&
+		       !(s.flags & RD_SLOT_PRIVATE);
+	if (s.flags & RD_SLOT_PRIVATE)
+		req.flags |= RD_PRIVATE;
+	rc = rd_attach_holding(store, &req, &disk, NULL);
+	if (rc)
+		return rc == -ECANCELED ? -EWOULDBLOCK : rc;
+	rd_settle(disk);
+	rd_detach_holding(disk);
+	return 0;
+}
+
+static int end_one(struct rd_store *store, const char *id, void *arg)
+{
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
+	struct end *end = arg;
+	struct rd_header h;
+	int slot = -1, fd;
+
+	fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	if (!rd_header_read(fd, name.text, &h, NULL))
+		slot = find_durable(fd, &h, end->label);
+	if (slot >= 0)
+		end->rc = end_slot(store, id, fd, end, (unsigned)slot);
+	close(fd);
+	return slot >= 0;
+}
+
+static int end_any(struct rd_store *store, struct end *end)
+{
+	int rc = rd_store_walk(store, end_one, end);
+
+	return rc < 0 ? rc : end->rc;
+}
+
+int rd_end(struct rd_store *store, const char *label)
+{
+	return end_any(store, &(struct end){ label, true, -ENOENT });
+}
+
+int rd_try_end(struct rd_store *store, const char *label)
+{
+	return end_any(store, &(struct end){ label, false, -ENOENT });
+}
+
+/* ---- the seed beside the disk ------------------------------------------ */
+
+/* The disk's own seed, if it is still the file and the size it was. */
+static int open_seed(const struct rd_disk *disk, struct rd_seed *seed,
+		     struct rd_error *err)
+{
+	const struct rd_header *h = disk->header;
+	int rc = rd_seed_open(seed, h->seed, err);
+
+	if (rc)
+		return rc;
+	if (!strcmp(seed->id, h->seed_id) && seed->size == h->seed_size)
+		return 0;
+	rd_seed_close(seed);
+	return rd_fail(err, -ESTALE,
+		       "%s is not the file any more that the disk was loaded from",
+		       h->seed);
+}
+
+/* What a walk over the seed does with each window of it. */
+typedef int window_fn(struct rd_disk *disk, const unsigned char *window,
+		      uint64_t off, size_t len, void *arg);
+
+static int report(rd_progress_fn *progress, void *arg, uint64_t done,
+		  uint64_t total)
+{
+	return progress && progress(arg, done, total) ? -ECANCELED : 0;
+}
+
+static int walk_windows(struct rd_disk *disk, const struct rd_seed *seed,
+			unsigned char *window, window_fn *fn, void *arg,
+			rd_progress_fn *progress, void *progress_arg)
+{
+	uint64_t off, have;
+	size_t len, n;
+	int rc = report(progress, progress_arg, 0, disk->size);
+
+	for (off = 0; !rc && off < disk->size; off += len) {
+		len = disk->size - off < WINDOW ? (size_t)(disk->size - off) :
+						  WINDOW;
+		have = seed->size > off ? seed->size - off : 0;
+		n = have < len ? (size_t)have : len;
+		rc = rd_seed_read(seed, window, off, n);
+		memset(window + n, 0, len - n); /* the padding */
+		if (!rc)
+			rc = fn(disk, window, off, len, arg);
+		if (!rc)
+			rc = report(progress, progress_arg, off + len,
+				    disk->size);
+	}
+	return rc;
+}
+
+static int walk_seed(struct rd_disk *disk, window_fn *fn, void *arg,
+		     rd_progress_fn *progress, void *progress_arg,
+		     struct rd_error *err)
+{
+	struct rd_seed seed;
+	void *window;
+	int rc = open_seed(disk, &seed, err);
+
+	if (rc)
+		return rc;
+	if (posix_memalign(&window, RD_BLOCK, WINDOW)) {
+		rc = rd_fail(err, -ENOMEM, "out of memory");
+	} else {
+		rc = walk_windows(disk, &seed, window, fn, arg, progress,
+				  progress_arg);
+		if (rc == -ECANCELED)
+			rd_fail(err, rc, "given up");
+		else if (rc < 0)
+			rd_fail(err, rc, "cannot read seed %s: %s", seed.path,
+				strerror(-rc));
+		free(window);
+	}
+	rd_seed_close(&seed);
+	return rc;
+}
+
+/* ---- reset ------------------------------------------------------------- */
+
+/* Blocks that are as they should be are left alone: no memory, no writes. */
+static int reset_window(struct rd_disk *disk, const unsigned char *window,
+			uint64_t off, size_t len, void *arg)
+{
+	unsigned char *now = arg;
+	size_t pos, n;
+	int rc = 0;
+
+	/* From here on; a seed that cannot be opened changes nothing. */
+	atomic_fetch_or(&disk->header->flags, RD_DISK_HALF_RESET);
+	for (pos = 0; !rc && pos < len; pos += n) {
+		n = len - pos < RD_BLOCK ? len - pos : RD_BLOCK;
+		rc = rd_read(disk, now, off + pos, n);
+		if (rc || !memcmp(now, window + pos, n))
+			continue;
+		if (!memcmp(window + pos, rd_zero_block, n))
+			rc = rd_zero(disk, off + pos, n, false);
+		else
+			rc = rd_write(disk, window + pos, off + pos, n);
+	}
+	return rc;
+}
+
+static int may_reset(struct rd_disk *disk, bool force, struct rd_error *err)
+{
+	unsigned n = rd_slot_other_writers(disk);
+
+	if (n && !force)
+		return rd_fail(err, -EBUSY,
+			       "the disk of %s is attached for writing %u times; detach those, or force the reset under them",
+			       disk->header->seed, n);
+	return 0;
+}
+
+int rd_reset(struct rd_store *store, const char *id, bool force,
+	     rd_progress_fn *progress, void *progress_arg, struct rd_error *err)
+{
+	unsigned char now[RD_BLOCK];
+	struct rd_header *h;
+	struct rd_disk *disk;
+	struct stat st;
+	/* as a writer: refused while there are private views */
+	int rc = hold(store, id, true, 0, "reset", &disk, err);
+
+	if (rc)
+		return rc;
+	h = disk->header;
+	rc = may_reset(disk, force, err);
+	if (!rc)
+		rc = walk_seed(disk, reset_window, now, progress, progress_arg,
+			       err);
+	if (!rc)
+		atomic_fetch_and(&h->flags, ~(unsigned)RD_DISK_HALF_RESET);
+	if (!rc && stat(h->seed, &st) == 0)
+		h->seed_mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+				(uint64_t)st.st_mtim.tv_nsec;
+	rd_detach_holding(disk);
+	return rc;
+}
+
+/* ---- diff -------------------------------------------------------------- */
+
+struct diff {
+	rd_range_fn *differs;
+	void *arg;
+	uint64_t start, end; /* of the range that grows; equal: none */
+	unsigned char *now;
+};
+
+static int tell(struct diff *d)
+{
+	int rc = d->start < d->end ?
+			 d->differs(d->arg, d->start, d->end - d->start) :
+			 0;
+
+	d->start = d->end;
+	return rc;
+}
+
+static int diff_window(struct rd_disk *disk, const unsigned char *window,
+		       uint64_t off, size_t len, void *arg)
+{
+	struct diff *d = arg;
+	size_t pos, n;
+	int rc = 0;
+
+	for (pos = 0; !rc && pos < len; pos += n) {
+		n = len - pos < RD_BLOCK ? len - pos : RD_BLOCK;
+		rc = rd_read(disk, d->now, off + pos, n);
+		if (rc)
+			break;
+		if (memcmp(d->now, window + pos, n)) {
+			if (d->start == d->end)
+				d->start = off + pos;
+			d->end = off + pos + n;
+		} else {
+			rc = tell(d);
+		}
+	}
+	return rc;
+}
+
+int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
+	    void *arg, rd_progress_fn *progress, void *progress_arg,
+	    struct rd_error *err)
+{
+	unsigned char now[RD_BLOCK];
+	struct diff d = { .differs = differs, .arg = arg, .now = now };
+	struct rd_disk *disk;
+	int rc = hold(store, id, false, 0, "diff", &disk, err);
+
+	if (rc)
+		return rc;
+	rd_unlock_disk(disk->header_fd); /* others may come and go */
+	rc = walk_seed(disk, diff_window, &d, progress, progress_arg, err);
+	if (!rc)
+		rc = tell(&d);
+	rd_detach(disk);
+	return rc;
+}

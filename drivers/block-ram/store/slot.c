@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See slot.h. The caller holds the disk's lock and has its header mapped. */
+#include "drivers/block-ram/store/slot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/io/lazy.h"
+#include "drivers/block-ram/base/memory.h"
+
+/* ---- who is there ------------------------------------------------------ */
+
+bool rd_slot_living(const struct rd_disk *disk, unsigned slot)
+{
+	const struct rd_slot *s = rd_slot_at(disk->header, slot);
+
+	return s->state == RD_SLOT_ATTACHED &&
+	       (s->flags & RD_SLOT_DURABLE ||
+		rd_slots_alive(disk->header_fd, slot, 1));
+}
+
+/* Living slots but our own with all of the bits @set and none of @clear. */
+static unsigned count(const struct rd_disk *disk, unsigned set, unsigned clear)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < disk->header->slots_used; i++) {
+		const struct rd_slot *s = rd_slot_at(disk->header, i);
+
+		n += s != disk->self && (s->flags & set) == set &&
+		     !(s->flags & clear) && rd_slot_living(disk, i);
+	}
+	return n;
+}
+
+unsigned rd_slot_other_writers(const struct rd_disk *disk)
+{
+	return count(disk, RD_SLOT_WRITABLE, RD_SLOT_PRIVATE);
+}
+
+unsigned rd_slot_views(const struct rd_disk *disk)
+{
+	return count(disk, RD_SLOT_PRIVATE, 0);
+}
+
+int rd_slot_admit(const struct rd_disk *disk,
+		  const struct rd_attach_request *req, const char *name,
+		  struct rd_error *err)
+{
+	unsigned n;
+
+	if (req->flags & RD_PRIVATE) {
+		n = rd_slot_other_writers(disk);
+		if (n)
+			return rd_fail(err, -EBUSY,
+				       "%s is attached for writing %u times; a private view needs a disk that nobody writes: attach it read-only there, or give the view a disk of its own with name=",
+				       name, n);
+	} else if (req->writable) {
+		n = rd_slot_views(disk);
+		if (n)
+			return rd_fail(err, -EBUSY,
+				       "%s has %u private views, so nobody may write it: attach it read-only or private, or use a disk of its own with name=",
+				       name, n);
+	}
+	return 0;
+}
+
+/* ---- claiming ---------------------------------------------------------- */
+
+static bool take(struct rd_disk *disk, unsigned slot)
+{
+	if (rd_trylock_slot(disk->header_fd, slot))
+		return false;
+	disk->slot = slot;
+	return true;
+}
+
+static unsigned wanted_flags(const struct rd_attach_request *req)
+{
+	unsigned flags = 0;
+
+	if (req->writable || req->flags & RD_PRIVATE)
+		flags |= RD_SLOT_WRITABLE;
+	if (req->flags & RD_PRIVATE)
+		flags |= RD_SLOT_PRIVATE;
+	if (req->flags & RD_DURABLE)
+		flags |= RD_SLOT_DURABLE;
+	return flags;
+}
+
+static bool is_durable(const struct rd_slot *s, const char *label)
+{
+	return s->state == RD_SLOT_ATTACHED && s->flags & RD_SLOT_DURABLE &&
+	       (!label || !strncmp(s->label, label, sizeof(s->label)));
+}
+
+/* 0 with the slot taken, -ENOENT if there is none, or said why not. */
+static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
+		   struct rd_error *err)
+{
+	unsigned i;
+
+	for (i = 0; i < disk->header->slots_used; i++) {
+		struct rd_slot *s = rd_slot_at(disk->header, i);
+
+		if (!is_durable(s, req->label))
+			continue;
+		if (!take(disk, i))
+			return rd_fail(err, -EBUSY,
+				       "%s is attached already, by process %d",
+				       req->label, s->pid);
+		if (s->flags == wanted_flags(req))
+			return 0;
+		return rd_fail(err, -EBUSY,
+			       "%s was attached in another way before; end that first",
+			       req->label);
+	}
+	return -ENOENT;
+}
+
+/* A slot that has memory: a free one, or a dead attachment's, swept. */
+static bool reuse(struct rd_disk *disk)
+{
+	unsigned i, used = disk->header->slots_used;
+
+	for (i = 0; i < used; i++) {
+		struct rd_slot *s = rd_slot_at(disk->header, i);
+
+		if (is_durable(s, NULL) || !take(disk, i))
+			continue;
+		if (s->state == RD_SLOT_FREE)
+			return true;
+		rd_words_sweep(disk->base.words, rd_blocks(disk->size), i);
+		if (s->flags & RD_SLOT_PRIVATE)
+			rd_remove_view(disk->dir, disk->id, i);
+		return true;
+	}
+	return false;
+}
+
+static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
+{
+	unsigned used = disk->header->slots_used;
+	int rc;
+
+	if (used >= RD_SLOTS)
+		return rd_fail(err, -EUSERS,
+			       "%s has %u attachments, which is all a disk can have",
+			       name, used);
+	rc = rd_memory_take(disk->header_fd, (uint64_t)rd_slot_offset(used),
+			    sizeof(struct rd_slot));
+	if (rc)
+		return rd_fail(err, rc, "no memory for an attachment to %s: %s",
+			       name, strerror(-rc));
+	if (!take(disk, used))
+		return rd_fail(err, -EUCLEAN, "slot %u of %s is locked and unused",
+			       used, name);
+	disk->header->slots_used = used + 1;
+	return 0;
+}
+
+/* Not durable yet: nobody is to take over half an attachment. */
+static void fill_in(struct rd_slot *s, const struct rd_attach_request *req)
+{
+	atomic_store(&s->state, RD_SLOT_FREE);
+	memset((void *)s, 0, sizeof(*s));
+	s->flags = wanted_flags(req) & ~(unsigned)RD_SLOT_DURABLE;
+	s->pid = getpid();
+	s->since = (uint64_t)time(NULL);
+	if (req->label)
+		snprintf(s->label, sizeof(s->label), "%s", req->label);
+	atomic_store(&s->state, RD_SLOT_ATTACHED);
+}
+
+int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
+		  const char *name, bool *inherited, struct rd_error *err)
+{
+	int rc = -ENOENT;
+
+	*inherited = false;
+	if (req->flags & RD_DURABLE)
+		rc = inherit(disk, req, err);
+	if (!rc)
+		*inherited = true;
+	else if (rc == -ENOENT)
+		rc = reuse(disk) ? 0 : extend(disk, name, err);
+	if (rc)
+		return rc;
+	disk->self = rd_slot_at(disk->header, disk->slot);
+	if (!*inherited)
+		fill_in(disk->self, req);
+	if (disk->parts)
+		rd_lazy_sweep(disk);
+	return 0;
+}
+
+void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req)
+{
+	disk->self->pid = getpid();
+	atomic_store(&disk->self->flags, wanted_flags(req));
+}
+
+void rd_slot_free(struct rd_disk *disk)
+{
+	/* it must not outlive a part of it */
+	atomic_fetch_and(&disk->self->flags, ~(unsigned)RD_SLOT_DURABLE);
+	if (disk->self->flags & RD_SLOT_PRIVATE)
+		rd_remove_view(disk->dir, disk->id, disk->slot);
+	atomic_store(&disk->self->state, RD_SLOT_FREE);
+	rd_unlock_slot(disk->header_fd, disk->slot);
+}

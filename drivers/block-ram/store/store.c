@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The store: its directory, the names of its files, and the removal of disks
+ * that nobody holds any more. One thread a store.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/store/store.h"
+#include "drivers/block-ram/base/tmpfs.h"
+
+const char *rd_store_default(void)
+{
+	static _Thread_local char own[sizeof(RD_USER_STORE_DIR) + 16];
+	const char *dir = getenv("XEN_RAMDISK_DIR");
+
+	if (dir && *dir)
+		return dir;
+	if (geteuid() == 0)
+		return RD_STORE_DIR;
+	snprintf(own, sizeof(own), RD_USER_STORE_DIR "%u", (unsigned)geteuid());
+	return own;
+}
+
+/* Anyone can make a directory in /dev/shm: is this one ours alone? */
+static int check_owner(const char *dir, struct rd_error *err)
+{
+	struct stat st;
+
+	if (strncmp(dir, RD_USER_STORE_DIR, strlen(RD_USER_STORE_DIR)))
+		return 0;
+	if (lstat(dir, &st) < 0)
+		return rd_fail(err, -errno, "cannot examine %s: %m", dir);
+	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	    !(st.st_mode & (S_IRWXG | S_IRWXO)))
+		return 0;
+	return rd_fail(err, -EPERM,
+		       "%s is not a directory of yours alone; remove it, or name another in $XEN_RAMDISK_DIR",
+		       dir);
+}
+
+static int open_dir(struct rd_store *s, const char *dir, struct rd_error *err)
+{
+	s->path = realpath(dir, NULL);
+	if (!s->path)
+		return rd_fail(err, -errno, "cannot open %s: %m", dir);
+	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		return rd_fail(err, -errno, "cannot open %s: %m", s->path);
+	return 0;
+}
+
+int rd_store_open(struct rd_store **store, const char *dir,
+		  struct rd_error *err)
+{
+	bool any = !dir || !*dir;
+	struct rd_store *s;
+	int rc;
+
+	if (any)
+		dir = rd_store_default();
+	rc = rd_tmpfs_prepare(dir, !strcmp(dir, RD_STORE_DIR), err);
+	if (!rc && any)
+		rc = check_owner(dir, err);
+	if (rc)
+		return rc;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return rd_fail(err, -ENOMEM, "out of memory");
+	s->dir = -1;
+	rc = open_dir(s, dir, err);
+	if (rc)
+		rd_store_close(s);
+	else
+		*store = s;
+	return rc;
+}
+
+void rd_store_close(struct rd_store *store)
+{
+	if (!store)
+		return;
+	if (store->dir >= 0)
+		close(store->dir);
+	free(store->path);
+	free(store);
+}
+
+const char *rd_store_path(const struct rd_store *store)
+{
+	return store->path;
+}
+
+/* ---- names ------------------------------------------------------------- */
+
+#define HEADER_SUFFIX ".header"
+
+struct rd_filename rd_file_name(const char *id, enum rd_file file)
+{
+	static const char *const suffix[] = {
+		[RD_FILE_HEADER] = HEADER_SUFFIX,
+		[RD_FILE_DATA] = ".data",
+		[RD_FILE_RANGES] = ".ranges",
+	};
+	struct rd_filename name;
+
+	snprintf(name.text, sizeof(name.text), "%s%s", id, suffix[file]);
+	return name;
+}
+
+static bool header_id(const char *name, char *id)
+{
+	size_t n = strlen(name), s = strlen(HEADER_SUFFIX);
+
+	if (n <= s || n - s >= RD_ID_MAX || strcmp(name + n - s, HEADER_SUFFIX))
+		return false;
+	memcpy(id, name, n - s);
+	id[n - s] = 0;
+	return true;
+}
+
+int rd_store_walk(struct rd_store *store, rd_walk_fn *fn, void *arg)
+{
+	char id[RD_ID_MAX];
+	struct dirent *e;
+	int rc = 0, fd;
+	DIR *d;
+
+	/* a description of its own: a shared one would share the position */
+	fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		rc = -errno;
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	while (!rc && (e = readdir(d)))
+		if (header_id(e->d_name, id))
+			rc = fn(store, id, arg);
+	closedir(d);
+	return rc;
+}
+
+struct rd_filename rd_view_name(const char *id, unsigned slot, enum rd_file file)
+{
+	struct rd_filename name;
+
+	snprintf(name.text, sizeof(name.text), "%s" RD_VIEW_MARK "%u%s", id, slot,
+		 file == RD_FILE_DATA ? ".data" : ".map");
+	return name;
+}
+
+/* ---- removal ----------------------------------------------------------- */
+
+static void remove_file(int dir, struct rd_filename name)
+{
+	unlinkat(dir, name.text, 0);
+}
+
+void rd_remove_view(int dir, const char *id, unsigned slot)
+{
+	remove_file(dir, rd_view_name(id, slot, RD_FILE_DATA));
+	remove_file(dir, rd_view_name(id, slot, RD_FILE_RANGES));
+}
+
+/* Those that died with their attachments. @header may be NULL: then all. */
+static void remove_views(int dir, const char *id, struct rd_header *header)
+{
+	unsigned i, used = header ? header->slots_used : RD_SLOTS;
+
+	for (i = 0; i < used; i++)
+		if (!header ||
+		    rd_slot_at(header, i)->flags & RD_SLOT_PRIVATE)
+			rd_remove_view(dir, id, i);
+}
+
+/* Whether the store has a file that starts as @id's views do. */
+static bool has_views(int dir, const char *id)
+{
+	struct rd_filename prefix;
+	struct dirent *e;
+	bool found = false;
+	int n, fd;
+	DIR *d;
+
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return true; /* better look too often */
+	}
+	n = snprintf(prefix.text, sizeof(prefix.text), "%s" RD_VIEW_MARK, id);
+	while (!found && (e = readdir(d)))
+		found = !strncmp(e->d_name, prefix.text, (size_t)n);
+	closedir(d);
+	return found;
+}
+
+void rd_remove_contents(int dir, const char *id, struct rd_header *header)
+{
+	if (header)
+		atomic_store(&header->state, RD_EMPTY);
+	remove_file(dir, rd_file_name(id, RD_FILE_DATA));
+	remove_file(dir, rd_file_name(id, RD_FILE_RANGES));
+	if (header || has_views(dir, id))
+		remove_views(dir, id, header);
+}
+
+void rd_remove_disk(int dir, const char *id, struct rd_header *header)
+{
+	rd_remove_contents(dir, id, header);
+	remove_file(dir, rd_file_name(id, RD_FILE_HEADER));
+}
+
+/* ---- reaping ----------------------------------------------------------- */
+
+/* Private views of dead attachments of a disk that lives, under its lock. */
+static void reap_views(struct rd_store *store, const char *id, int fd,
+		       const struct rd_header *h)
+{
+	struct rd_slot s;
+	unsigned i;
+
+	for (i = 0; i < h->slots_used; i++) {
+		if (rd_slot_read(fd, i, &s) || s.state != RD_SLOT_ATTACHED ||
+		    !(s.flags & RD_SLOT_PRIVATE) || s.flags & RD_SLOT_DURABLE ||
+		    rd_trylock_slot(fd, i))
+			continue;
+		/* its slot stays as it is until somebody takes it */
+		rd_remove_view(store->dir, id, i);
+		rd_unlock_slot(fd, i);
+	}
+}
+
+/* Discard disk @id if it is dead. Adds to *arg, an int, if it was. */
+static int reap_one(struct rd_store *store, const char *id, void *arg)
+{
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
+	struct rd_header h;
+	struct stat st;
+	bool sound;
+	int fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return 0; /* gone meanwhile */
+	/* who holds the lock is attaching, loading or detaching: alive */
+	if (!rd_trylock_disk(fd) && fstat(fd, &st) == 0 && st.st_nlink) {
+		sound = !rd_header_read(fd, name.text, &h, NULL);
+		if (!rd_disk_alive(fd, sound ? &h : NULL)) {
+			/*
+			 * The lock keeps everyone out, and the header goes
+			 * last, so its state need not be changed.
+			 */
+			rd_remove_disk(store->dir, id, NULL);
+			++*(int *)arg;
+		} else if (sound) {
+			reap_views(store, id, fd, &h);
+		}
+	}
+	close(fd);
+	return 0;
+}
+
+int rd_reap(struct rd_store *store)
+{
+	int n = 0, rc = rd_store_walk(store, reap_one, &n);
+
+	return rc ? rc : n;
+}

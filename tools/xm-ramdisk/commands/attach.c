@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* xm-ramdisk attach: arguments, and the road to go; road-*.c go it. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
+
+#define DEFAULT_SECONDS 60
+#define REMOTE_SECONDS 60
+
+static void help(void)
+{
+	puts("usage: xm-ramdisk attach [OPTION...] DOMAIN SEED VDEV [r|w]\n\n"
+	     "Load SEED into memory, unless it is there already, and attach it to\n"
+	     "DOMAIN as VDEV. All who attach the same SEED share one disk.\n\n"
+	     "  DOMAIN  name or number; Domain-0 too\n"
+	     "  SEED    image file or block device, nbd://HOST/EXPORT and the like (not\n"
+	     "          with --lazy), or the name of a loaded disk;\n"
+	     "          tap:ram:PATH means PATH; private, thin, lazy, keep,\n"
+	     "          name=NAME and sector-size=4096 may follow it, behind commas, as in a disk line\n"
+	     "  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
+	     "  r|w     read only, or read and write (the default)\n\n"
+	     DISK_OPTIONS_HELP "\n"
+	     "  --keep       keep the disk when nobody is attached, until drop\n"
+	     "  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
+	     "  --sector-size=512|4096  of the disk as DOMAIN sees it (512)\n"
+	     "  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
+	     "  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: do not load a copy,\n"
+	     "               share that very disk; connect again for so long (60)\n"
+	     "  --toolstack=ROAD   direct, xl or xm, instead of the one that fits the host\n"
+	     "  --dry-run    print the road, why it, and what would be run or written");
+}
+
+/* The prefixes under which blktap knew this kind of disk. */
+static char *strip_prefix(char *seed)
+{
+	static const char *const prefixes[] = { "tap:ram:", "tap:tapdisk:ram:",
+						"tap2:ram:" };
+	size_t i, n;
+
+	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		n = strlen(prefixes[i]);
+		if (!strncmp(seed, prefixes[i], n))
+			return seed + n;
+	}
+	return seed;
+}
+
+/* ---- arguments --------------------------------------------------------- */
+
+static int parse_mode(const char *text, bool *writable)
+{
+	*writable = *text == 'w';
+	if (strcmp(text, "r") && strcmp(text, "w") && strcmp(text, "w!"))
+		return say_usage("attach", "mode '%s' is neither r nor w",
+				 text);
+	return EXIT_DONE;
+}
+
+/* A seed on a server has options of its own, and lacks one. */
+static int check_seed(const struct attach *a)
+{
+	bool uri = !strncmp(a->disk.seed, "nbd", 3) &&
+		   strstr(a->disk.seed, "://");
+
+	if (a->remote && !uri)
+		return say_usage("attach", "--remote is for a disk of another host, as nbd://HOST/DISK; %s is none",
+				 a->disk.seed);
+	if (a->remote && (a->disk.name || a->disk.flags || a->disk.sector_size || a->road != ROAD_NONE))
+		return say_usage("attach", "--remote takes the disk as it is; --name, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
+	if (uri && a->disk.flags & RD_LAZY)
+		return say_usage("attach", "--lazy is for seeds on this host: xen-ramdiskd does not read from a network; leave it away, or load the disk with 'xm-ramdisk serve --lazy'");
+	return EXIT_DONE;
+}
+
+/* EXIT_DONE, or the status to end with; -1 after --help. */
+static int parse(struct attach *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "toolstack", required_argument, NULL, 's' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "sector-size", required_argument, NULL, 'b' },
+		{ "remote", optional_argument, NULL, 'r' },
+		DISK_OPTIONS,
+		{ NULL, 0, NULL, 0 },
+	};
+	struct rd_error err;
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "ht:", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			help();
+			return -1;
+		case 't':
+			if (!parse_seconds(optarg, &a->seconds))
+				break;
+			return say_usage("attach", "'%s' is no number of seconds from 1 to 86400",
+					 optarg);
+		case 's':
+			if (road_parse(optarg, &a->road))
+				break;
+			return say_usage("attach", "toolstack '%s' is none of direct, xl and xm",
+					 optarg);
+		case 'b':
+			if (!disk_parse_sector_size(optarg, &a->disk.sector_size))
+				break;
+			return say_usage("attach", "--sector-size=%s: expected 512 or 4096",
+					 optarg);
+		case 'r':
+			a->remote = REMOTE_SECONDS;
+			if (!optarg || !parse_seconds(optarg, &a->remote))
+				break;
+			return say_usage("attach", "'%s' is no number of seconds from 1 to 86400",
+					 optarg);
+		case 'n':
+			a->dry_run = true;
+			break;
+		default:
+			if (disk_option(c, &a->disk))
+				break;
+			return say_usage("attach", "option '%s' is unknown or lacks its value",
+					 argv[optind - 1]);
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc < 3 || argc > 4)
+		return say_usage("attach",
+				 "expected DOMAIN SEED VDEV [r|w], got %d arguments",
+				 argc);
+	a->domain = argv[0];
+	if (target_parse(strip_prefix(argv[1]), &a->disk, &err))
+		return say_usage("attach", "%s", err.text);
+	if (vdev_parse(argv[2], &a->devid))
+		return say_usage("attach",
+				 "'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
+				 argv[2]);
+	a->writable = true;
+	if (argc == 4 && parse_mode(argv[3], &a->writable))
+		return EXIT_USAGE;
+	return check_seed(a);
+}
+
+int cmd_attach(int argc, char **argv)
+{
+	struct attach a = { .seconds = DEFAULT_SECONDS };
+	char why[256];
+	int rc = parse(&a, argc, argv);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	if (a.remote) {
+		a.stop = signals_catch();
+		if (!a.dry_run)
+			return road_remote_attach(&a);
+		road_remote_show(&a);
+		return EXIT_DONE;
+	}
+	if (a.road == ROAD_NONE)
+		a.road = road_choose(why, sizeof(why));
+	else
+		snprintf(why, sizeof(why), "asked for with --toolstack");
+	if (a.road == ROAD_NONE) /* not on Xen: the direct road says so */
+		return host_is_xen() || a.dry_run ? say_failed("%s", why) :
+						    road_direct_attach(&a);
+	if (a.dry_run) {
+		printf("road: %s (%s)\n", road_name(a.road), why);
+		road_show(&a);
+		return EXIT_DONE;
+	}
+	a.stop = signals_catch();
+	return road_attach(&a);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk detach: asks both ends to close, and waits. xen-ramdiskd removes
+ * both directories when the disk's reference has been given back, so when they
+ * are gone, the count is right.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xen/io/xenbus.h>
+
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
+
+#define DEFAULT_SECONDS 60
+
+struct detach {
+	const char *domain;
+	unsigned devid;
+	bool force;
+	int seconds;
+	const volatile sig_atomic_t *stop;
+};
+
+static void help(void)
+{
+	puts("usage: xm-ramdisk detach [--force] [--timeout=SECONDS] DOMAIN VDEV\n\n"
+	     "Detach VDEV from DOMAIN. The last detach discards what was written.\n\n"
+	     "  --force            do not ask the domain: take the device away\n"
+	     "  --timeout=SECONDS  for DOMAIN's frontend to let go (60)");
+}
+
+/* EXIT_DONE, or the status to end with; -1 after --help. */
+static int parse(struct detach *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "hft:", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			help();
+			return -1;
+		case 'f':
+			a->force = true;
+			break;
+		case 't':
+			if (!parse_seconds(optarg, &a->seconds))
+				break;
+			return say_usage("detach", "'%s' is no number of seconds from 1 to 86400",
+					 optarg);
+		default:
+			return say_usage("detach", "option '%s' is unknown or lacks its value",
+					 argv[optind - 1]);
+		}
+	}
+	if (argc - optind != 2)
+		return say_usage("detach",
+				 "expected DOMAIN VDEV, got %d arguments",
+				 argc - optind);
+	a->domain = argv[optind];
+	if (vdev_parse(argv[optind + 1], &a->devid))
+		return say_usage("detach",
+				 "'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
+				 argv[optind + 1]);
+	return EXIT_DONE;
+}
+
+static bool gone(const struct device_state *s)
+{
+	return s->back == 0;
+}
+
+/* Ours, or somebody else's, or nothing. */
+static int check_attached(struct device *d)
+{
+	struct device_state s;
+	char *backend;
+	int rc;
+
+	device_look(d, &s);
+	if (s.back) /* also when the frontend's directory is gone already */
+		return EXIT_DONE;
+	rc = device_backend(d, &backend);
+	if (rc == -ENOENT)
+		return say_failed("nothing is attached to %s as %s; 'xm-ramdisk list' shows what is",
+				  d->domain, d->vdev);
+	if (rc)
+		return say_failed("cannot read %s in xenstore: %s", d->front,
+				  strerror(-rc));
+	if (strcmp(backend, d->back)) {
+		rc = say_failed("%s of %s was not attached by xm-ramdisk: its backend is %s",
+				d->vdev, d->domain, backend);
+	} else {
+		/* of a backend that was removed without its frontend */
+		device_remove_frontend(d);
+		rc = EXIT_DONE;
+	}
+	free(backend);
+	return rc;
+}
+
+static int say_why(const struct detach *a, const struct device *d, int rc,
+		   const struct device_state *s)
+{
+	if (rc == -EINTR)
+		return say_failed("interrupted; the detach goes on as soon as %s lets go of %s",
+				  d->domain, d->vdev);
+	if (rc != -ETIMEDOUT)
+		return say_failed("cannot watch xenstore: %s", strerror(-rc));
+	if (s->front == XenbusStateClosed || s->domain_gone)
+		return say_failed("xen-ramdiskd did not give %s of %s back for %d seconds; is it running?",
+				  d->vdev, d->domain, a->seconds);
+	return say_failed("%s still uses %s after %d seconds (mounted there?); it is detached as soon as it lets go, or at once with --force",
+			  d->domain, d->vdev, a->seconds);
+}
+
+/* -1 unless libxl made the device, with our script. */
+static int detach_of_xl(const struct detach *a, struct device *d)
+{
+	char *backend;
+	int rc = -1;
+
+	if (device_backend(d, &backend))
+		return -1;
+	if (strcmp(backend, d->back))
+		rc = road_xl_detach(d->xs, a->domain, a->devid, backend);
+	free(backend);
+	return rc;
+}
+
+/* Workers outlive a daemon, and only a daemon takes a device from them. */
+static int ensure_daemon(void)
+{
+	struct rd_error err = { "" };
+	struct rd_store *store;
+	int rc;
+
+	if (rd_store_open(&store, NULL, &err))
+		return say_failed("%s", err.text);
+	rc = daemon_ensure(store);
+	rd_store_close(store);
+	return rc;
+}
+
+static int detach_device(const struct detach *a, struct device *d)
+{
+	struct device_state s;
+	int rc = road_remote_detach(d, a->force, a->seconds, a->stop);
+
+	if (rc < 0)
+		rc = detach_of_xl(a, d);
+	if (rc >= 0)
+		return rc;
+	rc = check_attached(d);
+	if (rc)
+		return rc;
+	device_look(d, &s);
+	if (s.back == 0)
+		return EXIT_DONE; /* only a frontend's rest was there */
+	rc = ensure_daemon();
+	if (rc)
+		return rc;
+	if (a->force) {
+		device_remove(d);
+		return EXIT_DONE;
+	}
+	rc = device_ask_to_close(d);
+	if (rc)
+		return rc;
+	rc = device_wait(d, gone, &s, deadline_in(a->seconds), a->stop);
+	return rc ? say_why(a, d, rc, &s) : EXIT_DONE;
+}
+
+int cmd_detach(int argc, char **argv)
+{
+	struct detach a = { .seconds = DEFAULT_SECONDS };
+	struct device d;
+	int rc = parse(&a, argc, argv);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	rc = road_xm_detach(a.domain, a.devid);
+	if (rc >= 0)
+		return rc;
+	rc = device_open(&d, "detach", a.domain, a.devid);
+	if (rc)
+		return rc;
+	a.stop = signals_catch();
+	rc = detach_device(&a, &d);
+	device_close(&d);
+	return rc;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk fence: cut a host off from the disks that are served here. The
+ * list is the plugin's to enforce, with deny=, which it is given when nbdkit
+ * starts: so each one is asked (SIGUSR1) to end its nbdkit, which carries out
+ * or drops what it has in hand, and to start another on the same socket. When
+ * this command ends, nothing that a fenced host sent can reach a disk any more.
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/commands/fence.h"
+
+#define LIST "fenced"
+#define IN_FORCE "serve-%d.fenced"
+#define WAIT_SECONDS 30
+#define LOOK_NS 50000000
+
+static const char help[] =
+	"usage: xm-ramdisk fence [--lift] ADDRESS\n"
+	"       xm-ramdisk fence --list\n\n"
+	"Cut a host off from every disk that this host serves over TCP. When the\n"
+	"command ends, nothing that it sent reaches a disk any more. Other hosts'\n"
+	"connections are cut too, and made again by those that can.\n\n"
+	"  ADDRESS  an IPv4 or IPv6 address, or a network as 192.0.2.0/24\n"
+	"  --lift   let it in again\n"
+	"  --list   show which are fenced";
+
+/* ---- the files --------------------------------------------------------- */
+
+static void read_text(const char *path, char text[FENCE_BYTES])
+{
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(text, 1, FENCE_BYTES - 1, f) : 0;
+
+	text[n] = 0;
+	if (f)
+		fclose(f);
+}
+
+/* In its place at once, so that nobody reads half of it. */
+static int write_text(const char *path, const char *text)
+{
+	char new[PATH_MAX + 8];
+	int rc = 0;
+	FILE *f;
+
+	snprintf(new, sizeof(new), "%s.new", path);
+	f = fopen(new, "we");
+	if (!f)
+		return -errno;
+	if (fputs(text, f) < 0)
+		rc = -EIO;
+	if (fclose(f))
+		rc = -errno;
+	if (!rc && rename(new, path) < 0)
+		rc = -errno;
+	return rc;
+}
+
+void fence_read(const char *store, char text[FENCE_BYTES])
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" LIST, store);
+	read_text(path, text);
+}
+
+/* ---- the list ---------------------------------------------------------- */
+
+/* ADDRESS or ADDRESS/BITS in one spelling. */
+static bool canonical(const char *text, char address[INET6_ADDRSTRLEN + 8])
+{
+	const char *slash = strchr(text, '/');
+	unsigned char binary[16];
+	char host[INET6_ADDRSTRLEN], *end = "";
+	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	long bits = 0, most = family == AF_INET6 ? 128 : 32;
+
+	if (slash)
+		bits = strtol(slash + 1, &end, 10);
+	if (*end || bits < 0 || bits > most || (slash && !slash[1]))
+		return false;
+	snprintf(host, sizeof(host), "%.*s",
+		 (int)(slash ? (size_t)(slash - text) : strlen(text)), text);
+	if (inet_pton(family, host, binary) != 1 ||
+	    !inet_ntop(family, binary, address, INET6_ADDRSTRLEN))
+		return false;
+	if (slash)
+		sprintf(address + strlen(address), "/%ld", bits);
+	return true;
+}
+
+/* Where the line @address is in @text, or NULL. */
+static char *find_line(char *text, const char *address)
+{
+	size_t n = strlen(address);
+	char *p;
+
+	for (p = text; *p; p = strchr(p, '\n') + 1) {
+		if (!strncmp(p, address, n) && p[n] == '\n')
+			return p;
+		if (!strchr(p, '\n'))
+			break;
+	}
+	return NULL;
+}
+
+static int change(char text[FENCE_BYTES], const char *address, bool lift)
+{
+	char *line = find_line(text, address);
+	size_t n = strlen(address) + 1;
+
+	if (lift && !line)
+		return say_failed("%s is not fenced; 'xm-ramdisk fence --list' shows which are",
+				  address);
+	if (lift)
+		memmove(line, line + n, strlen(line + n) + 1);
+	else if (!line && strlen(text) + n >= FENCE_BYTES)
+		return say_failed("the list of fenced addresses is full; fence networks");
+	else if (!line)
+		sprintf(text + strlen(text), "%s\n", address);
+	return EXIT_DONE;
+}
+
+/* ---- the servers ------------------------------------------------------- */
+
+/* Call @signal for each server of the store; how many have not @text yet. */
+static int lagging(const char *store, const char *text, int signal)
+{
+	char path[PATH_MAX], has[FENCE_BYTES];
+	DIR *dir = opendir(store);
+	struct dirent *e;
+	int pid, n = 0;
+
+	while (dir && (e = readdir(dir))) {
+		pid = 0;
+		if (sscanf(e->d_name, IN_FORCE, &pid) != 1 || pid <= 1 ||
+		    strstr(e->d_name, ".new"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", store, e->d_name);
+		read_text(path, has);
+		if (kill(pid, 0) < 0 && errno == ESRCH)
+			unlink(path); /* of one that was killed */
+		else if (strcmp(has, text)) {
+			n++;
+			if (signal)
+				kill(pid, signal);
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+void fence_in_force(const char *store, const char *text)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" IN_FORCE, store, (int)getpid());
+	if (!text)
+		unlink(path);
+	else if (write_text(path, text))
+		say_failed("cannot write %s: %m", path);
+	else
+		lagging(store, text, 0); /* takes dead servers' copies away */
+}
+
+static int wait_for_servers(const char *store, const char *text)
+{
+	const struct timespec nap = { .tv_nsec = LOOK_NS };
+	int64_t deadline = deadline_in(WAIT_SECONDS);
+	int left = lagging(store, text, SIGUSR1);
+
+	while (left && now_ms() < deadline) {
+		nanosleep(&nap, NULL);
+		left = lagging(store, text, 0);
+	}
+	if (left)
+		return say_failed("%d servers have not put the list into force for %d seconds; end them to be sure",
+				  left, WAIT_SECONDS);
+	return EXIT_DONE;
+}
+
+static int fence(struct rd_store *store, const char *address, bool lift)
+{
+	const char *dir = rd_store_path(store);
+	char path[PATH_MAX], text[FENCE_BYTES];
+	int rc, lock;
+
+	snprintf(path, sizeof(path), "%s/" LIST ".lock", dir);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock < 0 || flock(lock, LOCK_EX) < 0)
+		return say_failed("cannot lock %s: %m", path);
+	fence_read(dir, text);
+	rc = change(text, address, lift);
+	snprintf(path, sizeof(path), "%s/" LIST, dir);
+	if (rc == EXIT_DONE && write_text(path, text))
+		rc = say_failed("cannot write %s: %m", path);
+	if (rc == EXIT_DONE)
+		rc = wait_for_servers(dir, text);
+	close(lock);
+	return rc;
+}
+
+int cmd_fence(int argc, char **argv)
+{
+	bool lift = false, list = false;
+	const struct flag flags[] = {
+		{ "lift", &lift },
+		{ "list", &list },
+		{ NULL, NULL },
+	};
+	char address[INET6_ADDRSTRLEN + 8], text[FENCE_BYTES], **words;
+	struct rd_store *store;
+	int i, rc;
+
+	for (i = 1; i < argc; i++)
+		list |= !strcmp(argv[i], "--list");
+	rc = parse_words(argc, argv, help, flags, list ? 0 : 1,
+			 list ? "nothing behind --list" : "ADDRESS", &words);
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	if (!list && !canonical(words[0], address))
+		return say_usage("fence", "'%s' is no address; expected one like 192.0.2.7, 2001:db8::7 or 192.0.2.0/24",
+				 words[0]);
+	rc = disk_store("fence", &store);
+	if (rc)
+		return rc;
+	if (list) {
+		fence_read(rd_store_path(store), text);
+		fputs(*text ? text : "nothing is fenced\n", stdout);
+	} else {
+		rc = fence(store, address, lift);
+	}
+	rd_store_close(store);
+	return rc;
+}

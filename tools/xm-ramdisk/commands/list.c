@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk list: the disks in the store, and who is attached. Works without
+ * Xen too; domains then have numbers instead of names.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/xm-ramdisk/base/json.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+static const char help[] =
+	"usage: xm-ramdisk list [--json]\n\n"
+	"Show every RAM disk, and a line for each attachment: the domain, its\n"
+	"virtual device, the mode, and what it has read and written (MiB).\n\n"
+	"  --json  the same, for programs";
+
+/* ---- text -------------------------------------------------------------- */
+
+static void print_attachment(struct xs_handle *xs,
+			     const struct rd_attachment_info *a)
+{
+	struct who w = who_is(xs, a->label);
+	char faults[FAULT_TEXT_MAX];
+	char pid[16] = "-"; /* a loop device's attachment has no process */
+
+	if (a->alive)
+		snprintf(pid, sizeof(pid), "%d", a->pid);
+	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7s\n",
+	       w.domain, w.vdev, report_mode(a), a->counters.read_bytes >> 20,
+	       a->counters.write_bytes >> 20, pid);
+	if (who_faults(xs, &w, faults)[0])
+		printf("      fault: %s\n", faults);
+}
+
+static void print_text(struct xs_handle *xs, const struct rd_disk_info *disks,
+		       size_t count)
+{
+	size_t i;
+	unsigned j;
+
+	if (count == 0) {
+		puts("no RAM disks");
+		return;
+	}
+	printf("%-22s %-8s %-4s %10s %10s %7s\n", "SEED / ATTACHED TO", "VDEV",
+	       "MODE", "READ MIB", "WRITTEN", "PID");
+	for (i = 0; i < count; i++) {
+		const struct rd_disk_info *d = &disks[i];
+
+		printf("%s", d->seed);
+		if (d->name[0])
+			printf(" as %s", d->name);
+		printf(": %" PRIu64 " MiB", d->size >> 20);
+		if (d->loaded < d->size)
+			printf(", %s, %" PRIu64 " MiB so far",
+			       d->loading ? "loading" : "lazy",
+			       d->loaded >> 20);
+		printf("%s%s%s", d->thin ? ", thin" : "",
+		       d->keep ? ", kept" : "",
+		       d->half_reset ? ", half reset" : "");
+		printf(", attached %u time%s\n", d->attachments,
+		       d->attachments == 1 ? "" : "s");
+		for (j = 0; j < d->attachments; j++)
+			print_attachment(xs, &d->attachment[j]);
+	}
+}
+
+static void print_json(struct xs_handle *xs, const struct rd_disk_info *disks,
+		       size_t count)
+{
+	struct json j = { .out = stdout };
+	size_t i;
+
+	json_open(&j, NULL, '[');
+	for (i = 0; i < count; i++)
+		report_json(&j, xs, &disks[i]);
+	json_close(&j);
+	putchar('\n');
+}
+
+/* ---- the command ------------------------------------------------------- */
+
+static int list(struct rd_store *store, char **words, const void *arg)
+{
+	bool json = *(const bool *)arg;
+	struct disk_list l;
+	struct xs_handle *xs;
+	int rc = disk_list(store, &l);
+
+	(void)words;
+	xs = l.count ? who_xenstore() : NULL;
+	/* "no RAM disks" would be wrong when one of them cannot be read */
+	if (json || l.count || !rc)
+		(json ? print_json : print_text)(xs, l.disks, l.count);
+	if (xs)
+		xs_close(xs);
+	rd_list_free(l.disks, l.count);
+	return rc;
+}
+
+int cmd_list(int argc, char **argv)
+{
+	bool json = false;
+	const struct flag flags[] = { { "json", &json }, { NULL, NULL } };
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.count = 0,
+		.expected = "no argument",
+		.run = list,
+		.arg = &json,
+	};
+
+	return disk_run(argc, argv, &command);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* xm-ramdisk show: all that is known of one disk. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "tools/xm-ramdisk/base/json.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+static const char help[] =
+	"usage: xm-ramdisk show [--json] NAME\n\n"
+	"Show one disk: its seed and whether that has changed, memory, options, and\n"
+	"each attachment with its counters and latencies.\n\n"
+	"  NAME    as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
+	"  --json  the same, for programs";
+
+static const char *seed_now(enum rd_seed_now now)
+{
+	switch (now) {
+	case RD_SEED_SAME:
+		return "unchanged since the load";
+	case RD_SEED_MODIFIED:
+		return "MODIFIED since the load; the disk is as it was loaded";
+	case RD_SEED_REPLACED:
+		return "REPLACED by another file, which would be another disk";
+	case RD_SEED_REMOTE:
+		return "on a server, which was not asked";
+	default:
+		return "GONE; the disk stays as it is";
+	}
+}
+
+/* Microseconds below which @percent of the requests were answered; 0: none. */
+static uint64_t percentile(const uint32_t *n, unsigned percent)
+{
+	uint64_t all = 0, sum = 0;
+	unsigned i;
+
+	for (i = 0; i < RD_LATENCIES; i++)
+		all += n[i];
+	for (i = 0; all && i < RD_LATENCIES; i++) {
+		sum += n[i];
+		if (sum * 100 >= all * percent)
+			return (uint64_t)2 << i;
+	}
+	return 0;
+}
+
+static void print_latency(const char *what, const uint32_t *n)
+{
+	if (percentile(n, 50))
+		printf("      %s latency: half below %" PRIu64
+		       " us, 99 of 100 below %" PRIu64 " us\n",
+		       what, percentile(n, 50), percentile(n, 99));
+}
+
+static void print_attachment(struct xs_handle *xs,
+			     const struct rd_attachment_info *a)
+{
+	const struct rd_counters *c = &a->counters;
+	struct who w = who_is(xs, a->label);
+	time_t since = (time_t)a->since;
+	struct tm tm;
+	char text[32] = "?", faults[FAULT_TEXT_MAX];
+
+	if (localtime_r(&since, &tm))
+		strftime(text, sizeof(text), "%F %T", &tm);
+	printf("  %s %s, %s, process %d%s, since %s\n", w.domain, w.vdev,
+	       a->private_view ? "private view" :
+	       a->writable     ? "writable" :
+				 "read-only",
+	       a->pid, a->alive ? "" : " (dead; it may be restarted)", text);
+	if (a->private_view)
+		printf("      memory of its own: %" PRIu64 " KiB\n",
+		       a->view_bytes >> 10);
+	printf("      read %" PRIu64 " times, %" PRIu64 " KiB; wrote %" PRIu64
+	       " times, %" PRIu64 " KiB; flushed %" PRIu64
+	       ", discarded %" PRIu64 ", errors %" PRIu64 "\n",
+	       c->reads, c->read_bytes >> 10, c->writes, c->write_bytes >> 10,
+	       c->flushes, c->discards, c->errors);
+	if (who_faults(xs, &w, faults)[0])
+		printf("      fault: %s\n", faults);
+	print_latency("read", c->read_latency);
+	print_latency("write", c->write_latency);
+}
+
+static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
+{
+	unsigned i;
+
+	if (d->name[0])
+		printf("name:        %s\n", d->name);
+	printf("seed:        %s\n", d->seed);
+	printf("             %s\n", seed_now(d->seed_now));
+	printf("size:        %" PRIu64 " bytes", d->size);
+	if (d->size != d->seed_size)
+		printf(", %" PRIu64 " of them padding", d->size - d->seed_size);
+	printf("\nmemory:      %" PRIu64 " KiB%s\n", d->memory >> 10,
+	       d->thin ? ", as needed (thin)" : ", reserved");
+	printf("loaded:      %" PRIu64 " of %" PRIu64 " bytes%s%s\n", d->loaded,
+	       d->size, d->lazy ? ", lazily" : "",
+	       d->half_reset ? "; a reset is running or did not end" : "");
+	printf("lifetime:    until %s\n",
+	       d->keep ? "it is dropped" : "the last detach");
+	printf("id:          %s\n", d->id);
+	printf("attachments: %u\n", d->attachments);
+	for (i = 0; i < d->attachments; i++)
+		print_attachment(xs, &d->attachment[i]);
+}
+
+static int show(struct rd_store *store, char **words, const void *arg)
+{
+	bool json = *(const bool *)arg;
+	struct json j = { .out = stdout };
+	const struct rd_disk_info *d;
+	struct disk_list list;
+	struct xs_handle *xs;
+	char id[RD_ID_MAX];
+	int rc = disk_find(store, words[0], id);
+
+	if (rc)
+		return rc;
+	rc = disk_list(store, &list);
+	d = disk_in(&list, id);
+	xs = who_xenstore();
+	if (d && json) {
+		report_json(&j, xs, d);
+		putchar('\n');
+	} else if (d) {
+		print_text(xs, d);
+	} else if (!rc) {
+		rc = say_failed("%s went away meanwhile", words[0]);
+	}
+	if (xs)
+		xs_close(xs);
+	rd_list_free(list.disks, list.count);
+	return rc;
+}
+
+int cmd_show(int argc, char **argv)
+{
+	bool json = false;
+	const struct flag flags[] = { { "json", &json }, { NULL, NULL } };
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.count = 1,
+		.expected = "NAME",
+		.run = show,
+		.arg = &json,
+	};
+
+	return disk_run(argc, argv, &command);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk top: what each attachment does, as xentop shows domains. Two
+ * looks at the counters a moment apart make one picture.
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/base/json.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+static const char help[] =
+	"usage: xm-ramdisk top [--once] [--json]\n\n"
+	"Show what each attachment does: requests and MiB a second, errors. Every two\n"
+	"seconds until interrupted.\n\n"
+	"  --once  one picture, after one second\n"
+	"  --json  for programs: a list for each picture";
+
+struct rates {
+	double reads, writes; /* requests a second */
+	double read_mib, write_mib; /* MiB a second */
+	uint64_t errors; /* since the attach */
+};
+
+/* The same attachment in an earlier look, or NULL. */
+static const struct rd_attachment_info *
+earlier(const struct disk_list *before, const struct rd_disk_info *disk,
+	const struct rd_attachment_info *a)
+{
+	const struct rd_disk_info *d = disk_in(before, disk->id);
+	unsigned i;
+
+	for (i = 0; d && i < d->attachments; i++)
+		if (d->attachment[i].slot == a->slot &&
+		    d->attachment[i].since == a->since &&
+		    !strcmp(d->attachment[i].label, a->label))
+			return &d->attachment[i];
+	return NULL;
+}
+
+static struct rates rates(const struct rd_attachment_info *before,
+			  const struct rd_attachment_info *now, double seconds)
+{
+	struct rd_counters zero = { 0 };
+	const struct rd_counters *b = before ? &before->counters : &zero;
+	const struct rd_counters *n = &now->counters;
+
+	return (struct rates){
+		.reads = (double)(n->reads - b->reads) / seconds,
+		.writes = (double)(n->writes - b->writes) / seconds,
+		.read_mib = (double)(n->read_bytes - b->read_bytes) /
+			    1048576.0 / seconds,
+		.write_mib = (double)(n->write_bytes - b->write_bytes) /
+			     1048576.0 / seconds,
+		.errors = n->errors,
+	};
+}
+
+static void json_row(struct json *j, const struct rd_disk_info *d,
+		     const struct who *w, const char *label,
+		     const struct rates *r)
+{
+	json_open(j, NULL, '{');
+	json_string(j, "seed", d->seed);
+	json_string(j, "name", d->name);
+	json_string(j, "label", label);
+	if (w->vbd) {
+		json_string(j, "domain", w->domain);
+		json_string(j, "vdev", w->vdev);
+	}
+	json_number(j, "reads_per_second", (uint64_t)(r->reads + 0.5));
+	json_number(j, "writes_per_second", (uint64_t)(r->writes + 0.5));
+	json_number(j, "read_bytes_per_second",
+		    (uint64_t)(r->read_mib * 1048576.0 + 0.5));
+	json_number(j, "write_bytes_per_second",
+		    (uint64_t)(r->write_mib * 1048576.0 + 0.5));
+	json_number(j, "errors", r->errors);
+	json_close(j);
+}
+
+static void text_row(const struct rd_disk_info *d, const struct who *w,
+		     const struct rates *r)
+{
+	const char *slash = strrchr(disk_shown_name(d), '/');
+
+	printf("%-18.18s %-8s %-20.20s %8.0f %8.0f %8.1f %8.1f %7" PRIu64 "\n",
+	       w->domain, w->vdev, slash ? slash + 1 : disk_shown_name(d),
+	       r->reads, r->writes, r->read_mib, r->write_mib, r->errors);
+}
+
+static void picture(struct xs_handle *xs, const struct disk_list *before,
+		    const struct disk_list *now, double seconds,
+		    struct json *json)
+{
+	size_t i;
+	unsigned k;
+
+	if (json)
+		json_open(json, NULL, '[');
+	else
+		printf("%-18s %-8s %-20s %8s %8s %8s %8s %7s\n", "ATTACHED TO",
+		       "VDEV", "DISK", "READ/S", "WRITE/S", "RD MIB/S",
+		       "WR MIB/S", "ERRORS");
+	for (i = 0; i < now->count; i++) {
+		const struct rd_disk_info *d = &now->disks[i];
+
+		for (k = 0; k < d->attachments; k++) {
+			const struct rd_attachment_info *a = &d->attachment[k];
+			struct rates r = rates(earlier(before, d, a), a,
+					       seconds);
+			struct who w = who_is(xs, a->label);
+
+			if (json)
+				json_row(json, d, &w, a->label, &r);
+			else
+				text_row(d, &w, &r);
+		}
+	}
+	if (json) {
+		json_close(json);
+		putchar('\n');
+	}
+	fflush(stdout);
+}
+
+static int watch(struct rd_store *store, struct xs_handle *xs, bool once,
+		 bool as_json)
+{
+	const volatile sig_atomic_t *stop = signals_catch();
+	const int seconds = once ? 1 : 2;
+	bool screen = !once && !as_json && isatty(STDOUT_FILENO);
+	struct disk_list before, now;
+	int rc = disk_list(store, &before);
+
+	while (!rc) {
+		struct json j = { .out = stdout };
+
+		poll(NULL, 0, seconds * 1000);
+		if (*stop)
+			break;
+		rc = disk_list(store, &now);
+		if (screen)
+			fputs("\033[H\033[J", stdout);
+		if (!rc)
+			picture(xs, &before, &now, seconds,
+				as_json ? &j : NULL);
+		rd_list_free(before.disks, before.count);
+		before = now;
+		if (once)
+			break;
+	}
+	rd_list_free(before.disks, before.count);
+	return rc;
+}
+
+struct switches {
+	bool once, json;
+};
+
+static int top(struct rd_store *store, char **words, const void *arg)
+{
+	const struct switches *on = arg;
+	struct xs_handle *xs = who_xenstore();
+	int rc = watch(store, xs, on->once, on->json);
+
+	(void)words;
+	if (xs)
+		xs_close(xs);
+	return rc;
+}
+
+int cmd_top(int argc, char **argv)
+{
+	struct switches on = { false, false };
+	const struct flag flags[] = {
+		{ "once", &on.once },
+		{ "json", &on.json },
+		{ NULL, NULL },
+	};
+	const struct disk_command command = {
+		.help = help,
+		.flags = flags,
+		.expected = "no argument",
+		.run = top,
+		.arg = &on,
+	};
+
+	return disk_run(argc, argv, &command);
+}

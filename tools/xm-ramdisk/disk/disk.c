@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The store and its disks, as the subcommands use them. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
+
+bool disk_option(int c, struct disk_options *o)
+{
+	switch (c) {
+	case 'N':
+		o->name = optarg;
+		return true;
+	case 'T':
+		o->flags |= RD_THIN;
+		return true;
+	case 'L':
+		o->flags |= RD_LAZY;
+		return true;
+	case 'K':
+		o->flags |= RD_KEEP;
+		return true;
+	case 'P':
+		o->flags |= RD_PRIVATE;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int disk_parse_sector_size(const char *text, unsigned *sector_size)
+{
+	*sector_size = !strcmp(text, "512")  ? 512 :
+		       !strcmp(text, "4096") ? 4096 :
+					       0;
+	return *sector_size ? 0 : -EINVAL;
+}
+
+int disk_check_sector_size(const struct disk_options *o,
+			   const struct rd_disk *disk)
+{
+	unsigned n = o->sector_size ? o->sector_size : 512;
+
+	if (rd_size(disk) % n == 0)
+		return EXIT_DONE;
+	return say_failed("%s has %" PRIu64 " bytes, which is no whole number of sectors of %u; attach it with 512, or make the seed larger",
+			  rd_seed(disk), rd_size(disk), n);
+}
+
+int disk_store(const char *subcommand, struct rd_store **store)
+{
+	/* who has no disks of their own means root's, most likely */
+	if (geteuid() != 0 && access(rd_store_default(), F_OK) < 0)
+		return say_failed("%s needs root: the disks are root's",
+				  subcommand);
+	return disk_own_store(store);
+}
+
+int disk_own_store(struct rd_store **store)
+{
+	struct rd_error err;
+
+	if (rd_store_open(store, NULL, &err))
+		return say_failed("%s", err.text);
+	rd_reap(*store);
+	hotplug_clean(*store);
+	road_xm_clean(*store);
+	return EXIT_DONE;
+}
+
+int disk_run(int argc, char **argv, const struct disk_command *command)
+{
+	struct rd_store *store;
+	char **words;
+	int rc = parse_words(argc, argv, command->help, command->flags,
+			     command->count, command->expected, &words);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	rc = disk_store(argv[0], &store);
+	if (rc)
+		return rc;
+	rc = command->run(store, words, command->arg);
+	rd_store_close(store);
+	return rc;
+}
+
+bool disk_is_name(struct rd_store *store, const char *text)
+{
+	char id[RD_ID_MAX];
+
+	return !strchr(text, '/') && access(text, F_OK) < 0 &&
+	       rd_find(store, text, id, NULL) == 0;
+}
+
+int disk_attach_as(struct rd_store *store, const struct disk_options *o,
+		   const char *label, bool writable, unsigned flags,
+		   const volatile sig_atomic_t *stop, struct rd_disk **disk)
+{
+	struct progress p;
+	struct rd_attach_request req = {
+		.seed = o->seed,
+		.name = o->name,
+		/* a view is the backend's to make */
+		.flags = (o->flags & ~(unsigned)RD_PRIVATE) | flags,
+		.writable = writable,
+		.label = label,
+		.progress = progress_step,
+		.progress_arg = &p,
+	};
+	struct rd_error err;
+	int rc;
+
+	if (!o->name && disk_is_name(store, o->seed)) {
+		req.name = o->seed;
+		req.seed = NULL;
+	}
+	progress_start(&p, o->seed, stop);
+	rc = rd_attach(store, &req, disk, &err);
+	progress_end(&p);
+	if (rc)
+		return say_failed("%s", err.text);
+	if (rd_padding(*disk))
+		fprintf(stderr,
+			"xm-ramdisk: note: %s ends inside a sector; %u zero bytes were added in memory\n",
+			o->seed, rd_padding(*disk));
+	return EXIT_DONE;
+}
+
+int disk_attach(struct rd_store *store, const struct disk_options *o,
+		const char *label, const volatile sig_atomic_t *stop,
+		struct rd_disk **disk)
+{
+	return disk_attach_as(store, o, label, false, 0, stop, disk);
+}
+
+int disk_list(struct rd_store *store, struct disk_list *list)
+{
+	struct rd_error err;
+
+	memset(list, 0, sizeof(*list));
+	if (rd_list(store, &list->disks, &list->count, &err))
+		return say_failed("%s", err.text);
+	return err.text[0] ? say_failed("%s", err.text) : EXIT_DONE;
+}
+
+int disk_find(struct rd_store *store, const char *text, char id[RD_ID_MAX])
+{
+	struct rd_error err;
+
+	if (rd_find(store, text, id, &err))
+		return say_failed("%s", err.text);
+	return EXIT_DONE;
+}
+
+const struct rd_disk_info *disk_in(const struct disk_list *list, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		if (!strcmp(list->disks[i].id, id))
+			return &list->disks[i];
+	return NULL;
+}
+
+const char *disk_shown_name(const struct rd_disk_info *disk)
+{
+	return disk->name[0] ? disk->name : disk->seed;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * /dev/nbdN over our nbdkit plugin, for toolstacks that need a block device of
+ * the kernel and disks that a loop device cannot give: private views, thin and
+ * lazy ones. The connection that the kernel holds is the attachment, with the
+ * domain's label, so it lasts as long as the device. A file in the store, named
+ * after the label, tells the device and nbdkit's process; its socket and pid
+ * file are beside it.
+ *
+ * A lock of the store is held while a device is chosen, since two scripts
+ * would find the same one free.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/hotplug/nbd.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define LOCK_FILE "nbd.lock"
+#define SUFFIX ".nbd"
+#define DEVICES_MAX 1024
+#define PARAMETER_MAX (RD_SEED_MAX + 32) /* a URI, or a part of it, and its key */
+#define FILE_MAX (PATH_MAX + RD_LABEL_MAX + 16)
+
+/* A file of the store that belongs to @label, whose slashes become colons. */
+static void file_of(struct rd_store *store, const char *label,
+		    const char *suffix, char path[FILE_MAX])
+{
+	size_t dir = strlen(rd_store_path(store)) + 1;
+	char *p;
+
+	snprintf(path, FILE_MAX, "%s/%s%s", rd_store_path(store), label,
+		 suffix);
+	for (p = path + dir; *p; p++)
+		if (*p == '/')
+			*p = ':';
+}
+
+static int lock(struct rd_store *store)
+{
+	char path[FILE_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" LOCK_FILE, rd_store_path(store));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* ---- the server --------------------------------------------------------- */
+
+/* Into the background; it is ready when this returns. */
+static int run_nbdkit(const char *const argv[], const char *plugin)
+{
+	int rc = host_run(argv);
+
+	if (rc == -ENOENT)
+		return say_failed("this disk needs nbdkit, which is not installed; install it with nbdkit-ramdisk-plugin, or use a plain disk");
+	if (rc)
+		return say_failed("nbdkit with its plugin '%s' did not start; is nbdkit-%s-plugin installed?",
+				  plugin, plugin);
+	return EXIT_DONE;
+}
+
+/* In the background when it returns, and ready. */
+static int serve(struct rd_store *store, const char *label, const char *id,
+		 bool writable, bool private_view)
+{
+	char plugin[PATH_MAX], socket[FILE_MAX], pidfile[FILE_MAX];
+	char disk[RD_ID_MAX + 8], name[RD_LABEL_MAX + 8];
+	const char *const argv[] = {
+		"nbdkit", "-U", socket, "-P", pidfile, plugin, disk, name,
+		writable ? "mode=w" : "mode=r",
+		private_view ? "private=true" : NULL, NULL,
+	};
+
+	if (!program_beside("nbdkit-ramdisk-plugin.so", plugin))
+		strcpy(plugin, "ramdisk"); /* nbdkit's own */
+	file_of(store, label, ".sock", socket);
+	file_of(store, label, ".pid", pidfile);
+	snprintf(disk, sizeof(disk), "disk=%s", id);
+	snprintf(name, sizeof(name), "label=%s", label);
+	unlink(socket);
+	setenv("XEN_RAMDISK_DIR", rd_store_path(store), 1);
+	return run_nbdkit(argv, "ramdisk");
+}
+
+/*
+ * Moves the value of query parameter @name out of @uri into @arg, behind
+ * "@key=": nbdkit's nbd plugin takes files as parameters of its own only. @arg
+ * is left empty when @uri has none.
+ */
+static void take_parameter(char *uri, const char *name, const char *key,
+			   char arg[PARAMETER_MAX])
+{
+	size_t len = strlen(name);
+	char *p = strchr(uri, '?'), *end;
+	unsigned c;
+
+	arg[0] = 0;
+	while (p && (strncmp(p + 1, name, len) || p[1 + len] != '='))
+		p = strpbrk(p + 1, "&;");
+	if (!p)
+		return;
+	end = p + strcspn(p + 1, "&;#") + 1;
+	arg += sprintf(arg, "%s=", key);
+	for (name = p + len + 2; name < end; name++) {
+		if (*name == '%' && sscanf(name + 1, "%2x", &c) == 1) {
+			*arg++ = (char)c;
+			name += 2;
+		} else {
+			*arg++ = *name;
+		}
+	}
+	*arg = 0;
+	/* the first one's '?' is needed by those behind it */
+	if (*p == '?' && *end && *end != '#')
+		memmove(p + 1, end + 1, strlen(end + 1) + 1);
+	else
+		memmove(p, end, strlen(end) + 1);
+}
+
+/*
+ * A client of the kernel's that loses its server fails what is in flight, so
+ * it talks to an nbdkit here, whose retry filter connects again.
+ */
+static int serve_remote(struct rd_store *store, const char *label,
+			const char *uri, int seconds, bool writable)
+{
+	char socket[FILE_MAX], pidfile[FILE_MAX], retries[32];
+	char parameter[PARAMETER_MAX], psk[PARAMETER_MAX];
+	char certificates[PARAMETER_MAX];
+	const char *argv[] = {
+		"nbdkit", "-U", socket, "-P", pidfile, "--filter=retry", "nbd",
+		parameter, retries, "retry-delay=1", "retry-exponential=no",
+		NULL, NULL, NULL, NULL,
+	};
+	size_t n = 11;
+
+	file_of(store, label, ".sock", socket);
+	file_of(store, label, ".pid", pidfile);
+	snprintf(parameter, sizeof(parameter), "uri=%s", uri);
+	take_parameter(parameter, "tls-psk-file", "tls-psk", psk);
+	take_parameter(parameter, "tls-certificates", "tls-certificates",
+		       certificates);
+	if (psk[0])
+		argv[n++] = psk;
+	if (certificates[0])
+		argv[n++] = certificates;
+	if (!writable)
+		argv[n++] = "-r";
+	snprintf(retries, sizeof(retries), "retries=%d", seconds);
+	unlink(socket);
+	return run_nbdkit(argv, "nbd");
+}
+
+static pid_t read_pid(struct rd_store *store, const char *label)
+{
+	char path[FILE_MAX], comm[64] = "";
+	pid_t pid = 0;
+	FILE *f;
+
+	file_of(store, label, ".pid", path);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%d", &pid) != 1 || pid <= 1)
+		pid = 0;
+	fclose(f);
+	/* the number may be another's by now */
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = pid ? fopen(path, "re") : NULL;
+	if (f && !fgets(comm, sizeof(comm), f))
+		comm[0] = 0;
+	if (f)
+		fclose(f);
+	return strcmp(comm, "nbdkit\n") ? 0 : pid;
+}
+
+/* ---- the device --------------------------------------------------------- */
+
+static bool is_free(int number)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/block/nbd%d", number);
+	if (access(path, F_OK))
+		return false;
+	snprintf(path, sizeof(path), "/sys/block/nbd%d/pid", number);
+	return access(path, F_OK) != 0;
+}
+
+static int connect_free(struct rd_store *store, const char *label,
+			char device[NBD_PATH_MAX])
+{
+	char socket[FILE_MAX];
+	const char *const argv[] = { "nbd-client", "-unix", socket, device,
+				     "-b", "512", NULL };
+	bool some = false;
+	int i, rc;
+
+	file_of(store, label, ".sock", socket);
+	for (i = 0; i < DEVICES_MAX; i++) {
+		if (!is_free(i))
+			continue;
+		some = true;
+		snprintf(device, NBD_PATH_MAX, "/dev/nbd%d", i);
+		rc = host_run_quietly(argv);
+		if (rc == 0)
+			return EXIT_DONE;
+		if (rc == -ENOENT)
+			return say_failed("this disk needs nbd-client, which is not installed; install it, or use a plain disk");
+	}
+	return some ? say_failed("nbd-client could not connect a device to nbdkit at %s",
+				 socket) :
+		      say_failed("there is no free /dev/nbdN; is the kernel's nbd driver loaded, with nbds_max large enough?");
+}
+
+static int note(struct rd_store *store, const char *label, const char *device)
+{
+	char path[FILE_MAX];
+	FILE *f;
+
+	file_of(store, label, SUFFIX, path);
+	f = fopen(path, "we");
+	if (!f || fprintf(f, "%s\n", device) < 0 || fclose(f))
+		return say_failed("cannot write %s: %s", path, strerror(errno));
+	return EXIT_DONE;
+}
+
+/* The device, to the server of @label that runs now. */
+static int make_device(struct rd_store *store, const char *label,
+		       char path[NBD_PATH_MAX])
+{
+	int rc, locked;
+
+	if (access("/sys/block/nbd0", F_OK))
+		host_run((const char *const[]){ "modprobe", "-q", "nbd", NULL });
+	locked = lock(store);
+	rc = connect_free(store, label, path);
+	if (rc == EXIT_DONE)
+		rc = note(store, label, path);
+	if (locked >= 0)
+		close(locked);
+	if (rc)
+		nbd_remove(store, label);
+	return rc;
+}
+
+int nbd_make(struct rd_store *store, const char *label, const char *id,
+	     bool writable, bool private_view, char path[NBD_PATH_MAX])
+{
+	int rc;
+
+	nbd_remove(store, label);
+	rc = serve(store, label, id, writable, private_view);
+	return rc ? rc : make_device(store, label, path);
+}
+
+int nbd_make_remote(struct rd_store *store, const char *label, const char *uri,
+		    int seconds, bool writable, char path[NBD_PATH_MAX])
+{
+	int rc;
+
+	nbd_remove(store, label);
+	rc = serve_remote(store, label, uri, seconds, writable);
+	return rc ? rc : make_device(store, label, path);
+}
+
+bool nbd_find(struct rd_store *store, const char *label,
+	      char path[NBD_PATH_MAX])
+{
+	char file[FILE_MAX];
+	FILE *f;
+
+	file_of(store, label, SUFFIX, file);
+	f = fopen(file, "re");
+	path[0] = 0;
+	if (f && fgets(path, NBD_PATH_MAX, f))
+		path[strcspn(path, "\n")] = 0;
+	if (f)
+		fclose(f);
+	return path[0];
+}
+
+void nbd_remove(struct rd_store *store, const char *label)
+{
+	static const char *const suffixes[] = { ".sock", ".pid", SUFFIX };
+	char path[FILE_MAX], device[NBD_PATH_MAX];
+	pid_t pid = read_pid(store, label);
+	size_t i;
+
+	if (nbd_find(store, label, device))
+		host_run_quietly((const char *const[]){ "nbd-client", "-d",
+							device, NULL });
+	if (pid)
+		kill(pid, SIGTERM);
+	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		file_of(store, label, suffixes[i], path);
+		unlink(path);
+	}
+}
+
+void nbd_walk(struct rd_store *store,
+	      void (*fn)(struct rd_store *store, const char *label, void *arg),
+	      void *arg)
+{
+	DIR *d = opendir(rd_store_path(store));
+	char label[RD_LABEL_MAX], *p;
+	struct dirent *e;
+	size_t n;
+
+	while (d && (e = readdir(d))) {
+		n = strlen(e->d_name);
+		if (n <= strlen(SUFFIX) || n - strlen(SUFFIX) >= sizeof(label) ||
+		    strcmp(e->d_name + n - strlen(SUFFIX), SUFFIX))
+			continue;
+		memcpy(label, e->d_name, n - strlen(SUFFIX));
+		label[n - strlen(SUFFIX)] = 0;
+		for (p = label; *p; p++)
+			if (*p == ':')
+				*p = '/';
+		fn(store, label, arg);
+	}
+	if (d)
+		closedir(d);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * nbdkit with our plugin, as a child of xm-ramdisk serve. The listening socket
+ * is handed over the way systemd does (LISTEN_FDS), and nbdkit writes its pid
+ * into a pipe when it is ready.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/serve/serve.h"
+
+#define PLUGIN "nbdkit-ramdisk-plugin.so"
+#define LISTEN_FD 3 /* of the protocol of sd_listen_fds(3) */
+#define READY_FD 4
+#define LOOK_MS 500
+#define SOON_MS 1000 /* what crashes sooner will do so again */
+#define PATIENCE_SECONDS 5 /* for nbdkit to end when it was asked to */
+#define ARGUMENTS (2 * SERVE_SEEDS + 32)
+
+extern char **environ;
+
+/* The plugin beside this program, as in a build folder, or the installed one. */
+static void plugin_name(char path[PATH_MAX])
+{
+	if (!program_beside(PLUGIN, path))
+		strcpy(path, "ramdisk");
+}
+
+int serve_find_nbdkit(void)
+{
+	char plugin[PATH_MAX];
+	char *argv[] = { (char[]){ "nbdkit" }, plugin,
+			 (char[]){ "--dump-plugin" }, NULL };
+	posix_spawn_file_actions_t quiet;
+	int rc, status = -1;
+	pid_t pid;
+
+	plugin_name(plugin);
+	posix_spawn_file_actions_init(&quiet);
+	posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
+	rc = posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&quiet);
+	if (rc)
+		return say_failed("cannot start nbdkit, which serves the disks: %s; on Debian: apt-get install nbdkit",
+				  strerror(rc));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return EXIT_DONE;
+	return say_failed("nbdkit cannot load its plugin %s; 'make install' puts it where 'nbdkit --dump-config' says plugindir, and 'nbdkit %s --dump-plugin' tells what is wrong",
+			  plugin, plugin);
+}
+
+/* ---- the command line -------------------------------------------------- */
+
+struct arguments {
+	char *argv[ARGUMENTS];
+	int count;
+};
+
+static void add(struct arguments *a, const char *option, const char *value)
+{
+	char *text;
+
+	if (a->count < ARGUMENTS - 1 &&
+	    asprintf(&text, "%s%s", option, value) >= 0)
+		a->argv[a->count++] = text;
+}
+
+static void add_tls(struct arguments *a, const struct serve *s)
+{
+	if (!s->tcp)
+		return;
+	add(a, "--tls=", s->insecure ? "off" : "require");
+	if (s->certificates) {
+		add(a, "--tls-certificates=", s->certificates);
+		add(a, "--tls-verify-peer", "");
+	}
+	if (s->psk)
+		add(a, "--tls-psk=", s->psk);
+}
+
+static void add_disks(struct arguments *a, const struct serve *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++) {
+		const struct served *d = &s->seeds[i];
+
+		add(a, d->directory ? "dir=" : d->loaded ? "disk=" : "seed=",
+		    d->seed);
+		if (s->disk.name && !d->loaded)
+			add(a, "name=", s->disk.name);
+	}
+	if (s->disk.flags & RD_PRIVATE)
+		add(a, "private=true", "");
+	if (s->disk.flags & RD_THIN)
+		add(a, "thin=true", "");
+	if (s->disk.flags & RD_LAZY)
+		add(a, "lazy=true", "");
+	if (s->disk.flags & RD_KEEP)
+		add(a, "keep=true", "");
+}
+
+/* One list, with commas. */
+static void add_fence(struct arguments *a, const char *fenced)
+{
+	char *list = strdup(fenced), *p;
+
+	for (p = list; p && *p; p++)
+		if (*p == '\n')
+			*p = p[1] ? ',' : 0;
+	if (list)
+		add(a, "deny=", list);
+	free(list);
+}
+
+static void make_arguments(struct arguments *a, const struct serve *s,
+			   const char *fenced)
+{
+	char plugin[PATH_MAX], ready[32];
+
+	plugin_name(plugin);
+	snprintf(ready, sizeof(ready), "/proc/self/fd/%d", READY_FD);
+	a->count = 0;
+	add(a, "nbdkit", "");
+	add(a, "--foreground", "");
+	add(a, "--exit-with-parent", "");
+	add(a, "--pidfile=", ready);
+	if (s->background)
+		add(a, "--log=syslog", "");
+	if (s->read_only)
+		add(a, "--readonly", "");
+	if (s->threads)
+		add(a, "--threads=", s->threads);
+	add_tls(a, s);
+	add(a, plugin, "");
+	add_disks(a, s);
+	if (s->tcp && *fenced)
+		add_fence(a, fenced);
+	a->argv[a->count] = NULL;
+}
+
+/* ---- starting ---------------------------------------------------------- */
+
+/* In the child: the two descriptors where nbdkit expects them. */
+static void run(const struct serve *s, int ready, char **argv)
+{
+	char pid[16];
+	int fd = fcntl(s->fd, F_DUPFD, READY_FD + 1);
+
+	/* neither copy may be closed by the other's */
+	ready = fcntl(ready, F_DUPFD, READY_FD + 1);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (fd < 0 || ready < 0 || dup2(fd, LISTEN_FD) < 0 ||
+	    dup2(ready, READY_FD) < 0 || setenv("LISTEN_PID", pid, 1) ||
+	    setenv("LISTEN_FDS", "1", 1))
+		_exit(EXIT_FAILED);
+	close(fd);
+	close(ready);
+	execvp(argv[0], argv);
+	say_failed("cannot start %s: %m", argv[0]);
+	_exit(EXIT_FAILED);
+}
+
+/* Its pid comes through the pipe when it serves, and the end when it failed. */
+static int wait_until_ready(int ready, pid_t pid)
+{
+	char line[16];
+	ssize_t n;
+	int status;
+
+	do
+		n = read(ready, line, sizeof(line));
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return EXIT_DONE;
+	kill(pid, SIGTERM);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return say_failed("nbdkit did not start; its reason is above");
+}
+
+int serve_start(const struct serve *s, const char *fenced, pid_t *pid)
+{
+	struct arguments a;
+	int ready[2], rc;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return say_failed("cannot make a pipe: %m");
+	make_arguments(&a, s, fenced);
+	*pid = fork();
+	if (*pid == 0)
+		run(s, ready[1], a.argv);
+	close(ready[1]);
+	if (*pid < 0)
+		rc = say_failed("cannot start nbdkit: %m");
+	else
+		rc = wait_until_ready(ready[0], *pid);
+	close(ready[0]);
+	while (a.count)
+		free(a.argv[--a.count]);
+	return rc;
+}
+
+/* A look now and then, since a signal may come just before the wait. */
+static int wait_a_while(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (fd < 0)
+		return -errno;
+	poll(&p, 1, LOOK_MS);
+	close(fd);
+	return 0;
+}
+
+/* A crash ends no disk, since we hold it: clients connect again. */
+static int how_it_ended(int status, int64_t since)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return EXIT_DONE;
+	if (WIFSIGNALED(status) && now_ms() - since > SOON_MS) {
+		say_failed("nbdkit was ended by signal %d; it is started again",
+			   WTERMSIG(status));
+		return SERVE_AGAIN;
+	}
+	if (WIFSIGNALED(status))
+		return say_failed("nbdkit was ended by signal %d, at once",
+				  WTERMSIG(status));
+	return say_failed("nbdkit ended with status %d", WEXITSTATUS(status));
+}
+
+int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
+	       volatile sig_atomic_t *again)
+{
+	int64_t since = now_ms();
+	int64_t patience = INT64_MAX; /* until when it may end by itself */
+	bool restart = false;
+	int status = 0, rc = 0;
+	pid_t ended;
+
+	while (!rc && (ended = waitpid(pid, &status, WNOHANG)) != pid) {
+		if (ended < 0 && errno != EINTR)
+			return say_failed("cannot wait for nbdkit: %m");
+		if ((*stop || *again) && patience == INT64_MAX) {
+			restart = !*stop;
+			*again = 0;
+			kill(pid, SIGTERM);
+			patience = deadline_in(PATIENCE_SECONDS);
+		} else if (now_ms() > patience) {
+			kill(pid, SIGKILL);
+		}
+		rc = wait_a_while(pid);
+	}
+	if (rc)
+		return say_failed("cannot watch nbdkit: %s", strerror(-rc));
+	if (restart && !*stop)
+		return SERVE_AGAIN;
+	return patience != INT64_MAX ? EXIT_DONE : how_it_ended(status, since);
+}

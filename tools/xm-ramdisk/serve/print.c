@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How to reach a server: its URIs, and commands that are ready to be copied. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/xm-ramdisk/serve/serve.h"
+
+/* @text as a part of a URI; a slash stays one. */
+static void put_part(FILE *to, const char *text)
+{
+	for (; *text; text++)
+		if (isalnum((unsigned char)*text) || strchr("-._~/", *text))
+			fputc(*text, to);
+		else
+			fprintf(to, "%%%02X", (unsigned char)*text);
+}
+
+/* @text as one word of a shell. */
+static void put_word(FILE *to, const char *text)
+{
+	fputc('\'', to);
+	for (; *text; text++)
+		if (*text == '\'')
+			fputs("'\\''", to);
+		else
+			fputc(*text, to);
+	fputc('\'', to);
+}
+
+static void put_uri(FILE *to, const struct serve *s, const struct served *d)
+{
+	bool v6 = strchr(s->host, ':');
+
+	if (s->tcp)
+		fprintf(to, "nbd%s://%s%s%s:%s/", s->insecure ? "" : "s",
+			v6 ? "[" : "", s->host, v6 ? "]" : "", s->port);
+	else
+		fputs("nbd+unix:///", to);
+	put_part(to, d->export);
+	if (!s->tcp) {
+		fputs("?socket=", to);
+		put_part(to, s->path);
+	} else if (s->psk) {
+		fputs("?tls-psk-file=", to);
+		put_part(to, s->psk);
+	}
+}
+
+/* QEMU takes credentials as an object of their own, not in the URI. */
+static void put_qemu(const struct serve *s, const struct served *d)
+{
+	fputs("  qemu-system-x86_64 ", stdout);
+	if (s->tcp && !s->insecure) {
+		if (s->psk)
+			fputs("-object tls-creds-psk,id=tls,endpoint=client,dir=DIRECTORY ",
+			      stdout);
+		else
+			fputs("-object tls-creds-x509,id=tls,endpoint=client,dir=DIRECTORY ",
+			      stdout);
+		printf("-blockdev driver=nbd,node-name=ram,server.type=inet,server.host=%s,server.port=%s,tls-creds=tls,export=",
+		       s->host, s->port);
+		put_word(stdout, d->export);
+		fputs(" -device virtio-blk-pci,drive=ram ...\n", stdout);
+		return;
+	}
+	fputs("-drive if=virtio,format=raw,file='", stdout);
+	put_uri(stdout, s, d);
+	fputs("' ...\n", stdout);
+}
+
+static void put_nbd_client(const struct serve *s, const struct served *d)
+{
+	fputs("  nbd-client ", stdout);
+	if (s->tcp) {
+		printf("%s %s /dev/nbd0", s->host, s->port);
+	} else {
+		fputs("-unix ", stdout);
+		put_word(stdout, s->path);
+		fputs(" /dev/nbd0", stdout);
+	}
+	fputs(" -persist -connections 4 -name ", stdout);
+	put_word(stdout, d->export);
+	if (s->tcp && s->certificates)
+		fputs(" -cacertfile CA.pem -certfile CERT.pem -keyfile KEY.pem",
+		      stdout);
+	fputc('\n', stdout);
+}
+
+static void put_nbdcopy(const struct serve *s, const struct served *d)
+{
+	fputs("  nbdcopy '", stdout);
+	put_uri(stdout, s, d);
+	fputs("' COPY.img\n", stdout);
+}
+
+static void print_disk(const struct serve *s, const struct served *d)
+{
+	if (d->disk)
+		printf("%s: %" PRIu64 " MiB, %s\n", rd_seed(d->disk),
+		       rd_size(d->disk) >> 20,
+		       s->read_only		   ? "read-only" :
+		       s->disk.flags & RD_PRIVATE ? "a private view for each client" :
+						     "shared by all clients");
+	else
+		printf("%s%s\n", d->seed,
+		       d->directory ? ": each image in it, by its name" : "");
+	fputs("  ", stdout);
+	put_uri(stdout, s, d);
+	puts("");
+}
+
+void serve_print(const struct serve *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++)
+		print_disk(s, &s->seeds[i]);
+	if (!s->seeds[0].directory) {
+		puts("for example:");
+		put_qemu(s, &s->seeds[0]);
+		/* the kernel's client has no keys that are shared beforehand */
+		if (!s->psk)
+			put_nbd_client(s, &s->seeds[0]);
+		put_nbdcopy(s, &s->seeds[0]);
+	}
+	fflush(stdout);
+}

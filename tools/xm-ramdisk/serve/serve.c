@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xm-ramdisk serve: disks for machines without Xen, and for other hosts. Loads
+ * the seeds where the person can see it, holds the disks, and runs nbdkit with
+ * our plugin until it is interrupted. Because this process holds them, a client
+ * that was cut off finds what it wrote when it comes back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/commands/fence.h"
+#include "tools/xm-ramdisk/serve/serve.h"
+
+static void help(void)
+{
+	puts("usage: xm-ramdisk serve [OPTION...] SEED...\n\n"
+	     "Load each SEED into memory and serve it over NBD, until interrupted.\n"
+	     "All clients of a SEED share one disk. Needs nbdkit, not Xen.\n\n"
+	     "  SEED    image file or block device; nbd://HOST/EXPORT and the like; the\n"
+	     "          name of a loaded disk; or a directory, for the images in it\n\n"
+	     DISK_OPTIONS_HELP "\n"
+	     "  --keep       keep the disk when the server ends, until drop\n"
+	     "  --private    a copy-on-write view of its own for each client\n"
+	     "  --read-only  clients cannot write\n"
+	     "  --discard    back to the seed whenever the last client has gone\n"
+	     "  --socket=PATH    the Unix socket (SEED.sock beside the disks)\n"
+	     "  --tcp[=ADDRESS]  TCP instead; ADDRESS, :PORT or ADDRESS:PORT. Needs one of\n"
+	     "    --tls-certificates=DIRECTORY  ca-cert.pem, server-cert.pem, server-key.pem;\n"
+	     "                                  clients need certificates of the same CA\n"
+	     "    --tls-psk=FILE                keys of users, as psktool makes them\n"
+	     "    --insecure                    everyone who reaches the port can write\n"
+	     "  --threads=N  requests that nbdkit takes of one client at once (16); 1 is\n"
+	     "               quickest for a single client that waits for each answer\n"
+	     "  --background return when it serves; it runs on without a terminal");
+}
+
+/* ---- arguments --------------------------------------------------------- */
+
+enum { OPT_SOCKET = 256, OPT_TCP, OPT_CERTIFICATES, OPT_PSK, OPT_INSECURE,
+       OPT_READ_ONLY, OPT_DISCARD, OPT_THREADS, OPT_BACKGROUND };
+
+static bool own_option(struct serve *s, int c)
+{
+	switch (c) {
+	case OPT_SOCKET:
+		s->socket = optarg;
+		return true;
+	case OPT_TCP:
+		s->tcp = true;
+		s->address = optarg;
+		return true;
+	case OPT_CERTIFICATES:
+		s->certificates = optarg;
+		return true;
+	case OPT_PSK:
+		s->psk = optarg;
+		return true;
+	case OPT_INSECURE:
+		s->insecure = true;
+		return true;
+	case OPT_READ_ONLY:
+		s->read_only = true;
+		return true;
+	case OPT_DISCARD:
+		s->discard = true;
+		return true;
+	case OPT_THREADS:
+		s->threads = optarg;
+		return true;
+	case OPT_BACKGROUND:
+		s->background = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Options that only mean something together, or not at all. */
+static int check_options(const struct serve *s)
+{
+	bool tls = s->certificates || s->psk;
+	char *end = NULL;
+	long threads = s->threads ? strtol(s->threads, &end, 10) : 1;
+
+	if (threads < 1 || threads > SERVE_THREADS || (end && *end))
+		return say_usage("serve", "--threads=%s: expected 1 to %d",
+				 s->threads, SERVE_THREADS);
+	if (s->tcp && s->socket)
+		return say_usage("serve", "--tcp and --socket exclude each other");
+	if (!s->tcp && (tls || s->insecure))
+		return say_usage("serve", "%s is for --tcp; a Unix socket is guarded by its file's mode",
+				 s->insecure	 ? "--insecure" :
+				 s->certificates ? "--tls-certificates" :
+						   "--tls-psk");
+	if (s->certificates && s->psk)
+		return say_usage("serve", "--tls-certificates and --tls-psk exclude each other");
+	if (tls && s->insecure)
+		return say_usage("serve", "--insecure is for --tcp without TLS");
+	if (s->tcp && !tls && !s->insecure)
+		return say_usage("serve", "--tcp needs --tls-certificates=DIRECTORY or --tls-psk=FILE, or --insecure if everyone who reaches the port may write");
+	if (s->discard && s->disk.flags & RD_KEEP)
+		return say_usage("serve", "--discard and --keep exclude each other");
+	return EXIT_DONE;
+}
+
+/* EXIT_DONE, or the status to end with; -1 after --help. */
+static int parse(struct serve *s, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "socket", required_argument, NULL, OPT_SOCKET },
+		{ "tcp", optional_argument, NULL, OPT_TCP },
+		{ "tls-certificates", required_argument, NULL, OPT_CERTIFICATES },
+		{ "tls-psk", required_argument, NULL, OPT_PSK },
+		{ "insecure", no_argument, NULL, OPT_INSECURE },
+		{ "read-only", no_argument, NULL, OPT_READ_ONLY },
+		{ "discard", no_argument, NULL, OPT_DISCARD },
+		{ "threads", required_argument, NULL, OPT_THREADS },
+		{ "background", no_argument, NULL, OPT_BACKGROUND },
+		DISK_OPTIONS,
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'h') {
+			help();
+			return -1;
+		}
+		if (!own_option(s, c) && !disk_option(c, &s->disk))
+			return say_usage("serve", "option '%s' is unknown or lacks its value",
+					 argv[optind - 1]);
+	}
+	if (optind == argc || argc - optind > SERVE_SEEDS)
+		return say_usage("serve", "expected 1 to %d SEEDs, got %d arguments",
+				 SERVE_SEEDS, argc - optind);
+	for (; optind < argc; optind++)
+		s->seeds[s->count++].seed = argv[optind];
+	if (s->disk.name && s->count > 1)
+		return say_usage("serve", "--name is for one SEED, got %u",
+				 s->count);
+	return check_options(s);
+}
+
+/* ---- the disks --------------------------------------------------------- */
+
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What was typed, and under which name the plugin will export it. */
+static int examine(struct serve *s, struct rd_store *store)
+{
+	unsigned i, j;
+
+	for (i = 0; i < s->count; i++) {
+		struct served *d = &s->seeds[i];
+
+		d->directory = is_directory(d->seed);
+		if (d->directory && s->count > 1)
+			return say_usage("serve", "%s is a directory, and %u other SEEDs are given; serve it alone",
+					 d->seed, s->count - 1);
+		if (d->directory)
+			continue;
+		d->loaded = !s->disk.name && disk_is_name(store, d->seed);
+		rd_short_name(d->seed, d->export);
+		if (s->disk.name || d->loaded)
+			snprintf(d->export, sizeof(d->export), "%s",
+				 s->disk.name ? s->disk.name : d->seed);
+		for (j = 0; j < i; j++)
+			if (!strcmp(d->export, s->seeds[j].export))
+				return say_usage("serve", "%s and %s would have the same name; serve them apart",
+						 s->seeds[j].seed, d->seed);
+	}
+	return EXIT_DONE;
+}
+
+/* Load every disk, and keep a reference unless clients' are to be the last. */
+static int load(struct serve *s, struct rd_store *store,
+		const volatile sig_atomic_t *stop)
+{
+	struct disk_options o = s->disk;
+	unsigned i;
+	int rc = EXIT_DONE;
+
+	for (i = 0; rc == EXIT_DONE && i < s->count; i++) {
+		o.seed = s->seeds[i].seed;
+		if (!s->seeds[i].directory && !s->discard)
+			rc = disk_attach(store, &o, "xm-ramdisk serve", stop,
+					 &s->seeds[i].disk);
+	}
+	return rc;
+}
+
+static void let_go(struct serve *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++)
+		rd_detach(s->seeds[i].disk); /* NULL is none */
+}
+
+/* ---- the server's life ------------------------------------------------- */
+
+/* All of it is said; from now on nobody listens. */
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd;
+
+	for (fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+}
+
+static volatile sig_atomic_t again; /* the list of the fenced has changed */
+
+static void on_change(int signal)
+{
+	(void)signal;
+	again = 1;
+}
+
+/* The first time: tell the person, and who waits for it at @ready, if any. */
+static void tell(const struct serve *s, int ready)
+{
+	serve_print(s);
+	if (ready < 0)
+		return;
+	leave_terminal();
+	if (write(ready, "", 1) == 1)
+		close(ready);
+}
+
+/* nbdkit after nbdkit, each with the list as it then is. */
+static int run_servers(const struct serve *s, const char *store, int ready,
+		       const volatile sig_atomic_t *stop)
+{
+	char fenced[FENCE_BYTES];
+	bool told = false;
+	pid_t pid;
+	int rc;
+
+	do {
+		fence_read(store, fenced);
+		rc = serve_start(s, fenced, &pid);
+		if (rc)
+			return rc;
+		fence_in_force(store, fenced);
+		if (!told)
+			tell(s, ready);
+		told = true;
+		rc = serve_wait(pid, stop, &again);
+	} while (rc == SERVE_AGAIN);
+	return rc;
+}
+
+static int run(struct serve *s, const char *store, int ready,
+	       const volatile sig_atomic_t *stop)
+{
+	int rc = serve_listen(s, store);
+
+	if (rc == EXIT_DONE)
+		rc = run_servers(s, store, ready, stop);
+	fence_in_force(store, NULL);
+	serve_unlisten(s);
+	return rc;
+}
+
+static int serve(struct serve *s, int ready)
+{
+	const volatile sig_atomic_t *stop = signals_catch();
+	const struct sigaction change = { .sa_handler = on_change };
+	struct rd_store *store;
+	int rc = disk_own_store(&store);
+
+	if (rc)
+		return rc;
+	sigaction(SIGUSR1, &change, NULL);
+	rc = examine(s, store);
+	if (rc == EXIT_DONE)
+		rc = load(s, store, stop);
+	if (rc == EXIT_DONE)
+		rc = run(s, rd_store_path(store), ready, stop);
+	let_go(s);
+	rd_store_close(store);
+	return rc;
+}
+
+/* Everything happens in the child: an attachment does not survive a fork. */
+static int serve_in_background(struct serve *s)
+{
+	int ready[2], status;
+	char byte;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return say_failed("cannot make a pipe: %m");
+	pid = fork();
+	if (pid < 0)
+		return say_failed("cannot go into the background: %m");
+	if (pid == 0) {
+		close(ready[0]);
+		setsid();
+		return serve(s, ready[1]);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) == 1)
+		return EXIT_DONE;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	struct serve s = { .fd = -1 };
+	int rc = parse(&s, argc, argv);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	rc = serve_find_nbdkit();
+	if (rc)
+		return rc;
+	return s.background ? serve_in_background(&s) : serve(&s, -1);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a server listens on. It is made here, not by nbdkit, so that what is
+ * wrong with it is said in one line, and clients can connect from the moment
+ * on when its address is printed.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/serve/serve.h"
+
+#define PORT "10809" /* nbd, of the IANA's list */
+#define BACKLOG 128
+
+/* ---- Unix -------------------------------------------------------------- */
+
+/* Whether a server answers there; or -errno. */
+static int is_alive(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = 1;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)a, sizeof(*a)) < 0)
+		rc = errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
+	close(fd);
+	return rc;
+}
+
+/* Take the socket of a dead server away. An exit status. */
+static int make_room(const struct sockaddr_un *a)
+{
+	struct stat st;
+	int rc;
+
+	if (lstat(a->sun_path, &st) < 0)
+		return EXIT_DONE; /* bind() will tell */
+	if (!S_ISSOCK(st.st_mode))
+		return say_failed("%s exists and is no socket; remove it, or name another with --socket=PATH",
+				  a->sun_path);
+	rc = is_alive(a);
+	if (rc > 0)
+		return say_failed("a server listens on %s already; end it, or name another socket with --socket=PATH",
+				  a->sun_path);
+	if (rc < 0)
+		return say_failed("cannot examine %s: %s", a->sun_path,
+				  strerror(-rc));
+	if (unlink(a->sun_path) < 0)
+		return say_failed("cannot remove the dead socket %s: %m",
+				  a->sun_path);
+	return EXIT_DONE;
+}
+
+/* The socket's path in full: the server may serve from another directory. */
+static int socket_path(struct serve *s, const char *store, char *path,
+		       size_t size)
+{
+	const char *name = s->seeds[0].directory ? "directory" :
+						   s->seeds[0].export;
+	char *cwd;
+	int n;
+
+	if (!s->socket) {
+		n = snprintf(path, size, "%s/%s.sock", store, name);
+	} else if (*s->socket == '/') {
+		n = snprintf(path, size, "%s", s->socket);
+	} else {
+		cwd = getcwd(NULL, 0);
+		n = snprintf(path, size, "%s/%s", cwd ? cwd : "", s->socket);
+		free(cwd);
+	}
+	if ((size_t)n < size)
+		return EXIT_DONE;
+	return say_failed("the socket's path would have %d bytes, and %zu is the most that there can be; name a shorter one with --socket=PATH",
+			  n, size - 1);
+}
+
+static int listen_unix(struct serve *s, const char *store)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	mode_t before;
+	int rc = socket_path(s, store, a.sun_path, sizeof(a.sun_path));
+
+	if (rc == EXIT_DONE)
+		rc = make_room(&a);
+	if (rc)
+		return rc;
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	before = umask(0077); /* who may connect may write the disk */
+	if (s->fd < 0 ||
+	    bind(s->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		rc = say_failed("cannot make the socket %s: %m", a.sun_path);
+	umask(before);
+	if (rc)
+		return rc;
+	strcpy(s->path, a.sun_path);
+	if (listen(s->fd, BACKLOG) < 0)
+		return say_failed("cannot listen on %s: %m", a.sun_path);
+	return EXIT_DONE;
+}
+
+/* ---- TCP --------------------------------------------------------------- */
+
+/* HOST, HOST:PORT, :PORT, [HOST] or [HOST]:PORT into s->host and s->port. */
+static int split_address(struct serve *s)
+{
+	const char *a = s->address ? s->address : "", *end, *port;
+	bool bracket = *a == '[';
+
+	end = bracket ? strchr(++a, ']') : strrchr(a, ':');
+	/* an IPv6 address without brackets has no port */
+	if (!bracket && end && strchr(a, ':') != end)
+		end = NULL;
+	if (bracket && !end)
+		return -EINVAL;
+	port = !end ? "" : bracket ? end + 1 : end;
+	if (!end)
+		end = a + strlen(a);
+	if (*port && (*port != ':' || !port[1]))
+		return -EINVAL;
+	if ((size_t)(end - a) >= sizeof(s->host) ||
+	    strlen(port) > sizeof(s->port))
+		return -EINVAL;
+	snprintf(s->host, sizeof(s->host), "%.*s", (int)(end - a), a);
+	snprintf(s->port, sizeof(s->port), "%s", *port ? port + 1 : PORT);
+	return 0;
+}
+
+static int bind_to(struct serve *s, const struct addrinfo *a)
+{
+	const int on = 1, off = 0;
+	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (a->ai_family == AF_INET6) /* IPv4 as well, where it is everywhere */
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) {
+		s->fd = fd;
+		return 0;
+	}
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* What was asked for may be "any port", or everywhere. */
+static void note_address(struct serve *s)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+
+	if (getsockname(s->fd, (struct sockaddr *)&a, &len) == 0)
+		getnameinfo((struct sockaddr *)&a, len, NULL, 0, s->port,
+			    sizeof(s->port), NI_NUMERICSERV);
+	if (!s->host[0] && gethostname(s->host, sizeof(s->host) - 1) < 0)
+		strcpy(s->host, "localhost");
+}
+
+static int listen_tcp(struct serve *s)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *list, *a;
+	int rc, family;
+
+	if (split_address(s))
+		return say_usage("serve",
+				 "'%s' is no address; expected ADDRESS, :PORT or ADDRESS:PORT, with brackets around an IPv6 address",
+				 s->address);
+	rc = getaddrinfo(s->host[0] ? s->host : NULL, s->port, &hints, &list);
+	if (rc)
+		return say_failed("cannot find the address %s port %s: %s",
+				  s->host, s->port, gai_strerror(rc));
+	rc = -EADDRNOTAVAIL;
+	/* IPv6 first: that one serves IPv4 too */
+	for (family = AF_INET6; rc && family; family = family == AF_INET6 ? AF_INET : 0)
+		for (a = list; rc && a; a = a->ai_next)
+			if (a->ai_family == family)
+				rc = bind_to(s, a);
+	freeaddrinfo(list);
+	if (rc)
+		return say_failed("cannot listen on %s port %s: %s",
+				  s->host[0] ? s->host : "every address",
+				  s->port, strerror(-rc));
+	note_address(s);
+	return EXIT_DONE;
+}
+
+int serve_listen(struct serve *s, const char *store)
+{
+	return s->tcp ? listen_tcp(s) : listen_unix(s, store);
+}
+
+void serve_unlisten(struct serve *s)
+{
+	if (s->path[0])
+		unlink(s->path);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The direct road: xen-ramdiskd, and nodes of our own in xenstore. The command
+ * attaches to the disk itself first, so that a bad seed is refused before
+ * anything is written, and the load happens where the person can see it. The
+ * backend's worker then finds the disk loaded, and the command's own reference
+ * is given back at the end.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <xen/io/xenbus.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
+
+#define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
+
+/* ---- the frontend ------------------------------------------------------ */
+
+int road_direct_stands(const struct device_state *s, bool late)
+{
+	if (s->error[0] || s->domain_gone || s->back == 0)
+		return -1;
+	/*
+	 * A frontend may close and leave the device to the next one, as GRUB's
+	 * does, which says Initialised all the time that it is connected.
+	 */
+	if (s->back == XenbusStateConnected &&
+	    (s->front == XenbusStateConnected ||
+	     (late && s->front == XenbusStateInitialised)))
+		return 1;
+	return late ? -1 : 0;
+}
+
+static bool connected_or_failed(const struct device_state *s)
+{
+	return road_direct_stands(s, false) != 0;
+}
+
+static bool let_go(const struct device_state *s)
+{
+	return s->domain_gone || s->back == 0 ||
+	       s->front <= XenbusStateInitialising ||
+	       s->front == XenbusStateClosed;
+}
+
+static bool backend_gone(const struct device_state *s)
+{
+	return s->back == 0;
+}
+
+static bool domain_is_gone(const struct device_state *s)
+{
+	return s->domain_gone;
+}
+
+/* Nothing of a failed attach is left; the frontend has time to see it go. */
+static void take_back(struct device *d, const struct device_state *seen)
+{
+	static const volatile sig_atomic_t never;
+	struct device_state s = *seen;
+
+	if (s.back && !s.domain_gone) {
+		device_ask_to_close(d);
+		device_wait(d, let_go, &s, deadline_in(CLOSE_SECONDS), &never);
+	}
+	device_remove(d);
+	device_wait(d, backend_gone, &s, deadline_in(CLOSE_SECONDS), &never);
+}
+
+static int say_why(const struct attach *a, const struct device *d,
+		   const struct device_state *s, int rc)
+{
+	if (s->error[0])
+		return say_failed("%s", s->error);
+	if (s->domain_gone)
+		return say_failed("%s went away while %s was being attached",
+				  d->domain, d->vdev);
+	if (rc == -EINTR)
+		return say_failed("interrupted; %s is not attached", d->vdev);
+	if (rc && rc != -ETIMEDOUT)
+		return say_failed("cannot watch xenstore: %s", strerror(-rc));
+	if (rc == 0)
+		return say_failed("the backend of %s in %s was closed by somebody else",
+				  d->vdev, d->domain);
+	if (s->front >= XenbusStateClosing)
+		return say_failed("the block frontend of %s has closed %s; the log of its kernel may say why",
+				  d->domain, d->vdev);
+	if (s->back < XenbusStateInitWait)
+		return say_failed("xen-ramdiskd did not answer for %d seconds; see its log",
+				  a->seconds);
+	return say_failed("the block frontend of %s did not answer for %d seconds; is the domain running, with a Xen block driver (xen-blkfront) loaded?",
+			  d->domain, a->seconds);
+}
+
+static int connect_device(const struct attach *a, struct device *d)
+{
+	struct device_state s;
+	int rc;
+
+	if (d->domid == 0)
+		host_load_frontend();
+	rc = device_wait(d, connected_or_failed, &s, deadline_in(a->seconds),
+			 a->stop);
+	if (road_direct_stands(&s, rc == -ETIMEDOUT) > 0)
+		return EXIT_DONE;
+	/* a domain that is being destroyed loses its devices first */
+	if (rc == 0 && !s.error[0] && !s.domain_gone)
+		device_wait(d, domain_is_gone, &s, deadline_in(CLOSE_SECONDS),
+			    a->stop);
+	rc = say_why(a, d, &s, rc);
+	take_back(d, &s);
+	return rc;
+}
+
+/* ---- the disk ---------------------------------------------------------- */
+
+/* @journal is room for the device's journal. */
+static int create(const struct attach *a, struct device *d,
+		  struct rd_store *store, const struct rd_disk *disk,
+		  int journal)
+{
+	bool left = journal_leave(store, journal, d->domid, d->devid);
+	int rc = device_create(d, rd_store_path(store), disk, a->writable,
+			       &a->disk);
+
+	if (rc != EXIT_DONE && left)
+		journal_remove(store, d->domid, d->devid);
+	return rc;
+}
+
+/* With our own reference to the disk held. */
+static int attach_disk(const struct attach *a, struct device *d,
+		       struct rd_store *store, const struct rd_disk *disk,
+		       int journal)
+{
+	bool private = a->disk.flags & RD_PRIVATE;
+	int rc = disk_check_sector_size(&a->disk, disk);
+
+	if (rc == EXIT_DONE)
+		rc = daemon_ensure(store);
+	if (rc == EXIT_DONE)
+		rc = create(a, d, store, disk, journal);
+	if (rc == EXIT_DONE)
+		rc = connect_device(a, d);
+	if (rc == EXIT_DONE)
+		printf("%s of %s: %" PRIu64 " MiB from %s, %s\n", d->vdev,
+		       d->domain, rd_size(disk) >> 20, rd_seed(disk),
+		       private	   ? "a private view" :
+		       a->writable ? "writable" :
+				     "read-only");
+	return rc;
+}
+
+static int attach_seed(const struct attach *a, struct device *d)
+{
+	struct rd_store *store;
+	struct rd_disk *disk;
+	int rc = disk_store("attach", &store), journal;
+
+	if (rc)
+		return rc;
+	journal = journal_take_room(store);
+	rc = disk_attach(store, &a->disk, "xm-ramdisk attach", a->stop, &disk);
+	if (rc == EXIT_DONE) {
+		rc = attach_disk(a, d, store, disk, journal);
+		rd_detach(disk);
+	}
+	journal_give_back(journal);
+	rd_store_close(store);
+	return rc;
+}
+
+int road_direct_attach(const struct attach *a)
+{
+	struct device d;
+	int rc = device_open(&d, "attach", a->domain, a->devid);
+
+	if (rc)
+		return rc;
+	rc = device_check_free(&d);
+	if (rc == EXIT_DONE)
+		rc = attach_seed(a, &d);
+	device_close(&d);
+	return rc;
+}
+
+void road_direct_show(const struct attach *a)
+{
+	char sector_size[40] = "";
+
+	if (a->disk.sector_size)
+		snprintf(sector_size, sizeof(sector_size),
+			 " " NODES_BLOCK_SIZE "=%u", a->disk.sector_size);
+	printf("would load %s unless it is there, and write for xen-ramdiskd:\n"
+	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d%s, of the domain %s\n"
+	       "  /local/domain/DOMID/device/vbd/%u\n",
+	       a->disk.seed, a->devid, a->writable ? "w" : "r",
+	       a->disk.flags & RD_PRIVATE ? 1 : 0, sector_size, a->domain,
+	       a->devid);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A disk that another host serves with xm-ramdisk serve, and no copy of it: all
+ * hosts' domains share the one there. What moves the bytes is the kernel's:
+ * its NBD client, here to an nbdkit that connects again when the other host was
+ * out of reach, and xen-blkback over /dev/nbdN. Note and label are those of
+ * the devices that block-ramdisk makes, so what a dead domain leaves is
+ * found by 'xm-ramdisk hotplug clean'.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xen/io/xenbus.h>
+
+#include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/hotplug/nbd.h"
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
+
+#define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
+
+static void label_of(const struct device *d, char label[RD_LABEL_MAX])
+{
+	snprintf(label, RD_LABEL_MAX, HOTPLUG_LABEL, d->domid, d->devid);
+}
+
+/* ---- attach ------------------------------------------------------------ */
+
+static bool connected_or_gone(const struct device_state *s)
+{
+	return s->domain_gone || s->back == 0 || s->back >= XenbusStateClosing ||
+	       (s->back == XenbusStateConnected &&
+		s->front == XenbusStateConnected);
+}
+
+/* The kernel's backend leaves its directory; nothing uses the device then. */
+static bool closed(const struct device_state *s)
+{
+	return s->domain_gone || s->back == 0 || s->back == XenbusStateClosed;
+}
+
+static void take_back(struct device *d)
+{
+	static const volatile sig_atomic_t never;
+	struct device_state s;
+
+	if (device_ask_to_close(d) == EXIT_DONE)
+		device_wait(d, closed, &s, deadline_in(CLOSE_SECONDS), &never);
+	device_remove(d);
+}
+
+static int connect_device(const struct attach *a, struct device *d,
+			  const char *path)
+{
+	struct device_state s;
+	int rc;
+
+	host_run_quietly((const char *const[]){ "modprobe", "-q", "xen-blkback",
+						NULL });
+	if (d->domid == 0)
+		host_load_frontend();
+	rc = device_create_kernel(d, path, a->writable);
+	if (rc)
+		return rc;
+	rc = device_wait(d, connected_or_gone, &s, deadline_in(a->seconds),
+			 a->stop);
+	if (rc == 0 && s.back == XenbusStateConnected && !s.domain_gone)
+		return EXIT_DONE;
+	take_back(d);
+	return say_failed("%s of %s did not connect: the kernel's backend is in state %d, the frontend in state %d; is xen-blkback there, and a block driver in the domain?",
+			  d->vdev, d->domain, s.back, s.front);
+}
+
+static int attach_device(const struct attach *a, struct device *d,
+			 struct rd_store *store, uint64_t size)
+{
+	char label[RD_LABEL_MAX], path[NBD_PATH_MAX];
+	int rc;
+
+	label_of(d, label);
+	rc = nbd_make_remote(store, label, a->disk.seed, a->remote, a->writable,
+			     path);
+	if (rc)
+		return rc;
+	rc = connect_device(a, d, path);
+	if (rc) {
+		nbd_remove(store, label);
+		return rc;
+	}
+	hotplug_watch_start(store);
+	printf("%s of %s: %" PRIu64 " MiB shared with %s, %s\n", d->vdev,
+	       d->domain, size >> 20, a->disk.seed,
+	       a->writable ? "writable" : "read-only");
+	return EXIT_DONE;
+}
+
+int road_remote_attach(const struct attach *a)
+{
+	struct rd_store *store;
+	struct rd_error err;
+	struct device d;
+	uint64_t size;
+	int held, rc = device_open(&d, "attach", a->domain, a->devid);
+
+	if (rc)
+		return rc;
+	device_use_kernel(&d);
+	rc = device_check_free(&d);
+	/* before anything is made: the other host's answer, in one line */
+	if (rc == EXIT_DONE && rd_probe(a->disk.seed, &size, &err))
+		rc = say_failed("%s", err.text);
+	if (rc == EXIT_DONE)
+		rc = disk_store("attach", &store);
+	if (rc == EXIT_DONE) {
+		held = hotplug_hold(store);
+		rc = attach_device(a, &d, store, size);
+		if (held >= 0)
+			close(held);
+		rd_store_close(store);
+	}
+	device_close(&d);
+	return rc;
+}
+
+void road_remote_show(const struct attach *a)
+{
+	printf("would run: nbdkit --filter=retry nbd uri=%s retries=%d\n"
+	       "would run: nbd-client -unix SOCKET /dev/nbdN\n"
+	       "would write: /local/domain/0/backend/vbd/DOMID/%u  params=/dev/nbdN mode=%s, of the domain %s\n",
+	       a->disk.seed, a->remote, a->devid, a->writable ? "w" : "r",
+	       a->domain);
+}
+
+/* ---- detach ------------------------------------------------------------ */
+
+/* What the device uses, if it is one of this road. */
+static bool is_remote(struct device *d, struct rd_store *store)
+{
+	char label[RD_LABEL_MAX], path[NBD_PATH_MAX], *backend, *script, node[160];
+	struct device kernel = *d;
+	unsigned len;
+	bool ours;
+
+	device_use_kernel(&kernel);
+	label_of(d, label);
+	if (device_backend(d, &backend))
+		return false;
+	snprintf(node, sizeof(node), "%s/script", kernel.back);
+	script = xs_read(d->xs, XBT_NULL, node, &len); /* libxl's have one */
+	ours = !script && !strcmp(backend, kernel.back) &&
+	       nbd_find(store, label, path);
+	free(script);
+	free(backend);
+	return ours;
+}
+
+static int detach_device(struct device *d, struct rd_store *store, bool force,
+			 int seconds, const volatile sig_atomic_t *stop)
+{
+	char label[RD_LABEL_MAX];
+	struct device_state s;
+	int rc;
+
+	device_use_kernel(d);
+	label_of(d, label);
+	if (!force) {
+		rc = device_ask_to_close(d);
+		if (rc)
+			return rc;
+		rc = device_wait(d, closed, &s, deadline_in(seconds), stop);
+		if (rc)
+			return say_failed("%s still uses %s after %d seconds (mounted there?); detach it again when it lets go, or with --force",
+					  d->domain, d->vdev, seconds);
+	}
+	device_remove(d);
+	nbd_remove(store, label);
+	return EXIT_DONE;
+}
+
+int road_remote_detach(struct device *d, bool force, int seconds,
+		       const volatile sig_atomic_t *stop)
+{
+	struct rd_store *store;
+	int rc = disk_store("detach", &store);
+
+	if (rc)
+		return rc;
+	rc = is_remote(d, store) ?
+		     detach_device(d, store, force, seconds, stop) :
+		     -1;
+	rd_store_close(store);
+	return rc;
+}

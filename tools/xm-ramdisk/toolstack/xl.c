@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The xl road: xl block-attach with a disk line as block-ramdisk(8) has it, so
+ * that xl knows the device and lists it. xl says itself what goes wrong.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
+
+#define LINE_MAX_BYTES (2 * RD_SEED_MAX + 256)
+/* libxl serves backendtype=tap by backend/vbd3 from here on */
+#define VBD3_MAJOR 4
+#define VBD3_MINOR 19
+
+static int read_number(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int n = -1;
+
+	if (f && fscanf(f, "%d", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static bool has_vbd3(void)
+{
+	int major = read_number("/sys/hypervisor/version/major");
+	int minor = read_number("/sys/hypervisor/version/minor");
+
+	return major > VBD3_MAJOR ||
+	       (major == VBD3_MAJOR && minor >= VBD3_MINOR);
+}
+
+/* The disk line; target= is last, since it takes the rest of the line. */
+static void disk_line(const struct attach *a, char *line, size_t size)
+{
+	char vdev[VDEV_NAME_MAX], target[LINE_MAX_BYTES - 128];
+
+	target_format(&a->disk, target, sizeof(target));
+	snprintf(line, size, "%sscript=" NODES_XL_SCRIPT ",vdev=%s,access=%s,target=%s",
+		 has_vbd3() ? "backendtype=tap,format=raw," : "",
+		 vdev_name(a->devid, vdev), a->writable ? "rw" : "ro", target);
+}
+
+int road_xl_attach(const struct attach *a)
+{
+	char line[LINE_MAX_BYTES];
+	const char *const argv[] = { "xl", "block-attach", a->domain, line,
+				     NULL };
+	struct rd_store *store;
+	int rc;
+
+	disk_line(a, line, sizeof(line));
+	if (has_vbd3()) { /* libxl waits for the daemon before the script runs */
+		rc = disk_store("attach", &store);
+		if (rc == EXIT_DONE) {
+			rc = daemon_ensure(store);
+			rd_store_close(store);
+		}
+		if (rc)
+			return rc;
+	}
+	rc = host_run(argv);
+	if (rc < 0)
+		return say_failed("cannot run xl: %s", strerror(-rc));
+	return rc ? say_failed("xl block-attach failed; its reason is above") :
+		    EXIT_DONE;
+}
+
+void road_xl_show(const struct attach *a)
+{
+	char line[LINE_MAX_BYTES];
+
+	disk_line(a, line, sizeof(line));
+	printf("would run: xl block-attach %s '%s'\n", a->domain, line);
+}
+
+/* Whether libxl made the device with our script. */
+static bool is_ours(struct xs_handle *xs, const char *backend)
+{
+	char path[160], *script;
+	const char *name;
+	unsigned len;
+	bool ours;
+
+	snprintf(path, sizeof(path), "%s/script", backend);
+	script = xs_read(xs, XBT_NULL, path, &len);
+	name = script ? strrchr(script, '/') : NULL;
+	ours = script && !strcmp(name ? name + 1 : script, NODES_XL_SCRIPT);
+	free(script);
+	return ours;
+}
+
+int road_xl_detach(struct xs_handle *xs, const char *domain, unsigned devid,
+		   const char *backend)
+{
+	char number[16];
+	const char *const argv[] = { "xl", "block-detach", domain, number,
+				     NULL };
+	int rc;
+
+	if (!is_ours(xs, backend))
+		return -1;
+	snprintf(number, sizeof(number), "%u", devid);
+	rc = host_run(argv);
+	if (rc < 0)
+		return say_failed("cannot run xl, which attached it: %s",
+				  strerror(-rc));
+	return rc ? say_failed("xl block-detach failed; its reason is above") :
+		    EXIT_DONE;
+}

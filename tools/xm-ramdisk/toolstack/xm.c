@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The xm road, for hosts with xend and blktap (Xen 3.0.3 to 4.4), or with a
+ * blktap that was built with our driver: docs/tapdisk.md. Most of these
+ * toolstacks refuse a path that another domain has, so each attachment gets an
+ * alias of its own, a regular file that is not empty, in a folder of the store:
+ * aliases/DOMID.DEVID. It is removed at detach; those of domains that xm does
+ * not know any more are removed by the next command.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
+
+#define FOLDER "aliases"
+
+static void folder_path(const char *store, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/" FOLDER, store);
+}
+
+static void alias_path(const char *store, unsigned domid, unsigned devid,
+		       char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/" FOLDER "/%u.%u", store, domid, devid);
+}
+
+/* A domain's number, from xm, which is asked also for a number. */
+static int find_domain(const char *domain, unsigned *domid)
+{
+	char command[] = "exec xm domid \"$0\" 2>/dev/null";
+	char line[32] = "";
+	const char *const argv[] = { "sh", "-c", command, domain, NULL };
+	char *end;
+
+	if (host_read(argv, line, sizeof(line)))
+		return say_failed("xm knows no domain '%s'; 'xm list' shows those there are",
+				  domain);
+	*domid = (unsigned)strtoul(line, &end, 10);
+	if (end == line)
+		return say_failed("'xm domid %s' says '%.*s' instead of a number",
+				  domain, (int)strcspn(line, "\n"), line);
+	return EXIT_DONE;
+}
+
+static int xm(const char *const argv[])
+{
+	int rc = host_run(argv);
+
+	if (rc < 0)
+		return say_failed("cannot run xm: %s", strerror(-rc));
+	return rc ? say_failed("xm %s failed; its reason is above", argv[1]) :
+		    EXIT_DONE;
+}
+
+/* ---- attach -------------------------------------------------------------- */
+
+static int make_alias(struct rd_store *store,
+		      const struct rd_disk *disk, const char *path)
+{
+	char folder[PATH_MAX];
+	struct rd_error err;
+
+	folder_path(rd_store_path(store), folder);
+	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+		return say_failed("cannot make %s: %s", folder, strerror(errno));
+	if (access(path, F_OK) == 0)
+		return say_failed("that vdev of the domain is attached already (%s is there); detach it first",
+				  path);
+	if (rd_alias_write(path, rd_seed(disk),
+			   rd_name(disk)[0] ? rd_name(disk) : NULL, &err))
+		return say_failed("%s", err.text);
+	return EXIT_DONE;
+}
+
+/* With the disk loaded and held, so that a bad seed is refused here. */
+static int attach_alias(struct rd_store *store, const struct attach *a,
+			const struct rd_disk *disk, unsigned domid)
+{
+	char path[PATH_MAX], device[PATH_MAX + 16], vdev[VDEV_NAME_MAX];
+	const char *const argv[] = { "xm", "block-attach", a->domain, device,
+				     vdev, a->writable ? "w" : "r", NULL };
+	int rc;
+
+	alias_path(rd_store_path(store), domid, a->devid, path);
+	rc = make_alias(store, disk, path);
+	if (rc)
+		return rc;
+	snprintf(device, sizeof(device), "tap:ram:%s", path);
+	vdev_name(a->devid, vdev);
+	rc = xm(argv);
+	if (rc)
+		unlink(path);
+	return rc;
+}
+
+int road_xm_attach(const struct attach *a)
+{
+	struct rd_store *store;
+	struct rd_disk *disk;
+	unsigned domid;
+	int rc;
+
+	if (a->disk.sector_size > 512)
+		return say_failed("blktap's disks have sectors of 512; leave --sector-size away, or use --toolstack=direct");
+	if (a->disk.flags & RD_PRIVATE)
+		return say_failed("blktap's disks have no private views; leave --private away, or use --toolstack=direct");
+	rc = find_domain(a->domain, &domid);
+	if (rc == EXIT_DONE)
+		rc = disk_store("attach", &store);
+	if (rc)
+		return rc;
+	rc = disk_attach(store, &a->disk, "xm-ramdisk attach", a->stop, &disk);
+	if (rc == EXIT_DONE) {
+		rc = attach_alias(store, a, disk, domid);
+		rd_detach(disk);
+	}
+	rd_store_close(store);
+	return rc;
+}
+
+void road_xm_show(const struct attach *a)
+{
+	char path[PATH_MAX], vdev[VDEV_NAME_MAX];
+
+	snprintf(path, sizeof(path), "%s/" FOLDER "/DOMID.%u",
+		 rd_store_default(), a->devid);
+	printf("would write the alias %s of %s%s%s\n"
+	       "would run: xm block-attach %s tap:ram:%s %s %s\n",
+	       path, a->disk.seed, a->disk.name ? " as " : "",
+	       a->disk.name ? a->disk.name : "", a->domain, path,
+	       vdev_name(a->devid, vdev), a->writable ? "w" : "r");
+}
+
+/* ---- detach -------------------------------------------------------------- */
+
+int road_xm_detach(const char *domain, unsigned devid)
+{
+	char folder[PATH_MAX], path[PATH_MAX], vdev[VDEV_NAME_MAX];
+	const char *const argv[] = { "xm", "block-detach", domain, vdev, NULL };
+	unsigned domid;
+	int rc;
+
+	folder_path(rd_store_default(), folder);
+	if (access(folder, F_OK))
+		return -1;
+	rc = find_domain(domain, &domid);
+	if (rc)
+		return rc;
+	alias_path(rd_store_default(), domid, devid, path);
+	if (access(path, F_OK))
+		return -1;
+	vdev_name(devid, vdev);
+	rc = xm(argv);
+	if (rc == EXIT_DONE)
+		unlink(path);
+	return rc;
+}
+
+/* Whether xm still lists domain @domid. If xm cannot be run: yes. */
+static bool domain_is_there(unsigned domid)
+{
+	char number[16];
+	const char *const argv[] = { "xm", "list", number, NULL };
+
+	snprintf(number, sizeof(number), "%u", domid);
+	return host_run_quietly(argv) <= 0;
+}
+
+void road_xm_clean(struct rd_store *store)
+{
+	char folder[PATH_MAX], path[PATH_MAX];
+	unsigned domid, devid;
+	struct dirent *e;
+	DIR *d;
+
+	folder_path(rd_store_path(store), folder);
+	d = opendir(folder);
+	while (d && (e = readdir(d))) {
+		if (sscanf(e->d_name, "%u.%u", &domid, &devid) != 2 ||
+		    domain_is_there(domid))
+			continue;
+		alias_path(rd_store_path(store), domid, devid, path);
+		unlink(path);
+	}
+	if (d)
+		closedir(d);
+}

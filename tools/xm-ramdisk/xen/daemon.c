@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Is xen-ramdiskd there, is it ours, and if not, start it: through systemd where
+ * that runs and has the unit, which then keeps it running; else ourselves.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+#define UNIT "xen-ramdiskd.service"
+
+extern char **environ;
+
+/* 1 if a daemon of ours runs, 0 if none does, -1 if it was said why not. */
+static int running(struct rd_store *store)
+{
+	char path[PATH_MAX], line[128] = "", version[64] = "?";
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	unsigned format;
+	int fd, pid, held;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", rd_store_path(store),
+		 NODES_DAEMON_FILE);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	held = fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+	n = pread(fd, line, sizeof(line) - 1, 0);
+	close(fd);
+	if (!held)
+		return 0;
+	if (n > 0 && sscanf(line, "%d %u %63s", &pid, &format, version) >= 2 &&
+	    format == RD_FORMAT)
+		return 1;
+	if (n <= 0)
+		return 0; /* it has just locked the file: as good as starting */
+	say_failed(
+		"the running xen-ramdiskd (%.*s: process, format, version) and this xm-ramdisk %s (format %u) do not belong together; restart xen-ramdiskd from the same package",
+		(int)strcspn(line, "\n"), line, RD_VERSION, RD_FORMAT);
+	return -1;
+}
+
+/* The exit status of @argv, or -errno when it cannot be run. */
+static int run(char **argv, const posix_spawn_file_actions_t *actions)
+{
+	int status = -1, rc;
+	pid_t pid;
+
+	rc = posix_spawnp(&pid, argv[0], actions, NULL, argv, environ);
+	if (rc)
+		return -rc;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/* Whether systemd runs here and knows a unit that serves this store. */
+static bool is_service(struct rd_store *store)
+{
+	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "cat" },
+			 (char[]){ UNIT }, NULL };
+	posix_spawn_file_actions_t quiet;
+	int rc;
+
+	/* as sd_booted(3) finds out */
+	if (access("/run/systemd/system", F_OK) ||
+	    strcmp(rd_store_path(store), RD_STORE_DIR) ||
+	    posix_spawn_file_actions_init(&quiet))
+		return false;
+	posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null",
+					 O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null",
+					 O_WRONLY, 0);
+	rc = run(argv, &quiet);
+	posix_spawn_file_actions_destroy(&quiet);
+	return rc == 0;
+}
+
+/* Returns when it has said that it is ready. */
+static int start_service(void)
+{
+	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "start" },
+			 (char[]){ UNIT }, NULL };
+
+	if (run(argv, NULL) == 0)
+		return EXIT_DONE;
+	return say_failed("systemd could not start " UNIT "; 'journalctl -u " UNIT "' has the reason");
+}
+
+bool daemon_installed(void)
+{
+	char path[PATH_MAX];
+
+	return program_beside("xen-ramdiskd", path) ||
+	       host_has_program("xen-ramdiskd");
+}
+
+/* Returns when the daemon serves: it puts itself into the background then. */
+static int start(struct rd_store *store)
+{
+	char program[PATH_MAX], dir[PATH_MAX];
+	char *argv[] = { program, (char[]){ "--store" }, dir, NULL };
+	int rc;
+
+	if (is_service(store))
+		return start_service();
+	if (!program_beside("xen-ramdiskd", program))
+		strcpy(program, "xen-ramdiskd"); /* the one in $PATH */
+	snprintf(dir, sizeof(dir), "%s", rd_store_path(store));
+	rc = run(argv, NULL);
+	if (rc < 0)
+		return say_failed("cannot start %s: %s", program,
+				  strerror(-rc));
+	if (rc == 0)
+		return EXIT_DONE;
+	/* two commands may have started one each: the first one serves both */
+	if (running(store) == 1)
+		return EXIT_DONE;
+	return say_failed("%s did not start; its reason is above", program);
+}
+
+int daemon_ensure(struct rd_store *store)
+{
+	switch (running(store)) {
+	case 0:
+		return start(store);
+	case 1:
+		return EXIT_DONE;
+	default:
+		return EXIT_FAILED;
+	}
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The xenstore nodes of one vbd, from the toolstack's side: made, looked at,
+ * asked to close, and removed. drivers/blkback/common/nodes.h says what they mean.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <xen/io/xenbus.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/xm-ramdisk.h"
+
+static void init(struct device *d, struct xs_handle *xs, unsigned domid,
+		 unsigned devid)
+{
+	memset(d, 0, sizeof(*d));
+	d->xs = xs;
+	d->domid = domid;
+	d->devid = devid;
+	domain_name(xs, domid, d->domain);
+	vdev_name(devid, d->vdev);
+	snprintf(d->back, sizeof(d->back), "/local/domain/0/%s/%u/%u",
+		 NODES_BACKEND, domid, devid);
+	snprintf(d->front, sizeof(d->front), "/local/domain/%u/device/vbd/%u",
+		 domid, devid);
+}
+
+int device_open(struct device *d, const char *what, const char *domain,
+		unsigned devid)
+{
+	struct xs_handle *xs;
+	unsigned domid;
+	int rc = host_open(what, &xs);
+
+	if (rc)
+		return rc;
+	rc = domain_find(xs, domain, &domid);
+	if (rc)
+		xs_close(xs);
+	else
+		init(d, xs, domid, devid);
+	return rc;
+}
+
+void device_close(struct device *d)
+{
+	xs_close(d->xs);
+}
+
+
+/* ---- reading ----------------------------------------------------------- */
+
+static char *read_node(struct device *d, xs_transaction_t t, const char *dir,
+		       const char *name)
+{
+	char path[128];
+	unsigned len;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return xs_read(d->xs, t, path, &len);
+}
+
+static int read_state(struct device *d, const char *dir)
+{
+	char *text = read_node(d, XBT_NULL, dir, "state");
+	int state = text ? atoi(text) : 0;
+
+	free(text);
+	return state;
+}
+
+int device_backend(struct device *d, char **path)
+{
+	*path = read_node(d, XBT_NULL, d->front, "backend");
+	return *path ? 0 : -errno;
+}
+
+/* The backend of a device that is there, of the tool's kind or of xl's. */
+static void find_backend(struct device *d)
+{
+	char path[sizeof(d->back)], *there;
+
+	there = read_node(d, XBT_NULL, d->back, "state");
+	free(there);
+	if (there)
+		return;
+	snprintf(path, sizeof(path), "/local/domain/0/%s/%u/%u",
+		 NODES_XL_BACKEND, d->domid, d->devid);
+	there = read_node(d, XBT_NULL, path, NODES_XL_FOLDER "/format");
+	free(there);
+	if (there)
+		snprintf(d->back, sizeof(d->back), "%s", path);
+}
+
+void device_select(struct device *d, unsigned devid)
+{
+	init(d, d->xs, d->domid, devid);
+	find_backend(d);
+}
+
+static void read_faults(struct device *d, xs_transaction_t t,
+			const char *node, struct blkback_fault_set *set)
+{
+	char *text = read_node(d, t, d->back, node);
+
+	/* Nonsense is no setting; the next one replaces it. */
+	(void)blkback_fault_parse(text ? text : "", set);
+	free(text);
+}
+
+void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
+		   unsigned devid, struct blkback_fault_set *set)
+{
+	struct device d;
+
+	memset(set, 0, sizeof(*set));
+	if (!xs)
+		return;
+	d.xs = xs;
+	d.domid = domid;
+	device_select(&d, devid);
+	read_faults(&d, t, NODES_FAULT, set);
+}
+
+void device_look(struct device *d, struct device_state *state)
+{
+	char *error;
+
+	memset(state, 0, sizeof(*state));
+	state->back = read_state(d, d->back);
+	state->front = read_state(d, d->front);
+	state->domain_gone =
+		d->domid != 0 && !xs_is_domain_introduced(d->xs, d->domid);
+	error = read_node(d, XBT_NULL, d->back, "error");
+	if (error)
+		snprintf(state->error, sizeof(state->error), "%s", error);
+	free(error);
+	read_faults(d, XBT_NULL, NODES_FAULT, &state->faults);
+	read_faults(d, XBT_NULL, NODES_FAULT_ACTIVE, &state->faults_active);
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+static bool write_node(struct device *d, xs_transaction_t t, const char *dir,
+		       const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return xs_write(d->xs, t, path, value, (unsigned)strlen(value));
+}
+
+static bool write_number(struct device *d, xs_transaction_t t, const char *dir,
+			 const char *name, unsigned value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	return write_node(d, t, dir, name, text);
+}
+
+/* A directory that @owner may write and @reader may read. */
+static bool make_dir(struct device *d, xs_transaction_t t, const char *dir,
+		     unsigned owner, unsigned reader)
+{
+	struct xs_permissions p[2] = {
+		{ .id = owner, .perms = XS_PERM_NONE },
+		{ .id = reader, .perms = XS_PERM_READ },
+	};
+
+	return xs_mkdir(d->xs, t, dir) &&
+	       xs_set_permissions(d->xs, t, dir, p, 2);
+}
+
+/* What is to be attached, and how. */
+struct wanted {
+	const char *phy; /* a block device, for the kernel's backend; or NULL */
+	const char *store;
+	const struct rd_disk *disk;
+	bool writable;
+	const struct disk_options *options;
+};
+
+static bool write_backend(struct device *d, xs_transaction_t t,
+			  const struct wanted *w)
+{
+	unsigned sector = w->options->sector_size;
+
+	return make_dir(d, t, d->back, 0, d->domid) &&
+	       write_node(d, t, d->back, "frontend", d->front) &&
+	       write_number(d, t, d->back, "frontend-id", d->domid) &&
+	       write_node(d, t, d->back, "online", "1") &&
+	       write_number(d, t, d->back, "format", RD_FORMAT) &&
+	       write_node(d, t, d->back, "store", w->store) &&
+	       write_node(d, t, d->back, "params", rd_seed(w->disk)) &&
+	       write_node(d, t, d->back, "disk", rd_id(w->disk)) &&
+	       write_node(d, t, d->back, "private",
+			  w->options->flags & RD_PRIVATE ? "1" : "0") &&
+	       (!sector ||
+		write_number(d, t, d->back, NODES_BLOCK_SIZE, sector)) &&
+	       write_node(d, t, d->back, "dev", d->vdev) &&
+	       write_node(d, t, d->back, "mode", w->writable ? "w" : "r") &&
+	       write_node(d, t, d->back, "removable", "0") &&
+	       write_node(d, t, d->back, "device-type", "disk") &&
+	       write_number(d, t, d->back, "state", XenbusStateInitialising);
+}
+
+/* As libxl writes them, with what its script adds. */
+static bool write_kernel_backend(struct device *d, xs_transaction_t t,
+				 const struct wanted *w)
+{
+	char number[32] = "0:0";
+	struct stat st;
+
+	if (stat(w->phy, &st) == 0)
+		snprintf(number, sizeof(number), "%x:%x", major(st.st_rdev),
+			 minor(st.st_rdev));
+	return make_dir(d, t, d->back, 0, d->domid) &&
+	       write_node(d, t, d->back, "frontend", d->front) &&
+	       write_number(d, t, d->back, "frontend-id", d->domid) &&
+	       write_node(d, t, d->back, "online", "1") &&
+	       write_node(d, t, d->back, "removable", "0") &&
+	       write_node(d, t, d->back, "bootable", "1") &&
+	       write_node(d, t, d->back, "type", "phy") &&
+	       write_node(d, t, d->back, "dev", d->vdev) &&
+	       write_node(d, t, d->back, "device-type", "disk") &&
+	       write_node(d, t, d->back, "params", w->phy) &&
+	       write_node(d, t, d->back, "mode", w->writable ? "w" : "r") &&
+	       write_node(d, t, d->back, "physical-device-path", w->phy) &&
+	       write_node(d, t, d->back, "physical-device", number) &&
+	       write_node(d, t, d->back, "hotplug-status", "connected") &&
+	       write_number(d, t, d->back, "state", XenbusStateInitialising);
+}
+
+static bool write_frontend(struct device *d, xs_transaction_t t)
+{
+	return make_dir(d, t, d->front, d->domid, 0) &&
+	       write_node(d, t, d->front, "backend", d->back) &&
+	       write_node(d, t, d->front, "backend-id", "0") &&
+	       write_number(d, t, d->front, "virtual-device", d->devid) &&
+	       write_node(d, t, d->front, "device-type", "disk") &&
+	       write_number(d, t, d->front, "state", XenbusStateInitialising);
+}
+
+/*
+ * Who holds the vdev, as a malloc'ed path; NULL if it is free. What is left of
+ * a frontend whose backend is gone holds nothing.
+ */
+static char *holder(struct device *d, xs_transaction_t t)
+{
+	char *backend, *there;
+	unsigned len;
+
+	there = read_node(d, t, d->back, "state");
+	free(there);
+	if (there)
+		return strdup(d->back);
+	backend = read_node(d, t, d->front, "backend");
+	there = backend ? xs_read(d->xs, t, backend, &len) : NULL;
+	free(there);
+	if (there)
+		return backend;
+	free(backend);
+	return NULL;
+}
+
+static int say_in_use(const struct device *d, char *used)
+{
+	int rc = say_failed("%s of %s is in use (%s); choose another vdev or detach that one",
+			    d->vdev, d->domain, used);
+
+	free(used);
+	return rc;
+}
+
+int device_check_free(struct device *d)
+{
+	char *used = holder(d, XBT_NULL);
+
+	return used ? say_in_use(d, used) : EXIT_DONE;
+}
+
+static int create(struct device *d, const struct wanted *w)
+{
+	xs_transaction_t t;
+	char *used;
+	bool written;
+
+	for (;;) {
+		t = xs_transaction_start(d->xs);
+		if (t == XBT_NULL)
+			break;
+		used = holder(d, t);
+		if (used) {
+			xs_transaction_end(d->xs, t, true);
+			return say_in_use(d, used);
+		}
+		xs_rm(d->xs, t, d->front); /* an earlier frontend's rest */
+		written = (w->phy ? write_kernel_backend(d, t, w) :
+				    write_backend(d, t, w)) &&
+			  write_frontend(d, t);
+		if (!written) {
+			int e = errno;
+
+			xs_transaction_end(d->xs, t, true);
+			errno = e;
+			break;
+		}
+		if (xs_transaction_end(d->xs, t, false))
+			return EXIT_DONE;
+		if (errno != EAGAIN) /* somebody else wrote: again */
+			break;
+	}
+	return say_failed("cannot write the nodes of %s for %s to xenstore: %s",
+			  d->vdev, d->domain, strerror(errno));
+}
+
+int device_create(struct device *d, const char *store,
+		  const struct rd_disk *disk, bool writable,
+		  const struct disk_options *options)
+{
+	return create(d, &(struct wanted){ NULL, store, disk, writable,
+					   options });
+}
+
+void device_use_kernel(struct device *d)
+{
+	snprintf(d->back, sizeof(d->back), "/local/domain/0/backend/vbd/%u/%u",
+		 d->domid, d->devid);
+}
+
+int device_create_kernel(struct device *d, const char *path, bool writable)
+{
+	return create(d, &(struct wanted){ .phy = path, .writable = writable });
+}
+
+int device_ask_to_close(struct device *d)
+{
+	xs_transaction_t t;
+	bool written;
+
+	do {
+		t = xs_transaction_start(d->xs);
+		written = t != XBT_NULL &&
+			  write_node(d, t, d->back, "online", "0") &&
+			  write_number(d, t, d->back, "state",
+				       XenbusStateClosing);
+		if (t != XBT_NULL && xs_transaction_end(d->xs, t, !written) &&
+		    written)
+			return EXIT_DONE;
+	} while (written && errno == EAGAIN);
+	return say_failed("cannot ask %s of %s to close in xenstore: %s",
+			  d->vdev, d->domain, strerror(errno));
+}
+
+void device_remove_frontend(struct device *d)
+{
+	xs_rm(d->xs, XBT_NULL, d->front);
+}
+
+void device_remove(struct device *d)
+{
+	device_remove_frontend(d);
+	xs_rm(d->xs, XBT_NULL, d->back);
+}
+
+/* ---- waiting ----------------------------------------------------------- */
+
+int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+int64_t deadline_in(int seconds)
+{
+	return now_ms() + seconds * INT64_C(1000);
+}
+
+/* Sleep until xenstore has news, a signal came, or it is time. */
+static int wait_event(struct device *d, int64_t deadline)
+{
+	struct pollfd p = { .fd = xs_fileno(d->xs), .events = POLLIN };
+	int64_t left = deadline - now_ms();
+	char **event;
+	int rc;
+
+	if (left <= 0)
+		return -ETIMEDOUT;
+	rc = poll(&p, 1, left > 60000 ? 60000 : (int)left);
+	if (rc < 0)
+		return errno == EINTR ? 0 : -errno;
+	while ((event = xs_check_watch(d->xs)))
+		free(event);
+	return 0;
+}
+
+int device_wait(struct device *d,
+		bool (*done)(const struct device_state *state),
+		struct device_state *state, int64_t deadline,
+		const volatile sig_atomic_t *stop)
+{
+	int rc = 0;
+
+	if (!xs_watch(d->xs, d->back, "") || !xs_watch(d->xs, d->front, "") ||
+	    !xs_watch(d->xs, "@releaseDomain", ""))
+		rc = -errno;
+	while (!rc) {
+		device_look(d, state);
+		if (done(state))
+			break;
+		rc = *stop ? -EINTR : wait_event(d, deadline);
+	}
+	xs_unwatch(d->xs, d->back, "");
+	xs_unwatch(d->xs, d->front, "");
+	xs_unwatch(d->xs, "@releaseDomain", "");
+	return rc;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Attachments' labels as domains and virtual devices. */
+#include <stdio.h>
+#include <string.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/hotplug/hotplug.h"
+
+static bool is_device(const char *format, const char *label, struct who *w)
+{
+	int end = 0;
+
+	return sscanf(label, format, &w->domid, &w->devid, &end) == 2 &&
+	       label[end] == 0;
+}
+
+struct who who_is(struct xs_handle *xs, const char *label)
+{
+	struct who w = { .vdev = "-" };
+
+	w.vbd = is_device(NODES_LABEL "%n", label, &w) ||
+		is_device(HOTPLUG_LABEL "%n", label, &w);
+	if (w.vbd) {
+		domain_name(xs, w.domid, w.domain);
+		vdev_name(w.devid, w.vdev);
+	} else {
+		snprintf(w.domain, sizeof(w.domain), "%s", label);
+	}
+	return w;
+}
+
+const char *who_faults(struct xs_handle *xs, const struct who *w,
+		       char text[FAULT_TEXT_MAX])
+{
+	struct blkback_fault_set set;
+
+	device_faults(w->vbd ? xs : NULL, XBT_NULL, w->domid, w->devid, &set);
+	return fault_text(&set, text);
+}
+
+struct xs_handle *who_xenstore(void)
+{
+	return host_has_xenstore() ? xs_open(0) : NULL;
+}

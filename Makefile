@@ -391,6 +391,11 @@ deb: install-deb-packages
 	$(Q)rm -rf $(B)/deb/tree
 	$(Q)lintian --fail-on error,warning --display-info --show-overrides $(B)/deb/*.changes
 
+# As .clang-format says, which `make check` asks for. The header of interface
+# versions is generated.
+format:
+	$(Q)git ls-files '*.[ch]' ':!include/xen-interface.h' | xargs clang-format -i
+
 clean:
 	rm -rf build
 
@@ -410,10 +415,11 @@ help:
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'
 	@echo 'make fuzz         fuzz parsers, store and backend with clang, FUZZ_SECONDS=60 each'
+	@echo 'make format       lay the C files out as .clang-format says'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: check-long check-restart all interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
+.PHONY: check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install uninstall clean help \
 	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \

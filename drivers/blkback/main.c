@@ -82,7 +82,8 @@ static int parse(int argc, char **argv, struct arguments *args)
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":fs:l:p:hV", options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, ":fs:l:p:hV", options, NULL)) >=
+	       0) {
 		switch (c) {
 		case 'f':
 			args->options.foreground = true;
@@ -94,8 +95,9 @@ static int parse(int argc, char **argv, struct arguments *args)
 			if (!blkback_log_parse_level(optarg,
 						     &args->options.level))
 				break;
-			return usage_error("a log level is error, warning, info or debug, not ",
-					   optarg);
+			return usage_error(
+				"a log level is error, warning, info or debug, not ",
+				optarg);
 		case 'q':
 			args->ask = blkback_stop_ask;
 			break;
@@ -112,8 +114,9 @@ static int parse(int argc, char **argv, struct arguments *args)
 			if (!blkback_parse_number(optarg, BLKBACK_POLL_MAX,
 						  &args->options.poll_us))
 				break;
-			return usage_error("--poll takes microseconds, 0 to 10000, not ",
-					   optarg);
+			return usage_error(
+				"--poll takes microseconds, 0 to 10000, not ",
+				optarg);
 		case 'n':
 			args->options.no_sandbox = true;
 			break;
@@ -131,13 +134,11 @@ static int parse(int argc, char **argv, struct arguments *args)
 			return usage_error("a value is missing after ",
 					   argv[optind - 1]);
 		default:
-			return usage_error("unknown option ",
-					   argv[optind - 1]);
+			return usage_error("unknown option ", argv[optind - 1]);
 		}
 	}
 	if (optind < argc)
-		return usage_error("takes no argument, but got ",
-				   argv[optind]);
+		return usage_error("takes no argument, but got ", argv[optind]);
 	return -1;
 }
 
@@ -212,8 +213,8 @@ static int run_daemon(const struct blkback_options *options, int ready)
 /* A store that is named from here, which the daemon leaves; NULL: it is not. */
 static char *store_from_here(const struct blkback_options *options)
 {
-	const char *dir = options->store ? options->store :
-					   getenv("XEN_RAMDISK_DIR");
+	const char *dir = options->store ? options->store
+					 : getenv("XEN_RAMDISK_DIR");
 	char *here, *path = NULL;
 
 	if (!dir || !*dir || dir[0] == '/')

@@ -97,8 +97,8 @@ static bool in(const struct in6_addr *a, const struct network *n)
 
 	if (memcmp(a, &n->address, whole))
 		return false;
-	return !rest || !((a->s6_addr[whole] ^ n->address.s6_addr[whole]) >>
-			  (8 - rest));
+	return !rest ||
+	       !((a->s6_addr[whole] ^ n->address.s6_addr[whole]) >> (8 - rest));
 }
 
 bool deny_peer(void)

@@ -24,7 +24,8 @@
 #define LISTED_MAX 1000 /* files of dir= in the list of exports */
 #define DEPTH_MAX 8 /* folders below it that are searched for them */
 
-struct export {
+struct export
+{
 	char *seed; /* path or URI; NULL: a disk that is there */
 	char *name; /* of the disk, or NULL */
 	char *shown; /* the export name */
@@ -61,8 +62,8 @@ static int add_seed(const char *value)
 	if (!e)
 		return -1;
 	/* nbdkit changes its directory when it goes into the background */
-	e->seed = strstr(value, "://") ? strdup(value) :
-					 nbdkit_absolute_path(value);
+	e->seed = strstr(value, "://") ? strdup(value)
+				       : nbdkit_absolute_path(value);
 	return e->seed ? 0 : -1;
 }
 
@@ -82,9 +83,9 @@ static int set_name(const char *value)
 	char **name = count ? &exports[count - 1].name : &first_name;
 
 	if (*name) {
-		nbdkit_error("name=%s: %s has the name %s already; a name= belongs to the seed= before it",
-			     value, count ? "that seed" : "the first seed",
-			     *name);
+		nbdkit_error(
+			"name=%s: %s has the name %s already; a name= belongs to the seed= before it",
+			value, count ? "that seed" : "the first seed", *name);
 		return -1;
 	}
 	*name = strdup(value);
@@ -118,7 +119,8 @@ int exports_config(const char *key, const char *value)
 static int complete_dir(void)
 {
 	if (count || first_name) {
-		nbdkit_error("dir= serves the files of a directory; seed=, name= and disk= cannot be with it");
+		nbdkit_error(
+			"dir= serves the files of a directory; seed=, name= and disk= cannot be with it");
 		return -1;
 	}
 	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -134,8 +136,9 @@ static int check_unique(void)
 	for (i = 0; i < count; i++)
 		for (j = 0; j < i; j++)
 			if (!strcmp(exports[i].shown, exports[j].shown)) {
-				nbdkit_error("two disks would have the export name %s; give one another with name=",
-					     exports[i].shown);
+				nbdkit_error(
+					"two disks would have the export name %s; give one another with name=",
+					exports[i].shown);
 				return -1;
 			}
 	return 0;
@@ -149,12 +152,14 @@ int exports_complete(void)
 	if (dir)
 		return complete_dir();
 	if (!count) {
-		nbdkit_error("expected seed=IMAGE, disk=NAME or dir=DIRECTORY; see nbdkit-ramdisk-plugin(1)");
+		nbdkit_error(
+			"expected seed=IMAGE, disk=NAME or dir=DIRECTORY; see nbdkit-ramdisk-plugin(1)");
 		return -1;
 	}
 	if (first_name && (count > 1 || exports[0].name)) {
-		nbdkit_error("name=%s stands before the first seed=; a name= belongs to the seed= before it",
-			     first_name);
+		nbdkit_error(
+			"name=%s stands before the first seed=; a name= belongs to the seed= before it",
+			first_name);
 		return -1;
 	}
 	if (first_name) {
@@ -164,7 +169,8 @@ int exports_complete(void)
 	for (i = 0; i < count; i++) {
 		if (!exports[i].name)
 			rd_short_name(exports[i].seed, name);
-		exports[i].shown = strdup(exports[i].name ? exports[i].name : name);
+		exports[i].shown = strdup(exports[i].name ? exports[i].name
+							  : name);
 		if (!exports[i].shown)
 			return -1;
 	}
@@ -227,9 +233,9 @@ static int find_file(const char *name, struct exported *e)
 
 	if (fd < 0) {
 		nbdkit_error("no export '%s' in %s: %s", name, dir,
-			     fd == -EINVAL ? "not an image file" :
-			     fd == -EXDEV  ? "it leads out of the directory" :
-					     strerror(-fd));
+			     fd == -EINVAL  ? "not an image file"
+			     : fd == -EXDEV ? "it leads out of the directory"
+					    : strerror(-fd));
 		return -1;
 	}
 	e->fd = fd;

@@ -83,7 +83,8 @@ static int ramdisk_config(const char *key, const char *value)
 		given_label = value;
 		return 0;
 	}
-	nbdkit_error("unknown parameter '%s'; see nbdkit-ramdisk-plugin(1)", key);
+	nbdkit_error("unknown parameter '%s'; see nbdkit-ramdisk-plugin(1)",
+		     key);
 	return -1;
 }
 
@@ -102,14 +103,14 @@ static int ramdisk_preconnect(int readonly)
 	return -1;
 }
 
-#define CONFIG_HELP                                                           \
+#define CONFIG_HELP                                                               \
 	"[seed=]<IMAGE>   File or block device to load; may be repeated, and\n"   \
 	"                 is then exported under the last part of its path.\n"    \
 	"name=<NAME>      A disk of that name, made from the seed before it.\n"   \
 	"disk=<NAME>      A disk that is loaded already.\n"                       \
 	"dir=<DIRECTORY>  Export the images in a directory by their names.\n"     \
 	"links=true       Follow symbolic links that lead out of it.\n"           \
-	"deny=<LIST>      Addresses and networks that may not connect.\n"           \
+	"deny=<LIST>      Addresses and networks that may not connect.\n"         \
 	"label=<TEXT>     Who the clients are, for xm-ramdisk list.\n"            \
 	"mode=r|w         Read only, or read and write (default).\n"              \
 	"private=true     A copy-on-write view of its own for each connection.\n" \
@@ -305,8 +306,8 @@ static int ramdisk_can_fua(void *handle)
 /* To cache a part of a lazy disk is to read it; else it is in memory. */
 static int ramdisk_can_cache(void *handle)
 {
-	return ((struct connection *)handle)->lazy ? NBDKIT_CACHE_EMULATE :
-						     NBDKIT_CACHE_NATIVE;
+	return ((struct connection *)handle)->lazy ? NBDKIT_CACHE_EMULATE
+						   : NBDKIT_CACHE_NATIVE;
 }
 
 static int yes(void *handle)
@@ -401,8 +402,8 @@ static int ramdisk_extents(void *handle, uint32_t n, uint64_t off,
 			return answer(rc);
 		if (nbdkit_add_extent(extents, off, len,
 				      hole ? NBDKIT_EXTENT_HOLE |
-						      NBDKIT_EXTENT_ZERO :
-					     0) < 0)
+						      NBDKIT_EXTENT_ZERO
+					   : 0) < 0)
 			return -1;
 		if (request_flags & NBDKIT_FLAG_REQ_ONE)
 			break;

@@ -57,8 +57,8 @@ static int bench_by_value(const void *a, const void *b)
 static inline struct bench_spread bench_spread(double *v, unsigned n)
 {
 	qsort(v, n, sizeof(*v), bench_by_value);
-	return (struct bench_spread){ n, v[0], v[n / 4], v[n / 2],
-				      v[3 * n / 4], v[n - 1] };
+	return (struct bench_spread){ n,        v[0],         v[n / 4],
+				      v[n / 2], v[3 * n / 4], v[n - 1] };
 }
 
 /* Keep a figure; names are ours, without anything to escape. */
@@ -69,7 +69,8 @@ static inline void bench_keep(const char *bench, const char *what,
 	FILE *f = path ? fopen(path, "a") : NULL;
 
 	if (f)
-		fprintf(f, "{\"bench\": \"%s\", \"what\": \"%s\", \"unit\": \"%s\", "
+		fprintf(f,
+			"{\"bench\": \"%s\", \"what\": \"%s\", \"unit\": \"%s\", "
 			"\"rounds\": %u, \"min\": %.6g, \"q1\": %.6g, "
 			"\"median\": %.6g, \"q3\": %.6g, \"max\": %.6g}\n",
 			bench, what, unit, s->n, s->min, s->q1, s->median,

@@ -27,7 +27,13 @@
 
 #define MIB ((size_t)1 << 20)
 
-enum way { ATTACH, CAT, CP, DD, WAYS };
+enum way {
+	ATTACH,
+	CAT,
+	CP,
+	DD,
+	WAYS
+};
 
 static const char *const names[WAYS] = { "xm-ramdisk (rd_attach)",
 					 "cat SEED >/dev/null",
@@ -92,7 +98,8 @@ static void drop_cache(void)
 
 static double in_cache(void) /* MiB */
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = size / page, i, n = 0;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = size / page, i,
+	       n = 0;
 	unsigned char *vec = malloc(pages);
 	int fd = open(seed, O_RDONLY | O_CLOEXEC);
 	void *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
@@ -160,8 +167,8 @@ static double program(enum way way)
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status) {
-		fprintf(stderr, "load: '%s' ended with status %d\n",
-			names[way], status);
+		fprintf(stderr, "load: '%s' ended with status %d\n", names[way],
+			status);
 		exit(1);
 	}
 	start = bench_now() - start;
@@ -178,8 +185,9 @@ static void print_results(void)
 	int w;
 
 	printf("%zu MiB, %u rounds in turn, page cache dropped before each\n\n"
-	       "%-24s %8s %17s %9s %7s %12s\n", size / MIB, rounds, "",
-	       "median s", "min - max", "MiB/s", "ratio", "left cached");
+	       "%-24s %8s %17s %9s %7s %12s\n",
+	       size / MIB, rounds, "", "median s", "min - max", "MiB/s",
+	       "ratio", "left cached");
 	for (w = 0; w < WAYS; w++) {
 		double of_rounds[BENCH_MAX_ROUNDS];
 
@@ -211,7 +219,9 @@ int main(int argc, char **argv)
 	size = bench_setting("BENCH_MIB", 1024, 1 << 20) * MIB;
 	rounds = bench_rounds(7);
 	snprintf(seed, sizeof(seed), "%s/load-seed.XXXXXX",
-		 argc > 1 ? argv[1] : b ? b : "build");
+		 argc > 1 ? argv[1]
+		 : b      ? b
+			  : "build");
 	snprintf(dir, sizeof(dir), "%s/xen-ramdisk-bench.XXXXXX",
 		 tmpfs ? tmpfs : "/dev/shm");
 	atexit(clean_up);
@@ -222,8 +232,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < rounds; i++) {
 		for (w = 0; w < WAYS; w++) {
 			drop_cache();
-			seconds[w][i] = w == ATTACH ? attach() :
-						      program((enum way)w);
+			seconds[w][i] = w == ATTACH ? attach()
+						    : program((enum way)w);
 			cached[w][i] = in_cache();
 		}
 	}

@@ -105,9 +105,14 @@ static void copy(struct copier *c, unsigned way, uint64_t off, bool write)
 		else
 			memcpy(c->buf, c->map + off, c->len);
 		break;
-	case 1: rd_read(c->d, c->buf, off, c->len); break;
-	case 2: rd_write(c->d, c->buf, off, c->len); break;
-	default: by_range(c, off, way == 4);
+	case 1:
+		rd_read(c->d, c->buf, off, c->len);
+		break;
+	case 2:
+		rd_write(c->d, c->buf, off, c->len);
+		break;
+	default:
+		by_range(c, off, way == 4);
 	}
 }
 
@@ -161,10 +166,10 @@ static void child(struct shared *sh, const char *seed, unsigned me,
 			sh->at[r][w]++;
 			while (sh->at[r][w] < processes)
 				sched_yield();
-			sh->seconds[me][r][w] =
-				round_of(&c, way, write,
-					 /* no bytes that the way before left cached */
-					 ((uint64_t)me << 40) + r * 977 + w * 7919u);
+			sh->seconds[me][r][w] = round_of(
+				&c, way, write,
+				/* no bytes that the way before left cached */
+				((uint64_t)me << 40) + r * 977 + w * 7919u);
 		}
 	_exit(0);
 }

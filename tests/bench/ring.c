@@ -38,7 +38,12 @@
 #define ROUND_BYTES ((size_t)4 << 20)
 #define COUNTED 2000u /* requests for --count */
 
-enum way { PLAIN, PERSISTENT, COPY, WAYS };
+enum way {
+	PLAIN,
+	PERSISTENT,
+	COPY,
+	WAYS
+};
 
 static const unsigned sizes[] = { 4, 16, 64, 1024 }; /* KiB */
 static const unsigned depths[] = { 1, SLOTS };
@@ -153,7 +158,8 @@ static void open_rings(void)
 			.gates = &gates,
 		});
 		must(io[way] && !blkback_ring_attach(&io[way]->ring, ring, 1,
-						     BLKBACK_X86_64), "ring");
+						     BLKBACK_X86_64),
+		     "ring");
 	}
 }
 
@@ -236,8 +242,8 @@ static double plain(bool write, unsigned pages, unsigned depth, unsigned n)
 			block[i] = draw_block(pages);
 		start = bench_now();
 		for (i = 0; i < depth; i++) {
-			uint8_t *guest = fake_page[FIRST_PAGE +
-						   i * pages % PAGES];
+			uint8_t *guest =
+				fake_page[FIRST_PAGE + i * pages % PAGES];
 			uint8_t *ours = map + 4096 * block[i];
 
 			memcpy(write ? ours : guest, write ? guest : ours,
@@ -369,11 +375,17 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 	const uint32_t refs[] = { QUEUE_PAGE };
 	struct blkback_bell bell;
 	struct blkback_queue_setup setup = {
-		.io = { .disk = disk, .limits = { DISK / 512, true },
-			.domid = 5, .persistent = true, .gates = &gates,
+		.io = { .disk = disk,
+			.limits = { DISK / 512, true },
+			.domid = 5,
+			.persistent = true,
+			.gates = &gates,
 			.evtchn = xenevtchn_open(NULL, 0) },
-		.protocol = BLKBACK_X86_64, .nr_refs = 1, .refs = refs,
-		.event_channel = 7, .poll_us = poll_us,
+		.protocol = BLKBACK_X86_64,
+		.nr_refs = 1,
+		.refs = refs,
+		.event_channel = 7,
+		.poll_us = poll_us,
 		.bell = &bell,
 	};
 	struct blkback_queue *queue;
@@ -383,16 +395,18 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 	memset(ring, 0, 4096);
 	ring->req_event = ring->rsp_event = 1;
 	must(!blkback_bell_init(&bell, setup.io.evtchn, text, sizeof(text)) &&
-	     !blkback_queue_open(&queue, &setup, false, text, sizeof(text)) &&
-	     !blkback_queue_start(queue, text, sizeof(text)), text);
+		     !blkback_queue_open(&queue, &setup, false, text,
+					 sizeof(text)) &&
+		     !blkback_queue_start(queue, text, sizeof(text)),
+	     text);
 	for (i = 0; i < 20; i++)
 		ask_queue(ring, depth);
 	polls = waits = unmasks = fake_notified = 0;
 	for (i = 0; i < n / depth; i++)
 		ask_queue(ring, depth);
 	printf("%5u %7u %8.2f %8.2f %8.2f %8.2f\n", depth, poll_us,
-	       (double)polls / n, (double)waits / n,
-	       (double)fake_notified / n, (double)unmasks / n);
+	       (double)polls / n, (double)waits / n, (double)fake_notified / n,
+	       (double)unmasks / n);
 	blkback_queue_stop(queue);
 	xenevtchn_close(setup.io.evtchn);
 }
@@ -403,8 +417,9 @@ static void tables(unsigned rounds)
 	enum way way;
 
 	printf("ns a request; in %% of memcpy's rate, median (quartiles) of %u rounds in turn\n\n"
-	       "%-5s %9s %5s %9s %22s %25s\n", rounds, "", "", "depth",
-	       "memcpy", "persistent", "grant copy (fake)");
+	       "%-5s %9s %5s %9s %22s %25s\n",
+	       rounds, "", "", "depth", "memcpy", "persistent",
+	       "grant copy (fake)");
 	for (d = 0; d < DEPTHS; d++)
 		for (s = 0; s < SIZES; s++)
 			for (w = 0; w < 2; w++)
@@ -416,8 +431,8 @@ static void tables(unsigned rounds)
 			for (way = PERSISTENT; way < WAYS; way++)
 				calls(true, sizes[s], depths[d], way);
 	printf("\na queue's system calls a request, writes of 4 KiB\n"
-	       "%5s %7s %8s %8s %8s %8s\n", "depth", "--poll", "poll",
-	       "read", "notify", "unmask");
+	       "%5s %7s %8s %8s %8s %8s\n",
+	       "depth", "--poll", "poll", "read", "notify", "unmask");
 	for (d = 0; d < DEPTHS; d++) {
 		queue_calls(depths[d], 0);
 		queue_calls(depths[d], 1000);
@@ -433,7 +448,8 @@ static int count(const char *kind, const char *kib)
 
 	if ((strncmp(kind, "read", 4) && strncmp(kind, "write", 5)) || n < 4 ||
 	    n > 1024 || n % 4) {
-		fprintf(stderr, "ring: --count KIND SIZE; see the top of ring.c\n");
+		fprintf(stderr,
+			"ring: --count KIND SIZE; see the top of ring.c\n");
 		return 2;
 	}
 	open_rings();

@@ -27,8 +27,17 @@
 #define REQUEST ((size_t)64 << 10) /* bytes */
 #define REQUESTS 16384u /* a round: 1 GiB */
 
-enum what { LOAD, READ, WRITE, WHATS };
-enum who { DRIVER, PLAIN, WHOS };
+enum what {
+	LOAD,
+	READ,
+	WRITE,
+	WHATS
+};
+enum who {
+	DRIVER,
+	PLAIN,
+	WHOS
+};
 
 static const char *const names[WHATS] = { "load", "read 64 KiB",
 					  "write 64 KiB" };
@@ -109,8 +118,8 @@ static int plain_write(struct disk_driver *d, uint64_t sector, int n, char *buf,
 	return cb(d, 0, sector, n, id, prv);
 }
 
-typedef int queue_fn(struct disk_driver *, uint64_t, int, char *,
-		     td_callback_t, int, void *);
+typedef int queue_fn(struct disk_driver *, uint64_t, int, char *, td_callback_t,
+		     int, void *);
 
 /* ---- what is measured -------------------------------------------------- */
 
@@ -121,7 +130,8 @@ static double load_driver(struct disk_driver *d)
 	close(open_seed_cold());
 	start = bench_now();
 	if (tapdisk_ram.td_open(d, seed, 0)) {
-		fprintf(stderr, "tapdisk: cannot attach %s; does it fit in memory twice?\n",
+		fprintf(stderr,
+			"tapdisk: cannot attach %s; does it fit in memory twice?\n",
 			seed);
 		exit(1);
 	}
@@ -186,10 +196,10 @@ static void measure(unsigned round)
 	}
 	for (k = 0; k < WHOS; k++) {
 		if ((k + round) % 2) {
-			seconds[READ][PLAIN][round] =
-				requests(&d, plain_read, round, buf);
-			seconds[WRITE][PLAIN][round] =
-				requests(&d, plain_write, round, buf);
+			seconds[READ][PLAIN][round] = requests(&d, plain_read,
+							       round, buf);
+			seconds[WRITE][PLAIN][round] = requests(&d, plain_write,
+								round, buf);
 		} else {
 			seconds[READ][DRIVER][round] = requests(
 				&d, tapdisk_ram.td_queue_read, round, buf);
@@ -213,8 +223,9 @@ static void print_results(unsigned rounds)
 	int w, k;
 
 	printf("%zu MiB, %u rounds in turn; %u requests of 64 KiB a round\n\n"
-	       "%-14s %12s %12s %8s %17s\n", size / MIB, rounds, REQUESTS, "",
-	       "driver", "memcpy", "ratio", "min - max");
+	       "%-14s %12s %12s %8s %17s\n",
+	       size / MIB, rounds, REQUESTS, "", "driver", "memcpy", "ratio",
+	       "min - max");
 	for (w = 0; w < WHATS; w++) {
 		for (i = 0; i < rounds; i++)
 			ratio[i] = seconds[w][DRIVER][i] / seconds[w][PLAIN][i];
@@ -240,7 +251,9 @@ int main(int argc, char **argv)
 	size = bench_setting("BENCH_MIB", 1024, 1 << 20) * MIB;
 	rounds = bench_rounds(7);
 	snprintf(seed, sizeof(seed), "%s/tapdisk-seed.XXXXXX",
-		 argc > 1 ? argv[1] : b ? b : "build");
+		 argc > 1 ? argv[1]
+		 : b      ? b
+			  : "build");
 	snprintf(dir, sizeof(dir), "%s/xen-ramdisk-bench.XXXXXX",
 		 tmpfs ? tmpfs : "/dev/shm");
 	atexit(clean_up);

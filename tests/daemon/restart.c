@@ -389,7 +389,8 @@ static void cannot_upgrade(void)
 	CU_ASSERT_TRUE_FATAL(begun);
 	CU_ASSERT_NOT_EQUAL_FATAL(spare, 0);
 	ask_for("/nowhere", answer);
-	CU_ASSERT_STRING_EQUAL(answer,
+	CU_ASSERT_STRING_EQUAL(
+		answer,
 		"failed cannot run /nowhere: No such file or directory");
 	ask_for("/bin/true", answer);
 	CU_ASSERT_EQUAL(strncmp(answer, "failed /bin/true does not start", 31),
@@ -400,7 +401,8 @@ static void cannot_upgrade(void)
 	CU_ASSERT_TRUE(goes_on());
 	/* It says what is asked of it, and ends: the old one is back. */
 	ask_for(short_one, answer);
-	CU_ASSERT_STRING_EQUAL(answer,
+	CU_ASSERT_STRING_EQUAL(
+		answer,
 		"failed the new program has ended; the old one goes on");
 	CU_ASSERT_TRUE(is_dead(pid));
 	while (daemon_pid() == pid || !daemon_pid())
@@ -412,7 +414,9 @@ static void cannot_upgrade(void)
 static void again_and_again(void)
 {
 	const char *text = getenv("RESTART_ROUNDS");
-	unsigned i, n = !begun ? 0 : text ? (unsigned)strtoul(text, NULL, 0) : 2;
+	unsigned i, n = !begun ? 0
+			: text ? (unsigned)strtoul(text, NULL, 0)
+			       : 2;
 
 	for (i = 0; i < n; i++) {
 		worker_killed();
@@ -483,9 +487,10 @@ static void store_from_here(void)
 	snprintf(of, sizeof(of), "LD_PRELOAD=%s %s", preload, program);
 	for (i = 0; i < 2; i++) {
 		snprintf(commands, sizeof(commands), ways[i], of, of);
-		snprintf(command, sizeof(command),
-			 "mkdir %s-here && cd %s-here && { %s; }; r=$?; rm -r %s-here; exit $r",
-			 scratch_store, scratch_store, commands, scratch_store);
+		snprintf(
+			command, sizeof(command),
+			"mkdir %s-here && cd %s-here && { %s; }; r=$?; rm -r %s-here; exit $r",
+			scratch_store, scratch_store, commands, scratch_store);
 		CU_ASSERT_EQUAL(system(command), 0);
 	}
 }
@@ -506,9 +511,10 @@ static void make_programs(void)
 
 	snprintf(other, sizeof(other), "%s/xen-ramdiskd", dir);
 	snprintf(short_one, sizeof(short_one), "%s/short", dir);
-	snprintf(command, sizeof(command),
-		 "cp %s %s && printf '#!/bin/sh\\n[ \"$1\" != --version ] || echo \"xen-ramdiskd 9 (format %u)\"\\n' >%s && chmod +x %s",
-		 program, other, RD_FORMAT, short_one, short_one);
+	snprintf(
+		command, sizeof(command),
+		"cp %s %s && printf '#!/bin/sh\\n[ \"$1\" != --version ] || echo \"xen-ramdiskd 9 (format %u)\"\\n' >%s && chmod +x %s",
+		program, other, RD_FORMAT, short_one, short_one);
 	if (system(command))
 		abort();
 }

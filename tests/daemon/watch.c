@@ -47,8 +47,10 @@ static void write_device(unsigned domid, unsigned devid)
 /* By a process that is gone, as the script is. */
 static void attach_as(const char *label, const char *seed)
 {
-	struct rd_attach_request req = { .seed = seed, .writable = true,
-					 .label = label, .flags = RD_DURABLE };
+	struct rd_attach_request req = { .seed = seed,
+					 .writable = true,
+					 .label = label,
+					 .flags = RD_DURABLE };
 	struct rd_disk *disk;
 	pid_t pid;
 	int status;

@@ -39,7 +39,7 @@ static struct {
 	} node[NODES];
 	uint64_t changes;
 	char change[CHANGES][PATH];
-} *shared;
+} * shared;
 
 uint8_t (*fake_pages)[4096];
 
@@ -341,8 +341,8 @@ char **xs_check_watch(struct xs_handle *h)
 
 			if (!below(path, absolute(watched, buf)))
 				continue;
-			return event(watched[0] == '/' ? path :
-							 path + strlen(HOME),
+			return event(watched[0] == '/' ? path
+						       : path + strlen(HOME),
 				     h->watch[i].token);
 		}
 	}
@@ -403,8 +403,8 @@ void *xengnttab_map_domain_grant_refs(xengnttab_handle *g, uint32_t count,
 	return NULL;
 }
 
-void *xengnttab_map_grant_ref(xengnttab_handle *g, uint32_t domid,
-			      uint32_t ref, int prot)
+void *xengnttab_map_grant_ref(xengnttab_handle *g, uint32_t domid, uint32_t ref,
+			      int prot)
 {
 	return xengnttab_map_domain_grant_refs(g, 1, domid, &ref, prot);
 }
@@ -419,7 +419,8 @@ int xengnttab_unmap(xengnttab_handle *g, void *start, uint32_t count)
 static int16_t copy(const xengnttab_grant_copy_segment_t *c)
 {
 	bool to_guest = c->flags & GNTCOPY_dest_gref;
-	const union xengnttab_copy_ptr *guest = to_guest ? &c->dest : &c->source;
+	const union xengnttab_copy_ptr *guest = to_guest ? &c->dest
+							 : &c->source;
 	uint8_t *page;
 
 	if (guest->foreign.ref >= FAKE_PAGES ||
@@ -485,16 +486,16 @@ int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 	return 0;
 }
 
-xenevtchn_port_or_error_t
-xenevtchn_bind_unbound_port(xenevtchn_handle *h, uint32_t domid)
+xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *h,
+						      uint32_t domid)
 {
 	(void)h, (void)domid;
 	return NEAR;
 }
 
-xenevtchn_port_or_error_t
-xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
-			   evtchn_port_t remote)
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h,
+						     uint32_t domid,
+						     evtchn_port_t remote)
 {
 	if (domid == DOMID_SELF)
 		return FAR;

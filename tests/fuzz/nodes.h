@@ -80,8 +80,7 @@ static int fuzz_adopt(struct blkback_host *host, struct blkback_device *dev)
 	if (!nodes.outlived)
 		return -ENOENT;
 	nodes.outlived = false;
-	return fuzz_start_worker(host, &dev->pid, &dev->pidfd,
-				 &dev->sock);
+	return fuzz_start_worker(host, &dev->pid, &dev->pidfd, &dev->sock);
 }
 
 static bool fuzz_left(struct blkback_host *host, struct blkback_device *dev)
@@ -131,7 +130,8 @@ static void fuzz_tool_set(const char *node, const char *value)
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s%s",
-		 nodes.kind == BLKBACK_KIND_XL ? NODES_XL_FOLDER "/" : "", node);
+		 nodes.kind == BLKBACK_KIND_XL ? NODES_XL_FOLDER "/" : "",
+		 node);
 	fuzz_set(name, value);
 }
 
@@ -156,14 +156,29 @@ static void fuzz_attach_nodes(const char *seed, const char *mode)
 static void fuzz_front_node(struct fuzz_bytes *b)
 {
 	static const char *const name[] = {
-		"state", "ring-ref", "event-channel", "protocol",
-		"feature-persistent", "ring-page-order",
-		"multi-queue-num-queues", "ring-ref0", "ring-ref1",
-		"queue-0/ring-ref", "queue-1/ring-ref", "queue-0/event-channel",
-		"queue-1/event-channel", "queue-0/ring-ref0",
-		"queue-0/ring-ref1", "queue-1/ring-ref0", "queue-1/ring-ref1",
-		"ring-ref2", "ring-ref3", "backend", "queue-2/ring-ref",
-		"queue-2/event-channel", "queue-3/ring-ref",
+		"state",
+		"ring-ref",
+		"event-channel",
+		"protocol",
+		"feature-persistent",
+		"ring-page-order",
+		"multi-queue-num-queues",
+		"ring-ref0",
+		"ring-ref1",
+		"queue-0/ring-ref",
+		"queue-1/ring-ref",
+		"queue-0/event-channel",
+		"queue-1/event-channel",
+		"queue-0/ring-ref0",
+		"queue-0/ring-ref1",
+		"queue-1/ring-ref0",
+		"queue-1/ring-ref1",
+		"ring-ref2",
+		"ring-ref3",
+		"backend",
+		"queue-2/ring-ref",
+		"queue-2/event-channel",
+		"queue-3/ring-ref",
 		"queue-3/event-channel",
 	};
 	static const char *const word[] = { "x86_64-abi", "x86_32-abi", "" };
@@ -187,9 +202,10 @@ static void fuzz_front_node(struct fuzz_bytes *b)
 
 static void fuzz_front_remove(uint8_t which)
 {
-	static const char *const name[] = { "", "/state", "/ring-ref",
-					    "/event-channel", "/protocol",
-					    "/queue-0", "/queue-1" };
+	static const char *const name[] = { "",          "/state",
+					    "/ring-ref", "/event-channel",
+					    "/protocol", "/queue-0",
+					    "/queue-1" };
 	char path[128];
 
 	snprintf(path, sizeof(path), FUZZ_FRONT "%s",
@@ -204,8 +220,8 @@ static void fuzz_front_connects(struct fuzz_bytes *b)
 
 	fake_xs_set(FUZZ_FRONT "/ring-ref", "8");
 	fake_xs_set(FUZZ_FRONT "/event-channel", "17");
-	fake_xs_set(FUZZ_FRONT "/protocol", how & 1 ? "x86_64-abi"
-						    : "x86_32-abi");
+	fake_xs_set(FUZZ_FRONT "/protocol",
+		    how & 1 ? "x86_64-abi" : "x86_32-abi");
 	fake_xs_set(FUZZ_FRONT "/state", how & 2 ? "4" : "3");
 }
 
@@ -215,14 +231,19 @@ static void fuzz_front_connects(struct fuzz_bytes *b)
 static void fuzz_fault(struct fuzz_bytes *b)
 {
 	static const char *const some[] = {
-		"", "error=read ratio=500000", "delay=5 jitter=2 iops=10",
-		"freeze=1", "range=0+4096 error=all", "write-protect=1",
+		"",
+		"error=read ratio=500000",
+		"delay=5 jitter=2 iops=10",
+		"freeze=1",
+		"range=0+4096 error=all",
+		"write-protect=1",
 	};
 	uint8_t how = fuzz_byte(b);
 	char value[64];
 
 	if (how < 128)
-		fuzz_set(NODES_FAULT, some[how % (sizeof(some) / sizeof(*some))]);
+		fuzz_set(NODES_FAULT,
+			 some[how % (sizeof(some) / sizeof(*some))]);
 	else
 		fuzz_back_set(NODES_FAULT, value,
 			      fuzz_take(b, value, how % 64u));
@@ -274,7 +295,8 @@ static void fuzz_check_connect(const struct blkback_message *msg)
 
 	fuzz_check(msg->u.connect.protocol < BLKBACK_PROTOCOLS, "a protocol");
 	fuzz_check(msg->u.connect.persistent <= 1, "persistent or not");
-	fuzz_check(refs && refs <= BLKBACK_MAX_RING_REFS && !(refs & (refs - 1)),
+	fuzz_check(refs && refs <= BLKBACK_MAX_RING_REFS &&
+			   !(refs & (refs - 1)),
 		   "pages of a ring");
 	fuzz_check(msg->u.connect.nr_queues >= 1 &&
 			   msg->u.connect.nr_queues <= FUZZ_QUEUES,
@@ -294,8 +316,8 @@ static void fuzz_worker_hears(void)
 static void fuzz_worker_says(uint8_t how)
 {
 	static const uint8_t type[] = {
-		BLKBACK_ATTACHED, BLKBACK_CONNECTED, BLKBACK_DISCONNECTED,
-		BLKBACK_FAILED, BLKBACK_RING_ERROR, BLKBACK_FAULT_SET,
+		BLKBACK_ATTACHED, BLKBACK_CONNECTED,  BLKBACK_DISCONNECTED,
+		BLKBACK_FAILED,   BLKBACK_RING_ERROR, BLKBACK_FAULT_SET,
 	};
 	struct blkback_message msg;
 
@@ -439,7 +461,8 @@ static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	fake_xs_reset();
 	memset(&nodes, 0, sizeof(nodes));
-	nodes.host = (struct blkback_host){ .xs = xs_open(0), .store = "/fake",
+	nodes.host = (struct blkback_host){ .xs = xs_open(0),
+					    .store = "/fake",
 					    .start = fuzz_start_worker,
 					    .kill = fuzz_kill_worker,
 					    .adopt = fuzz_adopt,

@@ -84,7 +84,8 @@ static void fuzz_ring_start(void)
 		const char *name;
 		bool writable;
 		unsigned flags;
-	} kind[FUZZ_KINDS] = { { "base", true, 0 }, { "base", false, 0 },
+	} kind[FUZZ_KINDS] = { { "base", true, 0 },
+			       { "base", false, 0 },
 			       { "view", true, RD_PRIVATE },
 			       { "thin", true, RD_THIN } };
 	struct rd_error err = { "" };
@@ -104,7 +105,8 @@ static void fuzz_ring_start(void)
 	snprintf(seed, sizeof(seed), "%s/seed", fuzz_ring_dir);
 	fd = open(seed, O_WRONLY | O_CREAT, 0600);
 	fuzz_check(fd >= 0 && write(fd, fuzz_pattern, FUZZ_DISK) == FUZZ_DISK &&
-			   !close(fd), "a seed");
+			   !close(fd),
+		   "a seed");
 	fuzz_check(!rd_store_open(&store, fuzz_ring_dir, NULL), "a store");
 	for (i = 0; i < FUZZ_KINDS; i++) {
 		const struct rd_attach_request req = {
@@ -136,7 +138,8 @@ static void fuzz_restore(void)
 		if (rd_writable(fuzz_disk[i]) &&
 		    memcmp(now, fuzz_pattern, FUZZ_DISK))
 			fuzz_check(!rd_write(fuzz_disk[i], fuzz_pattern, 0,
-					     FUZZ_DISK), "a write");
+					     FUZZ_DISK),
+				   "a write");
 	}
 }
 
@@ -149,8 +152,9 @@ static struct blkback_sring *fuzz_shared(void)
 
 static uint8_t *fuzz_slot(uint8_t *ring, uint32_t index)
 {
-	return ring + 64 + (size_t)(index & (fuzz.slots - 1)) *
-				   fuzz_layout[fuzz.protocol].stride;
+	return ring + 64 +
+	       (size_t)(index & (fuzz.slots - 1)) *
+		       fuzz_layout[fuzz.protocol].stride;
 }
 
 static void fuzz_disconnect(void)
@@ -356,8 +360,7 @@ static void fuzz_allow(const uint8_t *p)
 		return;
 	}
 	if (op == 6) {
-		uint32_t ref =
-			fuzz_get32(p + fuzz_layout[fuzz.protocol].gref);
+		uint32_t ref = fuzz_get32(p + fuzz_layout[fuzz.protocol].gref);
 
 		op = p[1];
 		n = p[2] | p[3] << 8;

@@ -139,7 +139,8 @@ static void fuzz_file(const uint8_t *data, size_t len, enum rd_file file,
 	holder = openat(fuzz_rd->dir, header.text, O_RDWR | O_CLOEXEC);
 	fuzz_must(holder >= 0 && !rd_trylock_slot(holder, 0), "lock");
 	fd = openat(fuzz_rd->dir, name.text, O_RDWR | O_CLOEXEC);
-	fuzz_must(fd >= 0 && pwrite(fd, data, len, 0) == (ssize_t)len, name.text);
+	fuzz_must(fd >= 0 && pwrite(fd, data, len, 0) == (ssize_t)len,
+		  name.text);
 	close(fd);
 	fuzz_everyone(id);
 	close(holder);

@@ -33,8 +33,11 @@ static void removal(void)
 	fake_xs_touched = end_when_gone;
 	/* More than one look tries. */
 	fake_xs_conflicts = 5000;
-	sup = (struct blkback_supervisor){ .host = host, .lock = -1,
-		.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) };
+	sup = (struct blkback_supervisor){
+		.host = host,
+		.lock = -1,
+		.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)
+	};
 	dev->host = &sup.host;
 	dev->back_dirty = true;
 	sup.devices = dev;

@@ -13,8 +13,9 @@ static void connects(void)
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-persistent"), "1");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/feature-discard"), "1");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/discard-secure"), "0");
-	CU_ASSERT_STRING_EQUAL(
-		fake_xs_get(BACK "/feature-max-indirect-segments"), "256");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK
+					   "/feature-max-indirect-segments"),
+			       "256");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 	teardown();
 }

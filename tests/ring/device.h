@@ -122,11 +122,15 @@ static inline void attach_nodes(const char *mode)
 static inline void setup(void)
 {
 	fake_xs_reset();
-	host = (struct blkback_host){ .xs = xs_open(0), .store = "/fake",
-				      .start = start, .kill = kill_it,
-				      .adopt = adopt, .left = left,
+	host = (struct blkback_host){ .xs = xs_open(0),
+				      .store = "/fake",
+				      .start = start,
+				      .kill = kill_it,
+				      .adopt = adopt,
+				      .left = left,
 				      .answered = count_answered,
-				      .clear = clear, .forget = forget,
+				      .clear = clear,
+				      .forget = forget,
 				      .build = "ours",
 				      .max_queues = 4 };
 	fake_xs_introduce(5, true);

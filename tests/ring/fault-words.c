@@ -9,10 +9,17 @@
 static void words(void)
 {
 	static const char *const same[] = {
-		"", "error=read ratio=1000000", "error=write ratio=1",
+		"",
+		"error=read ratio=1000000",
+		"error=write ratio=1",
 		"error=all ratio=500000 range=4096+1048576",
-		"delay=100", "jitter=3600000", "delay=100 jitter=20", "freeze=1",
-		"write-protect=1", "iops=100", "bandwidth=1048576",
+		"delay=100",
+		"jitter=3600000",
+		"delay=100 jitter=20",
+		"freeze=1",
+		"write-protect=1",
+		"iops=100",
+		"bandwidth=1048576",
 		"error=all ratio=250000 range=0+18446744073709551615 delay=3600000 "
 		"jitter=3600000 freeze=1 write-protect=1 iops=100000000 "
 		"bandwidth=1099511627776",
@@ -37,17 +44,37 @@ static void words(void)
 static void no_words(void)
 {
 	static const char *const bad[] = {
-		"error", "error=", "error=reads", "error=read error=read",
-		"error=read ratio=0", "error=read ratio=1000001",
-		"error=read ratio=-1", "error=read ratio=1x", "ratio=5",
-		"range=0+4096", "error=all range=1", "error=all range=1+",
-		"error=all range=+1", "error=all range=1+0",
+		"error",
+		"error=",
+		"error=reads",
+		"error=read error=read",
+		"error=read ratio=0",
+		"error=read ratio=1000001",
+		"error=read ratio=-1",
+		"error=read ratio=1x",
+		"ratio=5",
+		"range=0+4096",
+		"error=all range=1",
+		"error=all range=1+",
+		"error=all range=+1",
+		"error=all range=1+0",
 		"error=all range=1+18446744073709551615",
 		"error=all range=1+18446744073709551616",
-		"error=all range=1+2+3", "delay=3600001", "delay=", "delay= 1",
-		"jitter=99999999999999999999", "freeze=2", "freeze",
-		"write-protect=yes", "iops=100000001", "iops=4294967297",
-		"bandwidth=1099511627777", "delay=1,jitter=2", "x=1", "=", "\t",
+		"error=all range=1+2+3",
+		"delay=3600001",
+		"delay=",
+		"delay= 1",
+		"jitter=99999999999999999999",
+		"freeze=2",
+		"freeze",
+		"write-protect=yes",
+		"iops=100000001",
+		"iops=4294967297",
+		"bandwidth=1099511627777",
+		"delay=1,jitter=2",
+		"x=1",
+		"=",
+		"\t",
 	};
 	static const struct blkback_fault_set none;
 	struct blkback_fault_set set;

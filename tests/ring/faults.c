@@ -108,8 +108,8 @@ static void change_while_they_wait(void)
 	begin((struct blkback_fault_set){ .delay_ms = 1000 });
 	CU_ASSERT_EQUAL(take(&pending, SECOND), 0);
 	/* A shorter delay counts from their arrival. */
-	blkback_faults_set(&faults, &(struct blkback_fault_set){
-		.delay_ms = 300 });
+	blkback_faults_set(&faults,
+			   &(struct blkback_fault_set){ .delay_ms = 300 });
 	CU_ASSERT_EQUAL(take(&pending, SECOND + 299 * MS), 0);
 	CU_ASSERT_EQUAL(rings[0].look_us, SECOND + 300 * MS);
 	CU_ASSERT_EQUAL(take(&pending, SECOND + 300 * MS), 8);
@@ -124,8 +124,8 @@ static void change_while_they_wait(void)
 	/* What passed without a fault leaves no mark that counts later. */
 	shape.req_cons += 1000;
 	pending = 5;
-	blkback_faults_set(&faults, &(struct blkback_fault_set){
-		.delay_ms = 10 });
+	blkback_faults_set(&faults,
+			   &(struct blkback_fault_set){ .delay_ms = 10 });
 	CU_ASSERT_EQUAL(take(&pending, 9 * SECOND), 0);
 	CU_ASSERT_EQUAL(rings[0].look_us, 9 * SECOND + 10 * MS);
 }
@@ -139,8 +139,8 @@ static void frozen(void)
 	CU_ASSERT_EQUAL(take(&pending, 1000 * SECOND), 0);
 	CU_ASSERT_TRUE(rings[0].held_back);
 	CU_ASSERT_EQUAL(rings[0].look_us, INT64_MAX);
-	blkback_faults_set(&faults, &(struct blkback_fault_set){
-		.delay_ms = 5 });
+	blkback_faults_set(&faults,
+			   &(struct blkback_fault_set){ .delay_ms = 5 });
 	CU_ASSERT_EQUAL(take(&pending, 1000 * SECOND), 8);
 }
 
@@ -226,10 +226,10 @@ static void iops_of_two_queues(void)
 
 	begin((struct blkback_fault_set){ .iops = 1000 });
 	for (now = SECOND; now < 2 * SECOND; now += MS) {
-		sum += blkback_faults_admit(&faults, &rings[0], &shape, 32,
-					    32, now);
-		sum += blkback_faults_admit(&faults, &rings[1], &shape, 32,
-					    32, now);
+		sum += blkback_faults_admit(&faults, &rings[0], &shape, 32, 32,
+					    now);
+		sum += blkback_faults_admit(&faults, &rings[1], &shape, 32, 32,
+					    now);
 	}
 	CU_ASSERT_TRUE(sum >= 990 && sum <= 1010);
 }
@@ -377,8 +377,9 @@ static void errors(void)
 static void errors_in_a_range(void)
 {
 	setup((struct blkback_fault_set){ .errors = 3,
-		.ratio = BLKBACK_FAULT_ALWAYS, .range_off = 8192,
-		.range_len = 1 });
+					  .ratio = BLKBACK_FAULT_ALWAYS,
+					  .range_off = 8192,
+					  .range_len = 1 });
 	put(BLKIF_OP_READ, 8);
 	put(BLKIF_OP_READ, 9);
 	put(BLKIF_OP_WRITE, 16);
@@ -388,8 +389,9 @@ static void errors_in_a_range(void)
 	expect(".ee.e.");
 	/* A range beyond the disk, to the end of numbers. */
 	setup((struct blkback_fault_set){ .errors = 3,
-		.ratio = BLKBACK_FAULT_ALWAYS, .range_off = 4096,
-		.range_len = UINT64_MAX - 4096 });
+					  .ratio = BLKBACK_FAULT_ALWAYS,
+					  .range_off = 4096,
+					  .range_len = UINT64_MAX - 4096 });
 	put(BLKIF_OP_READ, 0);
 	put(BLKIF_OP_READ, 8);
 	expect(".e");
@@ -435,7 +437,8 @@ static void taken_before(void)
 {
 	static const struct blkback_fault_set sets[] = {
 		{ .write_protect = 1 },
-		{ .errors = BLKBACK_FAULT_WRITES, .ratio = BLKBACK_FAULT_ALWAYS },
+		{ .errors = BLKBACK_FAULT_WRITES,
+		  .ratio = BLKBACK_FAULT_ALWAYS },
 	};
 	unsigned i;
 	int begun;
@@ -449,8 +452,8 @@ static void taken_before(void)
 		CU_ASSERT_EQUAL(blkback_intake(io), 0);
 		CU_ASSERT_EQUAL(io->n, 1);
 		if (begun)
-			blkback_journal_note(io->batch[0].note, BLKBACK_NOTE_BEGUN,
-					     0);
+			blkback_journal_note(io->batch[0].note,
+					     BLKBACK_NOTE_BEGUN, 0);
 		blkback_faults_set(&faults, &sets[i / 2]);
 		blkback_io_resume(io);
 		blkback_io_replay(io);
@@ -463,7 +466,9 @@ static void taken_before(void)
 /* What the guest sent wrong is refused as ever, and paid for. */
 static void bad_requests(void)
 {
-	setup((struct blkback_fault_set){ .errors = 3, .ratio = 1,
+	setup((struct blkback_fault_set){
+		.errors = 3,
+		.ratio = 1,
 		.iops = BLKBACK_FAULT_MAX_IOPS,
 		.bandwidth = BLKBACK_FAULT_MAX_BANDWIDTH });
 	usleep(2000);

@@ -43,7 +43,8 @@ static void setup(bool writable, bool persistent)
 	});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
 	CU_ASSERT_EQUAL_FATAL(blkback_ring_attach(&io->ring, ring, 1,
-						  BLKBACK_X86_64), 0);
+						  BLKBACK_X86_64),
+			      0);
 }
 
 static void finish(void)
@@ -117,8 +118,10 @@ static int verdict(uint64_t sector, const struct blkif_request_segment *seg,
 	long long sectors = extent(seg, n, max);
 
 	return allowed && sectors > 0 &&
-	       inside(sector, (unsigned long long)sectors) && granted(seg, n)
-		       ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;
+			       inside(sector, (unsigned long long)sectors) &&
+			       granted(seg, n)
+		       ? BLKIF_RSP_OKAY
+		       : BLKIF_RSP_ERROR;
 }
 
 static int put_direct(struct blkif_request *r, bool writable)
@@ -146,8 +149,9 @@ static int put_indirect(struct blkif_request *slot, unsigned table,
 	int want;
 
 	r->indirect_op = (uint8_t)(roll(10) ? roll(2) : roll(256));
-	r->nr_segments = (uint16_t)(roll(8) ? 1 + roll(40) :
-				    roll(2) ? 250 + roll(10) : roll(65536));
+	r->nr_segments = (uint16_t)(roll(8)   ? 1 + roll(40)
+				    : roll(2) ? 250 + roll(10)
+					      : roll(65536));
 	r->sector_number = random_sector();
 	r->indirect_grefs[0] = table;
 	for (i = 0; i < 512; i++)
@@ -157,7 +161,7 @@ static int put_indirect(struct blkif_request *slot, unsigned table,
 		seg[i] = (struct blkif_request_segment){ 100 + i, 0, 7 };
 	want = verdict(r->sector_number, seg, r->nr_segments, 256,
 		       r->indirect_op == BLKIF_OP_READ ||
-		       (r->indirect_op == BLKIF_OP_WRITE && writable));
+			       (r->indirect_op == BLKIF_OP_WRITE && writable));
 	if (!roll(20)) {
 		r->indirect_grefs[0] = FAKE_GRANTS + roll(1u << 20);
 		want = BLKIF_RSP_ERROR;
@@ -172,9 +176,10 @@ static int put_discard(struct blkif_request *slot, bool writable)
 	r->flag = (uint8_t)roll(256);
 	r->sector_number = random_sector();
 	r->nr_sectors = roll(4) ? roll(64) : random_sector();
-	return writable && r->nr_sectors && inside(r->sector_number,
-						   r->nr_sectors)
-		       ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;
+	return writable && r->nr_sectors &&
+			       inside(r->sector_number, r->nr_sectors)
+		       ? BLKIF_RSP_OKAY
+		       : BLKIF_RSP_ERROR;
 }
 
 /* Puts one request; what its answer must be. */
@@ -329,14 +334,15 @@ static void mapping_fails(void)
 			ring->req_prod = prod;
 			CU_ASSERT_EQUAL(blkback_io_run(io), 0);
 			for (i = 0; i < 4; i++)
-				CU_ASSERT_EQUAL(ring->ring[4 * pass + i]
-						.rsp.status, 0);
+				CU_ASSERT_EQUAL(
+					ring->ring[4 * pass + i].rsp.status, 0);
 			CU_ASSERT_EQUAL(memcmp(fake_page[100], fake_disk,
-					       n * 4096u), 0);
+					       n * 4096u),
+					0);
 			memset(fake_page[100], 0, n * 4096u);
 			CU_ASSERT_TRUE(pass ? fake_mapped == n
 					    : fake_mapped >= fail &&
-					      fake_mapped < n);
+						       fake_mapped < n);
 		}
 		finish();
 	}

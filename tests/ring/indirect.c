@@ -19,13 +19,16 @@ static void indirect(void)
 		/* The answer names what was done, not how it was asked. */
 		CU_ASSERT_EQUAL(ring->ring[0].rsp.operation, BLKIF_OP_WRITE);
 		CU_ASSERT_EQUAL(ring->ring[1].rsp.operation, BLKIF_OP_READ);
-		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512,
-				       fake_page[100], 256 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512, fake_page[100],
+				       256 * 4096),
+				0);
 		CU_ASSERT_EQUAL(memcmp(fake_page[400], fake_page[100],
-				       256 * 4096), 0);
+				       256 * 4096),
+				0);
 		CU_ASSERT_EQUAL(memcmp(fake_page[700],
 				       fake_disk + (sector + 1) * 512,
-				       3 * 4096), 0);
+				       3 * 4096),
+				0);
 		CU_ASSERT_EQUAL(fake_held, 0);
 		CU_ASSERT_EQUAL(fake_errors, 0);
 	}
@@ -38,8 +41,8 @@ static void indirect_full(void)
 
 	setup(true);
 	for (i = 0; i < 32; i++)
-		put_indirect(i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE,
-			     i % 3 * 8, 256, 100 + i, 50);
+		put_indirect(i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE, i % 3 * 8,
+			     256, 100 + i, 50);
 	CU_ASSERT_EQUAL(run(), 0);
 	for (i = 0; i < 32; i++)
 		CU_ASSERT_EQUAL(status(i), 0);
@@ -150,12 +153,9 @@ int main(void)
 	static const struct test tests[] = {
 		{ "indirect requests of 1 MiB", indirect },
 		{ "a ring full of those", indirect_full },
-		{ "one call for tables, one for data",
-		  indirect_calls },
-		{ "a table that cannot be copied",
-		  indirect_table_fails },
-		{ "operation i of n fails",
-		  indirect_operation_fails },
+		{ "one call for tables, one for data", indirect_calls },
+		{ "a table that cannot be copied", indirect_table_fails },
+		{ "operation i of n fails", indirect_operation_fails },
 		{ "the table changes meanwhile", indirect_changes },
 		{ "refused ones change nothing", indirect_refused },
 		{ "persistent: indirect", p_indirect },

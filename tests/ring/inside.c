@@ -248,7 +248,8 @@ static void a_new_supervisor(void)
 	CU_ASSERT_EQUAL(attach_worker(NULL, false), BLKBACK_ATTACHED);
 	close(sock);
 	CU_ASSERT_EQUAL(blkback_remains_adopt(store, DOMID, DEVID, &found,
-					      &pidfd, &sock), 0);
+					      &pidfd, &sock),
+			0);
 	CU_ASSERT_EQUAL(found, pid);
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(msg.u.attached.size, SIZE);

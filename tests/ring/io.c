@@ -15,8 +15,9 @@ static void reads_and_writes(void)
 		CU_ASSERT_EQUAL(run(), 0);
 		CU_ASSERT_EQUAL(status(0), 0);
 		CU_ASSERT_EQUAL(status(1), 0);
-		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512,
-				       fake_page[100], 3 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512, fake_page[100],
+				       3 * 4096),
+				0);
 		CU_ASSERT_EQUAL(fake_disk[4095], (uint8_t)(4095 * 31 + 8));
 		CU_ASSERT_EQUAL(memcmp(fake_page[200],
 				       fake_disk + (sector + 1) * 512, 4096),
@@ -58,8 +59,7 @@ static void one_operation_fails(void)
 		fake_fail_op = fail;
 		CU_ASSERT_EQUAL(run(), 0);
 		for (i = 0; i < 4; i++)
-			CU_ASSERT_EQUAL(status(i),
-					(int)i == fail / 3 ? -1 : 0);
+			CU_ASSERT_EQUAL(status(i), (int)i == fail / 3 ? -1 : 0);
 		CU_ASSERT_EQUAL(fake_held, 0);
 		CU_ASSERT_EQUAL(fake_errors, 1);
 		/* And a retry works. */
@@ -111,8 +111,8 @@ static void call_fails_always(void)
 static void read_only(void)
 {
 	static const uint8_t ops[] = { BLKIF_OP_WRITE, BLKIF_OP_WRITE_BARRIER,
-		BLKIF_OP_FLUSH_DISKCACHE, BLKIF_OP_DISCARD,
-		BLKIF_OP_INDIRECT };
+				       BLKIF_OP_FLUSH_DISKCACHE,
+				       BLKIF_OP_DISCARD, BLKIF_OP_INDIRECT };
 	uint64_t hash;
 	uint32_t i;
 

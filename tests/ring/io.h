@@ -45,7 +45,7 @@ static inline void setup(bool writable)
 
 /* Put a request of @n whole pages, from grant @ref on, into the ring. */
 static inline struct blkif_request *put(uint8_t op, uint64_t sector, unsigned n,
-				 unsigned ref)
+					unsigned ref)
 {
 	struct blkif_request *r = &ring->ring[prod % 32].req;
 	unsigned i;
@@ -73,7 +73,8 @@ put_indirect(uint8_t op, uint64_t sector, unsigned n, unsigned ref,
 {
 	struct blkif_request_indirect *r = (void *)put(BLKIF_OP_INDIRECT,
 						       sector, 0, 0);
-	struct blkif_request_segment *seg = (void *)fake_page[table % FAKE_GRANTS];
+	struct blkif_request_segment *seg =
+		(void *)fake_page[table % FAKE_GRANTS];
 	unsigned i;
 
 	r->id = 1000 + prod - 1;
@@ -111,8 +112,11 @@ static inline void with_persistent(void (*test)(void))
 }
 
 /* p_TEST: the same with persistent grants. */
-#define WITH_PERSISTENT(test) \
-	static void p_##test(void) { with_persistent(test); }
+#define WITH_PERSISTENT(test)          \
+	static void p_##test(void)     \
+	{                              \
+		with_persistent(test); \
+	}
 
 static inline void teardown(void)
 {

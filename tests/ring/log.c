@@ -77,7 +77,8 @@ static void to_journal(void)
 	blkback_log(BLKBACK_INFO, "three");
 	blkback_log(BLKBACK_DEBUG, "four");
 	end();
-	CU_ASSERT_STRING_EQUAL(text,
+	CU_ASSERT_STRING_EQUAL(
+		text,
 		"<3>5/51712: one\n<4>5/51712: two\n<6>5/51712: three\n<7>5/51712: four\n");
 	CU_ASSERT_TRUE(blkback_log_is_journal());
 }
@@ -131,7 +132,8 @@ static void gate_ends(void)
 	/* A line, more of them if a second began, and the rest at the end. */
 	CU_ASSERT_EQUAL(strncmp(text, "<4>again\n", 9), 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "<6>7/1: "));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, " more lines about that were left out\n"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, " more lines about that were left out\n"));
 	CU_ASSERT_TRUE(strlen(text) < 1000);
 }
 
@@ -146,8 +148,10 @@ static int listen_at(const char *path, bool abstract)
 	if (abstract)
 		a.sun_path[0] = 0;
 	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&a,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-			    strlen(path))), 0);
+				   (socklen_t)(offsetof(struct sockaddr_un,
+							sun_path) +
+					       strlen(path))),
+			      0);
 	setenv("NOTIFY_SOCKET", path, 1);
 	return fd;
 }

@@ -7,17 +7,24 @@ static void garbage_nodes(void)
 	static const struct {
 		const char *node, *value;
 	} bad[] = {
-		{ "ring-ref", NULL }, { "ring-ref", "" },
-		{ "ring-ref", "-1" }, { "ring-ref", " 8" },
-		{ "ring-ref", "0x8" }, { "ring-ref", "4294967296" },
+		{ "ring-ref", NULL },
+		{ "ring-ref", "" },
+		{ "ring-ref", "-1" },
+		{ "ring-ref", " 8" },
+		{ "ring-ref", "0x8" },
+		{ "ring-ref", "4294967296" },
 		{ "ring-ref", "99999999999999999999999999999999" },
-		{ "event-channel", NULL }, { "event-channel", "eight" },
+		{ "event-channel", NULL },
+		{ "event-channel", "eight" },
 		{ "event-channel", "18446744073709551617" },
-		{ "protocol", "sparc-abi" }, { "protocol", "" },
+		{ "protocol", "sparc-abi" },
+		{ "protocol", "" },
 		{ "protocol", "x86_64-abi-and-much-more-than-fits-in-here" },
-		{ "ring-page-order", "5" }, { "ring-page-order", "33" },
+		{ "ring-page-order", "5" },
+		{ "ring-page-order", "33" },
 		{ "ring-page-order", "-1" },
-		{ "feature-persistent", "2" }, { "feature-persistent", "yes" },
+		{ "feature-persistent", "2" },
+		{ "feature-persistent", "yes" },
 		{ "multi-queue-num-queues", "0" },
 		{ "multi-queue-num-queues", "5" },
 		{ "multi-queue-num-queues", "4294967295" },
@@ -40,8 +47,8 @@ static void garbage_nodes(void)
 		CU_ASSERT_EQUAL(told(&msg), 0);
 		CU_ASSERT_STRING_EQUAL(state(), "5");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
-		CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"),
-					      bad[i].node));
+		CU_ASSERT_PTR_NOT_NULL(
+			strstr(fake_xs_get(BACK "/error"), bad[i].node));
 		/* It stays refused until it has closed, then may try again. */
 		look();
 		CU_ASSERT_STRING_EQUAL(state(), "5");
@@ -57,9 +64,12 @@ static void garbage_nodes(void)
 /* XSA-115 and the like: what a guest may write without any limit of ours. */
 static void endless_nodes(void)
 {
-	static const char *const names[] = { "ring-ref", "event-channel",
-		"protocol", "feature-persistent", "multi-queue-num-queues",
-		"ring-page-order" };
+	static const char *const names[] = { "ring-ref",
+					     "event-channel",
+					     "protocol",
+					     "feature-persistent",
+					     "multi-queue-num-queues",
+					     "ring-page-order" };
 	static char text[100000];
 	struct blkback_message msg;
 	char path[128];
@@ -81,8 +91,8 @@ static void endless_nodes(void)
 			CU_ASSERT_STRING_EQUAL(state(), "5");
 			CU_ASSERT_PTR_NOT_NULL_FATAL(
 				fake_xs_get(BACK "/error"));
-			CU_ASSERT_PTR_NOT_NULL(strstr(
-				fake_xs_get(BACK "/error"), names[i]));
+			CU_ASSERT_PTR_NOT_NULL(
+				strstr(fake_xs_get(BACK "/error"), names[i]));
 			CU_ASSERT_TRUE(strlen(fake_xs_get(BACK "/error")) <
 				       200);
 			teardown();
@@ -139,7 +149,8 @@ static void ring_orders(void)
 		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
 		CU_ASSERT_EQUAL(msg.u.connect.nr_refs, n);
 		for (i = 0; i < n; i++)
-			CU_ASSERT_EQUAL(msg.u.connect.queue[0].refs[i], 40 + 3 * i);
+			CU_ASSERT_EQUAL(msg.u.connect.queue[0].refs[i],
+					40 + 3 * i);
 		teardown();
 	}
 }
@@ -157,7 +168,8 @@ static void queue_nodes(unsigned queues, unsigned pages)
 		for (i = 0; i < pages; i++) {
 			snprintf(path, sizeof(path),
 				 pages > 1 ? FRONT "/queue-%u/ring-ref%u"
-					   : FRONT "/queue-%u/ring-ref", q, i);
+					   : FRONT "/queue-%u/ring-ref",
+				 q, i);
 			snprintf(value, sizeof(value), "%u", 10 * q + i);
 			fake_xs_set(path, value);
 		}
@@ -200,8 +212,9 @@ static void queues(void)
 static void queue_missing(void)
 {
 	static const char *const missing[] = { "queue-1/ring-ref",
-		"queue-1/event-channel", "queue-0/ring-ref", "queue-0",
-		"queue-1" };
+					       "queue-1/event-channel",
+					       "queue-0/ring-ref", "queue-0",
+					       "queue-1" };
 	struct blkback_message msg;
 	char path[80];
 	size_t i;
@@ -217,8 +230,8 @@ static void queue_missing(void)
 		CU_ASSERT_EQUAL(told(&msg), 0);
 		CU_ASSERT_STRING_EQUAL(state(), "5");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
-		CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"),
-					      missing[i]));
+		CU_ASSERT_PTR_NOT_NULL(
+			strstr(fake_xs_get(BACK "/error"), missing[i]));
 		teardown();
 	}
 }
@@ -241,8 +254,8 @@ static void ring_ref_missing(void)
 		CU_ASSERT_EQUAL(told(&msg), 0);
 		CU_ASSERT_STRING_EQUAL(state(), "5");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
-		CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"),
-					      "ring-ref1"));
+		CU_ASSERT_PTR_NOT_NULL(
+			strstr(fake_xs_get(BACK "/error"), "ring-ref1"));
 		teardown();
 	}
 }
@@ -398,7 +411,8 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "faults", faults },
-		{ "faults before the attach, and of a new worker", early_faults },
+		{ "faults before the attach, and of a new worker",
+		  early_faults },
 		{ "faults that are nonsense", bad_faults },
 		{ "garbage nodes", garbage_nodes },
 		{ "endless nodes, and NULs in them", endless_nodes },

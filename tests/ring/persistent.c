@@ -29,13 +29,16 @@ static void persistent_pages(void)
 		CU_ASSERT_EQUAL(run(), 0);
 		for (i = 0; i < 3; i++)
 			CU_ASSERT_EQUAL(status(3 * sector + i), 0);
-		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512,
-				       fake_page[100], 3 * 4096), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512, fake_page[100],
+				       3 * 4096),
+				0);
 		CU_ASSERT_EQUAL(memcmp(fake_page[200], fake_page[100],
-				       3 * 4096), 0);
+				       3 * 4096),
+				0);
 		CU_ASSERT_EQUAL(memcmp(fake_page[300],
 				       fake_disk + (sector + 1) * 512,
-				       12 * 4096), 0);
+				       12 * 4096),
+				0);
 		mapped = mapped_after(mapped, all);
 		CU_ASSERT_EQUAL(fake_maps, mapped);
 		CU_ASSERT_EQUAL(fake_calls > 0, mapped < all);
@@ -61,7 +64,8 @@ static void persistent_in_a_hurry(void)
 		CU_ASSERT_EQUAL(run(), 0);
 		CU_ASSERT_EQUAL(status(i), 0);
 		CU_ASSERT_EQUAL(memcmp(fake_page[100], fake_disk + i * 512,
-				       2 * 4096), 0);
+				       2 * 4096),
+				0);
 	}
 	CU_ASSERT_EQUAL(fake_maps, 2);
 }
@@ -84,7 +88,8 @@ static void persistent_full(void)
 		for (i = 0; i < 6; i++) {
 			CU_ASSERT_EQUAL(status(6 * (pass - 1) + i), 0);
 			CU_ASSERT_EQUAL(memcmp(fake_page[100 + 256 * i],
-					       fake_disk, 256 * 4096), 0);
+					       fake_disk, 256 * 4096),
+					0);
 		}
 		CU_ASSERT_TRUE(fake_calls > 0);
 		CU_ASSERT_EQUAL(fake_held, 0);

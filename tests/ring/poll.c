@@ -47,7 +47,8 @@ static void setup(uint32_t poll_us)
 	fake_evtchn_reset();
 	evtchn = xenevtchn_open(NULL, 0);
 	CU_ASSERT_EQUAL_FATAL(blkback_bell_init(&bell, evtchn, text,
-						sizeof(text)), 0);
+						sizeof(text)),
+			      0);
 	asked = 0;
 	ring = (struct blkif_sring *)fake_page[RING_REF];
 	ring->req_event = ring->rsp_event = 1;
@@ -61,7 +62,8 @@ static void setup(uint32_t poll_us)
 	};
 	s.trouble = trouble = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	CU_ASSERT_EQUAL_FATAL(blkback_queue_open(&queue, &s, false, text,
-						 sizeof(text)), 0);
+						 sizeof(text)),
+			      0);
 	CU_ASSERT_EQUAL_FATAL(blkback_queue_start(queue, text, sizeof(text)),
 			      0);
 }
@@ -209,8 +211,7 @@ static void limit_is_bounded(void)
 	struct blkback_poll p;
 
 	blkback_poll_init(&p, UINT32_MAX);
-	CU_ASSERT_EQUAL(p.limit,
-			processors_to_spare() ? BLKBACK_POLL_MAX : 0);
+	CU_ASSERT_EQUAL(p.limit, processors_to_spare() ? BLKBACK_POLL_MAX : 0);
 }
 
 static void never_with_one_processor(void)
@@ -290,7 +291,8 @@ static void looks_once_more(void)
 		.gates = &gates,
 	});
 	CU_ASSERT_EQUAL_FATAL(blkback_ring_attach(&io->ring, ring, 1,
-						  BLKBACK_X86_64), 0);
+						  BLKBACK_X86_64),
+			      0);
 	io->quiet = true;
 	push(1);
 	CU_ASSERT_EQUAL(blkback_io_run(io), 0);

@@ -99,7 +99,8 @@ static void adopts(void)
 	pid = start(5, &sock);
 	close(sock);
 	CU_ASSERT_EQUAL(blkback_remains_adopt(store, 5, 7, &found, &p.fd,
-					      &again), 0);
+					      &again),
+			0);
 	CU_ASSERT_EQUAL(found, pid);
 	CU_ASSERT_EQUAL(answer(again, &msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(msg.u.attached.size, 64 << 10);
@@ -112,7 +113,8 @@ static void adopts(void)
 	close(again);
 	/* Nobody is there; what it had is. */
 	CU_ASSERT_EQUAL(blkback_remains_adopt(store, 5, 7, &found, &p.fd,
-					      &again), -ENOENT);
+					      &again),
+			-ENOENT);
 	CU_ASSERT_TRUE(blkback_remains_left(store, 5, 7));
 	CU_ASSERT_EQUAL(attachments(store), 1);
 	CU_ASSERT_EQUAL(waiting(), 1);
@@ -159,14 +161,17 @@ static void room_is_no_remains(void)
 	CU_ASSERT_EQUAL(now.st_ino, room.st_ino);
 	close(fd);
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
-						   text, sizeof(text)), 0);
+						   text, sizeof(text)),
+			      0);
 	blkback_journal_close(j);
 	CU_ASSERT_TRUE(blkback_remains_left(store, 5, 7));
-	blkback_remains_clear(store, 5, 7); /* a used one is a device's that was */
+	blkback_remains_clear(store, 5,
+			      7); /* a used one is a device's that was */
 	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
 	CU_ASSERT_TRUE(faccessat(dir, "vbd-5-7.journal", F_OK, 0));
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
-						   text, sizeof(text)), 0);
+						   text, sizeof(text)),
+			      0);
 	blkback_journal_close(j);
 	close(dir);
 	blkback_remains_end(store, 5, 7);
@@ -183,7 +188,8 @@ static void counts_answers(void)
 
 	setup();
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
-						   text, sizeof(text)), 0);
+						   text, sizeof(text)),
+			      0);
 	j->queue[0].pushed = 3;
 	j->queue[7].pushed = 4;
 	CU_ASSERT_EQUAL(blkback_remains_answered(store, 5, 7), 7);
@@ -242,7 +248,8 @@ static int open_journal(struct blkback_journal_file **j, char text[128])
 static void other_journals(void)
 {
 	struct blkback_connection c = { .protocol = BLKBACK_X86_64,
-					.nr_queues = 1, .nr_refs = 1 };
+					.nr_queues = 1,
+					.nr_refs = 1 };
 	struct blkback_journal_file *j;
 	char text[128] = "";
 
@@ -254,7 +261,8 @@ static void other_journals(void)
 	j->version++;
 	blkback_journal_close(j);
 	CU_ASSERT_EQUAL(open_journal(&j, text), -EPROTO);
-	CU_ASSERT_STRING_EQUAL(text,
+	CU_ASSERT_STRING_EQUAL(
+		text,
 		"vbd-5-7.journal has requests that were taken by a worker of another version (2; this is 1)");
 	/* But an orderly hand-over leaves none. */
 	{

@@ -13,8 +13,11 @@ static struct blkback_wire_segment table[BLKBACK_MAX_INDIRECT];
 static struct blkback_wire wire(uint8_t operation, uint64_t sector)
 {
 	return (struct blkback_wire){
-		.id = 0xfeedface12345678, .operation = operation,
-		.nr_segments = 1, .sector = sector, .seg[0] = { 9, 0, 7 },
+		.id = 0xfeedface12345678,
+		.operation = operation,
+		.nr_segments = 1,
+		.sector = sector,
+		.seg[0] = { 9, 0, 7 },
 	};
 }
 
@@ -74,15 +77,22 @@ static void last_segment_counts(void)
 	w.nr_segments = 2;
 	w.seg[1].first_sect = 5;
 	w.seg[1].last_sect = 4;
-	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), -EINVAL);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req),
+			-EINVAL);
 }
 
 static void bounds(void)
 {
 	struct blkback_wire w = wire(0, 993);
-	static const uint64_t outside[] = { 993, 1000, 1001, UINT64_MAX,
-		UINT64_MAX - 7, UINT64_MAX / 512, UINT64_MAX / 512 + 1,
-		1ull << 55, 1ull << 63 };
+	static const uint64_t outside[] = { 993,
+					    1000,
+					    1001,
+					    UINT64_MAX,
+					    UINT64_MAX - 7,
+					    UINT64_MAX / 512,
+					    UINT64_MAX / 512 + 1,
+					    1ull << 55,
+					    1ull << 63 };
 	size_t i;
 
 	for (i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
@@ -125,7 +135,8 @@ static void flushes(void)
 	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), 0);
 	CU_ASSERT_TRUE(req.barrier);
 	w.nr_segments = 12;
-	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req), -EINVAL);
+	CU_ASSERT_EQUAL(blkback_request_validate(&rw, &w, table, &req),
+			-EINVAL);
 }
 
 static void read_only(void)
@@ -205,7 +216,9 @@ static void indirect_operation(void)
 		CU_ASSERT_EQUAL(blkback_request_validate(&big, &w, table, &req),
 				op <= 1 ? 0 : -EINVAL);
 		CU_ASSERT_EQUAL(blkback_request_validate(&ro, &w, table, &req),
-				op == 0 ? 0 : op == 1 ? -EROFS : -EINVAL);
+				op == 0   ? 0
+				: op == 1 ? -EROFS
+					  : -EINVAL);
 	}
 }
 
@@ -230,11 +243,19 @@ static void discards(void)
 		uint64_t sector, sectors;
 		int want;
 	} cases[] = {
-		{ 0, 8, 0 }, { 0, 1000, 0 }, { 999, 1, 0 }, { 3, 9, 0 },
-		{ 0, 0, -EINVAL }, { 0, 1001, -ERANGE }, { 1000, 1, -ERANGE },
-		{ 999, 2, -ERANGE }, { 1, UINT64_MAX, -ERANGE },
-		{ UINT64_MAX, 1, -ERANGE }, { UINT64_MAX, UINT64_MAX, -ERANGE },
-		{ 8, 1ull << 55, -ERANGE }, { 8, 1ull << 63, -ERANGE },
+		{ 0, 8, 0 },
+		{ 0, 1000, 0 },
+		{ 999, 1, 0 },
+		{ 3, 9, 0 },
+		{ 0, 0, -EINVAL },
+		{ 0, 1001, -ERANGE },
+		{ 1000, 1, -ERANGE },
+		{ 999, 2, -ERANGE },
+		{ 1, UINT64_MAX, -ERANGE },
+		{ UINT64_MAX, 1, -ERANGE },
+		{ UINT64_MAX, UINT64_MAX, -ERANGE },
+		{ 8, 1ull << 55, -ERANGE },
+		{ 8, 1ull << 63, -ERANGE },
 	};
 	struct blkback_wire w = wire(5, 0);
 	size_t i;

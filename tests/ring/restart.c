@@ -44,14 +44,14 @@ static struct side one = { .number = 0 };
 static bool newer[SIZE / RD_BLOCK];
 static bool failed_here;
 
-#define CHECK(what)                                                         \
-	do {                                                                \
-		bool check_ok = (what);                                     \
-		if (!check_ok && !failed_here)                              \
-			printf("# %s, death %u at %llu: %s\n", now->name,   \
-			       now_death, (unsigned long long)now_step,     \
-			       #what);                                      \
-		failed_here |= !check_ok;                                   \
+#define CHECK(what)                                                       \
+	do {                                                              \
+		bool check_ok = (what);                                   \
+		if (!check_ok && !failed_here)                            \
+			printf("# %s, death %u at %llu: %s\n", now->name, \
+			       now_death, (unsigned long long)now_step,   \
+			       #what);                                    \
+		failed_here |= !check_ok;                                 \
 	} while (0)
 
 /* ---- what the guest asks for ------------------------------------------- */
@@ -80,8 +80,8 @@ static uint8_t expected(uint64_t b)
 
 static void put_indirect(uint64_t block, unsigned n)
 {
-	struct blkif_request_indirect *r =
-		(void *)put(&one, BLKIF_OP_INDIRECT, 0, 0, 0, 0);
+	struct blkif_request_indirect *r = (void *)put(&one, BLKIF_OP_INDIRECT,
+						       0, 0, 0, 0);
 	struct blkif_request_segment *seg = (void *)fake_page[TABLE];
 	unsigned i;
 
@@ -400,12 +400,12 @@ static void killed(const struct kind *kind)
 	rd_store_close(store);
 }
 
-#define KIND(test, title, is_persistent, its_flags)                        \
-	static void test(void)                                             \
-	{                                                                  \
-		static const struct kind kind = { title, is_persistent,    \
-						  its_flags };             \
-		killed(&kind);                                             \
+#define KIND(test, title, is_persistent, its_flags)                     \
+	static void test(void)                                          \
+	{                                                               \
+		static const struct kind kind = { title, is_persistent, \
+						  its_flags };          \
+		killed(&kind);                                          \
 	}
 KIND(copied, "grant copy", false, 0)
 KIND(mapped, "persistent grants", true, 0)

@@ -105,8 +105,8 @@ static inline void connect_side(struct side *s)
 {
 	struct blkback_journal_queue *j = s->io->journal;
 
-	must(!blkback_ring_attach(&s->io->ring, s->ring, PAGES,
-				  BLKBACK_X86_64), 95);
+	must(!blkback_ring_attach(&s->io->ring, s->ring, PAGES, BLKBACK_X86_64),
+	     95);
 	j->taken = s->io->ring.req_cons;
 	j->pushed = s->io->ring.rsp_pushed;
 	rd_settle(s->disk);
@@ -119,7 +119,8 @@ static inline void resume_side(struct side *s)
 
 	must(j->taken - j->pushed <= BLKBACK_BATCH, 96);
 	must(!blkback_ring_resume(&s->io->ring, s->ring, PAGES, BLKBACK_X86_64,
-				  j->pushed, j->taken), 97);
+				  j->pushed, j->taken),
+	     97);
 	blkback_io_resume(s->io);
 	rd_settle(s->disk);
 	blkback_io_replay(s->io);

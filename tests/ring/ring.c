@@ -317,7 +317,7 @@ static void wraps(void)
 static void padding_is_zero(void)
 {
 	static const uint8_t want[16] = { 0x88, 0x77, 0x66, 0x55, 0x44, 0x33,
-					  0x22, 0x11, 1, 0, 0xff, 0xff };
+					  0x22, 0x11, 1,    0,    0xff, 0xff };
 	struct blkback_ring ring = attach(BLKBACK_X86_64, 0);
 
 	memset(page.bytes + 64, 0xaa, 4096 - 64);
@@ -349,14 +349,19 @@ static void many_pages(void)
 				uint64_t id = 7000 + i;
 
 				memcpy(page.bytes + 64 + i * l->stride +
-				       l->rw.id, &id, sizeof(id));
+					       l->rw.id,
+				       &id, sizeof(id));
 			}
 			page.ring.req_prod = slots + 1;
 			CU_ASSERT_EQUAL(blkback_ring_attach(&ring, &page,
-				1u << order, protocol), -EPROTO);
+							    1u << order,
+							    protocol),
+					-EPROTO);
 			page.ring.req_prod = slots;
 			CU_ASSERT_EQUAL(blkback_ring_attach(&ring, &page,
-				1u << order, protocol), 0);
+							    1u << order,
+							    protocol),
+					0);
 			CU_ASSERT_EQUAL(blkback_ring_pending(&ring),
 					(int)slots);
 			for (i = 0; i < slots; i++) {
@@ -454,8 +459,8 @@ static void resumes(void)
 		page.ring.req_prod = c[i].req_prod;
 		page.ring.rsp_prod = c[i].rsp_prod;
 		CU_ASSERT_EQUAL(blkback_ring_resume(&ring, &page, 1,
-						    BLKBACK_X86_64,
-						    c[i].pushed, c[i].taken),
+						    BLKBACK_X86_64, c[i].pushed,
+						    c[i].taken),
 				c[i].want);
 		if (c[i].want)
 			continue;
@@ -473,7 +478,8 @@ int main(void)
 		{ "slots by order", slots },
 		{ "takes a native request", takes_native },
 		{ "takes an x86_32 request", takes_x86_32 },
-		{ "takes a request of too many segments", takes_too_many_segments },
+		{ "takes a request of too many segments",
+		  takes_too_many_segments },
 		{ "takes indirect requests of both", takes_indirect },
 		{ "takes a discard of both", takes_discard },
 		{ "req_prod that cannot be", runaway },

@@ -26,7 +26,11 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { DONE = 0, FAILED = 1, CANNOT = 77 };
+enum {
+	DONE = 0,
+	FAILED = 1,
+	CANNOT = 77
+};
 
 /* What became of @what inside: its status, or 128 and the signal. */
 static int inside(int (*what)(void))
@@ -46,8 +50,8 @@ static int inside(int (*what)(void))
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return CANNOT;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-				     WEXITSTATUS(status);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+				   : WEXITSTATUS(status);
 }
 
 /* ---- what goes on ------------------------------------------------------- */
@@ -90,7 +94,8 @@ static int works(void)
 		return 2;
 	if (pwrite(file, "data", 4, 4096) != 4 || fstat(file, &st) ||
 	    st.st_size != 4100 ||
-	    fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096))
+	    fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		      4096))
 		return 3;
 	memory = mmap(NULL, 4100, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	if (memory == MAP_FAILED || memcmp((char *)memory + 4096, "data", 4) ||
@@ -144,16 +149,18 @@ static int opens_its_own(void)
 static int makes_a_socket(void)
 {
 	return socket(AF_UNIX, SOCK_STREAM, 0) < 0 &&
-			       socket(AF_INET, SOCK_STREAM, 0) < 0 ?
-		       DONE : FAILED;
+			       socket(AF_INET, SOCK_STREAM, 0) < 0
+		       ? DONE
+		       : FAILED;
 }
 
 static int removes(void)
 {
 	return unlink("/tmp") < 0 && errno == EACCES &&
 			       unlinkat(AT_FDCWD, "/tmp", AT_REMOVEDIR) < 0 &&
-			       errno == EACCES ?
-		       DONE : FAILED;
+			       errno == EACCES
+		       ? DONE
+		       : FAILED;
 }
 
 static int becomes_root(void)
@@ -205,8 +212,8 @@ static int makes_a_namespace(void)
 
 static int makes_code(void)
 {
-	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
-	     -1, 0);
+	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	     0);
 	return FAILED;
 }
 
@@ -267,11 +274,21 @@ static void what_fails(void)
 
 static void what_kills(void)
 {
-	static int (*const what[])(void) = { becomes_root, executes, traces,
-		kills, signals_a_thread, forks, makes_a_namespace, makes_code,
-		makes_code_later, reads_another, raises_limits,
-		controls_a_terminal, controls_with_high_bits, mounts,
-		takes_the_processor };
+	static int (*const what[])(void) = { becomes_root,
+					     executes,
+					     traces,
+					     kills,
+					     signals_a_thread,
+					     forks,
+					     makes_a_namespace,
+					     makes_code,
+					     makes_code_later,
+					     reads_another,
+					     raises_limits,
+					     controls_a_terminal,
+					     controls_with_high_bits,
+					     mounts,
+					     takes_the_processor };
 	size_t i;
 
 	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++)
@@ -295,8 +312,9 @@ static int has_capabilities(void)
 		if (!strcmp(line, "NoNewPrivs:\t1\n"))
 			found += 10;
 		if (!strncmp(line, "Groups:", 7))
-			found += strspn(line + 7, " \t") + 8 == strlen(line) ?
-					 100 : 0;
+			found += strspn(line + 7, " \t") + 8 == strlen(line)
+					 ? 100
+					 : 0;
 	}
 	return found == 114 ? DONE : FAILED;
 }
@@ -376,7 +394,8 @@ static void prepared(void)
 		if (blkback_sandbox_prepare(text, sizeof(text)) ||
 		    open_nothing())
 			_exit(CANNOT);
-		_exit(blkback_sandbox_enter(text, sizeof(text)) ? FAILED : DONE);
+		_exit(blkback_sandbox_enter(text, sizeof(text)) ? FAILED
+								: DONE);
 	}
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);

@@ -8,7 +8,14 @@
 #include "tests/ring/device.h"
 
 /* What the worker is, as the test plays it. */
-enum played { NOBODY, ATTACHING, IDLE, CONNECTING, CONNECTED, DISCONNECTING };
+enum played {
+	NOBODY,
+	ATTACHING,
+	IDLE,
+	CONNECTING,
+	CONNECTED,
+	DISCONNECTING
+};
 
 static enum played played;
 static unsigned told_wrong, outside, closed_while_mapped, connects;
@@ -16,12 +23,14 @@ static unsigned told_wrong, outside, closed_while_mapped, connects;
 /* XSA-115 and the like: nothing but the device's own two directories. */
 static void only_own(const char *path)
 {
-	static const char *const parents[] = { "/local/domain/0/backend/ramdisk",
-		"/local/domain/0/backend/ramdisk/5" };
+	static const char *const parents[] = {
+		"/local/domain/0/backend/ramdisk",
+		"/local/domain/0/backend/ramdisk/5"
+	};
 
 	if (!strncmp(path, BACK, strlen(BACK)) ||
-	    !strncmp(path, FRONT, strlen(FRONT)) ||
-	    !strcmp(path, parents[0]) || !strcmp(path, parents[1]))
+	    !strncmp(path, FRONT, strlen(FRONT)) || !strcmp(path, parents[0]) ||
+	    !strcmp(path, parents[1]))
 		return;
 	if (!outside++)
 		printf("# touched %s\n", path);
@@ -47,9 +56,9 @@ static void play(bool late)
 			enum played was = played;
 
 			played = was == CONNECTING ? CONNECTED : IDLE;
-			say(was == ATTACHING ? BLKBACK_ATTACHED :
-			    was == CONNECTING ? BLKBACK_CONNECTED :
-						BLKBACK_DISCONNECTED);
+			say(was == ATTACHING    ? BLKBACK_ATTACHED
+			    : was == CONNECTING ? BLKBACK_CONNECTED
+						: BLKBACK_DISCONNECTED);
 			check_closed();
 		}
 		type = told(&msg);
@@ -73,8 +82,9 @@ static void play(bool late)
 	}
 }
 
-static const char *const front_states[] = { "0", "1", "2", "3", "4", "5", "6",
-	"7", "8", "garbage", NULL /* removed */ };
+static const char *const
+	front_states[] = { "0", "1", "2", "3",       "4", "5",
+			   "6", "7", "8", "garbage", NULL /* removed */ };
 #define STATES (sizeof(front_states) / sizeof(front_states[0]))
 
 static void front_is(const char *value)
@@ -210,11 +220,16 @@ static unsigned roll(unsigned n)
 static void bad_node(void)
 {
 	static const char *const bad[][2] = {
-		{ "ring-ref", "-1" }, { "protocol", "arm-abi" },
-		{ "event-channel", "" }, { "ring-page-order", "9" },
-		{ "multi-queue-num-queues", "0" }, { "ring-ref", "8" },
-		{ "protocol", "x86_32-abi" }, { "event-channel", "3" },
-		{ "ring-page-order", "0" }, { "multi-queue-num-queues", "1" },
+		{ "ring-ref", "-1" },
+		{ "protocol", "arm-abi" },
+		{ "event-channel", "" },
+		{ "ring-page-order", "9" },
+		{ "multi-queue-num-queues", "0" },
+		{ "ring-ref", "8" },
+		{ "protocol", "x86_32-abi" },
+		{ "event-channel", "3" },
+		{ "ring-page-order", "0" },
+		{ "multi-queue-num-queues", "1" },
 	};
 	unsigned i = roll(10);
 	char path[80];
@@ -272,10 +287,18 @@ static void long_walks(void)
 		begin();
 		for (i = 0; i < 60; i++) {
 			switch (roll(10)) {
-			case 0: bad_node(); break;
-			case 1: repair(); break;
-			case 2: worker_event(); break;
-			default: front_is(front_states[roll(STATES)]); break;
+			case 0:
+				bad_node();
+				break;
+			case 1:
+				repair();
+				break;
+			case 2:
+				worker_event();
+				break;
+			default:
+				front_is(front_states[roll(STATES)]);
+				break;
 			}
 			play(roll(3) == 0);
 		}

@@ -87,8 +87,7 @@ static void ask(struct domain *d, uint64_t *seed_state)
 
 static void see(struct domain *d, struct lin_op *op, uint32_t index)
 {
-	const struct blkif_response *r =
-		&d->side.ring->ring[index % SLOTS].rsp;
+	const struct blkif_response *r = &d->side.ring->ring[index % SLOTS].rsp;
 	const uint8_t *page =
 		fake_page[ref_of(&d->side, index % SLOTS, op->write)];
 	unsigned s, i;

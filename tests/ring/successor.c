@@ -55,7 +55,8 @@ static void killed_again_and_again(void)
 	die(SIGSEGV);
 	CU_ASSERT_EQUAL(started, 5);
 	CU_ASSERT_STRING_EQUAL(state(), "6");
-	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
+	CU_ASSERT_STRING_EQUAL(
+		fake_xs_get(BACK "/error"),
 		"worker 4715 was killed by signal 11, as 4 before it, and none had answered a request; the device is closed");
 	CU_ASSERT_EQUAL(forgotten, before + 1);
 	teardown();
@@ -332,7 +333,8 @@ static void adopted_without_its_ring(void)
 	look();
 	says_attached(false);
 	CU_ASSERT_STRING_EQUAL(state(), "5");
-	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
+	CU_ASSERT_STRING_EQUAL(
+		fake_xs_get(BACK "/error"),
 		"the frontend's ring could not be taken up by another worker");
 	CU_ASSERT_EQUAL(told(&msg), 0);
 	front("6");
@@ -551,7 +553,8 @@ int main(void)
 		{ "nodes of a gone domain", leftover_of_gone_domain },
 		{ "detaches without a worker", detaches_without_worker },
 		{ "xenstore breaks", xenstore_breaks },
-		{ "xenstore breaks at the start", xenstore_breaks_at_the_start },
+		{ "xenstore breaks at the start",
+		  xenstore_breaks_at_the_start },
 	};
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);

@@ -21,7 +21,8 @@ static int run(const char *path, const char *token, bool device)
 {
 	setup();
 	blkback_device_free(dev);
-	sup = (struct blkback_supervisor){ .host = host, .lock = -1,
+	sup = (struct blkback_supervisor){ .host = host,
+					   .lock = -1,
 					   .signals = -1 };
 	if (!device)
 		fake_xs_rm(BACK);
@@ -102,9 +103,13 @@ static void second_guest(void)
 	static const char back[] = "/local/domain/0/backend/ramdisk/6/51712";
 	static const char *const nodes[][2] = {
 		{ "frontend", "/local/domain/6/device/vbd/51712" },
-		{ "frontend-id", "6" }, { "online", "1" }, { "state", "4" },
-		{ "format", "1" }, { "store", "/fake" },
-		{ "params", "/seed.img" }, { "mode", "w" },
+		{ "frontend-id", "6" },
+		{ "online", "1" },
+		{ "state", "4" },
+		{ "format", "1" },
+		{ "store", "/fake" },
+		{ "params", "/seed.img" },
+		{ "mode", "w" },
 	};
 	char path[128];
 	size_t i;
@@ -125,7 +130,8 @@ static uint32_t first_of_two(const char *label)
 	fake_xs_set(BACK "/state", "4");
 	fake_xs_set(FRONT "/state", "4");
 	second_guest();
-	sup = (struct blkback_supervisor){ .host = host, .lock = -1,
+	sup = (struct blkback_supervisor){ .host = host,
+					   .lock = -1,
 					   .signals = -1 };
 	sup.host.adopt = adopt_in_order;
 	nr_order = 0;

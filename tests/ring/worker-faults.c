@@ -2,8 +2,7 @@
 /* A worker whose faults are set: faults.c has what they do to one ring. */
 #include "tests/ring/worker.h"
 
-static int fault(struct blkback_message *msg,
-		 struct blkback_fault_set set)
+static int fault(struct blkback_message *msg, struct blkback_fault_set set)
 {
 	blkback_message_init(msg, BLKBACK_FAULT);
 	msg->u.fault = set;
@@ -19,14 +18,14 @@ static void put(unsigned queue, uint8_t op)
 
 	memset(r, 0, sizeof(*r));
 	r->operation = op;
-	__atomic_store_n(&ring->req_prod, ring->req_prod + 1,
-			 __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ring->req_prod, ring->req_prod + 1, __ATOMIC_SEQ_CST);
 	fake_evtchn_raise();
 }
 
 static uint32_t answered(unsigned queue)
 {
-	return load(&((struct blkif_sring *)fake_page[RING_REF + queue])->rsp_prod);
+	return load(
+		&((struct blkif_sring *)fake_page[RING_REF + queue])->rsp_prod);
 }
 
 static void connect_frozen(unsigned queues)
@@ -56,8 +55,12 @@ static void freezes_and_thaws(void)
 	CU_ASSERT_EQUAL(answered(1), 0);
 	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ 0 }),
 			BLKBACK_FAULT_SET);
-	CU_ASSERT_TRUE(comes(&((struct blkif_sring *)fake_page[RING_REF])->rsp_prod, 20));
-	CU_ASSERT_TRUE(comes(&((struct blkif_sring *)fake_page[RING_REF + 1])->rsp_prod, 20));
+	CU_ASSERT_TRUE(
+		comes(&((struct blkif_sring *)fake_page[RING_REF])->rsp_prod,
+		      20));
+	CU_ASSERT_TRUE(comes(
+		&((struct blkif_sring *)fake_page[RING_REF + 1])->rsp_prod,
+		20));
 	CU_ASSERT_EQUAL(read_page(100), 0);
 	CU_ASSERT_EQUAL(finish(), 0);
 }
@@ -79,7 +82,9 @@ static void frozen_disconnect(void)
 	CU_ASSERT_EQUAL(answered(0), 0);
 	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ 0 }),
 			BLKBACK_FAULT_SET);
-	CU_ASSERT_TRUE(comes(&((struct blkif_sring *)fake_page[RING_REF])->rsp_prod, 1));
+	CU_ASSERT_TRUE(
+		comes(&((struct blkif_sring *)fake_page[RING_REF])->rsp_prod,
+		      1));
 	/* And the end comes while it is frozen. */
 	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ .freeze = 1 }),
 			BLKBACK_FAULT_SET);
@@ -104,7 +109,8 @@ static void delays(void)
 	int i;
 
 	start_connected(1);
-	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ .delay_ms = 30 }),
+	CU_ASSERT_EQUAL(fault(&msg,
+			      (struct blkback_fault_set){ .delay_ms = 30 }),
 			BLKBACK_FAULT_SET);
 	for (i = 0; i < 3; i++) {
 		from = us_now();
@@ -127,9 +133,9 @@ static void *busy(void *arg)
 	unsigned queue = (unsigned)(uintptr_t)arg, i;
 
 	for (i = 0; i < 400; i++)
-		failures[queue] += page_io(queue, i % 2 ? BLKIF_OP_READ :
-						       BLKIF_OP_WRITE,
-					   queue, 100 + queue) != 0;
+		failures[queue] +=
+			page_io(queue, i % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE,
+				queue, 100 + queue) != 0;
 	return NULL;
 }
 
@@ -137,9 +143,13 @@ static void *busy(void *arg)
 static void change_under_load(void)
 {
 	static const struct blkback_fault_set sets[] = {
-		{ .delay_ms = 1, .jitter_ms = 2 }, { .freeze = 1 },
-		{ .iops = 5000 }, { .bandwidth = 50 << 20 }, { 0 },
-		{ .freeze = 1, .delay_ms = 1, .iops = 100 }, { 0 },
+		{ .delay_ms = 1, .jitter_ms = 2 },
+		{ .freeze = 1 },
+		{ .iops = 5000 },
+		{ .bandwidth = 50 << 20 },
+		{ 0 },
+		{ .freeze = 1, .delay_ms = 1, .iops = 100 },
+		{ 0 },
 	};
 	struct blkback_message msg;
 	pthread_t guest[3];

@@ -20,7 +20,8 @@ static void queues(void)
 			memset(fake_page[100 + q], 0, 4096);
 			CU_ASSERT_EQUAL(read_page_of(q % n, 100 + q), 0);
 			CU_ASSERT_EQUAL(memcmp(fake_page[100 + q], fake_disk,
-					       4096), 0);
+					       4096),
+					0);
 		}
 		CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
 		CU_ASSERT_EQUAL(fake_mapped, 0);

@@ -145,7 +145,8 @@ static inline int disconnect(struct blkback_message *msg)
 }
 
 /* Request of one page through a queue; its status. */
-static inline int page_io(unsigned queue, uint8_t op, uint64_t block, unsigned ref)
+static inline int page_io(unsigned queue, uint8_t op, uint64_t block,
+			  unsigned ref)
 {
 	struct blkif_sring *ring = (void *)fake_page[RING_REF + queue];
 	struct blkif_request *r = &ring->ring[ring->req_prod % 32].req;
@@ -158,8 +159,7 @@ static inline int page_io(unsigned queue, uint8_t op, uint64_t block, unsigned r
 	r->seg[0].last_sect = 7;
 	__atomic_store_n(&ring->rsp_event, ring->req_prod + 1,
 			 __ATOMIC_SEQ_CST);
-	__atomic_store_n(&ring->req_prod, ring->req_prod + 1,
-			 __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ring->req_prod, ring->req_prod + 1, __ATOMIC_SEQ_CST);
 	fake_evtchn_raise();
 	if (!comes(&ring->rsp_prod, ring->req_prod))
 		return -1000;

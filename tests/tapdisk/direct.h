@@ -106,8 +106,7 @@ static inline bool mount_ext4(const char *image, const char *at)
 	snprintf(command, sizeof(command), "mkfs.ext4 -q -F -b 4096 %s",
 		 device);
 	mkdir(at, 0700);
-	done = system(command) == 0 &&
-	       mount(device, at, "ext4", 0, NULL) == 0;
+	done = system(command) == 0 && mount(device, at, "ext4", 0, NULL) == 0;
 	CU_ASSERT_TRUE(done);
 	if (!done)
 		loop_end(device);

@@ -107,8 +107,7 @@ static int fail_then_open(const char *seed)
 	close(open(path, O_CREAT | O_WRONLY, 0600));
 	if (host_open(&v, path, false) != -EINVAL)
 		return 2;
-	if (host_open(&v, scratch_seeds, false) >= 0 ||
-	    store_files() != before)
+	if (host_open(&v, scratch_seeds, false) >= 0 || store_files() != before)
 		return 3;
 	if (host_open(&v, seed, false) || !holds_seed(v, 0, MIB / 512, 5))
 		return 4;
@@ -120,7 +119,8 @@ static void failed_open_leaves_nothing(void)
 {
 	unsigned before = store_files();
 
-	CU_ASSERT_EQUAL(in_process(fail_then_open, make_seed("fail", MIB, 5)), 0);
+	CU_ASSERT_EQUAL(in_process(fail_then_open, make_seed("fail", MIB, 5)),
+			0);
 	CU_ASSERT_EQUAL(store_files(), before);
 }
 
@@ -215,7 +215,9 @@ static void pause_and_fork(void)
 
 	CU_ASSERT_EQUAL(fill(v, 0, 8, 0x88), 0);
 	host_close(v);
-	CU_ASSERT_EQUAL(in_process(open_write_close, make_seed("fork2", MIB, 24)), 0);
+	CU_ASSERT_EQUAL(in_process(open_write_close,
+				   make_seed("fork2", MIB, 24)),
+			0);
 	v = opened(seed, false);
 	CU_ASSERT_TRUE(filled(v, 0, 8, 0x88));
 	host_close(v);
@@ -312,8 +314,10 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "every name is opened", every_name_is_opened },
-		{ "every process has the same disk", every_process_has_the_same_disk },
-		{ "other process models share it", other_process_models_share_it },
+		{ "every process has the same disk",
+		  every_process_has_the_same_disk },
+		{ "other process models share it",
+		  other_process_models_share_it },
 		{ "a failed open leaves nothing", failed_open_leaves_nothing },
 		{ "the last close frees", last_close_frees },
 #if PAUSES

@@ -25,7 +25,8 @@ struct host_vbd *host_share(struct host_vbd *);
 uint64_t host_sectors(const struct host_vbd *);
 
 /* One call of the driver: its completion's result. */
-int host_queue(struct host_vbd *, bool write, uint64_t sector, int n, void *buf);
+int host_queue(struct host_vbd *, bool write, uint64_t sector, int n,
+	       void *buf);
 
 /* Any number of sectors, as requests of up to 11 segments of a page. */
 int host_io(struct host_vbd *, bool write, uint64_t sector, unsigned n,

@@ -61,8 +61,7 @@ int host_open(struct host_vbd **vbd, const char *name, bool rdonly)
 	v->driver.td_state = &v->state;
 	v->driver.name = strcpy(allocated(strlen(name) + 1), name);
 #endif
-	DRIVER(v)->private =
-		allocated((size_t)tapdisk_ram.private_data_size);
+	DRIVER(v)->private = allocated((size_t)tapdisk_ram.private_data_size);
 	memset(DRIVER(v)->private, 0xa5, (size_t)tapdisk_ram.private_data_size);
 #if TAPDISK_GENERATION == 0
 	(void)rdonly;
@@ -141,22 +140,22 @@ static int call(struct host_vbd *v, bool write, uint64_t sector, int n,
 		void *buf, int id)
 {
 	v->request[id].pending += n;
-	return (write ? tapdisk_ram.td_queue_write :
-			tapdisk_ram.td_queue_read)(DRIVER(v), sector, n, buf,
-						   callback, id,
-						   (void *)(intptr_t)n);
+	return (write ? tapdisk_ram.td_queue_write : tapdisk_ram.td_queue_read)(
+		DRIVER(v), sector, n, buf, callback, id, (void *)(intptr_t)n);
 }
 
 /* After a batch: what waits is sent if the driver says so. */
 static void end_batch(struct host_vbd *v, int early)
 {
 	early += tapdisk_ram.td_submit(DRIVER(v));
-	if (early > 0 && tapdisk_ram.td_do_callbacks(DRIVER(v), MAX_IOFD + 1) > 0)
+	if (early > 0 &&
+	    tapdisk_ram.td_do_callbacks(DRIVER(v), MAX_IOFD + 1) > 0)
 		v->waiting = 0;
 	host_faults += v->waiting != 0;
 }
 
-int host_queue(struct host_vbd *v, bool write, uint64_t sector, int n, void *buf)
+int host_queue(struct host_vbd *v, bool write, uint64_t sector, int n,
+	       void *buf)
 {
 	struct request *r = &v->request[0];
 
@@ -182,7 +181,8 @@ int host_io(struct host_vbd *v, bool write, uint64_t sector, unsigned n,
 			memset(r, 0, sizeof(*r));
 			r->submitting = true;
 			for (i = 0; i < SEGMENTS && n; i++) {
-				m = n < SEGMENT_SECTORS ? (int)n : SEGMENT_SECTORS;
+				m = n < SEGMENT_SECTORS ? (int)n
+							: SEGMENT_SECTORS;
 				early += call(v, write, sector, m, p, id);
 				sector += (unsigned)m;
 				p += m * 512;

@@ -19,7 +19,9 @@
 #define SEGMENT_SECTORS 8
 #define FLAGS (TD_OPEN_QUIET | TD_OPEN_SHAREABLE)
 
-enum { OPEN = 1 }; /* td_driver_handle.state */
+enum {
+	OPEN = 1
+}; /* td_driver_handle.state */
 
 struct host_vbd {
 	td_driver_t *driver;
@@ -131,11 +133,12 @@ static void call(struct host_vbd *v, bool write, uint64_t sector, int n,
 	};
 
 	r->pending += n;
-	(write ? tapdisk_ram.td_queue_write :
-		 tapdisk_ram.td_queue_read)(v->driver, treq);
+	(write ? tapdisk_ram.td_queue_write
+	       : tapdisk_ram.td_queue_read)(v->driver, treq);
 }
 
-int host_queue(struct host_vbd *v, bool write, uint64_t sector, int n, void *buf)
+int host_queue(struct host_vbd *v, bool write, uint64_t sector, int n,
+	       void *buf)
 {
 	struct vreq r = { 0 };
 

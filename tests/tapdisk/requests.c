@@ -84,12 +84,14 @@ static void bounds_are_ours(void)
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		memset(buf, 0xbb, sizeof(buf));
 		CU_ASSERT_EQUAL(host_queue(v, false, bad[i].sector, bad[i].n,
-					   buf), -EINVAL);
+					   buf),
+				-EINVAL);
 		for (j = 0; j < sizeof(buf) && buf[j] == 0xbb; j++)
 			;
 		CU_ASSERT_EQUAL(j, sizeof(buf));
 		CU_ASSERT_EQUAL(host_queue(v, true, bad[i].sector, bad[i].n,
-					   buf), -EINVAL);
+					   buf),
+				-EINVAL);
 	}
 	CU_ASSERT_TRUE(holds_seed(v, 0, MIB / 512, 14));
 	CU_ASSERT_EQUAL(host_queue(v, false, MIB / 512 - 1, 1, buf), 0);
@@ -147,7 +149,7 @@ static int write_for_ever(const char *seed)
 
 	if (host_open(&v, seed, false))
 		return 1;
-	for (i = 1; ; i = i % 250 + 1) {
+	for (i = 1;; i = i % 250 + 1) {
 		memset(buf, (int)i, sizeof(buf));
 		if (host_queue(v, true, 8, 8, buf))
 			return 2;
@@ -169,8 +171,8 @@ static void blocks_are_whole(void)
 	if (pid == 0)
 		_exit(write_for_ever(seed));
 	/* 2000 of its writes; a second's worth on a busy machine */
-	for (end = time(NULL) + 2; changes < 2000 &&
-	     (changes < 2 || time(NULL) < end);) {
+	for (end = time(NULL) + 2;
+	     changes < 2000 && (changes < 2 || time(NULL) < end);) {
 		CU_ASSERT_EQUAL_FATAL(host_queue(v, false, 8, 8, buf), 0);
 		torn += memcmp(buf, buf + 1, sizeof(buf) - 1) != 0;
 		changes += buf[0] != last;
@@ -206,8 +208,9 @@ static void block_status(void)
 	for (i = 0; i < 2048; i++) {
 		bool hole = i >= 128 && i / 8 != 1001 / 8;
 
-		if (status[i] != (hole ? TD_BLOCK_STATE_HOLE | TD_BLOCK_STATE_ZERO :
-					 TD_BLOCK_STATE_NONE))
+		if (status[i] !=
+		    (hole ? TD_BLOCK_STATE_HOLE | TD_BLOCK_STATE_ZERO
+			  : TD_BLOCK_STATE_NONE))
 			break;
 	}
 	CU_ASSERT_EQUAL(i, 2048);
@@ -235,10 +238,11 @@ static void statistics(void)
 		CU_ASSERT_TRUE(holds_seed(v, 0, 1, 22));
 	CU_ASSERT_EQUAL(fill(v, 0, 2, 1), 0);
 	CU_ASSERT_EQUAL(host_queue(v, false, 2, 1, buf), -EINVAL);
-	snprintf(want, sizeof(want), " bytes=1024 padding=24 reads=3 read_sectors=3");
+	snprintf(want, sizeof(want),
+		 " bytes=1024 padding=24 reads=3 read_sectors=3");
 	CU_ASSERT_PTR_NOT_NULL(strstr(host_stats(v), want));
-	CU_ASSERT_PTR_NOT_NULL(strstr(host_stats(v),
-				      " writes=1 written_sectors=2 errors=1"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(host_stats(v), " writes=1 written_sectors=2 errors=1"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(host_stats(v), " disk=f-"));
 	CU_ASSERT_TRUE(host_rrd(v, buf, &off, &size) > 0);
 	CU_ASSERT_EQUAL((size_t)off, strlen(buf));

@@ -31,7 +31,8 @@ static int write_text(const char *seed, uint64_t sector, const char *text,
 	int rc = host_open(&v, seed, false);
 
 	if (rc) {
-		fprintf(stderr, "vbd: cannot open %s: %s\n", seed, strerror(-rc));
+		fprintf(stderr, "vbd: cannot open %s: %s\n", seed,
+			strerror(-rc));
 		return 1;
 	}
 	snprintf(out, sizeof(out), "%s\n", text);
@@ -52,8 +53,7 @@ static void text_is_written(void)
 	const char *seed = make_seed("text", MIB, 1);
 
 	CU_ASSERT_EQUAL(write_text(seed, 3, "here", false), 0);
-	CU_ASSERT_EQUAL(write_text(seed, MIB / 512, "there", false),
-			1);
+	CU_ASSERT_EQUAL(write_text(seed, MIB / 512, "there", false), 1);
 }
 
 int main(int argc, char **argv)

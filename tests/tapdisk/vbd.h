@@ -57,7 +57,8 @@ static inline bool holds_seed(struct host_vbd *v, uint64_t sector, unsigned n,
 }
 
 /* Fill @n sectors with @byte, and whether they are filled so. */
-static inline int fill(struct host_vbd *v, uint64_t sector, unsigned n, int byte)
+static inline int fill(struct host_vbd *v, uint64_t sector, unsigned n,
+		       int byte)
 {
 	unsigned char *p = malloc((size_t)n * 512);
 	int rc;

@@ -134,7 +134,7 @@ static void reader_changes_nothing(void)
 
 static void size_is_whole_sectors(void)
 {
-	static const size_t sizes[] = { 1,    511,	 512,  513, 4095,
+	static const size_t sizes[] = { 1,    511,   512,     513,    4095,
 					4097, 12345, MIB - 1, MIB + 1 };
 	struct rd_store *s = open_store();
 	unsigned char tail[512], *all = malloc(2 * MIB);
@@ -386,9 +386,9 @@ static void unreadable_seed(void)
 			_exit(2);
 		if (!rc)
 			rc = attach(s, seed, true, &d, &err);
-		_exit(rc == -EACCES && strstr(err.text, "Permission denied") ?
-			      0 :
-			      1);
+		_exit(rc == -EACCES && strstr(err.text, "Permission denied")
+			      ? 0
+			      : 1);
 	}
 	waitpid(pid, &status, 0);
 	CU_ASSERT_EQUAL(status, 0);

@@ -143,7 +143,8 @@ static void views_and_writers_exclude_each_other(void)
 	struct rd_disk *w = attached(s, seed, true), *v;
 
 	attach_as(s, seed, true, RD_PRIVATE, -EBUSY, &err);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "attached for writing 1 times"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(err.text, "attached for writing 1 times"));
 	rd_detach(w);
 	v = attach_as(s, seed, true, RD_PRIVATE, 0, &err);
 	attach_as(s, seed, true, 0, -EBUSY, &err);
@@ -211,8 +212,8 @@ static void ranges_of_views(void)
 static void hold_a_view(void *arg)
 {
 	struct rd_error err;
-	struct rd_disk *d =
-		attach_as(open_store(), arg, true, RD_PRIVATE, 0, &err);
+	struct rd_disk *d = attach_as(open_store(), arg, true, RD_PRIVATE, 0,
+				      &err);
 
 	rd_write(d, "x", 0, 1);
 }

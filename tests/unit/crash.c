@@ -207,13 +207,13 @@ static void c_reap(void *arg)
 
 static bool failed_here;
 
-#define CHECK(what)                                                        \
-	do {                                                               \
-		bool check_ok = (what);                                    \
-		if (!check_ok && !failed_here)                             \
-			printf("# %s, step %u + %u: %s\n", now->name,      \
-			       now_step, now_more, #what);                 \
-		failed_here |= !check_ok;                                  \
+#define CHECK(what)                                                   \
+	do {                                                          \
+		bool check_ok = (what);                               \
+		if (!check_ok && !failed_here)                        \
+			printf("# %s, step %u + %u: %s\n", now->name, \
+			       now_step, now_more, #what);            \
+		failed_here |= !check_ok;                             \
 	} while (0)
 
 static void hangs(int sig)
@@ -236,8 +236,8 @@ static void check_contents(struct rd_disk *d, bool pristine)
 		bad += got[i] != seed_bytes[i] &&
 		       (pristine ||
 			(got[i] == NEW ? i < 3 * RD_BLOCK + 1000 ||
-						 i >= 5 * RD_BLOCK + 1000 :
-					 !zeros || got[i]));
+						 i >= 5 * RD_BLOCK + 1000
+				       : !zeros || got[i]));
 	CHECK(!bad);
 	/* what no other death could excuse: a block written as a whole */
 	if (now->writes && got[4 * RD_BLOCK + 1] != NEW && !zeros)
@@ -297,8 +297,7 @@ static void check_backing(struct rd_disk *d)
 
 	for (b = 0; d->base.backed && b < BLOCKS; b++) {
 		hole = lseek(d->base.fd, (off_t)(b * RD_BLOCK), SEEK_HOLE);
-		CHECK(!rd_backed(&d->base, b) ||
-		      (uint64_t)hole > b * RD_BLOCK);
+		CHECK(!rd_backed(&d->base, b) || (uint64_t)hole > b * RD_BLOCK);
 	}
 }
 
@@ -456,11 +455,11 @@ static void walk_instructions(const struct kase *k)
 
 /* ---- the cases --------------------------------------------------------- */
 
-#define KASE(id, text, ...)                                       \
-	static void id(void)                                      \
-	{                                                         \
+#define KASE(id, text, ...)                                         \
+	static void id(void)                                        \
+	{                                                           \
 		static const struct kase k = { text, __VA_ARGS__ }; \
-		walk(&k);                                         \
+		walk(&k);                                           \
 	}
 
 KASE(first, "first attach", .aio = true, .before = c_store, .walked = c_attach)
@@ -494,8 +493,7 @@ KASE(durable_view, "durable private view", .survivor = true,
      .flags = RD_DURABLE | RD_PRIVATE, .before = c_store,
      .walked = c_attach_write)
 KASE(durable_end, "detach of a durable private view", .survivor = true,
-     .flags = RD_DURABLE | RD_PRIVATE, .before = c_written,
-     .walked = c_detach)
+     .flags = RD_DURABLE | RD_PRIVATE, .before = c_written, .walked = c_detach)
 KASE(take_over, "takeover", .flags = RD_DURABLE, .writes = true,
      .earlier = c_locked, .before = c_store, .walked = c_take_over)
 KASE(take_over_view, "takeover of a private view", .survivor = true,
@@ -507,15 +505,14 @@ KASE(end_view, "end of a private view", .survivor = true,
      .flags = RD_DURABLE | RD_PRIVATE, .earlier = c_locked, .before = c_store,
      .walked = c_end)
 KASE(reap, "reap", .earlier = c_written, .before = c_store, .walked = c_reap)
-KASE(reap_view, "reap of a private view", .survivor = true,
-     .flags = RD_PRIVATE, .earlier = c_written, .before = c_store,
-     .walked = c_reap)
+KASE(reap_view, "reap of a private view", .survivor = true, .flags = RD_PRIVATE,
+     .earlier = c_written, .before = c_store, .walked = c_reap)
 
-#define INSTRUCTIONS(id, text, ...)                               \
-	static void id(void)                                      \
-	{                                                         \
+#define INSTRUCTIONS(id, text, ...)                                 \
+	static void id(void)                                        \
+	{                                                           \
 		static const struct kase k = { text, __VA_ARGS__ }; \
-		walk_instructions(&k);                            \
+		walk_instructions(&k);                              \
 	}
 
 INSTRUCTIONS(write_shared, "write", .survivor = true, .writes = true,
@@ -525,8 +522,8 @@ INSTRUCTIONS(write_thin, "write to a thin disk", .survivor = true,
 	     .walked = c_write)
 INSTRUCTIONS(write_view, "write to a private view", .survivor = true,
 	     .flags = RD_PRIVATE, .before = c_attached, .walked = c_write)
-INSTRUCTIONS(freeze, "freeze and thaw", .survivor = true,
-	     .before = c_attached, .walked = c_freeze_thaw)
+INSTRUCTIONS(freeze, "freeze and thaw", .survivor = true, .before = c_attached,
+	     .walked = c_freeze_thaw)
 
 /* Data, then a hole up to the end. */
 static bool make_holed_seed(void)
@@ -540,7 +537,10 @@ static bool make_holed_seed(void)
 	return f && !fclose(f) && ok && !truncate(seed, SIZE);
 }
 
-#define TEST(id, text) { "killed at every step: " text, id }
+#define TEST(id, text)                            \
+	{                                         \
+		"killed at every step: " text, id \
+	}
 static const struct test tests[] = {
 	TEST(first, "first attach"),
 	TEST(first_thin, "first attach of a thin disk"),

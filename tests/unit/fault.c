@@ -13,12 +13,23 @@ static void ratios(void)
 		const char *text;
 		uint32_t ratio;
 	} good[] = {
-		{ "100", 1000000 }, { "100%", 1000000 }, { "1", 10000 },
-		{ "50.5", 505000 }, { "0.0001", 1 }, { "0.0001%", 1 },
-		{ "33.3333", 333333 }, { "100.0000", 1000000 }, { "7.", 70000 },
+		{ "100", 1000000 },    { "100%", 1000000 },
+		{ "1", 10000 },        { "50.5", 505000 },
+		{ "0.0001", 1 },       { "0.0001%", 1 },
+		{ "33.3333", 333333 }, { "100.0000", 1000000 },
+		{ "7.", 70000 },
 	};
-	static const char *const bad[] = { "", "0", "0.00001", "100.0001",
-		"101", "-1", "1e1", ".5", "5%%", "5 ", "99999999999999999999" };
+	static const char *const bad[] = { "",
+					   "0",
+					   "0.00001",
+					   "100.0001",
+					   "101",
+					   "-1",
+					   "1e1",
+					   ".5",
+					   "5%%",
+					   "5 ",
+					   "99999999999999999999" };
 	uint32_t ratio;
 	size_t i;
 
@@ -33,9 +44,18 @@ static void ratios(void)
 
 static void ranges(void)
 {
-	static const char *const bad[] = { "", "1", "1+", "+1", "1+0", "1-2",
-		"1+2+3", "1k+1", "1KB+1", " 1+1", "1+9223372036854775808",
-		"8388608T+1" };
+	static const char *const bad[] = { "",
+					   "1",
+					   "1+",
+					   "+1",
+					   "1+0",
+					   "1-2",
+					   "1+2+3",
+					   "1k+1",
+					   "1KB+1",
+					   " 1+1",
+					   "1+9223372036854775808",
+					   "8388608T+1" };
 	uint64_t off, len;
 	size_t i;
 
@@ -94,24 +114,40 @@ static void changes(void)
 {
 	struct blkback_fault_set set = { 0 };
 
-	change(&set, (struct fault_change){ .error = true,
-		.to = { .errors = 1, .ratio = 5, .range_len = 512 } },
+	change(&set,
+	       (struct fault_change){
+		       .error = true,
+		       .to = { .errors = 1, .ratio = 5, .range_len = 512 } },
 	       "error=read ratio=5 range=0+512");
-	change(&set, (struct fault_change){ .delay = true, .freeze = true,
-		.to = { .delay_ms = 9, .jitter_ms = 2, .freeze = 1 } },
+	change(&set,
+	       (struct fault_change){
+		       .delay = true,
+		       .freeze = true,
+		       .to = { .delay_ms = 9, .jitter_ms = 2, .freeze = 1 } },
 	       "error=read ratio=5 range=0+512 delay=9 jitter=2 freeze=1");
 	/* A kind is replaced whole. */
-	change(&set, (struct fault_change){ .error = true, .delay = true,
-		.to = { .errors = 2, .ratio = 1000000, .delay_ms = 1 } },
+	change(&set,
+	       (struct fault_change){
+		       .error = true,
+		       .delay = true,
+		       .to = { .errors = 2, .ratio = 1000000, .delay_ms = 1 } },
 	       "error=write ratio=1000000 delay=1 freeze=1");
-	change(&set, (struct fault_change){ .freeze = true, .iops = true,
-		.bandwidth = true, .write_protect = true,
-		.to = { .iops = 7, .bandwidth = 8, .write_protect = 1 } },
+	change(&set,
+	       (struct fault_change){ .freeze = true,
+				      .iops = true,
+				      .bandwidth = true,
+				      .write_protect = true,
+				      .to = { .iops = 7,
+					      .bandwidth = 8,
+					      .write_protect = 1 } },
 	       "error=write ratio=1000000 delay=1 write-protect=1 iops=7 bandwidth=8");
-	change(&set, (struct fault_change){ .error = true, .write_protect = true },
+	change(&set,
+	       (struct fault_change){ .error = true, .write_protect = true },
 	       "delay=1 iops=7 bandwidth=8");
-	change(&set, (struct fault_change){ .clear = true, .freeze = true,
-		.to = { .freeze = 1 } }, "freeze=1");
+	change(&set,
+	       (struct fault_change){
+		       .clear = true, .freeze = true, .to = { .freeze = 1 } },
+	       "freeze=1");
 	change(&set, (struct fault_change){ .clear = true }, "");
 }
 
@@ -151,11 +187,15 @@ static void json(void)
 	struct json j = { .out = open_memstream(&out, &n) };
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(j.out);
-	CU_ASSERT_EQUAL(blkback_fault_parse("error=all ratio=9 range=1+2 delay=3 jitter=4 freeze=1 iops=5 bandwidth=6",
-					    &set), 0);
+	CU_ASSERT_EQUAL(
+		blkback_fault_parse(
+			"error=all ratio=9 range=1+2 delay=3 jitter=4 freeze=1 iops=5 bandwidth=6",
+			&set),
+		0);
 	fault_json(&j, NULL, &set);
 	fclose(j.out);
-	CU_ASSERT_STRING_EQUAL(out,
+	CU_ASSERT_STRING_EQUAL(
+		out,
 		"{\n  \"error\": \"all\",\n  \"error_ratio_ppm\": 9,\n"
 		"  \"error_range_offset\": 1,\n  \"error_range_length\": 2,\n"
 		"  \"delay_ms\": 3,\n  \"jitter_ms\": 4,\n  \"freeze\": true,\n"
@@ -164,12 +204,8 @@ static void json(void)
 }
 
 static const struct test tests[] = {
-	{ "ratios", ratios },
-	{ "ranges", ranges },
-	{ "numbers", numbers },
-	{ "changes", changes },
-	{ "text", text },
-	{ "json", json },
+	{ "ratios", ratios },   { "ranges", ranges }, { "numbers", numbers },
+	{ "changes", changes }, { "text", text },     { "json", json },
 };
 
 int main(void)

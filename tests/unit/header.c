@@ -41,10 +41,10 @@ static void each_field(void)
 	struct rd_header h;
 	struct rd_error err;
 
-#define BAD(change, code)               \
-	do {                            \
-		h = good();             \
-		change;                 \
+#define BAD(change, code)                         \
+	do {                                      \
+		h = good();                       \
+		change;                           \
 		CU_ASSERT_EQUAL(check(&h), code); \
 	} while (0)
 	BAD(h.magic[0] = 'x', -EUCLEAN);

@@ -32,7 +32,8 @@ static void read_data(void)
 		exit(1);
 	for (r = rows; fgets(text, sizeof(text), f); r++) {
 		if (sscanf(text, "%31s %*s %x %15s %15s", r->name, &r->guest,
-			   domctl, sysctl) != 4 || ++count == RELEASES_MAX)
+			   domctl, sysctl) != 4 ||
+		    ++count == RELEASES_MAX)
 			exit(1);
 		r->domctl = (unsigned)strtoul(domctl, NULL, 16);
 		r->sysctl = (unsigned)strtoul(sysctl, NULL, 16);
@@ -50,7 +51,8 @@ static char guest_rule(const struct row *b, const struct row *o)
 	/* 4.11.3's and 4.11.4's ext_lfb_base is not in 4.12.0 and 4.12.1. */
 	if (!strcmp(b->name, "4.11.3") || !strcmp(b->name, "4.11.4"))
 		return !strcmp(o->name, "4.12.0") || !strcmp(o->name, "4.12.1")
-			       ? 'w' : 'c';
+			       ? 'w'
+			       : 'c';
 	return 'c';
 }
 
@@ -163,8 +165,10 @@ static void test_rules(void)
 		ask(&c, want[i].built, want[i].on, want[i].what);
 		CU_ASSERT_EQUAL_FATAL(c.decided >= 0, true);
 		CU_ASSERT_EQUAL(letter(c.verdict), want[i].verdict);
-		CU_ASSERT_STRING_EQUAL(c.decided == IFACE_CALLS ? c.source.rule :
-				       c.call[c.decided].rule, want[i].rule);
+		CU_ASSERT_STRING_EQUAL(c.decided == IFACE_CALLS
+					       ? c.source.rule
+					       : c.call[c.decided].rule,
+				       want[i].rule);
 	}
 }
 
@@ -195,8 +199,9 @@ static void test_unknown(void)
 static void test_sides(void)
 {
 	static const char *const bad[] = {
-		"", "4.99.0", "4.17.99", "0x", "0x1", "0x15", "0x1ffffffff",
-		"0x40e0z", "nowhere", "/nonexistent", "/dev/null", "9.9.9",
+		"",        "4.99.0",       "4.17.99",     "0x",
+		"0x1",     "0x15",         "0x1ffffffff", "0x40e0z",
+		"nowhere", "/nonexistent", "/dev/null",   "9.9.9",
 	};
 	struct iface_facts facts;
 	struct rd_error err;
@@ -210,7 +215,8 @@ static void test_sides(void)
 }
 
 static const struct test tests[] = {
-	{ "every pair of releases, by two statements of the rules", test_pairs },
+	{ "every pair of releases, by two statements of the rules",
+	  test_pairs },
 	{ "each rule by name", test_rules },
 	{ "the stable domctls of 4.21", test_stable },
 	{ "what is not known is not judged", test_unknown },

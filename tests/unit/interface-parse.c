@@ -44,7 +44,15 @@ static void test_header(void)
 static void test_no_header(void)
 {
 	static const char *const none[] = {
-		"", "\n", "#", "#define", "/*", "/*/", "//", "\\", "\\\n",
+		"",
+		"\n",
+		"#",
+		"#define",
+		"/*",
+		"/*/",
+		"//",
+		"\\",
+		"\\\n",
 		"#define __XEN_LATEST_INTERFACE_VERSION__",
 		"#define __XEN_LATEST_INTERFACE_VERSION__ 0x100000000",
 		"#define __XEN_LATEST_INTERFACE_VERSION__ 0x40e00q",
@@ -94,7 +102,10 @@ static void member(struct tarball *t, const char *name, char type,
 	snprintf(octal, sizeof(octal), "%011zo", len);
 	memcpy(h + 124, size ? size : octal, 12);
 	h[156] = (unsigned char)type;
-	memcpy(h + 257, "ustar\0" "00", 8);
+	memcpy(h + 257,
+	       "ustar\0"
+	       "00",
+	       8);
 	memset(h + 148, ' ', 8);
 	for (i = 0; i < 512; i++)
 		sum += h[i];
@@ -123,7 +134,8 @@ static void test_tar(void)
 	       "#define __XEN_LATEST_INTERFACE_VERSION__ 0x00000001\n", NULL);
 	member(&t, "xen-4.17.7/xen/include/public/xen-compat.h", '0', COMPAT,
 	       NULL);
-	member(&t, "xen-4.17.7/xen/include/public/domctl.h", '\0', DOMCTL, NULL);
+	member(&t, "xen-4.17.7/xen/include/public/domctl.h", '\0', DOMCTL,
+	       NULL);
 	member(&t, "././@LongLink", 'L',
 	       "./xen-4.17.7/xen/include/public/sysctl.h", NULL);
 	member(&t, "cut", '0', SYSCTL, NULL);
@@ -139,8 +151,8 @@ static void test_tar_pax(void)
 	struct tarball t = { .len = 0 };
 	struct iface_facts facts;
 
-	member(&t, "pax", 'x', "49 path=xen-4.17/xen/include/public/xen-compat.h\n",
-	       NULL);
+	member(&t, "pax", 'x',
+	       "49 path=xen-4.17/xen/include/public/xen-compat.h\n", NULL);
 	member(&t, "short", '0', COMPAT, NULL);
 	memset(t.data + t.len, 0, 1024);
 	CU_ASSERT_EQUAL(read_tar(&t, t.len + 1024, &facts), 0);
@@ -171,7 +183,8 @@ static void test_tar_hostile(void)
 	member(&t, "x", '0', "", "77777777777");
 	CU_ASSERT_EQUAL(read_tar(&t, t.len, &facts), -EFBIG);
 	t.len = 0;
-	member(&t, "x", '0', "", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+	member(&t, "x", '0', "",
+	       "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
 	CU_ASSERT_EQUAL(read_tar(&t, t.len, &facts), -EINVAL);
 	t.len = 0;
 	member(&t, "x/xen/include/public/xen-compat.h", '0', COMPAT, NULL);
@@ -229,7 +242,8 @@ static void mutate(const unsigned char *good, size_t len, unsigned rounds,
 	for (i = 0; i < rounds; i++) {
 		memcpy(copy, good, len);
 		for (n = next_random() % 8; n; n--)
-			copy[next_random() % len] = (unsigned char)next_random();
+			copy[next_random() % len] =
+				(unsigned char)next_random();
 		fuzz(copy, i % 4 ? len : next_random() % len);
 	}
 	free(copy);
@@ -238,7 +252,8 @@ static void mutate(const unsigned char *good, size_t len, unsigned rounds,
 
 static void test_mutations(void)
 {
-	static const char text[] = COMPAT "/* c */ " DOMCTL SYSCTL
+	static const char text[] = COMPAT
+		"/* c */ " DOMCTL SYSCTL
 		"export XEN_VERSION = 4\nexport XEN_SUBVERSION = 17\n";
 	static unsigned char self[1 << 20];
 	struct tarball t = { .len = 0 };

@@ -73,8 +73,9 @@ static void test_changesets(void)
 
 static void test_find(void)
 {
-	static const char *const unknown[] = { "", "3", "3.0", "4.17", "3.4.9",
-					       "4.17.0x", "RELEASE-", "-" };
+	static const char *const unknown[] = { "",         "3",     "3.0",
+					       "4.17",     "3.4.9", "4.17.0x",
+					       "RELEASE-", "-" };
 	size_t i;
 
 	CU_ASSERT_STRING_EQUAL(iface_release_find("3.0.3")->name, "3.0.3_0");
@@ -83,7 +84,8 @@ static void test_find(void)
 	CU_ASSERT_STRING_EQUAL(iface_release_find("4.1.6.1")->name, "4.1.6.1");
 	CU_ASSERT_STRING_EQUAL(iface_release_find("RELEASE-4.17.0")->name,
 			       "4.17.0");
-	CU_ASSERT_STRING_EQUAL(iface_release_find("xen-4.22.0")->name, "4.22.0");
+	CU_ASSERT_STRING_EQUAL(iface_release_find("xen-4.22.0")->name,
+			       "4.22.0");
 	for (i = 0; i < COUNT(unknown); i++)
 		CU_ASSERT_PTR_NULL(iface_release_find(unknown[i]));
 }
@@ -102,10 +104,10 @@ static void test_ranges(void)
 	CU_ASSERT_STRING_EQUAL(
 		iface_range_text(iface_value_range(IFACE_GUEST, 0x30206), text),
 		"none");
-	CU_ASSERT_FALSE(iface_range_agrees(iface_line_of(4, 10), IFACE_DOMCTL,
-					   &value));
-	CU_ASSERT_TRUE(iface_range_agrees(iface_line_of(4, 10), IFACE_GUEST,
-					  &value));
+	CU_ASSERT_FALSE(
+		iface_range_agrees(iface_line_of(4, 10), IFACE_DOMCTL, &value));
+	CU_ASSERT_TRUE(
+		iface_range_agrees(iface_line_of(4, 10), IFACE_GUEST, &value));
 	CU_ASSERT_EQUAL(value, 0x00040900);
 	CU_ASSERT_PTR_NULL(iface_line_of(4, 99).first);
 }
@@ -133,13 +135,15 @@ static void test_header(void)
 	CU_ASSERT_EQUAL(xen_interface_of("9.9.9"), 0);
 	CU_ASSERT_STRING_EQUAL(xen_interface_releases(0x40e00),
 			       XEN_INTERFACE_RELEASES(0x00040e00));
-	CU_ASSERT_STRING_EQUAL(xen_interface_releases(0x30206), "in no release");
+	CU_ASSERT_STRING_EQUAL(xen_interface_releases(0x30206),
+			       "in no release");
 }
 
 /* In the preprocessor, or this file does not compile. */
-#if XEN_INTERFACE_OF(4, 11, 3) != 0x00040901 || \
+#if XEN_INTERFACE_OF(4, 11, 3) != 0x00040901 ||                             \
 	XEN_DOMCTL_OF(4, 10, 0) != 0xe || XEN_DOMCTL_OF(4, 10, 1) != 0xf || \
-	XEN_SYSCTL_OF(4, 22, 0) != 0x16 || XEN_INTERFACE_NEWEST != 0x00041300 || \
+	XEN_SYSCTL_OF(4, 22, 0) != 0x16 ||                                  \
+	XEN_INTERFACE_NEWEST != 0x00041300 ||                               \
 	XEN_INTERFACE_V_00040901 != 0x00040901
 #error "the look-ups of xen-interface.h are wrong"
 #endif

@@ -132,17 +132,20 @@ static void ranges_that_may_not_wait(void)
 	d->parts[80] = RD_PART_ABSENT;
 	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 4096, RD_RANGE_WRITE, &held), 0);
 	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART, 4096, RD_RANGE_NOWAIT,
-				       &r), -EWOULDBLOCK);
+				       &r),
+			-EWOULDBLOCK);
 	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART - 4096, 8192,
 				       RD_RANGE_NOWAIT | RD_RANGE_WRITE, &r),
 			-EWOULDBLOCK);
 	CU_ASSERT_EQUAL(d->parts[80], RD_PART_ABSENT);
 	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART - 4096, 4096,
-				       RD_RANGE_NOWAIT, &r), 0);
+				       RD_RANGE_NOWAIT, &r),
+			0);
 	rd_range_abort(&r);
 	/* what cannot be does not wait either, and is no reason to come again */
 	CU_ASSERT_EQUAL(rd_range_begin(d, UINT64_MAX - 4095, 4096,
-				       RD_RANGE_NOWAIT, &r), -EINVAL);
+				       RD_RANGE_NOWAIT, &r),
+			-EINVAL);
 	rd_range_abort(&held);
 	/* nor does a discard that a dead process had not begun */
 	CU_ASSERT_EQUAL(rd_discard_resume(d, 80 * RD_PART, RD_PART, &none), 0);
@@ -180,7 +183,8 @@ static void another_file_instead_of_the_seed(void)
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("swap", SIZE, 7);
 	struct rd_disk *d = lazily(s, seed, 0), *e;
-	struct rd_attach_request req = { .name = rd_id(d), .flags = RD_EXISTING };
+	struct rd_attach_request req = { .name = rd_id(d),
+					 .flags = RD_EXISTING };
 	struct rd_error err;
 
 	rd_lazy_stop(d);
@@ -197,10 +201,12 @@ static void another_file_instead_of_the_seed(void)
 static const struct test tests[] = {
 	{ "contents are right: reserved, thin, private", contents_are_right },
 	{ "the rest comes by itself", the_rest_comes_by_itself },
-	{ "a dead reader leaves its part to the next", a_dead_reader_leaves_its_part },
+	{ "a dead reader leaves its part to the next",
+	  a_dead_reader_leaves_its_part },
 	{ "ranges that may not wait", ranges_that_may_not_wait },
 	{ "a seed that fails, and comes back", a_seed_that_fails },
-	{ "another file instead of the seed", another_file_instead_of_the_seed },
+	{ "another file instead of the seed",
+	  another_file_instead_of_the_seed },
 };
 
 int main(void)

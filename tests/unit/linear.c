@@ -24,15 +24,49 @@
 
 /* ---- the checker itself ------------------------------------------------ */
 
-#define W(c, r, v) { .call = c, .ret = r, .write = true, .count = 8, \
-		     .value = { v, v, v, v, v, v, v, v } }
-#define R(c, r, v) { .call = c, .ret = r, .count = 8, \
-		     .value = { v, v, v, v, v, v, v, v } }
-#define DEAD(c, d, v) { .call = c, .ret = LIN_NEVER, .dead = d, .write = true, \
-			.count = 8, .value = { v, v, v, v, v, v, v, v } }
-#define CHECKED(...)                                                    \
-	lin_check((const struct lin_op[]){ __VA_ARGS__ },               \
-		  sizeof((const struct lin_op[]){ __VA_ARGS__ }) /      \
+#define W(c, r, v)                                                         \
+	{                                                                  \
+		.call = c, .ret = r, .write = true, .count = 8, .value = { \
+			v,                                                 \
+			v,                                                 \
+			v,                                                 \
+			v,                                                 \
+			v,                                                 \
+			v,                                                 \
+			v,                                                 \
+			v                                                  \
+		}                                                          \
+	}
+#define R(c, r, v)                                          \
+	{                                                   \
+		.call = c, .ret = r, .count = 8, .value = { \
+			v,                                  \
+			v,                                  \
+			v,                                  \
+			v,                                  \
+			v,                                  \
+			v,                                  \
+			v,                                  \
+			v                                   \
+		}                                           \
+	}
+#define DEAD(c, d, v)                                                  \
+	{                                                              \
+		.call = c, .ret = LIN_NEVER, .dead = d, .write = true, \
+		.count = 8, .value = {                                 \
+			v,                                             \
+			v,                                             \
+			v,                                             \
+			v,                                             \
+			v,                                             \
+			v,                                             \
+			v,                                             \
+			v                                              \
+		}                                                      \
+	}
+#define CHECKED(...)                                               \
+	lin_check((const struct lin_op[]){ __VA_ARGS__ },          \
+		  sizeof((const struct lin_op[]){ __VA_ARGS__ }) / \
 			  sizeof(struct lin_op))
 
 static void good_histories(void)
@@ -43,20 +77,32 @@ static void good_histories(void)
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), W(2, 8, 8), R(10, 11, 7)), -1);
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), W(2, 8, 8), R(10, 11, 8)), -1);
 	/* killed: took place late, or not, or by halves */
-	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), R(2, 3, 0), R(4, 5, 7)), -1);
+	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), R(2, 3, 0), R(4, 5, 7)),
+			-1);
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), R(2, 3, 0)), -1);
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7),
-				{ .call = 2, .ret = 3, .count = 8,
-				  .value = { 7, 7, 7 }, .mixed = 8,
+				{ .call = 2,
+				  .ret = 3,
+				  .count = 8,
+				  .value = { 7, 7, 7 },
+				  .mixed = 8,
 				  .other = { 0, 0, 0, 7 } },
-				{ .call = 4, .ret = 5, .count = 3,
+				{ .call = 4,
+				  .ret = 5,
+				  .count = 3,
 				  .value = { 7, 7, 7 } }),
 			-1);
 	/* parts of a block */
 	CU_ASSERT_EQUAL(CHECKED(W(1, 2, 7),
-				{ .call = 3, .ret = 4, .write = true,
-				  .first = 2, .count = 1, .value = { 0, 0, 9 } },
-				{ .call = 5, .ret = 6, .count = 4,
+				{ .call = 3,
+				  .ret = 4,
+				  .write = true,
+				  .first = 2,
+				  .count = 1,
+				  .value = { 0, 0, 9 } },
+				{ .call = 5,
+				  .ret = 6,
+				  .count = 4,
 				  .value = { 7, 7, 9, 7 } }),
 			-1);
 }
@@ -68,8 +114,12 @@ static void bad_histories(void)
 	CU_ASSERT_EQUAL(CHECKED(W(1, 2, 7), W(3, 4, 8), R(5, 6, 7)), 2);
 	/* lost update of another sector */
 	CU_ASSERT_EQUAL(CHECKED(W(1, 2, 7),
-				{ .call = 3, .ret = 4, .write = true,
-				  .first = 2, .count = 1, .value = { 0, 0, 9 } },
+				{ .call = 3,
+				  .ret = 4,
+				  .write = true,
+				  .first = 2,
+				  .count = 1,
+				  .value = { 0, 0, 9 } },
 				R(5, 6, 7)),
 			2);
 	/* a value from nowhere */
@@ -78,20 +128,24 @@ static void bad_histories(void)
 	CU_ASSERT_EQUAL(CHECKED(R(1, 2, 7), W(3, 4, 7)), 0);
 	/* new, then old again */
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), R(2, 3, 7), R(4, 5, 0)), 2);
-	CU_ASSERT_EQUAL(CHECKED(W(1, 20, 7), W(2, 19, 8), R(3, 4, 7), R(5, 6, 8),
-				R(7, 8, 7)),
+	CU_ASSERT_EQUAL(CHECKED(W(1, 20, 7), W(2, 19, 8), R(3, 4, 7),
+				R(5, 6, 8), R(7, 8, 7)),
 			4);
 	/* two readers that disagree about the order of two writes */
 	CU_ASSERT_TRUE(CHECKED(W(1, 20, 7), W(2, 19, 8), R(21, 22, 7),
 			       R(23, 24, 8)) >= 0);
 	/* a block in halves, of which nobody died */
-	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), { .call = 2, .ret = 3, .count = 8,
+	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), { .call = 2,
+					      .ret = 3,
+					      .count = 8,
 					      .value = { 7, 7, 7 } }),
 			1);
 	/* a sector in halves, of which nobody died */
-	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7),
-				{ .call = 2, .ret = 3, .count = 1,
-				  .value = { 7 }, .mixed = 1 }),
+	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), { .call = 2,
+					      .ret = 3,
+					      .count = 1,
+					      .value = { 7 },
+					      .mixed = 1 }),
 			1);
 	/* a killed write that takes place after its process's end */
 	CU_ASSERT_EQUAL(CHECKED(DEAD(1, 4, 7), R(2, 3, 0), R(5, 6, 7)), -1);
@@ -102,8 +156,11 @@ static void bad_histories(void)
 				W(6, 7, 9), R(8, 9, 7)),
 			4);
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7),
-				{ .call = 2, .ret = 3, .count = 1,
-				  .value = { 7 }, .mixed = 1 },
+				{ .call = 2,
+				  .ret = 3,
+				  .count = 1,
+				  .value = { 7 },
+				  .mixed = 1 },
 				R(4, 5, 7)),
 			2);
 }
@@ -202,13 +259,13 @@ static int carry_out(struct worker *w, uint64_t *buf, uint64_t off, size_t len,
 	bool range = draw(&w->random) % 2;
 
 	if (zero)
-		return off % RD_BLOCK || len % RD_BLOCK ?
-			       rd_zero(w->disk, off, len, len & RD_SECTOR) :
-			       rd_discard(w->disk, off, len);
+		return off % RD_BLOCK || len % RD_BLOCK
+			       ? rd_zero(w->disk, off, len, len & RD_SECTOR)
+			       : rd_discard(w->disk, off, len);
 	if (range)
 		return by_range(w, buf, off, len, write);
-	return write ? rd_write(w->disk, buf, off, len) :
-		       rd_read(w->disk, buf, off, len);
+	return write ? rd_write(w->disk, buf, off, len)
+		     : rd_read(w->disk, buf, off, len);
 }
 
 /* Note a request before it starts, block by block: its process may die. */
@@ -382,8 +439,8 @@ static void note_death(struct shared *sh, unsigned process)
 
 	for (i = 0; i < THREADS; i++) {
 		h = &sh->log[process * THREADS + i];
-		for (j = h->n; j && h->op[j - 1].ret == LIN_NEVER &&
-			       !h->op[j - 1].dead;
+		for (j = h->n;
+		     j && h->op[j - 1].ret == LIN_NEVER && !h->op[j - 1].dead;
 		     j--)
 			h->op[j - 1].dead = now;
 	}

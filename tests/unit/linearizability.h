@@ -104,9 +104,9 @@ static inline bool lin_read_sector(struct lin_config *c,
 				   const struct lin_op *op, unsigned s)
 {
 	unsigned bit = 1u << s;
-	bool both = (op->value[s] == c->value[s] &&
-		     op->other[s] == c->other[s]) ||
-		    (op->value[s] == c->other[s] && op->other[s] == c->value[s]);
+	bool both =
+		(op->value[s] == c->value[s] && op->other[s] == c->other[s]) ||
+		(op->value[s] == c->other[s] && op->other[s] == c->value[s]);
 
 	if (op->mixed & bit) {
 		if (!((c->mixed | c->open) & bit) || !both)
@@ -296,8 +296,8 @@ static inline unsigned lin_slot(const struct lin *l, const struct lin_op *op)
 	unsigned p;
 
 	for (p = 0; p < LIN_PENDING; p++)
-		if (op ? (l->used >> p & 1 && l->pending[p] == op) :
-			 !(l->used >> p & 1))
+		if (op ? (l->used >> p & 1 && l->pending[p] == op)
+		       : !(l->used >> p & 1))
 			break;
 	return p;
 }

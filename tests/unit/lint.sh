@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Shell scripts against shellcheck, manual pages against man and mandoc. A
-# script is what git knows and starts with a shell's #! line or names its shell
-# to shellcheck. (mandoc's style notes are not asked for.)
+# Shell scripts against shellcheck, manual pages against man and mandoc, C files
+# against .clang-format. A script is what git knows and starts with a shell's #!
+# line or names its shell to shellcheck. (mandoc's style notes are not asked for.)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 failed=0
 out=$(mktemp) || exit 1
-trap 'rm -f "$out"' EXIT
+list=$(mktemp) || exit 1
+trap 'rm -f "$out" "$list"' EXIT
 
 result() { # STATUS NAME
 	if [ "$1" = 0 ] && [ ! -s "$out" ]; then
@@ -48,4 +49,11 @@ for f in docs/*.[1-8]; do
 	mandoc -Tlint -W warning "$f" >"$out" 2>&1
 	result $? "mandoc -Tlint $f"
 done
+
+# The header of interface versions is generated.
+files | grep '\.[ch]$' | grep -v '^include/xen-interface\.h$' >"$list"
+[ "$(wc -l <"$list")" -gt 200 ]
+result $? "the C files were found"
+xargs clang-format --dry-run --ferror-limit=1 -Werror <"$list" >"$out" 2>&1
+result $? "clang-format: make format lays out what this names"
 exit $failed

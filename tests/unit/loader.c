@@ -38,9 +38,10 @@ static void unload(void)
 
 static void every_length(void)
 {
-	static const size_t sizes[] = { 1,	 511,	   4095,    4096,
-					4097,	 MIB - 1,  MIB,	    MIB + 1,
-					5 * MIB, 17 * MIB + 12345 };
+	static const size_t sizes[] = {
+		1,       511, 4095,    4096,    4097,
+		MIB - 1, MIB, MIB + 1, 5 * MIB, 17 * MIB + 12345
+	};
 	struct rd_error err;
 	struct rd_seed seed;
 	size_t i, j, bad;

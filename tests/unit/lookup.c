@@ -61,8 +61,15 @@ static void a_name_of_another_seed(void)
 
 static void names_that_cannot_be(void)
 {
-	static const char *const bad[] = { "", ".x", "a/b", "a b", "-x", "a.view-0",
-		"0123456789012345678901234567890123456789012345678901234567890123" };
+	static const char *const bad[] = {
+		"",
+		".x",
+		"a/b",
+		"a b",
+		"-x",
+		"a.view-0",
+		"0123456789012345678901234567890123456789012345678901234567890123"
+	};
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("bad", MIB, 1);
 	struct rd_error err;
@@ -72,7 +79,8 @@ static void names_that_cannot_be(void)
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		CU_ASSERT_EQUAL(attach_named(s, seed, bad[i], 0, &d, &err),
 				-EINVAL);
-		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "cannot be a disk's name"));
+		CU_ASSERT_PTR_NOT_NULL(
+			strstr(err.text, "cannot be a disk's name"));
 	}
 	CU_ASSERT_EQUAL(store_files(), 0);
 	rd_store_close(s);
@@ -316,7 +324,8 @@ static const struct test tests[] = {
 	{ "a disk that is not there", not_there },
 	{ "aliases", aliases },
 	{ "damaged aliases", damaged_aliases },
-	{ "an empty file means the only disk", an_empty_file_means_the_only_one },
+	{ "an empty file means the only disk",
+	  an_empty_file_means_the_only_one },
 	{ "finding a disk by text", finding },
 	{ "a seed that changes under its disk", the_seed_now },
 };

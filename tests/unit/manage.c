@@ -268,7 +268,8 @@ static void diff_and_reset(unsigned flags)
 	CU_ASSERT_EQUAL(r.off[2], 9 * MIB);
 	CU_ASSERT_EQUAL(r.len[2], 512);
 	CU_ASSERT_EQUAL(rd_reset(s, id, false, NULL, NULL, &err), -EBUSY);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "attached for writing 1 times"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(err.text, "attached for writing 1 times"));
 	CU_ASSERT_EQUAL(byte_at(d, 20000), 'x');
 	CU_ASSERT_EQUAL(rd_reset(s, id, true, NULL, NULL, &err), 0);
 	CU_ASSERT_EQUAL(rd_read(d, all, 0, 9 * MIB + 512), 0);
@@ -424,7 +425,8 @@ static const struct test tests[] = {
 	{ "diff and reset", diff_and_reset_reserved },
 	{ "diff and reset of a thin disk", diff_and_reset_thin },
 	{ "reset refuses", reset_refuses },
-	{ "a reset that does not end is told", a_reset_that_does_not_end_is_told },
+	{ "a reset that does not end is told",
+	  a_reset_that_does_not_end_is_told },
 	{ "a frozen disk", frozen },
 };
 

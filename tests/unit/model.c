@@ -63,8 +63,8 @@ static unsigned count(bool writers, bool views)
 	unsigned i, n = 0;
 
 	for (i = 0; i < USERS; i++)
-		n += m.user[i].d && (!writers || (m.user[i].writable &&
-						  !m.user[i].view)) &&
+		n += m.user[i].d &&
+		     (!writers || (m.user[i].writable && !m.user[i].view)) &&
 		     (!views || m.user[i].view);
 	return n;
 }
@@ -92,8 +92,10 @@ static bool step_attach(struct user *u, uint32_t a, uint32_t b)
 	if ((view && count(true, false)) || (writable && count(false, true)))
 		want = -EBUSY;
 	rc = rd_attach(m.s, &req, &u->d, NULL);
-	say(view ? "attach private" : writable ? "attach rw" : "attach ro", 0,
-	    0, rc);
+	say(view       ? "attach private"
+	    : writable ? "attach rw"
+		       : "attach ro",
+	    0, 0, rc);
 	if (rc != want)
 		return false;
 	if (rc) {
@@ -178,8 +180,8 @@ static bool step_zero(struct user *u, uint32_t a, uint32_t b, bool discard)
 		return true;
 	range(a, b, &off, &len);
 	want = len > SIZE - off ? -EINVAL : u->writable ? 0 : -EROFS;
-	rc = discard ? rd_discard(u->d, off, len) :
-		       rd_zero(u->d, off, len, b >> 12 & 1);
+	rc = discard ? rd_discard(u->d, off, len)
+		     : rd_zero(u->d, off, len, b >> 12 & 1);
 	say(discard ? "discard" : "zero", off, len, rc);
 	from = discard ? (off + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK : off;
 	to = off + len;
@@ -271,8 +273,8 @@ static void doomed(void *arg)
 
 static bool step_kill(uint32_t a)
 {
-	bool shared = a % 2, may = shared ? !count(false, true) :
-					    !count(true, false);
+	bool shared = a % 2,
+	     may = shared ? !count(false, true) : !count(true, false);
 
 	say("kill", a % 2, 0, 0);
 	child_kill(child_start(doomed, &a));
@@ -309,17 +311,27 @@ static bool take(const struct step *s)
 
 	switch (s->kind % KIND_MAX) {
 	case 0:
-	case 1: return step_attach(u, s->a, s->b);
-	case 2: return s->a % 2 || step_detach(u);
-	case 3: return step_read(u, s->a, s->b);
+	case 1:
+		return step_attach(u, s->a, s->b);
+	case 2:
+		return s->a % 2 || step_detach(u);
+	case 3:
+		return step_read(u, s->a, s->b);
 	case 4:
-	case 5: return step_write(u, s->a, s->b);
-	case 6: return step_zero(u, s->a, s->b, false);
-	case 7: return step_zero(u, s->a, s->b, true);
-	case 8: return step_extent(u);
-	case 9: return s->b % 4 || step_reset(s->a);
-	case 10: return s->b % 2 ? step_keep(s->a) : step_kill(s->a);
-	default: return s->b % 4 || step_list();
+	case 5:
+		return step_write(u, s->a, s->b);
+	case 6:
+		return step_zero(u, s->a, s->b, false);
+	case 7:
+		return step_zero(u, s->a, s->b, true);
+	case 8:
+		return step_extent(u);
+	case 9:
+		return s->b % 4 || step_reset(s->a);
+	case 10:
+		return s->b % 2 ? step_keep(s->a) : step_kill(s->a);
+	default:
+		return s->b % 4 || step_list();
 	}
 }
 
@@ -336,8 +348,9 @@ static unsigned play(const struct step *steps, unsigned n, unsigned flags)
 			bad = i;
 	for (j = 0; j < USERS; j++)
 		if (m.user[j].d) {
-			if (bad == n && (rd_read(m.user[j].d, got, 0, SIZE) ||
-					 memcmp(got, contents(&m.user[j]), SIZE)))
+			if (bad == n &&
+			    (rd_read(m.user[j].d, got, 0, SIZE) ||
+			     memcmp(got, contents(&m.user[j]), SIZE)))
 				bad = n - 1;
 			rd_detach(m.user[j].d);
 			m.user[j].d = NULL;
@@ -443,7 +456,8 @@ int main(void)
 	FILE *f;
 	int rc;
 
-	random_state = (env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL)) | 1;
+	random_state = (env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL)) |
+		       1;
 	printf("# MODEL_SEED=%llu\n", (unsigned long long)random_state);
 	scratch_make();
 	for (i = 0; i < SIZE; i++) /* zeros in between, as thin disks want */

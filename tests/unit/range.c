@@ -320,8 +320,9 @@ static void whole_between_threads(void)
 
 	for (i = 0; i < 4; i++) {
 		t[i] = (struct thread){ sh, d, (uint64_t)i + 1 };
-		CU_ASSERT_EQUAL_FATAL(
-			pthread_create(&id[i], NULL, thread_main, &t[i]), 0);
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&id[i], NULL, thread_main,
+						     &t[i]),
+				      0);
 	}
 	for (i = 0; i < 4; i++)
 		pthread_join(id[i], NULL);

@@ -132,7 +132,10 @@ static void a_discard_goes_on(void)
 	static const struct {
 		uint64_t done, first; /* block that is zero afterwards */
 	} c[] = {
-		{ 0, 2 }, { 3 * 4096, 3 }, { 4096, 2 }, { UINT64_MAX - 1, 6 },
+		{ 0, 2 },
+		{ 3 * 4096, 3 },
+		{ 4096, 2 },
+		{ UINT64_MAX - 1, 6 },
 		{ 5 * 4096 + 100, 5 },
 	};
 	struct rd_store *s = open_it();
@@ -150,7 +153,8 @@ static void a_discard_goes_on(void)
 				0);
 		for (b = 0; b < 8; b++) {
 			CU_ASSERT_EQUAL(rd_read(d, &byte, b * 4096, 1), 0);
-			CU_ASSERT_EQUAL(byte, b >= c[i].first && b < 6 ? 0 : 'x');
+			CU_ASSERT_EQUAL(byte,
+					b >= c[i].first && b < 6 ? 0 : 'x');
 		}
 	}
 	rd_detach(d);
@@ -164,8 +168,11 @@ static void with_seed(void (*test)(void))
 	test();
 }
 
-#define WITH_SEED(test) \
-	static void s_##test(void) { with_seed(test); }
+#define WITH_SEED(test)            \
+	static void s_##test(void) \
+	{                          \
+		with_seed(test);   \
+	}
 WITH_SEED(a_write_is_resumed)
 WITH_SEED(a_write_is_not_resumed)
 WITH_SEED(nothing_to_resume)

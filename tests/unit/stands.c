@@ -27,7 +27,9 @@ static void firmware_first(void)
 {
 	int s;
 
-	CU_ASSERT_EQUAL(stands(XenbusStateConnected, XenbusStateInitialised, true), 1);
+	CU_ASSERT_EQUAL(stands(XenbusStateConnected, XenbusStateInitialised,
+			       true),
+			1);
 	for (s = XenbusStateInitialising; s <= XenbusStateClosed; s++) {
 		CU_ASSERT_EQUAL(stands(XenbusStateClosing, s, false), 0);
 		CU_ASSERT_EQUAL(stands(XenbusStateClosed, s, false), 0);
@@ -37,9 +39,11 @@ static void firmware_first(void)
 
 static void fails(void)
 {
-	struct device_state said = { .back = XenbusStateClosing, .front = 3,
+	struct device_state said = { .back = XenbusStateClosing,
+				     .front = 3,
 				     .error = "why" };
-	struct device_state gone = { .back = XenbusStateConnected, .front = 4,
+	struct device_state gone = { .back = XenbusStateConnected,
+				     .front = 4,
 				     .domain_gone = true };
 
 	CU_ASSERT_EQUAL(road_direct_stands(&said, false), -1);

@@ -26,7 +26,11 @@ struct steps {
 	void *arg;
 };
 
-enum steps_end { STEPS_KILLED, STEPS_DONE, STEPS_FAILED };
+enum steps_end {
+	STEPS_KILLED,
+	STEPS_DONE,
+	STEPS_FAILED
+};
 
 static uint64_t steps_random_state = 88172645463325252u;
 
@@ -109,8 +113,8 @@ static inline enum steps_end steps_kill(const struct steps *s, unsigned n,
 		return STEPS_FAILED;
 	}
 	ptrace(PTRACE_SETOPTIONS, pid, NULL,
-	       (void *)(uintptr_t)(PTRACE_O_TRACESYSGOOD |
-				   PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL));
+	       (void *)(uintptr_t)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
+				   PTRACE_O_EXITKILL));
 	while (alive && n--)
 		alive = steps_one(pid, PTRACE_SYSCALL, &status);
 	while (alive && more--)

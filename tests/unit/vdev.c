@@ -11,14 +11,20 @@ static void names(void)
 		const char *name;
 		unsigned devid;
 	} good[] = {
-		{ "xvda", 51712 },	{ "xvdb", 51728 },
-		{ "xvdb1", 51729 },	{ "xvdp15", 202 << 8 | 15 << 4 | 15 },
-		{ "xvdq", 1 << 28 | 16 << 8 }, { "xvda16", 1 << 28 | 16 },
+		{ "xvda", 51712 },
+		{ "xvdb", 51728 },
+		{ "xvdb1", 51729 },
+		{ "xvdp15", 202 << 8 | 15 << 4 | 15 },
+		{ "xvdq", 1 << 28 | 16 << 8 },
+		{ "xvda16", 1 << 28 | 16 },
 		{ "xvdaa", 1 << 28 | 26 << 8 },
 		{ "xvdba255", 1 << 28 | 52 << 8 | 255 },
-		{ "sda", 2048 },	{ "sdb1", 2065 },
-		{ "sdp15", 8 << 8 | 255 }, { "hda", 768 },
-		{ "hdb2", 768 + 64 + 2 }, { "hdc", 5632 },
+		{ "sda", 2048 },
+		{ "sdb1", 2065 },
+		{ "sdp15", 8 << 8 | 255 },
+		{ "hda", 768 },
+		{ "hdb2", 768 + 64 + 2 },
+		{ "hdc", 5632 },
 		{ "hdd1", 5632 + 65 },
 	};
 	char name[VDEV_NAME_MAX];
@@ -50,10 +56,12 @@ static void numbers(void)
 static void malformed(void)
 {
 	static const char *const bad[] = {
-		"",	 "xvd",	   "xvdB",    "xvdb-1",	 "xvdb01", "xvdb256",
-		"xvdb1x", "sdq",   "sda16",   "hde",	 "hda64",  "vda",
-		"-1",	 "+1",	   " 1",      "0",	 "1x",	   "0x",
-		"xvdaaaaaaaa",	   "99999999999999999999", "536870912", "xvd1",
+		"",          "xvd",     "xvdB",        "xvdb-1",
+		"xvdb01",    "xvdb256", "xvdb1x",      "sdq",
+		"sda16",     "hde",     "hda64",       "vda",
+		"-1",        "+1",      " 1",          "0",
+		"1x",        "0x",      "xvdaaaaaaaa", "99999999999999999999",
+		"536870912", "xvd1",
 	};
 	unsigned devid;
 	size_t i;

@@ -22,11 +22,13 @@ static const struct {
 	{ "reset", cmd_reset, "bring a disk's seed back, in place" },
 	{ "save", cmd_save, "write a consistent copy of a disk to a file" },
 	{ "diff", cmd_diff, "show where a disk differs from its seed" },
-	{ "fault", cmd_fault, "make a domain's way to a disk slow, dead or wrong" },
+	{ "fault", cmd_fault,
+	  "make a domain's way to a disk slow, dead or wrong" },
 	{ "hotplug", cmd_hotplug, "for block-ramdisk, the toolstacks' script" },
 	{ "serve", cmd_serve, "serve disks over NBD, also without Xen" },
 	{ "fence", cmd_fence, "cut another host off from what is served here" },
-	{ "interface", cmd_interface, "which Xen fits which, and what runs here" },
+	{ "interface", cmd_interface,
+	  "which Xen fits which, and what runs here" },
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))

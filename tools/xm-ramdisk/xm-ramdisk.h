@@ -18,7 +18,11 @@
 #include "include/ramdisk.h"
 
 /* Exit statuses, documented in docs/xm-ramdisk.8. */
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2
+};
 
 /* ---- subcommands: argv[0] is the subcommand's name --------------------- */
 
@@ -148,15 +152,17 @@ struct disk_options {
 };
 
 /* getopt_long() entries and values for them; disk_option() takes the value. */
-#define DISK_OPTIONS                                        \
-	{ "name", required_argument, NULL, 'N' },           \
-	{ "thin", no_argument, NULL, 'T' },                 \
-	{ "lazy", no_argument, NULL, 'L' },                 \
-	{ "keep", no_argument, NULL, 'K' },                 \
-	{ "private", no_argument, NULL, 'P' }
-#define DISK_OPTIONS_HELP                                                    \
-	"  --name=NAME  a disk of that name, apart from others of the same seed\n"  \
-	"  --thin       take memory as it is needed, not all of it up front\n"      \
+#define DISK_OPTIONS                                \
+	{ "name", required_argument, NULL, 'N' },   \
+		{ "thin", no_argument, NULL, 'T' }, \
+		{ "lazy", no_argument, NULL, 'L' }, \
+		{ "keep", no_argument, NULL, 'K' }, \
+	{                                           \
+		"private", no_argument, NULL, 'P'   \
+	}
+#define DISK_OPTIONS_HELP                                                          \
+	"  --name=NAME  a disk of that name, apart from others of the same seed\n" \
+	"  --thin       take memory as it is needed, not all of it up front\n"     \
 	"  --lazy       do not wait for the load: read each part at its first use"
 /* True if @c, with optarg, was one of them. */
 bool disk_option(int c, struct disk_options *options);

@@ -131,9 +131,9 @@ static const struct {
 	const char *name;
 	bool (*read)(const char *text, struct blkback_fault_set *set);
 } words[] = {
-	{ "error=", read_error },	{ "ratio=", read_ratio },
-	{ "range=", read_range },	{ "delay=", read_delay },
-	{ "jitter=", read_jitter },	{ "freeze=", read_freeze },
+	{ "error=", read_error },           { "ratio=", read_ratio },
+	{ "range=", read_range },           { "delay=", read_delay },
+	{ "jitter=", read_jitter },         { "freeze=", read_freeze },
 	{ "write-protect=", read_protect }, { "iops=", read_iops },
 	{ "bandwidth=", read_bandwidth },
 };

@@ -40,9 +40,10 @@ static int check(struct blkback_journal_file *j, const char *name, char *text,
 	if (j->version == BLKBACK_JOURNAL_VERSION)
 		return 0;
 	if (state_of(j) == BLKBACK_TIED) {
-		snprintf(text, size,
-			 "%s has requests that were taken by a worker of another version (%u; this is %u)",
-			 name, j->version, BLKBACK_JOURNAL_VERSION);
+		snprintf(
+			text, size,
+			"%s has requests that were taken by a worker of another version (%u; this is %u)",
+			name, j->version, BLKBACK_JOURNAL_VERSION);
 		return -EPROTO;
 	}
 	j->version = BLKBACK_JOURNAL_VERSION;

@@ -34,7 +34,8 @@
 /* What became of a request; bits 16 to 31 of DONE are its error, positive. */
 enum blkback_note {
 	BLKBACK_NOTE_TAKEN = 1,
-	BLKBACK_NOTE_BEGUN = 2, /* a write: its range is held, bytes may have moved */
+	BLKBACK_NOTE_BEGUN =
+		2, /* a write: its range is held, bytes may have moved */
 	BLKBACK_NOTE_DONE = 3, /* of what changes the disk only */
 };
 
@@ -75,7 +76,8 @@ _Static_assert(sizeof(struct blkback_journal_file) <= NODES_JOURNAL_SIZE,
 	       "what the tool takes");
 _Static_assert(sizeof(struct blkback_wire) == 152, "journal of version 1");
 _Static_assert(sizeof(struct blkback_journal_entry) == 168, "version 1");
-_Static_assert(offsetof(struct blkback_journal_queue, entry) == 64, "version 1");
+_Static_assert(offsetof(struct blkback_journal_queue, entry) == 64,
+	       "version 1");
 _Static_assert(offsetof(struct blkback_journal_file, connection) == 96,
 	       "every version");
 _Static_assert(offsetof(struct blkback_journal_file, queue) == 960,
@@ -105,7 +107,6 @@ void blkback_journal_connect(struct blkback_journal_file *journal,
 void blkback_journal_tie(struct blkback_journal_file *journal);
 
 /* Every queue was stopped: the frontend is let go, or for the next worker. */
-void blkback_journal_part(struct blkback_journal_file *journal,
-			  bool hand_over);
+void blkback_journal_part(struct blkback_journal_file *journal, bool hand_over);
 
 #endif

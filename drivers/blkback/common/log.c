@@ -89,8 +89,8 @@ const char *blkback_log_level_name(enum blkback_level level)
 	return levels[level].name;
 }
 
-static void emit(enum blkback_level level, unsigned suppressed,
-		 const char *fmt, va_list ap)
+static void emit(enum blkback_level level, unsigned suppressed, const char *fmt,
+		 va_list ap)
 {
 	char text[1024], line[1200], head[64], more[64] = "";
 	int n;
@@ -108,8 +108,9 @@ static void emit(enum blkback_level level, unsigned suppressed,
 	if (settings.to_journal)
 		snprintf(head, sizeof(head), "<%d>", levels[level].priority);
 	else
-		snprintf(head, sizeof(head), "xen-ramdiskd[%d]: %s: ",
-			 (int)getpid(), levels[level].name);
+		snprintf(head, sizeof(head),
+			 "xen-ramdiskd[%d]: %s: ", (int)getpid(),
+			 levels[level].name);
 	n = snprintf(line, sizeof(line), "%s%s%s%s%s\n", head,
 		     settings.label ? settings.label : "",
 		     settings.label ? ": " : "", text, more);
@@ -173,8 +174,8 @@ static void of_xen(struct xentoollog_logger *logger, xentoollog_level level,
 	(void)level;
 	vsnprintf(text, sizeof(text), fmt, ap);
 	blkback_log_gated(&gate, BLKBACK_DEBUG, "%s: %s%s%s",
-			  context ? context : "xen", text,
-			  err >= 0 ? ": " : "", err >= 0 ? strerror(err) : "");
+			  context ? context : "xen", text, err >= 0 ? ": " : "",
+			  err >= 0 ? strerror(err) : "");
 }
 
 struct xentoollog_logger *blkback_log_of_xen(void)
@@ -190,6 +191,7 @@ void blkback_gate_end(struct blkback_gate *gate, const char *label,
 	unsigned n = atomic_exchange(&gate->suppressed, 0);
 
 	if (n)
-		blkback_log(BLKBACK_INFO, "%s%s%u more lines about %s were left out",
+		blkback_log(BLKBACK_INFO,
+			    "%s%s%u more lines about %s were left out",
 			    label ? label : "", label ? ": " : "", n, what);
 }

@@ -10,8 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void blkback_knock_address(struct sockaddr_un *addr, int dir,
-			   const char *name)
+void blkback_knock_address(struct sockaddr_un *addr, int dir, const char *name)
 {
 	memset(addr, 0, sizeof(*addr));
 	addr->sun_family = AF_UNIX;

@@ -10,8 +10,7 @@
  * The address of @name in the directory that @dir is open on, through that
  * descriptor: the directory's own path may be too long for one.
  */
-void blkback_knock_address(struct sockaddr_un *addr, int dir,
-			   const char *name);
+void blkback_knock_address(struct sockaddr_un *addr, int dir, const char *name);
 
 /*
  * Knock at the socket @name in the directory @store. 0 with the process that

@@ -37,7 +37,7 @@
 #define SHARED_READS 3 /* tries, before writers are kept out */
 #define TIMED 16u /* runs for each that is timed */
 
-_Static_assert(BLKBACK_MAX_INDIRECT * BLKBACK_PAGE <= RD_RANGE_MAX,
+_Static_assert(BLKBACK_MAX_INDIRECT *BLKBACK_PAGE <= RD_RANGE_MAX,
 	       "a range of the store");
 
 struct blkback_io *blkback_io_new(const struct blkback_io_setup *setup)
@@ -104,9 +104,10 @@ static void end(struct blkback_io *io, struct blkback_io_entry *e)
 			blkback_journal_note(e->note, BLKBACK_NOTE_DONE, -EIO);
 		rd_range_abort(&e->range);
 		e->err = -EIO;
-		blkback_log_gated(&io->s.gates->copy_failed, BLKBACK_WARNING,
-				  "a page of the guest could not be copied (first grant %u)",
-				  e->req.seg[0].gref);
+		blkback_log_gated(
+			&io->s.gates->copy_failed, BLKBACK_WARNING,
+			"a page of the guest could not be copied (first grant %u)",
+			e->req.seg[0].gref);
 	} else {
 		/* Before others may write what a replay must not undo. */
 		if (writes)
@@ -162,8 +163,7 @@ static unsigned begin_round(struct blkback_io *io, unsigned first)
 			return i + 1 - first;
 		}
 		blkback_copy_prepare(io, &e->req);
-		if (e->req.len &&
-		    begin(io, e, holding ? RD_RANGE_NOWAIT : 0))
+		if (e->req.len && begin(io, e, holding ? RD_RANGE_NOWAIT : 0))
 			break;
 		if (e->held)
 			blkback_copy_add(io, e);
@@ -185,8 +185,8 @@ static void read_again(struct blkback_io *io, struct blkback_io_entry *e)
 	while (e->again) {
 		e->again = false;
 		blkback_copy_prepare(io, &e->req);
-		if (begin(io, e, tries++ < SHARED_READS ? 0
-							: RD_RANGE_EXCLUSIVE))
+		if (begin(io, e,
+			  tries++ < SHARED_READS ? 0 : RD_RANGE_EXCLUSIVE))
 			e->err = -EIO;
 		if (!e->held)
 			return;
@@ -246,8 +246,7 @@ static void answer(struct blkback_io *io, const struct blkback_io_entry *e,
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		blkback_ring_respond(&io->ring, e[i].req.id,
-				     e[i].req.operation,
+		blkback_ring_respond(&io->ring, e[i].req.id, e[i].req.operation,
 				     blkback_request_status(e[i].err));
 	if (blkback_ring_push(&io->ring))
 		xenevtchn_notify(io->s.evtchn, io->s.port);

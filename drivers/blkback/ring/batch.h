@@ -39,8 +39,8 @@ struct blkback_io_entry {
 /* The private copy of an indirect request's segments; within one page. */
 struct blkback_io_table {
 	struct blkback_wire_segment seg[BLKBACK_MAX_INDIRECT];
-} __attribute__((aligned(sizeof(struct blkback_wire_segment) *
-			 BLKBACK_MAX_INDIRECT)));
+} __attribute__((
+	aligned(sizeof(struct blkback_wire_segment) * BLKBACK_MAX_INDIRECT)));
 
 /* What the guest can cause, once for all rings of a device. */
 struct blkback_io_gates {

@@ -21,7 +21,8 @@
 static void move(uint8_t *to, const uint8_t *from, size_t len)
 {
 	while (len--)
-		__atomic_store_n(to++, __atomic_load_n(from++, __ATOMIC_RELAXED),
+		__atomic_store_n(to++,
+				 __atomic_load_n(from++, __ATOMIC_RELAXED),
 				 __ATOMIC_RELAXED);
 }
 #else

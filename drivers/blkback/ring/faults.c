@@ -61,7 +61,8 @@ static void seed(struct blkback_faults_ring *r)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	r->random = ((uint64_t)t.tv_nsec << 32 ^ (uint64_t)t.tv_sec ^
-		     (uintptr_t)r) | 1;
+		     (uintptr_t)r) |
+		    1;
 	draw(r);
 }
 
@@ -250,15 +251,16 @@ void blkback_faults_load(struct blkback_faults *f,
 int blkback_faults_strike(struct blkback_faults_ring *r,
 			  const struct blkback_request *req)
 {
-	uint32_t kind = req->action == BLKBACK_READ ? BLKBACK_FAULT_READS :
-						      BLKBACK_FAULT_WRITES;
+	uint32_t kind = req->action == BLKBACK_READ ? BLKBACK_FAULT_READS
+						    : BLKBACK_FAULT_WRITES;
 
 	/* As for a disk that is attached for reading: a flush changes nothing. */
-	if (r->set.write_protect && (req->action == BLKBACK_WRITE ||
-				     req->action == BLKBACK_DISCARD))
+	if (r->set.write_protect &&
+	    (req->action == BLKBACK_WRITE || req->action == BLKBACK_DISCARD))
 		return -EROFS;
 	if (!(r->set.errors & kind) || !touches(&r->set, req))
 		return 0;
-	return ((uint64_t)draw(r) * BLKBACK_FAULT_ALWAYS >> 32) < r->set.ratio ?
-		       -EIO : 0;
+	return ((uint64_t)draw(r) * BLKBACK_FAULT_ALWAYS >> 32) < r->set.ratio
+		       ? -EIO
+		       : 0;
 }

@@ -58,7 +58,8 @@ static inline bool blkback_faults_on(struct blkback_faults *faults,
 {
 	return __builtin_expect(atomic_load_explicit(&faults->on,
 						     memory_order_relaxed) ||
-				r->on, 0);
+					r->on,
+				0);
 }
 
 /*
@@ -77,7 +78,7 @@ void blkback_faults_load(struct blkback_faults *faults,
 
 /* 0, or how a valid request is to fail: -EROFS, -EIO. */
 int blkback_faults_strike(struct blkback_faults_ring *r,
-			   const struct blkback_request *req);
+			  const struct blkback_request *req);
 
 /* @bytes were taken: charge them to the bandwidth limit. */
 void blkback_faults_charge(struct blkback_faults *faults, uint64_t bytes);

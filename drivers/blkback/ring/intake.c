@@ -119,11 +119,11 @@ static void validate(struct blkback_io *io, struct blkback_io_entry *e)
 	if (!e->err)
 		return;
 	rd_count_error(io->s.disk);
-	blkback_log_gated(&io->s.gates->refused, BLKBACK_WARNING,
-			  "refused a request of the guest (operation %u, sector %llu): %s",
-			  e->note->wire.operation,
-			  (unsigned long long)e->note->wire.sector,
-			  strerror(-e->err));
+	blkback_log_gated(
+		&io->s.gates->refused, BLKBACK_WARNING,
+		"refused a request of the guest (operation %u, sector %llu): %s",
+		e->note->wire.operation,
+		(unsigned long long)e->note->wire.sector, strerror(-e->err));
 }
 
 /* What xm-ramdisk fault asked for, on a request that would be good. */
@@ -135,9 +135,10 @@ static void inject(struct blkback_io *io, struct blkback_io_entry *e)
 	if (!e->err)
 		return;
 	rd_count_error(io->s.disk);
-	blkback_log_gated(&io->s.gates->faulted, BLKBACK_INFO,
-			  "failed a request on purpose, as asked by xm-ramdisk fault: %s",
-			  strerror(-e->err));
+	blkback_log_gated(
+		&io->s.gates->faulted, BLKBACK_INFO,
+		"failed a request on purpose, as asked by xm-ramdisk fault: %s",
+		strerror(-e->err));
 }
 
 /* One that failed on purpose took its time on the wire, too. */

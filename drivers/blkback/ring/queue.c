@@ -123,8 +123,9 @@ static void take_event(struct blkback_queue *q)
 	if (q->idle_events < FREE_EVENTS)
 		return;
 	q->unmask_at = blkback_now_ms() + delay(q->idle_events);
-	blkback_log_gated(&q->s.io.gates->storm, BLKBACK_WARNING,
-			  "the guest sends events without requests; they are taken more slowly");
+	blkback_log_gated(
+		&q->s.io.gates->storm, BLKBACK_WARNING,
+		"the guest sends events without requests; they are taken more slowly");
 }
 
 /* ---- the thread -------------------------------------------------------- */
@@ -311,9 +312,8 @@ static int attach_ring(struct blkback_queue *q)
 	if (q->again && taken - pushed > BLKBACK_BATCH)
 		return -EPROTO; /* no journal of ours */
 	if (q->again)
-		return blkback_ring_resume(&q->io->ring, q->pages,
-					   q->s.nr_refs, q->s.protocol, pushed,
-					   taken);
+		return blkback_ring_resume(&q->io->ring, q->pages, q->s.nr_refs,
+					   q->s.protocol, pushed, taken);
 	err = blkback_ring_attach(&q->io->ring, q->pages, q->s.nr_refs,
 				  q->s.protocol);
 	atomic_store_explicit(&j->taken, q->io->ring.req_cons,
@@ -328,12 +328,14 @@ static int map_ring(struct blkback_queue *q, char *text, size_t size)
 	uint32_t refs[1u << BLKBACK_MAX_RING_ORDER];
 
 	memcpy(refs, q->s.refs, q->s.nr_refs * sizeof(refs[0]));
-	q->pages = xengnttab_map_domain_grant_refs(q->s.io.gnttab,
-		q->s.nr_refs, q->s.io.domid, refs, PROT_READ | PROT_WRITE);
+	q->pages = xengnttab_map_domain_grant_refs(q->s.io.gnttab, q->s.nr_refs,
+						   q->s.io.domid, refs,
+						   PROT_READ | PROT_WRITE);
 	if (!q->pages) {
-		snprintf(text, size,
-			 "cannot map the frontend's ring (grant reference %u): %s",
-			 refs[0], strerror(errno));
+		snprintf(
+			text, size,
+			"cannot map the frontend's ring (grant reference %u): %s",
+			refs[0], strerror(errno));
 		return -EIO;
 	}
 	if (!attach_ring(q))

@@ -46,7 +46,8 @@ _Static_assert(sizeof(struct blkback_wire_segment) == 8, "segment");
 _Static_assert(offsetof(struct blkback_wire_segment, first_sect) == 4, "first");
 _Static_assert(offsetof(struct blkback_wire_segment, last_sect) == 5, "last");
 _Static_assert(BLKBACK_MAX_INDIRECT_PAGES ==
-	       BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST, "indirect pages");
+		       BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST,
+	       "indirect pages");
 _Static_assert(offsetof(struct blkback_sring, req_prod) == 0, "req_prod");
 _Static_assert(offsetof(struct blkback_sring, req_event) == 4, "req_event");
 _Static_assert(offsetof(struct blkback_sring, rsp_prod) == 8, "rsp_prod");
@@ -54,8 +55,9 @@ _Static_assert(offsetof(struct blkback_sring, rsp_event) == 12, "rsp_event");
 _Static_assert(offsetof(struct blkback_sring, slot) == HEADER, "slots");
 
 #ifdef __x86_64__
-#define SAME(type, field, offset) \
-	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+#define SAME(type, field, offset)                                \
+	_Static_assert(offsetof(struct type, field) == (offset), \
+		       #type "." #field)
 
 _Static_assert(sizeof(union blkif_sring_entry) == STRIDE64, "slot");
 _Static_assert(offsetof(struct blkif_sring, ring) == HEADER, "ring");
@@ -99,8 +101,8 @@ uint32_t blkback_ring_slots(enum blkback_protocol protocol, unsigned pages)
 	return n;
 }
 
-int blkback_ring_attach(struct blkback_ring *ring, void *shared,
-			unsigned pages, enum blkback_protocol protocol)
+int blkback_ring_attach(struct blkback_ring *ring, void *shared, unsigned pages,
+			enum blkback_protocol protocol)
 {
 	uint32_t at;
 
@@ -117,9 +119,9 @@ int blkback_ring_attach(struct blkback_ring *ring, void *shared,
 	return blkback_ring_pending(ring) < 0 ? -EPROTO : 0;
 }
 
-int blkback_ring_resume(struct blkback_ring *ring, void *shared,
-			unsigned pages, enum blkback_protocol protocol,
-			uint32_t pushed, uint32_t taken)
+int blkback_ring_resume(struct blkback_ring *ring, void *shared, unsigned pages,
+			enum blkback_protocol protocol, uint32_t pushed,
+			uint32_t taken)
 {
 	int err = blkback_ring_attach(ring, shared, pages, protocol);
 

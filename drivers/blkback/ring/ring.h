@@ -97,17 +97,17 @@ uint32_t blkback_ring_slots(enum blkback_protocol protocol, unsigned pages);
  * Take over the ring at @shared, which goes on at its published rsp_prod.
  * -EPROTO when its req_prod cannot be.
  */
-int blkback_ring_attach(struct blkback_ring *ring, void *shared,
-			unsigned pages, enum blkback_protocol protocol);
+int blkback_ring_attach(struct blkback_ring *ring, void *shared, unsigned pages,
+			enum blkback_protocol protocol);
 
 /*
  * The same after a death: @taken requests were taken, and the answers of the
  * first @pushed were shown, or of more of them. -EPROTO also when the published
  * rsp_prod, which the guest can write, cannot be.
  */
-int blkback_ring_resume(struct blkback_ring *ring, void *shared,
-			unsigned pages, enum blkback_protocol protocol,
-			uint32_t pushed, uint32_t taken);
+int blkback_ring_resume(struct blkback_ring *ring, void *shared, unsigned pages,
+			enum blkback_protocol protocol, uint32_t pushed,
+			uint32_t taken);
 
 /*
  * How many requests wait, or -EPROTO when req_prod cannot be: more than the

@@ -16,8 +16,9 @@
 
 _Static_assert(BLKBACK_MAX_SEGMENTS == BLKIF_MAX_SEGMENTS_PER_REQUEST,
 	       "segments of a request");
-_Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_MAX_INDIRECT_PAGES *
-	       BLKBACK_SEGMENTS_A_PAGE, "segments of an indirect request");
+_Static_assert(BLKBACK_MAX_INDIRECT <=
+		       BLKBACK_MAX_INDIRECT_PAGES * BLKBACK_SEGMENTS_A_PAGE,
+	       "segments of an indirect request");
 
 unsigned blkback_request_indirect(const struct blkback_wire *wire)
 {

@@ -27,8 +27,8 @@ static int update(struct blkback_device *dev, uint32_t state,
 
 	snprintf(text, sizeof(text), "%" PRIu32, state);
 	nodes[n - 1] = (struct blkback_node){ "state", text };
-	ret = blkback_xenbus_update(dev->host->xs, dev->back, dev->state,
-				    nodes, n);
+	ret = blkback_xenbus_update(dev->host->xs, dev->back, dev->state, nodes,
+				    n);
 	if (!ret) {
 		dev->state = state;
 		return 0;
@@ -55,8 +55,8 @@ void blkback_life_fail(struct blkback_device *dev, const char *text)
 {
 	struct blkback_node nodes[2] = { { "error", text } };
 
-	blkback_log_gated(&dev->failures, BLKBACK_WARNING, "%s: %s",
-			  dev->label, text);
+	blkback_log_gated(&dev->failures, BLKBACK_WARNING, "%s: %s", dev->label,
+			  text);
 	dev->failed = true;
 	update(dev, XenbusStateClosing, nodes, 2);
 }
@@ -101,8 +101,7 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 	int ret;
 
 	close_socket(dev);
-	ret = dev->host->start(dev->host, &dev->pid, &dev->pidfd,
-			       &dev->sock);
+	ret = dev->host->start(dev->host, &dev->pid, &dev->pidfd, &dev->sock);
 	if (ret) {
 		dev->pid = 0;
 		dev->pidfd = -1;
@@ -211,8 +210,8 @@ void blkback_life_faults(struct blkback_device *dev)
 		return;
 	if (!blkback_fault_none(&dev->faults_active))
 		node.value = blkback_fault_format(&dev->faults_active, text);
-	ret = blkback_xenbus_update(dev->host->xs, dev->back, dev->state,
-				    &node, 1);
+	ret = blkback_xenbus_update(dev->host->xs, dev->back, dev->state, &node,
+				    1);
 	/* Another state than we know is looked at first: its watch comes. */
 	dev->faults_news = ret == -ESTALE;
 	if (!ret && (node.value || dev->faults_shown))

@@ -57,7 +57,9 @@ static void on_attached(struct blkback_device *dev,
 	}
 	/* Also if an earlier daemon was the one that was told why. */
 	if (dev->phase == BLKBACK_RESUMING)
-		lost_ring(dev, "the frontend's ring could not be taken up by another worker");
+		lost_ring(
+			dev,
+			"the frontend's ring could not be taken up by another worker");
 	if (dev->phase == BLKBACK_ATTACHING || dev->phase == BLKBACK_RESUMING)
 		blkback_life_attached(dev);
 }
@@ -174,13 +176,15 @@ void blkback_device_worker_died(struct blkback_device *dev, int status,
 	}
 	if (asked || !gets_nowhere(dev, now_ms)) {
 		blkback_log(asked ? BLKBACK_INFO : BLKBACK_WARNING, "%s: %s%s",
-			    dev->label, how, asked ? ", as it was asked to" : "");
+			    dev->label, how,
+			    asked ? ", as it was asked to" : "");
 		blkback_life_restart(dev, now_ms);
 		return;
 	}
-	snprintf(text, sizeof(text),
-		 "%s, as %u before it, and none had answered a request; the device is closed",
-		 how, dev->deaths - 1);
+	snprintf(
+		text, sizeof(text),
+		"%s, as %u before it, and none had answered a request; the device is closed",
+		how, dev->deaths - 1);
 	blkback_life_fail(dev, text);
 	blkback_life_done(dev);
 }
@@ -197,6 +201,6 @@ void blkback_device_stop(struct blkback_device *dev, int64_t now_ms)
 	if (!blkback_device_has_worker(dev))
 		return;
 	blkback_life_fail(dev,
-		"xen-ramdiskd was stopped; the device is closed");
+			  "xen-ramdiskd was stopped; the device is closed");
 	blkback_life_end(dev, now_ms);
 }

@@ -43,8 +43,8 @@ struct blkback_device *blkback_device_new(struct blkback_host *host,
 	dev->back_dirty = true;
 	dev->front_dirty = true;
 	dev->domain_dirty = true;
-	snprintf(dev->label, sizeof(dev->label), "%" PRIu32 "/%" PRIu32,
-		 domid, devid);
+	snprintf(dev->label, sizeof(dev->label), "%" PRIu32 "/%" PRIu32, domid,
+		 devid);
 	snprintf(dev->back, sizeof(dev->back), "%s/%s", blkback_kind_root[kind],
 		 dev->label);
 	snprintf(dev->tool, sizeof(dev->tool), "%s%s", dev->back,
@@ -117,8 +117,8 @@ static int observe_back(struct blkback_device *dev)
 		return 0;
 	if (ret)
 		return -EIO;
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "online",
-					 1, &online);
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "online", 1,
+					 &online);
 	dev->online = ret || online;
 	dev->may_connect = dev->kind != BLKBACK_KIND_XL ||
 			   blkback_xl_script_done(dev);
@@ -145,9 +145,11 @@ static void observe_faults(struct blkback_device *dev)
 	int ret = blkback_faults_read(dev, &set);
 
 	if (ret == -EINVAL && !dev->faults_bad)
-		blkback_log(BLKBACK_WARNING,
-			    "%s: %s/" NODES_FAULT " is nonsense and ignored: what was set before stays",
-			    dev->label, dev->back);
+		blkback_log(
+			BLKBACK_WARNING,
+			"%s: %s/" NODES_FAULT
+			" is nonsense and ignored: what was set before stays",
+			dev->label, dev->back);
 	dev->faults_bad = ret == -EINVAL;
 	if (ret || blkback_fault_same(&set, &dev->faults))
 		return;
@@ -158,8 +160,8 @@ static void observe_faults(struct blkback_device *dev)
 static bool domain_gone(const struct blkback_device *dev)
 {
 	/* Not asked for our own domain, which asks. */
-	return dev->domid && !xs_is_domain_introduced(dev->host->xs,
-						      dev->domid);
+	return dev->domid &&
+	       !xs_is_domain_introduced(dev->host->xs, dev->domid);
 }
 
 /*
@@ -296,7 +298,8 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 		blkback_life_fail(dev, text);
 	else if (dev->state != XenbusStateInitialising &&
 		 dev->state != XenbusStateClosing)
-		blkback_life_fail(dev,
+		blkback_life_fail(
+			dev,
 			"xen-ramdiskd ended while this device was attached; detach it and attach it again");
 	blkback_life_done(dev);
 }
@@ -324,8 +327,8 @@ static void step_idle(struct blkback_device *dev, int64_t now_ms)
 	}
 	if (dev->front_bad) {
 		if (!dev->failed)
-			blkback_life_fail(dev,
-				"the frontend's state is not a number");
+			blkback_life_fail(
+				dev, "the frontend's state is not a number");
 		return;
 	}
 	if (dev->state == XenbusStateInitialising) {
@@ -470,8 +473,8 @@ static bool look(struct blkback_device *dev, int64_t now_ms)
 	if (back && dev->present && !dev->replaced &&
 	    dev->phase != BLKBACK_FOREIGN)
 		observe_faults(dev);
-	if (dev->replaced && (dev->phase == BLKBACK_DONE ||
-			      dev->phase == BLKBACK_AWAITING)) {
+	if (dev->replaced &&
+	    (dev->phase == BLKBACK_DONE || dev->phase == BLKBACK_AWAITING)) {
 		renew(dev);
 		return true;
 	}

@@ -20,8 +20,7 @@ static int number_text(int err, const char *node, char *text, size_t size)
 		snprintf(text, size, "the frontend wrote no %s", node);
 	else if (err == -EINVAL || err == -ERANGE)
 		snprintf(text, size,
-			 "the frontend's %s is not a number that can be",
-			 node);
+			 "the frontend's %s is not a number that can be", node);
 	else
 		snprintf(text, size, "cannot read the frontend's %s: %s", node,
 			 strerror(-err));
@@ -39,7 +38,8 @@ static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
 	 * blkif.h says that none means the backend's own ABI. Linux and
 	 * tapback take it for x86_32, from guests older than the node.
 	 */
-	if (ret == -ENOENT || (!ret && !strcmp(name, XEN_IO_PROTO_ABI_X86_32))) {
+	if (ret == -ENOENT ||
+	    (!ret && !strcmp(name, XEN_IO_PROTO_ABI_X86_32))) {
 		*protocol = BLKBACK_X86_32;
 		return 0;
 	}
@@ -113,8 +113,9 @@ static int read_queue(struct blkback_device *dev, const char *queue,
 			return ret;
 	}
 	snprintf(node, sizeof(node), "%sevent-channel", queue);
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
-		UINT32_MAX, &msg->u.connect.queue[at].event_channel);
+	ret = blkback_xenbus_read_number(
+		dev->host->xs, dev->front, node, UINT32_MAX,
+		&msg->u.connect.queue[at].event_channel);
 	return ret ? number_text(ret, node, text, size) : 0;
 }
 
@@ -151,8 +152,7 @@ int blkback_frontend_read(struct blkback_device *dev,
 				    &msg->u.connect.persistent, text, size);
 	if (!ret)
 		ret = read_optional(dev, "ring-page-order", 0,
-				    BLKBACK_MAX_RING_ORDER, &order, text,
-				    size);
+				    BLKBACK_MAX_RING_ORDER, &order, text, size);
 	if (ret)
 		return ret;
 	msg->u.connect.nr_refs = 1u << order;
@@ -175,17 +175,18 @@ static int check_versions(struct blkback_device *dev, char *text, size_t size)
 {
 	char format[24];
 	uint32_t value = 0;
-	int ret = read_own(dev, dev->tool, "format", format,
-			   sizeof(format), text, size);
+	int ret = read_own(dev, dev->tool, "format", format, sizeof(format),
+			   text, size);
 
 	if (ret)
 		return ret;
 	if (!blkback_parse_number(format, UINT32_MAX, &value) &&
 	    value == RD_FORMAT)
 		return 0;
-	snprintf(text, size,
-		 "the tool that attached this has format %u, xen-ramdiskd has %u: they do not belong together; install both from one version",
-		 value, RD_FORMAT);
+	snprintf(
+		text, size,
+		"the tool that attached this has format %u, xen-ramdiskd has %u: they do not belong together; install both from one version",
+		value, RD_FORMAT);
 	return -EPROTO;
 }
 
@@ -203,9 +204,8 @@ static int check_frontend(struct blkback_device *dev, char *text, size_t size)
 					 "frontend-id", UINT32_MAX, &domid);
 	if (!ret && domid == dev->domid && !strcmp(path, dev->front))
 		return 0;
-	snprintf(text, size,
-		 "%s names another frontend than %s of domain %u", dev->back,
-		 dev->front, dev->domid);
+	snprintf(text, size, "%s names another frontend than %s of domain %u",
+		 dev->back, dev->front, dev->domid);
 	return -EINVAL;
 }
 
@@ -243,8 +243,8 @@ static int read_options(struct blkback_device *dev,
 	}
 	if (ret)
 		config->disk[0] = '\0';
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->tool, "private",
-					 1, &private_view);
+	ret = blkback_xenbus_read_number(dev->host->xs, dev->tool, "private", 1,
+					 &private_view);
 	if (ret && ret != -ENOENT) {
 		snprintf(text, size, "%s/private is neither 0 nor 1",
 			 dev->tool);
@@ -273,9 +273,8 @@ bool blkback_faults_shown(struct blkback_device *dev)
 {
 	char text[BLKBACK_FAULT_TEXT];
 
-	return blkback_xenbus_read(dev->host->xs, dev->back,
-				   NODES_FAULT_ACTIVE, text,
-				   sizeof(text)) != -ENOENT;
+	return blkback_xenbus_read(dev->host->xs, dev->back, NODES_FAULT_ACTIVE,
+				   text, sizeof(text)) != -ENOENT;
 }
 
 int blkback_config_read(struct blkback_device *dev,

@@ -11,8 +11,7 @@
  * what the guest wrote.
  */
 int blkback_frontend_read(struct blkback_device *dev,
-			  struct blkback_message *msg, char *text,
-			  size_t size);
+			  struct blkback_message *msg, char *text, size_t size);
 
 /*
  * Read the faults that a tool asks for; none when there is no such node. 0 or
@@ -29,8 +28,7 @@ bool blkback_faults_shown(struct blkback_device *dev);
  * On other failures @text has the sentence.
  */
 int blkback_config_read(struct blkback_device *dev,
-			struct blkback_config *config, char *text,
-			size_t size);
+			struct blkback_config *config, char *text, size_t size);
 
 /*
  * Of a device that libxl made: whether its script is ours; whether the script

@@ -90,8 +90,8 @@ uint32_t blkback_remains_answered(struct rd_store *store, uint32_t domid,
 
 	for (i = 0; fd >= 0 && i < BLKBACK_MAX_QUEUES; i++)
 		if (pread(fd, &pushed, sizeof(pushed),
-			  offsetof(struct blkback_journal_file, queue[i].pushed)) ==
-		    sizeof(pushed))
+			  offsetof(struct blkback_journal_file,
+				   queue[i].pushed)) == sizeof(pushed))
 			sum += pushed;
 	if (fd >= 0)
 		close(fd);
@@ -119,8 +119,9 @@ static int end_remains(struct rd_store *store, uint32_t domid, uint32_t devid,
 	if (ret == -EWOULDBLOCK)
 		return ret;
 	if (ret && ret != -ENOENT)
-		blkback_log(BLKBACK_ERROR, "%u/%u: cannot end its attachment: %s",
-			    domid, devid, strerror(-ret));
+		blkback_log(BLKBACK_ERROR,
+			    "%u/%u: cannot end its attachment: %s", domid,
+			    devid, strerror(-ret));
 	dir = open_store(store);
 	if (dir < 0)
 		return 0;

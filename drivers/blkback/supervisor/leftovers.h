@@ -38,8 +38,7 @@ uint32_t blkback_remains_answered(struct rd_store *store, uint32_t domid,
  * End all of it; a worker that lives is killed. -EWOULDBLOCK: somebody else has
  * the disk's lock, and it is to be tried again; else 0, and what failed was said.
  */
-int blkback_remains_end(struct rd_store *store, uint32_t domid,
-			uint32_t devid);
+int blkback_remains_end(struct rd_store *store, uint32_t domid, uint32_t devid);
 
 /*
  * Before a device begins: end what an earlier one of its number has left. A

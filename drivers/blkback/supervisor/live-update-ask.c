@@ -55,7 +55,8 @@ static void nap(void)
 
 static int say_signal_failed(pid_t pid)
 {
-	fprintf(stderr, "xen-ramdiskd: cannot signal the daemon, process %d: %s\n",
+	fprintf(stderr,
+		"xen-ramdiskd: cannot signal the daemon, process %d: %s\n",
 		(int)pid, strerror(errno));
 	return 1;
 }
@@ -133,8 +134,8 @@ static int await_answer(pid_t pid, const char *path)
 		}
 		if (!alive || time(NULL) > end) {
 			fprintf(stderr,
-				alive ? "xen-ramdiskd: no answer from the daemon, process %d; its log may say why\n" :
-					"xen-ramdiskd: the daemon, process %d, has ended; start xen-ramdiskd, which takes up its devices\n",
+				alive ? "xen-ramdiskd: no answer from the daemon, process %d; its log may say why\n"
+				      : "xen-ramdiskd: the daemon, process %d, has ended; start xen-ramdiskd, which takes up its devices\n",
 				(int)pid);
 			return 1;
 		}
@@ -151,7 +152,8 @@ int blkback_upgrade_ask(const char *dir)
 	if (!pid)
 		return 1;
 	if (!realpath("/proc/self/exe", program)) {
-		fprintf(stderr, "xen-ramdiskd: cannot find its own program: %s\n",
+		fprintf(stderr,
+			"xen-ramdiskd: cannot find its own program: %s\n",
 			strerror(errno));
 		return 1;
 	}
@@ -159,8 +161,8 @@ int blkback_upgrade_ask(const char *dir)
 	ret = write_request(path, program);
 	if (ret)
 		return ret;
-	ret = kill(pid, SIGHUP) ? say_signal_failed(pid) :
-				  await_answer(pid, path);
+	ret = kill(pid, SIGHUP) ? say_signal_failed(pid)
+				: await_answer(pid, path);
 	unlink(path);
 	return ret;
 }

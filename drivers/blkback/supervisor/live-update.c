@@ -133,9 +133,10 @@ static int try_program(const char *program, char *text, size_t size)
 	if (sscanf(said, "xen-ramdiskd %*s (format %u)", &format) == 1 &&
 	    format == RD_FORMAT)
 		return 0;
-	snprintf(text, size,
-		 "%.256s does not start, or is no xen-ramdiskd of format %u: it said \"%.*s\"",
-		 program, RD_FORMAT, (int)strcspn(said, "\n"), said);
+	snprintf(
+		text, size,
+		"%.256s does not start, or is no xen-ramdiskd of format %u: it said \"%.*s\"",
+		program, RD_FORMAT, (int)strcspn(said, "\n"), said);
 	return -ENOEXEC;
 }
 
@@ -144,8 +145,8 @@ static void become(const char *program, const char *how, const char *store,
 {
 	char level[32], poll_us[32];
 	const char *argv[] = {
-		"xen-ramdiskd", how, "--store", store, level,
-		NULL, NULL, NULL, NULL,
+		"xen-ramdiskd", how,  "--store", store, level,
+		NULL,           NULL, NULL,      NULL,
 	};
 	size_t n = 5;
 
@@ -203,7 +204,8 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 	}
 	setsid();
 	if (!has_failed(store))
-		blkback_upgrade_answer(store, false,
+		blkback_upgrade_answer(
+			store, false,
 			"the new program has ended; the old one goes on");
 	become("/proc/self/exe", "--upgraded=back", store, options);
 	_exit(1);
@@ -241,9 +243,10 @@ void blkback_upgrade_try(const char *store,
 	pid_t guard;
 
 	if (read_request(store, program)) {
-		blkback_log(BLKBACK_WARNING,
-			    "SIGHUP without a request in %s: ignored; use --upgrade",
-			    BLKBACK_UPGRADE_FILE);
+		blkback_log(
+			BLKBACK_WARNING,
+			"SIGHUP without a request in %s: ignored; use --upgrade",
+			BLKBACK_UPGRADE_FILE);
 		return;
 	}
 	if (try_program(program, text, sizeof(text))) {

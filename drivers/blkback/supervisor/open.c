@@ -30,16 +30,18 @@ static int check_xen(char *text, size_t size)
 	size_t i;
 
 	if (geteuid() != 0) {
-		snprintf(text, size,
-			 "must be run as root, since only root may serve guests");
+		snprintf(
+			text, size,
+			"must be run as root, since only root may serve guests");
 		return -EPERM;
 	}
 	for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
 		if (!access(nodes[i], F_OK))
 			continue;
-		snprintf(text, size,
-			 "no Xen here: %s is missing; this is for Domain-0 with the modules xen-evtchn and xen-gntdev loaded (without Xen, try `make demo`)",
-			 nodes[i]);
+		snprintf(
+			text, size,
+			"no Xen here: %s is missing; this is for Domain-0 with the modules xen-evtchn and xen-gntdev loaded (without Xen, try `make demo`)",
+			nodes[i]);
 		return -ENODEV;
 	}
 	return 0;
@@ -69,8 +71,7 @@ static int take_lock(struct blkback_supervisor *sup, char *text, size_t size)
 	int n;
 
 	snprintf(path, sizeof(path), "%s/" NODES_DAEMON_FILE, sup->host.store);
-	sup->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			 0644);
+	sup->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (sup->lock < 0) {
 		n = -errno;
 		snprintf(text, size, "cannot open %s: %s", path, strerror(-n));
@@ -78,15 +79,16 @@ static int take_lock(struct blkback_supervisor *sup, char *text, size_t size)
 	}
 	n = lock_whole(sup->lock);
 	if (n) {
-		snprintf(text, size,
-			 n == -EAGAIN || n == -EACCES ?
-			 "another xen-ramdiskd already serves the store %s" :
-			 "cannot lock the daemon file of the store %s",
-			 sup->host.store);
+		snprintf(
+			text, size,
+			n == -EAGAIN || n == -EACCES
+				? "another xen-ramdiskd already serves the store %s"
+				: "cannot lock the daemon file of the store %s",
+			sup->host.store);
 		return n;
 	}
-	n = snprintf(line, sizeof(line), "%d %u %s\n", (int)getpid(),
-		     RD_FORMAT, RD_VERSION);
+	n = snprintf(line, sizeof(line), "%d %u %s\n", (int)getpid(), RD_FORMAT,
+		     RD_VERSION);
 	if (ftruncate(sup->lock, 0) || pwrite(sup->lock, line, n, 0) != n) {
 		snprintf(text, size, "cannot write %s: %s", path,
 			 strerror(errno));
@@ -137,9 +139,10 @@ static int open_xenstore(struct blkback_supervisor *sup, char *text,
 {
 	sup->host.xs = xs_open(0);
 	if (!sup->host.xs) {
-		snprintf(text, size,
-			 "xenstore does not answer: tried the socket /run/xenstored/socket and /dev/xen/xenbus (%s); is xenstored running?",
-			 strerror(errno));
+		snprintf(
+			text, size,
+			"xenstore does not answer: tried the socket /run/xenstored/socket and /dev/xen/xenbus (%s); is xenstored running?",
+			strerror(errno));
 		return -EIO;
 	}
 	if (!blkback_xenbus_answers(sup->host.xs, "/")) {
@@ -167,8 +170,8 @@ static int start_worker(struct blkback_host *host, pid_t *pid, int *pidfd,
 {
 	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
 
-	return blkback_spare_take(&sup->spare, &sup->options,
-				  blkback_now_ms(), pid, pidfd, sock);
+	return blkback_spare_take(&sup->spare, &sup->options, blkback_now_ms(),
+				  pid, pidfd, sock);
 }
 
 static void kill_worker(struct blkback_host *host, pid_t pid, int sig)
@@ -195,8 +198,7 @@ static bool left(struct blkback_host *host, struct blkback_device *dev)
 
 static uint32_t answered(struct blkback_host *host, struct blkback_device *dev)
 {
-	return blkback_remains_answered(store_of(host), dev->domid,
-					dev->devid);
+	return blkback_remains_answered(store_of(host), dev->domid, dev->devid);
 }
 
 /* Whether the number is another device's by now, of the other kind. */
@@ -274,8 +276,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 		goto fail;
 	ret = block_signals(sup);
 	if (ret) {
-		snprintf(text, size, "cannot take signals: %s",
-			 strerror(-ret));
+		snprintf(text, size, "cannot take signals: %s", strerror(-ret));
 		goto fail;
 	}
 	*out = sup;

@@ -19,8 +19,9 @@
 void blkback_spare_init(struct blkback_spare *spare,
 			blkback_start_worker *start)
 {
-	*spare = (struct blkback_spare){ .start = start, .pidfd = -1,
-					  .sock = -1 };
+	*spare = (struct blkback_spare){ .start = start,
+					 .pidfd = -1,
+					 .sock = -1 };
 }
 
 /* There is none any more. */
@@ -59,15 +60,16 @@ void blkback_spare_adopt(struct blkback_spare *spare,
 			 const struct blkback_options *options,
 			 const char *build)
 {
-	int ret = blkback_knock(options->store, NODES_SPARE_SOCKET,
-				&spare->pid, &spare->pidfd, &spare->sock);
+	int ret = blkback_knock(options->store, NODES_SPARE_SOCKET, &spare->pid,
+				&spare->pidfd, &spare->sock);
 
 	if (ret) {
 		forget(spare);
 		if (ret != -ENOENT)
-			blkback_log(BLKBACK_WARNING,
-				    "cannot reach the spare worker that was left: %s",
-				    strerror(-ret));
+			blkback_log(
+				BLKBACK_WARNING,
+				"cannot reach the spare worker that was left: %s",
+				strerror(-ret));
 		return;
 	}
 	spare->ready = is_ours(spare, options, build);

@@ -272,8 +272,7 @@ static void answer_upgrade(struct blkback_supervisor *sup)
 
 	for (dev = sup->devices; dev; dev = dev->next) {
 		if (dev->outdated || dev->replacing ||
-		    dev->phase == BLKBACK_NEW ||
-		    dev->phase == BLKBACK_RESUMING)
+		    dev->phase == BLKBACK_NEW || dev->phase == BLKBACK_RESUMING)
 			return;
 		served += blkback_device_has_worker(dev);
 		failed += dev->failed;
@@ -298,8 +297,8 @@ static void leave(struct blkback_supervisor *sup)
 	for (dev = sup->devices; dev; dev = dev->next)
 		n += dev->pid != 0;
 	sup->leaving = true;
-	blkback_log(BLKBACK_INFO, "ends; %u devices are served on by their workers",
-		    n);
+	blkback_log(BLKBACK_INFO,
+		    "ends; %u devices are served on by their workers", n);
 }
 
 static void take_signals(struct blkback_supervisor *sup)
@@ -355,8 +354,10 @@ static int64_t process_devices(struct blkback_supervisor *sup)
 			deadline = sooner(deadline, dev->kill_at);
 		/* Not done yet: no event of ours will say so again. */
 		if (is_dirty(dev))
-			deadline = sooner(deadline, dev->waits ? dev->ask_at :
-					  blkback_now_ms() + RETRY);
+			deadline = sooner(deadline,
+					  dev->waits
+						  ? dev->ask_at
+						  : blkback_now_ms() + RETRY);
 		link = &dev->next;
 	}
 	return deadline;
@@ -366,8 +367,7 @@ static int64_t tend_spare(struct blkback_supervisor *sup)
 {
 	if (sup->host.stopping || sup->leaving)
 		return 0;
-	return blkback_spare_tend(&sup->spare, &sup->options,
-				  blkback_now_ms());
+	return blkback_spare_tend(&sup->spare, &sup->options, blkback_now_ms());
 }
 
 static bool is_known(void *arg, uint32_t domid, uint32_t devid)
@@ -431,10 +431,9 @@ static int fill_polls(struct blkback_supervisor *sup)
 	}
 	sup->polls[0] = (struct pollfd){ .fd = xs_fileno(sup->host.xs),
 					 .events = POLLIN };
-	sup->polls[1] = (struct pollfd){ .fd = sup->signals,
+	sup->polls[1] = (struct pollfd){ .fd = sup->signals, .events = POLLIN };
+	sup->polls[2] = (struct pollfd){ .fd = blkback_spare_fd(&sup->spare),
 					 .events = POLLIN };
-	sup->polls[2] = (struct pollfd){
-		.fd = blkback_spare_fd(&sup->spare), .events = POLLIN };
 	for (dev = sup->devices; dev; dev = dev->next) {
 		sup->polls[i++] = (struct pollfd){ .fd = dev->sock,
 						   .events = POLLIN };

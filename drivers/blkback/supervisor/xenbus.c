@@ -48,8 +48,8 @@ static int read_in(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 	return ret;
 }
 
-int blkback_xenbus_read(struct xs_handle *xs, const char *dir,
-			const char *node, char *buf, size_t size)
+int blkback_xenbus_read(struct xs_handle *xs, const char *dir, const char *node,
+			char *buf, size_t size)
 {
 	return read_in(xs, XBT_NULL, dir, node, buf, size);
 }
@@ -126,8 +126,8 @@ static int check_state(struct xs_handle *xs, xs_transaction_t t,
 	return state == expect ? 0 : -ESTALE;
 }
 
-static int write_node(struct xs_handle *xs, xs_transaction_t t,
-		      const char *dir, const struct blkback_node *node)
+static int write_node(struct xs_handle *xs, xs_transaction_t t, const char *dir,
+		      const struct blkback_node *node)
 {
 	char path[BLKBACK_XPATH_MAX + 64];
 	int ret = join(path, sizeof(path), dir, node->name);
@@ -136,8 +136,9 @@ static int write_node(struct xs_handle *xs, xs_transaction_t t,
 		return ret;
 	if (node->value)
 		return xs_write(xs, t, path, node->value,
-				(unsigned)strlen(node->value)) ? 0
-							       : last_error();
+				(unsigned)strlen(node->value))
+			       ? 0
+			       : last_error();
 	if (!xs_rm(xs, t, path) && errno != ENOENT)
 		return last_error();
 	return 0;
@@ -183,8 +184,8 @@ static bool empty(struct xs_handle *xs, xs_transaction_t t, const char *dir)
 }
 
 /* Whether the frontend's backend is @dir, which may be a relative path. */
-static bool belongs(struct xs_handle *xs, xs_transaction_t t,
-		    const char *front, const char *dir)
+static bool belongs(struct xs_handle *xs, xs_transaction_t t, const char *front,
+		    const char *dir)
 {
 	char path[BLKBACK_XPATH_MAX];
 	size_t len = strlen(dir);
@@ -201,8 +202,8 @@ static bool belongs(struct xs_handle *xs, xs_transaction_t t,
 	return ours;
 }
 
-static int try_remove(struct xs_handle *xs, const char *dir,
-		      const char *front, uint32_t expect, unsigned levels)
+static int try_remove(struct xs_handle *xs, const char *dir, const char *front,
+		      uint32_t expect, unsigned levels)
 {
 	char path[BLKBACK_XPATH_MAX];
 	xs_transaction_t t;

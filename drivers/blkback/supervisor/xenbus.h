@@ -24,16 +24,15 @@ struct blkback_node {
  * Read @dir/@node into @buf. 0; -ENOENT; -E2BIG when it does not fit; -EINVAL
  * when it holds a NUL; another -errno when xenstore failed.
  */
-int blkback_xenbus_read(struct xs_handle *xs, const char *dir,
-			const char *node, char *buf, size_t size);
+int blkback_xenbus_read(struct xs_handle *xs, const char *dir, const char *node,
+			char *buf, size_t size);
 
 /*
  * Read a decimal number of digits only, at most @max. -EINVAL when it is none,
  * -ERANGE when it is larger.
  */
 int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
-			       const char *node, uint32_t max,
-			       uint32_t *value);
+			       const char *node, uint32_t max, uint32_t *value);
 int blkback_parse_number(const char *text, uint32_t max, uint32_t *value);
 
 /*

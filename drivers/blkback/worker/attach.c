@@ -23,7 +23,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum heard { NOTHING, A_WORD, ITS_END };
+enum heard {
+	NOTHING,
+	A_WORD,
+	ITS_END
+};
 
 /* Of the supervisor, without taking it. */
 static enum heard listen_to(const struct worker *w)
@@ -33,8 +37,8 @@ static enum heard listen_to(const struct worker *w)
 
 	if (n > 0)
 		return A_WORD;
-	return n == 0 || (errno != EAGAIN && errno != EINTR) ? ITS_END :
-								NOTHING;
+	return n == 0 || (errno != EAGAIN && errno != EINTR) ? ITS_END
+							     : NOTHING;
 }
 
 /*
@@ -155,9 +159,10 @@ static void restrict_handles(struct worker *w)
 	for (i = 0; w->domid && i < BLKBACK_MAX_QUEUES; i++)
 		if (w->xen[i].evtchn &&
 		    xenevtchn_restrict(w->xen[i].evtchn, w->domid))
-			blkback_log_gated(&w->gates.failed, BLKBACK_WARNING,
-					  "cannot restrict event channels to the domain: %s",
-					  strerror(errno));
+			blkback_log_gated(
+				&w->gates.failed, BLKBACK_WARNING,
+				"cannot restrict event channels to the domain: %s",
+				strerror(errno));
 }
 
 static int enter_sandbox(struct worker *w, char *text, size_t size)
@@ -189,8 +194,9 @@ static int take_place(struct worker *w, const struct blkback_message *msg,
 		if (ret || listen_to(w) != ITS_END)
 			return ret;
 	}
-	snprintf(text, size,
-		 "xen-ramdiskd ended before its worker was ready; left to the next one");
+	snprintf(
+		text, size,
+		"xen-ramdiskd ended before its worker was ready; left to the next one");
 	return -EPIPE;
 }
 

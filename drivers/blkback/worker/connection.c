@@ -76,9 +76,8 @@ static bool can_be(const struct worker *w, const struct blkback_connection *c)
 	       c->nr_queues >= 1 && c->nr_queues <= w->max_queues;
 }
 
-int blkback_worker_connect(struct worker *w,
-			   const struct blkback_connection *c, char *text,
-			   size_t size)
+int blkback_worker_connect(struct worker *w, const struct blkback_connection *c,
+			   char *text, size_t size)
 {
 	int ret;
 

@@ -62,8 +62,7 @@ bool blkback_sandbox_possible(void)
 	return false;
 #else
 	return !HAS_FEATURE(address_sanitizer) &&
-	       !HAS_FEATURE(thread_sanitizer) &&
-	       !HAS_FEATURE(memory_sanitizer);
+	       !HAS_FEATURE(thread_sanitizer) && !HAS_FEATURE(memory_sanitizer);
 #endif
 }
 
@@ -72,30 +71,65 @@ bool blkback_sandbox_possible(void)
 /* What needs no look at the arguments. */
 static const int allowed[] = {
 	/* data: eventfds, event channels, the seed, the control socket, stderr */
-	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev),
-	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(preadv),
-	SCMP_SYS(pwritev), SCMP_SYS(lseek), SCMP_SYS(close),
-	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg), SCMP_SYS(accept4),
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(readv),
+	SCMP_SYS(writev),
+	SCMP_SYS(pread64),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(preadv),
+	SCMP_SYS(pwritev),
+	SCMP_SYS(lseek),
+	SCMP_SYS(close),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendto),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(accept4),
 	/* a lazy seed, read in the background at a low priority */
-	SCMP_SYS(ioprio_set), SCMP_SYS(io_setup), SCMP_SYS(io_submit), SCMP_SYS(io_getevents),
-	SCMP_SYS(io_cancel), SCMP_SYS(io_destroy),
+	SCMP_SYS(ioprio_set),
+	SCMP_SYS(io_setup),
+	SCMP_SYS(io_submit),
+	SCMP_SYS(io_getevents),
+	SCMP_SYS(io_cancel),
+	SCMP_SYS(io_destroy),
 	/* the store: memory of thin disks and views, locks (fcntl is below) */
-	SCMP_SYS(fallocate), SCMP_SYS(ftruncate), SCMP_SYS(fstat),
-	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk),
+	SCMP_SYS(fallocate),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(fstat),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(brk),
 	/* waiting */
-	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(futex), SCMP_SYS(nanosleep),
-	SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime),
-	SCMP_SYS(gettimeofday), SCMP_SYS(sched_yield),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(futex),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(sched_yield),
 	SCMP_SYS(restart_syscall),
 	/* threads, as glibc makes and ends them */
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(exit),
-	SCMP_SYS(exit_group), SCMP_SYS(sched_getaffinity), SCMP_SYS(gettid),
-	SCMP_SYS(getpid), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(getrandom),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getpid),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(getrandom),
 	/* glibc's qsort asks how much memory there is; who we are, for the log */
-	SCMP_SYS(sysinfo), SCMP_SYS(getuid), SCMP_SYS(geteuid),
-	SCMP_SYS(getgid), SCMP_SYS(getegid),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(getuid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(getegid),
 };
 
 /*
@@ -106,33 +140,38 @@ static const int allowed[] = {
 static const struct {
 	int call, err;
 } refused[] = {
-	{ SCMP_SYS(open), EACCES },	{ SCMP_SYS(openat), EACCES },
-	{ SCMP_SYS(socket), EACCES },	{ SCMP_SYS(connect), EACCES },
-	{ SCMP_SYS(stat), EACCES },	{ SCMP_SYS(access), EACCES },
+	{ SCMP_SYS(open), EACCES },      { SCMP_SYS(openat), EACCES },
+	{ SCMP_SYS(socket), EACCES },    { SCMP_SYS(connect), EACCES },
+	{ SCMP_SYS(stat), EACCES },      { SCMP_SYS(access), EACCES },
 	{ SCMP_SYS(faccessat), EACCES }, { SCMP_SYS(faccessat2), EACCES },
-	{ SCMP_SYS(readlink), EACCES },	{ SCMP_SYS(readlinkat), EACCES },
-	{ SCMP_SYS(unlink), EACCES },	{ SCMP_SYS(unlinkat), EACCES },
-	{ SCMP_SYS(uname), EACCES },	{ SCMP_SYS(prctl), EPERM },
+	{ SCMP_SYS(readlink), EACCES },  { SCMP_SYS(readlinkat), EACCES },
+	{ SCMP_SYS(unlink), EACCES },    { SCMP_SYS(unlinkat), EACCES },
+	{ SCMP_SYS(uname), EACCES },     { SCMP_SYS(prctl), EPERM },
 	{ SCMP_SYS(clone3), ENOSYS },
 };
 
 static const unsigned long controls[] = {
-	IOCTL_GNTDEV_MAP_GRANT_REF, IOCTL_GNTDEV_UNMAP_GRANT_REF,
-	IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
-	IOCTL_GNTDEV_GRANT_COPY, IOCTL_EVTCHN_BIND_INTERDOMAIN,
-	IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY,
+	IOCTL_GNTDEV_MAP_GRANT_REF,
+	IOCTL_GNTDEV_UNMAP_GRANT_REF,
+	IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
+	IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
+	IOCTL_GNTDEV_GRANT_COPY,
+	IOCTL_EVTCHN_BIND_INTERDOMAIN,
+	IOCTL_EVTCHN_UNBIND,
+	IOCTL_EVTCHN_NOTIFY,
 };
 
 static const int fcntls[] = {
-	F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_OFD_GETLK,
-	F_OFD_SETLK, F_OFD_SETLKW,
+	F_GETFD,         F_SETFD,     F_GETFL,     F_SETFL,
+	F_DUPFD_CLOEXEC, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW,
 };
 
 /* Of a new thread; TLS, thread ids and the like are as glibc wants them. */
-#define THREAD_MUST (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | \
-		     CLONE_THREAD)
-#define THREAD_MAY (CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
-		    CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED)
+#define THREAD_MUST \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+#define THREAD_MAY                                            \
+	(CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
+	 CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED)
 
 static int allow_plain(scmp_filter_ctx ctx)
 {
@@ -172,8 +211,9 @@ static int allow_some(scmp_filter_ctx ctx)
 
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
-				       1, SCMP_A2(SCMP_CMP_MASKED_EQ,
-						  PROT_EXEC, 0));
+				       1,
+				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC,
+					       0));
 	/* fstat(2), as glibc calls it; other uses of it are refused. */
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
@@ -184,11 +224,11 @@ static int allow_some(scmp_filter_ctx ctx)
 				       SCMP_SYS(newfstatat), 1,
 				       SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH));
 	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				       SCMP_A0(SCMP_CMP_MASKED_EQ,
-					       UINT32_MAX &
-					       ~(scmp_datum_t)THREAD_MAY,
-					       THREAD_MUST));
+		ret = seccomp_rule_add(
+			ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+			SCMP_A0(SCMP_CMP_MASKED_EQ,
+				UINT32_MAX & ~(scmp_datum_t)THREAD_MAY,
+				THREAD_MUST));
 	/* A lazy seed's reader; it may not be there yet when this is entered. */
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
@@ -197,14 +237,13 @@ static int allow_some(scmp_filter_ctx ctx)
 					       SCHED_IDLE));
 	/* Limits are read, not set. */
 	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
-				       SCMP_SYS(prlimit64), 1,
-				       SCMP_A2(SCMP_CMP_EQ, 0));
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
+				       1, SCMP_A2(SCMP_CMP_EQ, 0));
 	/* abort(), to ourselves. */
 	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
-				       1, SCMP_A0(SCMP_CMP_EQ,
-						  (scmp_datum_t)getpid()));
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				       SCMP_A0(SCMP_CMP_EQ,
+					       (scmp_datum_t)getpid()));
 	return ret;
 }
 
@@ -337,8 +376,9 @@ int blkback_sandbox_enter(char *text, size_t size)
 		what = "filter system calls";
 		ret = filter_calls(&box.calls);
 	} else if (!ret) {
-		blkback_log(BLKBACK_WARNING,
-			    "this kernel has no seccomp: system calls are not filtered");
+		blkback_log(
+			BLKBACK_WARNING,
+			"this kernel has no seccomp: system calls are not filtered");
 	}
 	return say(ret, what, text, size);
 }

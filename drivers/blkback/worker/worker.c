@@ -328,7 +328,8 @@ static void get_ready(struct worker *w)
 
 	if (w->sandbox)
 		(void)blkback_sandbox_prepare(text, sizeof(text));
-	(void)blkback_worker_open_xen(w, blkback_process_queues(), text, sizeof(text));
+	(void)blkback_worker_open_xen(w, blkback_process_queues(), text,
+				      sizeof(text));
 	/* Whoever does not hear it is gone, which is found out later. */
 	(void)send_ready(w);
 }
@@ -360,8 +361,10 @@ static void close_worker(struct worker *w, bool detach)
 static void end_gates(struct blkback_io_gates *g)
 {
 	blkback_gate_end(&g->refused, NULL, "refused requests");
-	blkback_gate_end(&g->copy_failed, NULL, "pages that could not be copied");
-	blkback_gate_end(&g->store_failed, NULL, "requests that the disk refused");
+	blkback_gate_end(&g->copy_failed, NULL,
+			 "pages that could not be copied");
+	blkback_gate_end(&g->store_failed, NULL,
+			 "requests that the disk refused");
 	blkback_gate_end(&g->events_failed, NULL, "event channels");
 	blkback_gate_end(&g->storm, NULL, "events without requests");
 	blkback_gate_end(&g->faulted, NULL, "faults on purpose");
@@ -372,9 +375,14 @@ static void end_gates(struct blkback_io_gates *g)
 int blkback_worker_run(int control, bool sandbox, char *title,
 		       const struct blkback_options *options)
 {
-	struct worker w = { .control = control, .door = -1, .signals = -1,
-			    .trouble = -1, .store = -1, .sandbox = sandbox,
-			    .title = title, .options = options };
+	struct worker w = { .control = control,
+			    .door = -1,
+			    .signals = -1,
+			    .trouble = -1,
+			    .store = -1,
+			    .sandbox = sandbox,
+			    .title = title,
+			    .options = options };
 	int ret = open_worker(&w);
 
 	blkback_faults_init(&w.faults);

@@ -55,14 +55,15 @@ int rd_memory_check(int dir, const char *path, const char *what, uint64_t need,
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
 	total = (uint64_t)fs.f_blocks * fs.f_frsize;
 	if (total && need > room)
-		return rd_fail(err, -ENOSPC,
-			       "%s needs %.1f MiB of memory, and %s has %.1f MiB free of %.1f MiB",
-			       what, mib(need), path, mib(room), mib(total));
-	if (host != UINT64_MAX &&
-	    (need > host || host - need < margin(host)))
-		return rd_fail(err, -ENOMEM,
-			       "%s needs %.1f MiB of memory, and this system has %.1f MiB available, %.1f MiB of which are kept for the system itself",
-			       what, mib(need), mib(host), mib(margin(host)));
+		return rd_fail(
+			err, -ENOSPC,
+			"%s needs %.1f MiB of memory, and %s has %.1f MiB free of %.1f MiB",
+			what, mib(need), path, mib(room), mib(total));
+	if (host != UINT64_MAX && (need > host || host - need < margin(host)))
+		return rd_fail(
+			err, -ENOMEM,
+			"%s needs %.1f MiB of memory, and this system has %.1f MiB available, %.1f MiB of which are kept for the system itself",
+			what, mib(need), mib(host), mib(margin(host)));
 	return 0;
 }
 

@@ -92,8 +92,8 @@ uint64_t rd_word_wait(struct rd_disk *disk, rd_word *word)
 	struct patience p = { 0 };
 	uint64_t w;
 
-	while (rd_word_locked(w = atomic_load_explicit(word,
-						       memory_order_acquire)))
+	while (rd_word_locked(
+		w = atomic_load_explicit(word, memory_order_acquire)))
 		wait_a_little(disk, word, w, &p);
 	return w;
 }

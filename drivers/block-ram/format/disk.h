@@ -78,18 +78,24 @@ static inline bool rd_backed(const struct rd_layer *layer, uint64_t block)
 	return !layer->backed ||
 	       atomic_load_explicit(&layer->backed[block / 64],
 				    memory_order_acquire) >>
-			       (block % 64) & 1;
+			       (block % 64) &
+		       1;
 }
 
 /* The files of disk @id, relative to the store's directory. */
-enum rd_file { RD_FILE_HEADER, RD_FILE_DATA, RD_FILE_RANGES };
+enum rd_file {
+	RD_FILE_HEADER,
+	RD_FILE_DATA,
+	RD_FILE_RANGES
+};
 struct rd_filename {
 	char text[RD_ID_MAX + 32];
 };
 struct rd_filename rd_file_name(const char *id, enum rd_file file);
 /* A private view's: RD_FILE_DATA, or RD_FILE_RANGES for its map. */
 #define RD_VIEW_MARK ".view-" /* behind an id, before the slot's number */
-struct rd_filename rd_view_name(const char *id, unsigned slot, enum rd_file file);
+struct rd_filename rd_view_name(const char *id, unsigned slot,
+				enum rd_file file);
 
 /*
  * Remove the contents (data, ranges and views) of disk @id, or all of it. The

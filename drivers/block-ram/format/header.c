@@ -27,11 +27,13 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 	    all_zero(header->magic, sizeof(header->magic)))
 		return rd_fail(err, -ENOENT, "%s was never finished", path);
 	if (memcmp(header->magic, RD_MAGIC, sizeof(header->magic)))
-		return rd_fail(err, -EUCLEAN, "%s is not a disk's header", path);
+		return rd_fail(err, -EUCLEAN, "%s is not a disk's header",
+			       path);
 	if (header->format != RD_FORMAT)
-		return rd_fail(err, -EPROTO,
-			       "%s has store format %u and this program knows format %u: detach its disk with the version that made it, or use that version",
-			       path, header->format, RD_FORMAT);
+		return rd_fail(
+			err, -EPROTO,
+			"%s has store format %u and this program knows format %u: detach its disk with the version that made it, or use that version",
+			path, header->format, RD_FORMAT);
 	if (n != sizeof(*header) || file_size != (off_t)RD_HEADER_BYTES ||
 	    header->slots != RD_SLOTS || header->slots_used > RD_SLOTS ||
 	    header->state > RD_READY || header->size % RD_SECTOR ||
@@ -39,7 +41,8 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 	    header->size > (uint64_t)INT64_MAX ||
 	    header->flags & ~(unsigned)RD_DISK_FLAGS ||
 	    (header->state == RD_READY &&
-	     (!header->size || header->size - header->seed_size >= RD_SECTOR)) ||
+	     (!header->size ||
+	      header->size - header->seed_size >= RD_SECTOR)) ||
 	    !memchr(header->id, 0, sizeof(header->id)) ||
 	    !memchr(header->seed_id, 0, sizeof(header->seed_id)) ||
 	    !memchr(header->name, 0, sizeof(header->name)) ||

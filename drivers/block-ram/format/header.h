@@ -66,7 +66,8 @@ struct rd_header {
 
 enum rd_slot_state {
 	RD_SLOT_FREE = 0,
-	RD_SLOT_ATTACHED = 1, /* dead if nobody holds its lock and not durable */
+	RD_SLOT_ATTACHED =
+		1, /* dead if nobody holds its lock and not durable */
 };
 
 enum rd_slot_flags {
@@ -105,7 +106,8 @@ _Static_assert(sizeof(struct rd_slot) == 512, "format");
 /* Offset of a slot in the file, and its place in a mapping. */
 static inline off_t rd_slot_offset(unsigned slot)
 {
-	return (off_t)(sizeof(struct rd_header) + slot * sizeof(struct rd_slot));
+	return (off_t)(sizeof(struct rd_header) +
+		       slot * sizeof(struct rd_slot));
 }
 
 static inline struct rd_slot *rd_slot_at(struct rd_header *header,

@@ -6,8 +6,7 @@
 
 #include "drivers/block-ram/base/memory.h"
 
-const unsigned char rd_zero_block[RD_BLOCK]
-	__attribute__((aligned(RD_BLOCK)));
+const unsigned char rd_zero_block[RD_BLOCK] __attribute__((aligned(RD_BLOCK)));
 
 #if defined(__SANITIZE_THREAD__)
 void rd_copy(void *to, const void *from, size_t len)
@@ -25,9 +24,9 @@ const unsigned char *rd_block_read(const struct rd_disk *disk, uint64_t block)
 {
 	if (disk->view && rd_backed(disk->view, block))
 		return disk->view->data + block * RD_BLOCK;
-	return rd_backed(&disk->base, block) ?
-		       disk->base.data + block * RD_BLOCK :
-		       rd_zero_block;
+	return rd_backed(&disk->base, block)
+		       ? disk->base.data + block * RD_BLOCK
+		       : rd_zero_block;
 }
 
 unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)

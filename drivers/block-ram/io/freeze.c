@@ -36,8 +36,7 @@ const void *rd_frozen_at(struct rd_disk *disk, uint64_t off, size_t *n)
 
 void rd_thaw(struct rd_disk *disk, uint64_t to)
 {
-	uint64_t end = to >= disk->size ? rd_blocks(disk->size) :
-					  to / RD_BLOCK;
+	uint64_t end = to >= disk->size ? rd_blocks(disk->size) : to / RD_BLOCK;
 
 	while (disk->frozen < end)
 		rd_word_unlock(&disk->base.words[disk->frozen++]);

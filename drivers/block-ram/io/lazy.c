@@ -81,8 +81,8 @@ static int fill(struct rd_disk *disk, uint64_t part)
 	if (disk->thin)
 		return fill_thin(disk, off, n);
 	rc = rd_memory_take(disk->base.fd, off, n);
-	return rc ? rc :
-		    rd_seed_read(&disk->seed, disk->base.data + off, off,
+	return rc ? rc
+		  : rd_seed_read(&disk->seed, disk->base.data + off, off,
 				 seed_bytes(disk, off, n));
 }
 
@@ -149,14 +149,14 @@ static int load_part(struct rd_disk *disk, uint64_t part)
 		if (mine) {
 			rc = fill(disk, part);
 			atomic_store_explicit(word,
-					      rc ? next(mine, RD_PART_ABSENT) :
-						   RD_PART_LOADED,
+					      rc ? next(mine, RD_PART_ABSENT)
+						 : RD_PART_LOADED,
 					      memory_order_release);
 			if (!rc)
 				count_part(disk, part);
-			return rc == -ENOSPC || rc == -ENOMEM ? -ENOSPC :
-			       rc			      ? -EIO :
-								0;
+			return rc == -ENOSPC || rc == -ENOMEM ? -ENOSPC
+			       : rc                           ? -EIO
+							      : 0;
 		}
 		nanosleep(&nap, NULL);
 	}
@@ -165,8 +165,8 @@ static int load_part(struct rd_disk *disk, uint64_t part)
 
 static bool is_loaded(struct rd_disk *disk, uint64_t part)
 {
-	return atomic_load_explicit(&disk->parts[part],
-				    memory_order_acquire) == RD_PART_LOADED;
+	return atomic_load_explicit(&disk->parts[part], memory_order_acquire) ==
+	       RD_PART_LOADED;
 }
 
 /* One behind the last part of a range. */
@@ -239,7 +239,8 @@ void rd_lazy_sweep(struct rd_disk *disk)
 		    seen >> RD_OWNER_SHIFT == disk->slot + 1)
 			atomic_compare_exchange_strong(&disk->parts[part],
 						       &seen,
-						       next(seen, RD_PART_ABSENT));
+						       next(seen,
+							    RD_PART_ABSENT));
 	}
 }
 
@@ -263,12 +264,13 @@ int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
 	if (strcmp(disk->seed.id, disk->header->seed_id) ||
 	    disk->seed.size < disk->header->seed_size) {
 		rd_seed_close(&disk->seed);
-		return rd_fail(err, -EIO,
-			       "seed %s is another file now, and its disk is not read to the end",
-			       path);
+		return rd_fail(
+			err, -EIO,
+			"seed %s is another file now, and its disk is not read to the end",
+			path);
 	}
-	disk->has_background =
-		!pthread_create(&disk->background, NULL, load_rest, disk);
+	disk->has_background = !pthread_create(&disk->background, NULL,
+					       load_rest, disk);
 	return 0;
 }
 

@@ -28,7 +28,8 @@ void rd_touch_end(struct rd_disk *disk)
 void rd_touch_slow(struct rd_disk *disk, uint64_t chunk)
 {
 	uint64_t off = chunk * RD_TOUCH;
-	uint64_t len = disk->size - off < RD_TOUCH ? disk->size - off : RD_TOUCH;
+	uint64_t len = disk->size - off < RD_TOUCH ? disk->size - off
+						   : RD_TOUCH;
 
 	madvise(disk->base.data + off, len, MADV_POPULATE_READ);
 	atomic_fetch_or_explicit(&disk->touched[chunk / 64],

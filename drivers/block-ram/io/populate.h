@@ -32,7 +32,8 @@ static inline void rd_touch(struct rd_disk *disk, uint64_t off, uint64_t len)
 	for (chunk = off / RD_TOUCH; chunk < end; chunk++)
 		if (!(atomic_load_explicit(&disk->touched[chunk / 64],
 					   memory_order_relaxed) >>
-			      (chunk % 64) & 1))
+			      (chunk % 64) &
+		      1))
 			rd_touch_slow(disk, chunk);
 }
 

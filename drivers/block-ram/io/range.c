@@ -65,8 +65,8 @@ static bool read_run(struct rd_disk *disk, void *to, uint64_t off, size_t len)
 	rd_copy(to, disk->base.data + off, len);
 	atomic_thread_fence(memory_order_acquire);
 	for (i = 0; i < n; i++)
-		changed |= before[i] ^ atomic_load_explicit(
-					       &word[i], memory_order_relaxed);
+		changed |= before[i] ^
+			   atomic_load_explicit(&word[i], memory_order_relaxed);
 	return changed == 0;
 }
 
@@ -110,8 +110,8 @@ void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us)
 
 	if (n >= RD_LATENCIES)
 		n = RD_LATENCIES - 1;
-	atomic_fetch_add_explicit(write ? &s->write_latency[n] :
-					  &s->read_latency[n],
+	atomic_fetch_add_explicit(write ? &s->write_latency[n]
+					: &s->read_latency[n],
 				  1, memory_order_relaxed);
 }
 
@@ -216,8 +216,8 @@ static inline uint64_t first_block(const struct rd_range *range)
 /* One behind the last; equal to the first for an empty range. */
 static inline uint64_t end_block(const struct rd_range *range)
 {
-	return range->len ? (range->off + range->len - 1) / RD_BLOCK + 1 :
-			    first_block(range);
+	return range->len ? (range->off + range->len - 1) / RD_BLOCK + 1
+			  : first_block(range);
 }
 
 /*

@@ -116,8 +116,8 @@ static int punch(struct rd_disk *disk, uint64_t block, uint64_t end)
 /* With its blocks locked. */
 static int clear_piece(struct rd_disk *disk, const struct piece *p)
 {
-	return p->punch ? punch(disk, first_block(p), end_block(p)) :
-			  zero_block(disk, p->off, (size_t)p->len);
+	return p->punch ? punch(disk, first_block(p), end_block(p))
+			: zero_block(disk, p->off, (size_t)p->len);
 }
 
 /*
@@ -192,8 +192,8 @@ static void discard_bounds(const struct rd_disk *disk, uint64_t off,
 			   uint64_t *to)
 {
 	*from = (off + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK;
-	*to = off + len == disk->size ? disk->size :
-					(off + len) / RD_BLOCK * RD_BLOCK;
+	*to = off + len == disk->size ? disk->size
+				      : (off + len) / RD_BLOCK * RD_BLOCK;
 	/* it may come out of a file: never outside of the request */
 	if (done >= *to)
 		*from = *to;

@@ -56,7 +56,8 @@ static int report(struct load *l, bool always)
 	int64_t ns;
 
 	if (l->what->loaded)
-		atomic_store_explicit(l->what->loaded, l->done, memory_order_relaxed);
+		atomic_store_explicit(l->what->loaded, l->done,
+				      memory_order_relaxed);
 	if (!l->what->progress)
 		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -203,8 +204,8 @@ static int read_chunk(struct load *l, uint64_t off, size_t len)
 
 	if (l->seed->nbd)
 		return read_server(l, off, len);
-	if (!l->direct || !rd_seed_aligned(l->seed, l->what->to + off, off,
-					   head))
+	if (!l->direct ||
+	    !rd_seed_aligned(l->seed, l->what->to + off, off, head))
 		return read_buffered(l, off, len);
 	rc = head ? read_direct(l, off, head) : 0;
 	if (!rc && head < len)
@@ -215,9 +216,9 @@ static int read_chunk(struct load *l, uint64_t off, size_t len)
 static int read_extent(struct load *l, uint64_t off, uint64_t end)
 {
 	/* behind the last extent comes an empty one */
-	int rc = l->what->extent && off < end ?
-			 l->what->extent(l->what->extent_arg, off, end) :
-			 0;
+	int rc = l->what->extent && off < end
+			 ? l->what->extent(l->what->extent_arg, off, end)
+			 : 0;
 
 	if (rc)
 		return rd_fail(l->err, rc, "no memory for the data of %s: %s",

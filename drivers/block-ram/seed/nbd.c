@@ -25,14 +25,15 @@
 /* Length of the scheme if @seed is a URI of NBD, or 0. */
 static size_t scheme_length(const char *seed)
 {
-	static const char *const schemes[] = { "nbd", "nbds", "nbd+unix",
-					       "nbds+unix", "nbd+vsock",
-					       "nbds+vsock" };
+	static const char *const schemes[] = { "nbd",       "nbds",
+					       "nbd+unix",  "nbds+unix",
+					       "nbd+vsock", "nbds+vsock" };
 	const char *colon = strstr(seed, "://");
 	size_t i, n = colon ? (size_t)(colon - seed) : 0;
 
 	for (i = 0; n && i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (strlen(schemes[i]) == n && !strncasecmp(seed, schemes[i], n))
+		if (strlen(schemes[i]) == n &&
+		    !strncasecmp(seed, schemes[i], n))
 			return n;
 	return 0;
 }
@@ -48,13 +49,13 @@ bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
 	size_t host = strcspn(uri + start, "/?#"), port = strlen(NBD_PORT);
 	const char *rest = uri + start + host;
 	const char *at = memrchr(uri + start, '@', host);
-	size_t user = at ? (size_t)(at - uri) : 0; /* TLS tells Alice from alice */
+	size_t user = at ? (size_t)(at - uri)
+			 : 0; /* TLS tells Alice from alice */
 
 	if (host >= port && !strncmp(rest - port, NBD_PORT, port))
 		host -= port;
-	if ((size_t)snprintf(text, RD_SEED_MAX, "%.*s%s%s",
-			     (int)(start + host), uri, *rest == '/' ? "" : "/",
-			     rest) >= RD_SEED_MAX)
+	if ((size_t)snprintf(text, RD_SEED_MAX, "%.*s%s%s", (int)(start + host),
+			     uri, *rest == '/' ? "" : "/", rest) >= RD_SEED_MAX)
 		return false;
 	for (i = 0; i < start + host; i++)
 		if (i < start || i >= user)
@@ -93,11 +94,12 @@ void rd_nbd_id(const char *canonical, char id[RD_ID_MAX])
 /* ---- the library ------------------------------------------------------- */
 
 #define LIBRARY "libnbd.so.0"
-#define FUNCTIONS(f)                                                      \
-	f(create) f(close) f(get_error) f(get_errno) f(add_meta_context)  \
-	f(set_uri_allow_local_file) f(aio_connect_uri)                    \
-	f(aio_is_connecting) f(aio_is_ready) f(poll) f(get_size)          \
-	f(can_meta_context) f(aio_block_status) f(aio_pread)
+#define FUNCTIONS(f)                                                     \
+	f(create) f(close) f(get_error) f(get_errno) f(add_meta_context) \
+		f(set_uri_allow_local_file) f(aio_connect_uri)           \
+			f(aio_is_connecting) f(aio_is_ready) f(poll)     \
+				f(get_size) f(can_meta_context)          \
+					f(aio_block_status) f(aio_pread)
 
 #define DECLARE(name) __typeof__(&nbd_##name) name;
 static struct {
@@ -219,9 +221,10 @@ int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 
 	pthread_once(&lib_once, open_library);
 	if (lib.missing[0])
-		return rd_fail(err, -ENOSYS,
-			       "seed %s needs libnbd, and %s; on Debian: apt-get install libnbd0",
-			       uri, lib.missing);
+		return rd_fail(
+			err, -ENOSYS,
+			"seed %s needs libnbd, and %s; on Debian: apt-get install libnbd0",
+			uri, lib.missing);
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return rd_fail(err, -ENOMEM, "out of memory");
@@ -230,7 +233,9 @@ int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 	rc = n->h ? connect_to(n, uri) : note_failure(n);
 	if (!rc) {
 		bytes = lib.get_size(n->h);
-		n->has_status = lib.can_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) > 0;
+		n->has_status = lib.can_meta_context(
+					n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) >
+				0;
 		if (bytes < 0)
 			rc = note_failure(n);
 	}
@@ -378,8 +383,8 @@ static void ask(struct rd_nbd *n, uint64_t off, uint64_t len)
 	if (lib.aio_block_status(n->h, len, off,
 				 (nbd_extent_callback){ .callback = learn,
 							.user_data = n },
-				 (nbd_completion_callback){ .callback = answered,
-							    .user_data = n },
+				 (nbd_completion_callback){
+					 .callback = answered, .user_data = n },
 				 0) < 0)
 		n->asking = n->has_status = false;
 	while (!rc && n->asking)
@@ -425,9 +430,10 @@ int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 {
 	(void)nbd;
 	(void)size;
-	return rd_fail(err, -ENOSYS,
-		       "seed %s is on an NBD server, which this program was built without",
-		       uri);
+	return rd_fail(
+		err, -ENOSYS,
+		"seed %s is on an NBD server, which this program was built without",
+		uri);
 }
 
 void rd_nbd_close(struct rd_nbd *n)

@@ -50,8 +50,8 @@ static int identify(struct rd_seed *seed)
 		snprintf(seed->id, sizeof(seed->id),
 			 "f-%u.%u-%" PRIu64 "-%" PRIx64, x.stx_dev_major,
 			 x.stx_dev_minor, (uint64_t)x.stx_ino,
-			 x.stx_mask & STATX_BTIME ? nanoseconds(&x.stx_btime) :
-						    (uint64_t)0);
+			 x.stx_mask & STATX_BTIME ? nanoseconds(&x.stx_btime)
+						  : (uint64_t)0);
 	return 0;
 }
 
@@ -63,11 +63,11 @@ static int check_type(struct rd_seed *seed, const char *path,
 	if (fstat(seed->fd, &st) < 0)
 		return rd_fail(err, -errno, "cannot examine seed %s: %m", path);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return rd_fail(err, -EINVAL,
-			       "seed %s is a %s; expected an image file or a block device",
-			       path,
-			       S_ISDIR(st.st_mode) ? "directory" :
-						     "special file");
+		return rd_fail(
+			err, -EINVAL,
+			"seed %s is a %s; expected an image file or a block device",
+			path,
+			S_ISDIR(st.st_mode) ? "directory" : "special file");
 	seed->device = S_ISBLK(st.st_mode);
 	return 0;
 }
@@ -81,9 +81,9 @@ static uint64_t direct_alignment(const struct rd_seed *seed)
 
 	if (seed->device)
 		return ioctl(seed->direct, BLKSSZGET, &sector) < 0 ||
-				       sector <= 0 ?
-			       4096 :
-			       (uint64_t)sector;
+				       sector <= 0
+			       ? 4096
+			       : (uint64_t)sector;
 	if (fstat(seed->direct, &st) < 0 || st.st_blksize <= 0)
 		return 4096;
 	/* the file system's block: never less than its device's sector */

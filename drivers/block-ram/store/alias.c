@@ -13,7 +13,9 @@
 #define MAGIC "xen-ramdisk alias 1\n"
 #define SEED "seed="
 #define NAME "name="
-#define ALIAS_MAX (sizeof(MAGIC) + sizeof(SEED) + sizeof(NAME) + RD_SEED_MAX + RD_NAME_MAX)
+#define ALIAS_MAX                                                    \
+	(sizeof(MAGIC) + sizeof(SEED) + sizeof(NAME) + RD_SEED_MAX + \
+	 RD_NAME_MAX)
 
 static bool usable_path(const char *path)
 {
@@ -40,9 +42,10 @@ static int parse(char *text, const char *path, char seed[RD_SEED_MAX],
 	const char *s = take_line(&text, SEED), *n = take_line(&text, NAME);
 
 	if (!s || !usable_path(s) || (n && !rd_name_valid(n)) || *text)
-		return rd_fail(err, -EUCLEAN,
-			       "alias %s is damaged: expected 'seed=/PATH' and perhaps 'name=NAME' after its first line",
-			       path);
+		return rd_fail(
+			err, -EUCLEAN,
+			"alias %s is damaged: expected 'seed=/PATH' and perhaps 'name=NAME' after its first line",
+			path);
 	/* both fit: that was checked */
 	strcpy(seed, s);
 	strcpy(name, n ? n : "");
@@ -69,8 +72,8 @@ int rd_alias_read(const char *path, char seed[RD_SEED_MAX],
 		return 0;
 	text[n] = 0;
 	if (strlen(text) != (size_t)n)
-		return rd_fail(err, -EUCLEAN, "alias %s is damaged: it has a NUL",
-			       path);
+		return rd_fail(err, -EUCLEAN,
+			       "alias %s is damaged: it has a NUL", path);
 	return parse(text + strlen(MAGIC), path, seed, name, err);
 }
 
@@ -81,8 +84,9 @@ int rd_alias_write(const char *path, const char *seed, const char *name,
 	int fd, rc = 0;
 
 	if (!usable_path(seed) || (name && !rd_name_valid(name)))
-		return rd_fail(err, -EINVAL,
-			       "an alias needs a seed's absolute path and a valid name");
+		return rd_fail(
+			err, -EINVAL,
+			"an alias needs a seed's absolute path and a valid name");
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return rd_fail(err, -errno, "cannot make alias %s: %m", path);

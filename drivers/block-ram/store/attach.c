@@ -174,13 +174,15 @@ static int join(struct rd_disk *disk, const struct rd_target *target,
 		const struct rd_header *h, struct rd_error *err)
 {
 	if (h->state != RD_READY || strcmp(h->id, disk->id))
-		return rd_fail(err, -EUCLEAN,
-			       "%s.header is damaged: its fields contradict each other",
-			       disk->id);
+		return rd_fail(
+			err, -EUCLEAN,
+			"%s.header is damaged: its fields contradict each other",
+			disk->id);
 	if (target->has_seed && strcmp(h->seed_id, target->seed.id))
-		return rd_fail(err, -EEXIST,
-			       "the name %s belongs to the disk of %s, not of %s",
-			       h->name, h->seed, target->what);
+		return rd_fail(
+			err, -EEXIST,
+			"the name %s belongs to the disk of %s, not of %s",
+			h->name, h->seed, target->what);
 	return map_header(disk, err);
 }
 
@@ -221,7 +223,8 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 		rc = rd_view_map(disk, !inherited, err);
 	if (!rc && disk->parts && !control)
 		/* a server may have one connection for us */
-		rc = rd_lazy_start(disk, target->has_seed ? &target->seed : NULL,
+		rc = rd_lazy_start(disk,
+				   target->has_seed ? &target->seed : NULL,
 				   disk->header->seed, err);
 	if (rc)
 		return rc;

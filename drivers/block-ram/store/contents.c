@@ -130,12 +130,14 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 		      struct rd_error *err)
 {
 	struct rd_filename data_name = rd_file_name(header->id, RD_FILE_DATA);
-	struct rd_filename ranges_name = rd_file_name(header->id, RD_FILE_RANGES);
+	struct rd_filename ranges_name = rd_file_name(header->id,
+						      RD_FILE_RANGES);
 	uint64_t map = ranges_bytes(header->size, header->flags);
 	uint64_t need = whole_pages(map);
 	int rc;
 
-	if (!(header->flags & RD_DISK_THIN)) /* lazy: it shall fit all the same */
+	if (!(header->flags &
+	      RD_DISK_THIN)) /* lazy: it shall fit all the same */
 		need += whole_pages(header->size);
 	rc = rd_memory_check(store->dir, store->path, seed->path, need, err);
 	if (rc)
@@ -153,8 +155,8 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 	    rd_memory_check(store->dir, store->path, seed->path, need, err))
 		return rc;
 	return rd_fail(err, rc,
-		       "cannot reserve %" PRIu64 " bytes in %s for %s: %s", need,
-		       store->path, seed->path, strerror(-rc));
+		       "cannot reserve %" PRIu64 " bytes in %s for %s: %s",
+		       need, store->path, seed->path, strerror(-rc));
 }
 
 int rd_contents_load(const struct rd_store *store, struct rd_header *header,
@@ -223,8 +225,8 @@ static int map_file(int dir, const struct rd_filename *name, uint64_t size,
 
 static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
 		     const struct rd_filename *data_name,
-		     const struct rd_filename *map_name, bool write, bool keep_fd,
-		     struct rd_error *err)
+		     const struct rd_filename *map_name, bool write,
+		     bool keep_fd, struct rd_error *err)
 {
 	void *data;
 	int rc = map_file(disk->dir, data_name, disk->size, write, &data,
@@ -245,8 +247,7 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	struct rd_filename data = rd_file_name(disk->id, RD_FILE_DATA);
 	struct rd_filename ranges = rd_file_name(disk->id, RD_FILE_RANGES);
 	unsigned flags = disk->header->flags;
-	bool lazy = flags & RD_DISK_LAZY &&
-		    disk->header->loaded != disk->size;
+	bool lazy = flags & RD_DISK_LAZY && disk->header->loaded != disk->size;
 	int rc;
 
 	disk->thin = flags & RD_DISK_THIN;
@@ -267,8 +268,10 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 
 int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 {
-	struct rd_filename data = rd_view_name(disk->id, disk->slot, RD_FILE_DATA);
-	struct rd_filename map = rd_view_name(disk->id, disk->slot, RD_FILE_RANGES);
+	struct rd_filename data = rd_view_name(disk->id, disk->slot,
+					       RD_FILE_DATA);
+	struct rd_filename map = rd_view_name(disk->id, disk->slot,
+					      RD_FILE_RANGES);
 	struct rd_layer *view = &disk->view_layer;
 	int rc = 0;
 

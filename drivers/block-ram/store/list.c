@@ -44,9 +44,9 @@ static uint64_t memory_of(struct rd_store *store, struct rd_filename name)
 {
 	struct stat st;
 
-	return fstatat(store->dir, name.text, &st, AT_SYMLINK_NOFOLLOW) ?
-		       0 :
-		       (uint64_t)st.st_blocks * 512;
+	return fstatat(store->dir, name.text, &st, AT_SYMLINK_NOFOLLOW)
+		       ? 0
+		       : (uint64_t)st.st_blocks * 512;
 }
 
 static void copy_slot(struct rd_store *store, const char *id,
@@ -65,8 +65,7 @@ static void copy_slot(struct rd_store *store, const char *id,
 	copy_counters(&a->counters, s);
 	if (a->private_view)
 		a->view_bytes =
-			memory_of(store,
-				  rd_view_name(id, slot, RD_FILE_DATA)) +
+			memory_of(store, rd_view_name(id, slot, RD_FILE_DATA)) +
 			memory_of(store,
 				  rd_view_name(id, slot, RD_FILE_RANGES));
 }
@@ -117,8 +116,8 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 	return list_slots(store, info, fd, h->slots_used);
 }
 
-static int list_header(struct rd_store *store, struct listing *l, const char *id, int fd,
-		       const struct rd_header *h)
+static int list_header(struct rd_store *store, struct listing *l,
+		       const char *id, int fd, const struct rd_header *h)
 {
 	struct rd_disk_info *more;
 	int rc;

@@ -59,8 +59,8 @@ static void choices(const struct rd_disk_info *disks, size_t count, char *text,
 
 	text[0] = 0;
 	for (i = 0; i < count && n < size; i++)
-		n += (size_t)snprintf(text + n, size - n, "%s%s",
-				      i ? ", " : "", shown_name(&disks[i]));
+		n += (size_t)snprintf(text + n, size - n, "%s%s", i ? ", " : "",
+				      shown_name(&disks[i]));
 }
 
 /* How well @text names @d: 3 exactly, 2 by its seed, 1 by its last part. */
@@ -100,10 +100,11 @@ static int choose(const struct rd_disk_info *disks, size_t count,
 		return 0;
 	choices(disks, count, names, sizeof(names));
 	if (count == 0)
-		return rd_fail(err, -ENOENT, "no disk '%s'; there is none", text);
+		return rd_fail(err, -ENOENT, "no disk '%s'; there is none",
+			       text);
 	return rd_fail(err, found ? -ENOTUNIQ : -ENOENT,
-		       found ? "'%s' names more than one disk; choose from: %s" :
-			       "no disk '%s'; there are: %s",
+		       found ? "'%s' names more than one disk; choose from: %s"
+			     : "no disk '%s'; there are: %s",
 		       text, names);
 }
 
@@ -152,9 +153,10 @@ static int only_one(struct rd_store *store, const char *path,
 		rc = rd_fail(err, -EINVAL,
 			     "seed %s is empty; expected a disk image", path);
 	else
-		rc = rd_fail(err, -EINVAL,
-			     "seed %s is empty, which means the disk that is there, and there are %zu: %s; name one",
-			     path, count, names);
+		rc = rd_fail(
+			err, -EINVAL,
+			"seed %s is empty, which means the disk that is there, and there are %zu: %s; name one",
+			path, count, names);
 	rd_list_free(disks, count);
 	return rc;
 }
@@ -187,9 +189,11 @@ static bool is_empty_file(const char *path)
 static int set_name(struct rd_target *t, const char *name, struct rd_error *err)
 {
 	if (!rd_name_valid(name))
-		return rd_fail(err, -EINVAL,
-			       "'%s' cannot be a disk's name: 1 to %u letters, digits, '.', '_' or '-', a letter or digit first, without '" RD_VIEW_MARK "'",
-			       name, RD_NAME_MAX - 1);
+		return rd_fail(
+			err, -EINVAL,
+			"'%s' cannot be a disk's name: 1 to %u letters, digits, '.', '_' or '-', a letter or digit first, without '" RD_VIEW_MARK
+			"'",
+			name, RD_NAME_MAX - 1);
 	strcpy(t->name, name);
 	snprintf(t->id, sizeof(t->id), "n-%s", name);
 	return 0;
@@ -218,9 +222,10 @@ int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 	t->what = req->seed ? req->seed : req->name ? req->name : "(none)";
 	if (req->flags & RD_DURABLE &&
 	    (!req->label || !*req->label || strlen(req->label) >= RD_LABEL_MAX))
-		return rd_fail(err, -EINVAL,
-			       "a durable attachment needs a label of 1 to %u bytes",
-			       RD_LABEL_MAX - 1);
+		return rd_fail(
+			err, -EINVAL,
+			"a durable attachment needs a label of 1 to %u bytes",
+			RD_LABEL_MAX - 1);
 	if (!req->seed && !req->name)
 		return rd_fail(err, -EINVAL, "neither a seed nor a name");
 	if (!req->seed)

@@ -164,9 +164,10 @@ static int open_seed(const struct rd_disk *disk, struct rd_seed *seed,
 	if (!strcmp(seed->id, h->seed_id) && seed->size == h->seed_size)
 		return 0;
 	rd_seed_close(seed);
-	return rd_fail(err, -ESTALE,
-		       "%s is not the file any more that the disk was loaded from",
-		       h->seed);
+	return rd_fail(
+		err, -ESTALE,
+		"%s is not the file any more that the disk was loaded from",
+		h->seed);
 }
 
 /* What a walk over the seed does with each window of it. */
@@ -188,8 +189,8 @@ static int walk_windows(struct rd_disk *disk, const struct rd_seed *seed,
 	int rc = report(progress, progress_arg, 0, disk->size);
 
 	for (off = 0; !rc && off < disk->size; off += len) {
-		len = disk->size - off < WINDOW ? (size_t)(disk->size - off) :
-						  WINDOW;
+		len = disk->size - off < WINDOW ? (size_t)(disk->size - off)
+						: WINDOW;
 		have = seed->size > off ? seed->size - off : 0;
 		n = have < len ? (size_t)have : len;
 		rc = rd_seed_read(seed, window, off, n);
@@ -259,9 +260,10 @@ static int may_reset(struct rd_disk *disk, bool force, struct rd_error *err)
 	unsigned n = rd_slot_other_writers(disk);
 
 	if (n && !force)
-		return rd_fail(err, -EBUSY,
-			       "the disk of %s is attached for writing %u times; detach those, or force the reset under them",
-			       disk->header->seed, n);
+		return rd_fail(
+			err, -EBUSY,
+			"the disk of %s is attached for writing %u times; detach those, or force the reset under them",
+			disk->header->seed, n);
 	return 0;
 }
 
@@ -302,9 +304,9 @@ struct diff {
 
 static int tell(struct diff *d)
 {
-	int rc = d->start < d->end ?
-			 d->differs(d->arg, d->start, d->end - d->start) :
-			 0;
+	int rc = d->start < d->end
+			 ? d->differs(d->arg, d->start, d->end - d->start)
+			 : 0;
 
 	d->start = d->end;
 	return rc;

@@ -57,15 +57,17 @@ int rd_slot_admit(const struct rd_disk *disk,
 	if (req->flags & RD_PRIVATE) {
 		n = rd_slot_other_writers(disk);
 		if (n)
-			return rd_fail(err, -EBUSY,
-				       "%s is attached for writing %u times; a private view needs a disk that nobody writes: attach it read-only there, or give the view a disk of its own with name=",
-				       name, n);
+			return rd_fail(
+				err, -EBUSY,
+				"%s is attached for writing %u times; a private view needs a disk that nobody writes: attach it read-only there, or give the view a disk of its own with name=",
+				name, n);
 	} else if (req->writable) {
 		n = rd_slot_views(disk);
 		if (n)
-			return rd_fail(err, -EBUSY,
-				       "%s has %u private views, so nobody may write it: attach it read-only or private, or use a disk of its own with name=",
-				       name, n);
+			return rd_fail(
+				err, -EBUSY,
+				"%s has %u private views, so nobody may write it: attach it read-only or private, or use a disk of its own with name=",
+				name, n);
 	}
 	return 0;
 }
@@ -116,9 +118,10 @@ static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 				       req->label, s->pid);
 		if (s->flags == wanted_flags(req))
 			return 0;
-		return rd_fail(err, -EBUSY,
-			       "%s was attached in another way before; end that first",
-			       req->label);
+		return rd_fail(
+			err, -EBUSY,
+			"%s was attached in another way before; end that first",
+			req->label);
 	}
 	return -ENOENT;
 }
@@ -149,17 +152,19 @@ static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
 	int rc;
 
 	if (used >= RD_SLOTS)
-		return rd_fail(err, -EUSERS,
-			       "%s has %u attachments, which is all a disk can have",
-			       name, used);
+		return rd_fail(
+			err, -EUSERS,
+			"%s has %u attachments, which is all a disk can have",
+			name, used);
 	rc = rd_memory_take(disk->header_fd, (uint64_t)rd_slot_offset(used),
 			    sizeof(struct rd_slot));
 	if (rc)
 		return rd_fail(err, rc, "no memory for an attachment to %s: %s",
 			       name, strerror(-rc));
 	if (!take(disk, used))
-		return rd_fail(err, -EUCLEAN, "slot %u of %s is locked and unused",
-			       used, name);
+		return rd_fail(err, -EUCLEAN,
+			       "slot %u of %s is locked and unused", used,
+			       name);
 	disk->header->slots_used = used + 1;
 	return 0;
 }

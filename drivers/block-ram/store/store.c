@@ -42,9 +42,10 @@ static int check_owner(const char *dir, struct rd_error *err)
 	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
 	    !(st.st_mode & (S_IRWXG | S_IRWXO)))
 		return 0;
-	return rd_fail(err, -EPERM,
-		       "%s is not a directory of yours alone; remove it, or name another in $XEN_RAMDISK_DIR",
-		       dir);
+	return rd_fail(
+		err, -EPERM,
+		"%s is not a directory of yours alone; remove it, or name another in $XEN_RAMDISK_DIR",
+		dir);
 }
 
 static int open_dir(struct rd_store *s, const char *dir, struct rd_error *err)
@@ -150,12 +151,13 @@ int rd_store_walk(struct rd_store *store, rd_walk_fn *fn, void *arg)
 	return rc;
 }
 
-struct rd_filename rd_view_name(const char *id, unsigned slot, enum rd_file file)
+struct rd_filename rd_view_name(const char *id, unsigned slot,
+				enum rd_file file)
 {
 	struct rd_filename name;
 
-	snprintf(name.text, sizeof(name.text), "%s" RD_VIEW_MARK "%u%s", id, slot,
-		 file == RD_FILE_DATA ? ".data" : ".map");
+	snprintf(name.text, sizeof(name.text), "%s" RD_VIEW_MARK "%u%s", id,
+		 slot, file == RD_FILE_DATA ? ".data" : ".map");
 	return name;
 }
 
@@ -178,8 +180,7 @@ static void remove_views(int dir, const char *id, struct rd_header *header)
 	unsigned i, used = header ? header->slots_used : RD_SLOTS;
 
 	for (i = 0; i < used; i++)
-		if (!header ||
-		    rd_slot_at(header, i)->flags & RD_SLOT_PRIVATE)
+		if (!header || rd_slot_at(header, i)->flags & RD_SLOT_PRIVATE)
 			rd_remove_view(dir, id, i);
 }
 

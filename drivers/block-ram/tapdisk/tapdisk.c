@@ -95,8 +95,8 @@ static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 		rd_count_error(v->disk);
 		rc = -EPERM; /* as tapdisk itself answers: not tried again */
 	} else {
-		rc = write ? rd_write(v->disk, buf, off, len) :
-			     rd_read(v->disk, buf, off, len);
+		rc = write ? rd_write(v->disk, buf, off, len)
+			   : rd_read(v->disk, buf, off, len);
 	}
 	if (rc) {
 		v->errors++;
@@ -166,7 +166,8 @@ static void give_back(struct rd_disk *disk, const char *name)
 	if (!at_exit)
 		at_exit = atexit(unpark_all) == 0;
 	if (!p || !at_exit) {
-		syslog(LOG_WARNING, "tapdisk_ram: out of memory: %s would not outlive a pause",
+		syslog(LOG_WARNING,
+		       "tapdisk_ram: out of memory: %s would not outlive a pause",
 		       name);
 		free(p);
 		rd_detach(disk);
@@ -222,7 +223,8 @@ static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 	v->writable = writable;
 	unpark(v->disk, name);
 	if (rd_padding(v->disk))
-		syslog(LOG_NOTICE, "tapdisk_ram: %s ends inside a sector: %u bytes of zeros follow it",
+		syslog(LOG_NOTICE,
+		       "tapdisk_ram: %s ends inside a sector: %u bytes of zeros follow it",
 		       name, rd_padding(v->disk));
 	return 0;
 }
@@ -410,8 +412,8 @@ static void ram_queue_block_status(VBD *vbd, td_request_t treq)
 			piece.secs = (int)(len / RD_SECTOR);
 			/* a hole of ours reads as zeros */
 			piece.status = hole ? TD_BLOCK_STATE_HOLE |
-						      TD_BLOCK_STATE_ZERO :
-					      TD_BLOCK_STATE_NONE;
+						       TD_BLOCK_STATE_ZERO
+					    : TD_BLOCK_STATE_NONE;
 		}
 		td_complete_request(piece, rc);
 		treq.sec += (unsigned)piece.secs;
@@ -478,10 +480,11 @@ static int ram_rrd(VBD *vbd, char *buf, int *const off, int *const size)
 	int rc = 0;
 
 	for (i = 0; !rc && i < n; i++)
-		rc = append(buf, off, size,
-			    "\"%s\": { \"description\": \"Requests\", \"owner\": \"host\", \"type\": \"absolute\", \"units\": \"requests\", \"min\": \"0.00\", \"max\": \"inf\", \"value\": \"%llu\", \"value_type\": \"float\" }%s\n",
-			    sources[i].name, sources[i].value,
-			    i + 1 < n ? "," : "");
+		rc = append(
+			buf, off, size,
+			"\"%s\": { \"description\": \"Requests\", \"owner\": \"host\", \"type\": \"absolute\", \"units\": \"requests\", \"min\": \"0.00\", \"max\": \"inf\", \"value\": \"%llu\", \"value_type\": \"float\" }%s\n",
+			sources[i].name, sources[i].value,
+			i + 1 < n ? "," : "");
 	return rc ? rc : 1;
 }
 #endif

@@ -15,7 +15,12 @@
 #define HANDLES 16
 #define GUEST 100u /* its remote port more: the port */
 
-enum { NEAR, FAR, OF_GUEST, PORTS };
+enum {
+	NEAR,
+	FAR,
+	OF_GUEST,
+	PORTS
+};
 
 struct port {
 	bool bound, masked, raised;
@@ -95,8 +100,9 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger,
 		h++;
 	if (h == handles + HANDLES)
 		abort();
-	*h = (xenevtchn_handle){ .used = true, .logger = logger,
-				 .fd = ends[0], .in = ends[1] };
+	*h = (xenevtchn_handle){
+		.used = true, .logger = logger, .fd = ends[0], .in = ends[1]
+	};
 	pthread_mutex_unlock(&lock);
 	return h;
 }
@@ -155,15 +161,15 @@ static int refuse(xenevtchn_handle *h)
 	return -1;
 }
 
-xenevtchn_port_or_error_t
-xenevtchn_bind_unbound_port(xenevtchn_handle *h, uint32_t domid)
+xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *h,
+						      uint32_t domid)
 {
 	int ret;
 
 	pthread_mutex_lock(&lock);
-	ret = domid != DOMID_SELF || fake_bell_fails ?
-		      refuse(h) :
-		      bind(h, NEAR, 1 + 2 * (evtchn_port_t)(h - handles));
+	ret = domid != DOMID_SELF || fake_bell_fails
+		      ? refuse(h)
+		      : bind(h, NEAR, 1 + 2 * (evtchn_port_t)(h - handles));
 	pthread_mutex_unlock(&lock);
 	return ret;
 }
@@ -182,9 +188,9 @@ static bool cannot_bind(uint32_t remote_port)
 	return taken;
 }
 
-xenevtchn_port_or_error_t
-xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
-			   evtchn_port_t remote_port)
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h,
+						     uint32_t domid,
+						     evtchn_port_t remote_port)
 {
 	int ret;
 

@@ -13,7 +13,8 @@
 
 /* ---- the libraries of Xen ---- */
 struct xentoollog_logger;
-extern unsigned fake_said; /* lines on stderr, of those that were given no logger */
+extern unsigned
+	fake_said; /* lines on stderr, of those that were given no logger */
 void fake_say(struct xentoollog_logger *logger);
 
 /* ---- grants ---- */
@@ -25,7 +26,8 @@ extern unsigned fake_calls, fake_ops; /* grant copies so far */
 extern int fake_mapped; /* pages mapped now */
 extern unsigned fake_maps; /* mapped one by one so far */
 extern bool fake_map_fails;
-extern int fake_map_fails_at; /* so many more are mapped one by one, then one is not; -1: none */
+extern int
+	fake_map_fails_at; /* so many more are mapped one by one, then one is not; -1: none */
 extern void (*fake_before_copy)(void); /* the guest, meanwhile */
 void fake_grants_reset(void);
 
@@ -33,7 +35,8 @@ void fake_grants_reset(void);
 extern unsigned fake_notified;
 extern int fake_bound; /* ports of guests bound now */
 extern bool fake_bind_fails, fake_bell_fails;
-extern int fake_bind_fails_at; /* so many more are bound, then one is not; -1: none */
+extern int
+	fake_bind_fails_at; /* so many more are bound, then one is not; -1: none */
 extern unsigned fake_events; /* taken so far */
 void fake_evtchn_raise(void); /* on every port that is bound */
 void fake_evtchn_reset(void);
@@ -66,7 +69,8 @@ extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;
 extern _Atomic bool fake_attach_waits; /* as for a disk's lock */
 extern int fake_attached;
-extern const char *fake_store_waits; /* label of a durable attachment whose process is dead; NULL */
+extern const char *
+	fake_store_waits; /* label of a durable attachment whose process is dead; NULL */
 struct rd_disk;
 struct rd_disk *fake_disk_new(bool writable);
 uint64_t fake_disk_hash(void);

@@ -28,8 +28,7 @@ static uint64_t version[BLOCKS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 uint8_t *fake_disk;
 _Thread_local unsigned fake_held;
-unsigned fake_ends_again, fake_begins_exclusive, fake_errors,
-	fake_flushes;
+unsigned fake_ends_again, fake_begins_exclusive, fake_errors, fake_flushes;
 _Atomic unsigned fake_latencies[2]; /* reads, writes */
 _Atomic unsigned fake_prefetched;
 bool fake_attach_fails;
@@ -316,7 +315,8 @@ static int end(struct rd_range *range)
 		return -EAGAIN;
 	}
 	return any_locked(range) || sum_versions(range) != range->snapshot
-		       ? -EAGAIN : 0;
+		       ? -EAGAIN
+		       : 0;
 }
 
 int rd_range_end(struct rd_range *range)

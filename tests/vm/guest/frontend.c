@@ -53,8 +53,7 @@ void front_write(const char *node, const char *fmt, ...)
 	vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
 	snprintf(path, sizeof(path), "%s/%s", dir, node);
-	if (!xs_write(front_xs, XBT_NULL, path, value,
-		      (unsigned)strlen(value)))
+	if (!xs_write(front_xs, XBT_NULL, path, value, (unsigned)strlen(value)))
 		fprintf(stderr, "cannot write %s\n", path);
 }
 
@@ -166,8 +165,8 @@ struct blkif_request *front_put_page(uint8_t operation, uint64_t sector,
 	return r;
 }
 
-struct blkif_request_indirect *front_put_indirect(uint8_t operation,
-						  unsigned n, unsigned table)
+struct blkif_request_indirect *front_put_indirect(uint8_t operation, unsigned n,
+						  unsigned table)
 {
 	struct blkif_request_segment *seg = (void *)front_page[table];
 	/* id is at the same place in every kind of request */
@@ -178,8 +177,7 @@ struct blkif_request_indirect *front_put_indirect(uint8_t operation,
 	i->nr_segments = (uint16_t)n;
 	i->indirect_grefs[0] = front_ref[table];
 	for (at = 0; at < n && at < TABLE; at++)
-		seg[at] = (struct blkif_request_segment){
-			front_ref[at], 0, 7 };
+		seg[at] = (struct blkif_request_segment){ front_ref[at], 0, 7 };
 	return i;
 }
 
@@ -212,8 +210,7 @@ bool front_answered(void)
 
 int front_status(unsigned back)
 {
-	struct blkif_response *r =
-		&front_ring->ring[(prod - back) % SLOTS].rsp;
+	struct blkif_response *r = &front_ring->ring[(prod - back) % SLOTS].rsp;
 
 	if (r->id != 0x1000 + prod - back) {
 		printf("an answer with id %llx\n", (unsigned long long)r->id);

@@ -56,8 +56,8 @@ struct blkif_request *front_put(uint8_t operation);
 struct blkif_request *front_put_page(uint8_t operation, uint64_t sector,
 				     uint32_t ref);
 /* An indirect one, its table in @table, with @n whole pages from page 0 on. */
-struct blkif_request_indirect *front_put_indirect(uint8_t operation,
-						  unsigned n, unsigned table);
+struct blkif_request_indirect *front_put_indirect(uint8_t operation, unsigned n,
+						  unsigned table);
 /* Show the requests and notify. */
 void front_push(void);
 void front_notify(void);

@@ -23,7 +23,13 @@
 
 static const char *why;
 
-#define EXPECT(what) do { if (!(what)) { why = #what; return false; } } while (0)
+#define EXPECT(what)                  \
+	do {                          \
+		if (!(what)) {        \
+			why = #what;  \
+			return false; \
+		}                     \
+	} while (0)
 
 /* What is put by now is answered; @want for the last @n of it. */
 static bool all_are(int want, unsigned n)
@@ -127,8 +133,9 @@ static bool overlapping(void)
 static bool segments(void)
 {
 	static const uint8_t counts[] = { 0, 12, 128, 255 };
-	static const struct { uint8_t first, last; } sects[] = {
-		{ 0, 8 }, { 7, 6 }, { 255, 0 }, { 0, 255 }, { 200, 201 } };
+	static const struct {
+		uint8_t first, last;
+	} sects[] = { { 0, 8 }, { 7, 6 }, { 255, 0 }, { 0, 255 }, { 200, 201 } };
 	struct blkif_request *r;
 	unsigned i, n = 0;
 
@@ -150,8 +157,9 @@ static bool segments(void)
 
 static bool bounds(void)
 {
-	static const uint64_t sectors[] = { 1ull << 32, 1ull << 54, 1ull << 55,
-		1ull << 63, UINT64_MAX, UINT64_MAX - 7 };
+	static const uint64_t sectors[] = { 1ull << 32, 1ull << 54,
+					    1ull << 55, 1ull << 63,
+					    UINT64_MAX, UINT64_MAX - 7 };
 	struct blkif_request_discard *d;
 	unsigned i, n = 0;
 
@@ -210,8 +218,8 @@ static bool bad_grants(void)
 	for (persistent = 0; persistent < 2; persistent++) {
 		EXPECT(front_connect(persistent) && good_request());
 		for (i = 0; i < 30; i++)
-			front_put_page(BLKIF_OP_READ, 0, i % 3 ?
-				       front_ref[i] : bad[i / 3 % 5]);
+			front_put_page(BLKIF_OP_READ, 0,
+				       i % 3 ? front_ref[i] : bad[i / 3 % 5]);
 		front_push();
 		EXPECT(front_answered());
 		for (i = 0; i < 30; i++)
@@ -357,9 +365,11 @@ static bool refuses_node(const char *node, const char *value)
 static bool garbage(void)
 {
 	static const char *const bad[][2] = {
-		{ "ring-ref", "-1" }, { "ring-ref", "8 " },
+		{ "ring-ref", "-1" },
+		{ "ring-ref", "8 " },
 		{ "ring-ref", "99999999999999999999" },
-		{ "event-channel", "0x1" }, { "protocol", "../../0/name" },
+		{ "event-channel", "0x1" },
+		{ "protocol", "../../0/name" },
 		{ "feature-persistent", "%n%s" },
 	};
 	static char longest[1800];
@@ -393,13 +403,20 @@ static const struct attack {
 	const char *name;
 	bool (*run)(void);
 } attacks[] = {
-	{ "runaway", runaway }, { "scribble", scribble },
-	{ "overlapping", overlapping }, { "segments", segments },
-	{ "bounds", bounds }, { "indirect", indirect },
-	{ "bad-grants", bad_grants }, { "revoked", revoked },
-	{ "read-only-page", read_only_page }, { "garbage", garbage },
-	{ "event-storm", event_storm }, { "node-storm", node_storm },
-	{ "flapping", flapping }, { "reconnecting", reconnecting },
+	{ "runaway", runaway },
+	{ "scribble", scribble },
+	{ "overlapping", overlapping },
+	{ "segments", segments },
+	{ "bounds", bounds },
+	{ "indirect", indirect },
+	{ "bad-grants", bad_grants },
+	{ "revoked", revoked },
+	{ "read-only-page", read_only_page },
+	{ "garbage", garbage },
+	{ "event-storm", event_storm },
+	{ "node-storm", node_storm },
+	{ "flapping", flapping },
+	{ "reconnecting", reconnecting },
 	{ "read-only", read_only }, /* the last: only when it is named */
 };
 #define ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
@@ -441,7 +458,8 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	front_open(argv[1]);
-	if (argc == 3 && (!strcmp(argv[2], "storm") || !strcmp(argv[2], "spin")))
+	if (argc == 3 &&
+	    (!strcmp(argv[2], "storm") || !strcmp(argv[2], "spin")))
 		return for_ever(argv[2][1] == 't');
 	for (a = 0; a < ATTACKS; a++) {
 		bool named = argc == 2 && a != ATTACKS - 1;

@@ -34,9 +34,9 @@ int parse_words(int argc, char **argv, const char *help,
 			puts(help);
 			return -1;
 		} else {
-			flag = strncmp(argv[i], "--", 2) ?
-				       NULL :
-				       find(flags, argv[i] + 2);
+			flag = strncmp(argv[i], "--", 2)
+				       ? NULL
+				       : find(flags, argv[i] + 2);
 			if (!flag)
 				return say_usage(argv[0],
 						 "option '%s' is unknown",

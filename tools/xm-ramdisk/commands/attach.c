@@ -20,8 +20,8 @@ static void help(void)
 	     "          tap:ram:PATH means PATH; private, thin, lazy, keep,\n"
 	     "          name=NAME and sector-size=4096 may follow it, behind commas, as in a disk line\n"
 	     "  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
-	     "  r|w     read only, or read and write (the default)\n\n"
-	     DISK_OPTIONS_HELP "\n"
+	     "  r|w     read only, or read and write (the default)\n\n" DISK_OPTIONS_HELP
+	     "\n"
 	     "  --keep       keep the disk when nobody is attached, until drop\n"
 	     "  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
 	     "  --sector-size=512|4096  of the disk as DOMAIN sees it (512)\n"
@@ -65,12 +65,19 @@ static int check_seed(const struct attach *a)
 		   strstr(a->disk.seed, "://");
 
 	if (a->remote && !uri)
-		return say_usage("attach", "--remote is for a disk of another host, as nbd://HOST/DISK; %s is none",
-				 a->disk.seed);
-	if (a->remote && (a->disk.name || a->disk.flags || a->disk.sector_size || a->road != ROAD_NONE))
-		return say_usage("attach", "--remote takes the disk as it is; --name, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
+		return say_usage(
+			"attach",
+			"--remote is for a disk of another host, as nbd://HOST/DISK; %s is none",
+			a->disk.seed);
+	if (a->remote && (a->disk.name || a->disk.flags ||
+			  a->disk.sector_size || a->road != ROAD_NONE))
+		return say_usage(
+			"attach",
+			"--remote takes the disk as it is; --name, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
 	if (uri && a->disk.flags & RD_LAZY)
-		return say_usage("attach", "--lazy is for seeds on this host: xen-ramdiskd does not read from a network; leave it away, or load the disk with 'xm-ramdisk serve --lazy'");
+		return say_usage(
+			"attach",
+			"--lazy is for seeds on this host: xen-ramdiskd does not read from a network; leave it away, or load the disk with 'xm-ramdisk serve --lazy'");
 	return EXIT_DONE;
 }
 
@@ -99,47 +106,60 @@ static int parse(struct attach *a, int argc, char **argv)
 		case 't':
 			if (!parse_seconds(optarg, &a->seconds))
 				break;
-			return say_usage("attach", "'%s' is no number of seconds from 1 to 86400",
-					 optarg);
+			return say_usage(
+				"attach",
+				"'%s' is no number of seconds from 1 to 86400",
+				optarg);
 		case 's':
 			if (road_parse(optarg, &a->road))
 				break;
-			return say_usage("attach", "toolstack '%s' is none of direct, xl and xm",
-					 optarg);
+			return say_usage(
+				"attach",
+				"toolstack '%s' is none of direct, xl and xm",
+				optarg);
 		case 'b':
-			if (!disk_parse_sector_size(optarg, &a->disk.sector_size))
+			if (!disk_parse_sector_size(optarg,
+						    &a->disk.sector_size))
 				break;
-			return say_usage("attach", "--sector-size=%s: expected 512 or 4096",
-					 optarg);
+			return say_usage(
+				"attach",
+				"--sector-size=%s: expected 512 or 4096",
+				optarg);
 		case 'r':
 			a->remote = REMOTE_SECONDS;
 			if (!optarg || !parse_seconds(optarg, &a->remote))
 				break;
-			return say_usage("attach", "'%s' is no number of seconds from 1 to 86400",
-					 optarg);
+			return say_usage(
+				"attach",
+				"'%s' is no number of seconds from 1 to 86400",
+				optarg);
 		case 'n':
 			a->dry_run = true;
 			break;
 		default:
 			if (disk_option(c, &a->disk))
 				break;
-			return say_usage("attach", "option '%s' is unknown or lacks its value",
-					 argv[optind - 1]);
+			return say_usage(
+				"attach",
+				"option '%s' is unknown or lacks its value",
+				argv[optind - 1]);
 		}
 	}
 	argc -= optind;
 	argv += optind;
 	if (argc < 3 || argc > 4)
-		return say_usage("attach",
-				 "expected DOMAIN SEED VDEV [r|w], got %d arguments",
-				 argc);
+		return say_usage(
+			"attach",
+			"expected DOMAIN SEED VDEV [r|w], got %d arguments",
+			argc);
 	a->domain = argv[0];
 	if (target_parse(strip_prefix(argv[1]), &a->disk, &err))
 		return say_usage("attach", "%s", err.text);
 	if (vdev_parse(argv[2], &a->devid))
-		return say_usage("attach",
-				 "'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
-				 argv[2]);
+		return say_usage(
+			"attach",
+			"'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
+			argv[2]);
 	a->writable = true;
 	if (argc == 4 && parse_mode(argv[3], &a->writable))
 		return EXIT_USAGE;
@@ -166,8 +186,8 @@ int cmd_attach(int argc, char **argv)
 	else
 		snprintf(why, sizeof(why), "asked for with --toolstack");
 	if (a.road == ROAD_NONE) /* not on Xen: the direct road says so */
-		return host_is_xen() || a.dry_run ? say_failed("%s", why) :
-						    road_direct_attach(&a);
+		return host_is_xen() || a.dry_run ? say_failed("%s", why)
+						  : road_direct_attach(&a);
 	if (a.dry_run) {
 		printf("road: %s (%s)\n", road_name(a.road), why);
 		road_show(&a);

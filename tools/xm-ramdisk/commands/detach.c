@@ -54,11 +54,15 @@ static int parse(struct detach *a, int argc, char **argv)
 		case 't':
 			if (!parse_seconds(optarg, &a->seconds))
 				break;
-			return say_usage("detach", "'%s' is no number of seconds from 1 to 86400",
-					 optarg);
+			return say_usage(
+				"detach",
+				"'%s' is no number of seconds from 1 to 86400",
+				optarg);
 		default:
-			return say_usage("detach", "option '%s' is unknown or lacks its value",
-					 argv[optind - 1]);
+			return say_usage(
+				"detach",
+				"option '%s' is unknown or lacks its value",
+				argv[optind - 1]);
 		}
 	}
 	if (argc - optind != 2)
@@ -67,9 +71,10 @@ static int parse(struct detach *a, int argc, char **argv)
 				 argc - optind);
 	a->domain = argv[optind];
 	if (vdev_parse(argv[optind + 1], &a->devid))
-		return say_usage("detach",
-				 "'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
-				 argv[optind + 1]);
+		return say_usage(
+			"detach",
+			"'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
+			argv[optind + 1]);
 	return EXIT_DONE;
 }
 
@@ -90,14 +95,16 @@ static int check_attached(struct device *d)
 		return EXIT_DONE;
 	rc = device_backend(d, &backend);
 	if (rc == -ENOENT)
-		return say_failed("nothing is attached to %s as %s; 'xm-ramdisk list' shows what is",
-				  d->domain, d->vdev);
+		return say_failed(
+			"nothing is attached to %s as %s; 'xm-ramdisk list' shows what is",
+			d->domain, d->vdev);
 	if (rc)
 		return say_failed("cannot read %s in xenstore: %s", d->front,
 				  strerror(-rc));
 	if (strcmp(backend, d->back)) {
-		rc = say_failed("%s of %s was not attached by xm-ramdisk: its backend is %s",
-				d->vdev, d->domain, backend);
+		rc = say_failed(
+			"%s of %s was not attached by xm-ramdisk: its backend is %s",
+			d->vdev, d->domain, backend);
 	} else {
 		/* of a backend that was removed without its frontend */
 		device_remove_frontend(d);
@@ -111,15 +118,18 @@ static int say_why(const struct detach *a, const struct device *d, int rc,
 		   const struct device_state *s)
 {
 	if (rc == -EINTR)
-		return say_failed("interrupted; the detach goes on as soon as %s lets go of %s",
-				  d->domain, d->vdev);
+		return say_failed(
+			"interrupted; the detach goes on as soon as %s lets go of %s",
+			d->domain, d->vdev);
 	if (rc != -ETIMEDOUT)
 		return say_failed("cannot watch xenstore: %s", strerror(-rc));
 	if (s->front == XenbusStateClosed || s->domain_gone)
-		return say_failed("xen-ramdiskd did not give %s of %s back for %d seconds; is it running?",
-				  d->vdev, d->domain, a->seconds);
-	return say_failed("%s still uses %s after %d seconds (mounted there?); it is detached as soon as it lets go, or at once with --force",
-			  d->domain, d->vdev, a->seconds);
+		return say_failed(
+			"xen-ramdiskd did not give %s of %s back for %d seconds; is it running?",
+			d->vdev, d->domain, a->seconds);
+	return say_failed(
+		"%s still uses %s after %d seconds (mounted there?); it is detached as soon as it lets go, or at once with --force",
+		d->domain, d->vdev, a->seconds);
 }
 
 /* -1 unless libxl made the device, with our script. */

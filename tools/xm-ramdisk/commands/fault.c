@@ -50,8 +50,19 @@ static void help(void)
 /* ---- arguments --------------------------------------------------------- */
 
 enum {
-	ERROR = 256, RATIO, RANGE, DELAY, JITTER, FREEZE, THAW, PROTECT,
-	WRITABLE, IOPS, BANDWIDTH, CLEAR, JSON
+	ERROR = 256,
+	RATIO,
+	RANGE,
+	DELAY,
+	JITTER,
+	FREEZE,
+	THAW,
+	PROTECT,
+	WRITABLE,
+	IOPS,
+	BANDWIDTH,
+	CLEAR,
+	JSON
 };
 
 static const struct option options[] = {
@@ -81,33 +92,39 @@ static const char *take_value(struct fault *f, int c)
 	switch (c) {
 	case ERROR:
 		ch->error = true;
-		return fault_parse_errors(optarg, &to->errors) ?
-			       "read, write, all or none" : NULL;
+		return fault_parse_errors(optarg, &to->errors)
+			       ? "read, write, all or none"
+			       : NULL;
 	case RATIO:
 		f->ratio = true;
-		return fault_parse_ratio(optarg, &to->ratio) ?
-			       "a percentage from 0.0001 to 100" : NULL;
+		return fault_parse_ratio(optarg, &to->ratio)
+			       ? "a percentage from 0.0001 to 100"
+			       : NULL;
 	case RANGE:
 		f->range = true;
-		return fault_parse_range(optarg, &to->range_off,
-					 &to->range_len) ?
-			       "a range like 0+512 or 8M+4K, of bytes" : NULL;
+		return fault_parse_range(optarg, &to->range_off, &to->range_len)
+			       ? "a range like 0+512 or 8M+4K, of bytes"
+			       : NULL;
 	case DELAY:
 		ch->delay = true;
-		return fault_parse_ms(optarg, &to->delay_ms) ?
-			       "a number of milliseconds up to 3600000" : NULL;
+		return fault_parse_ms(optarg, &to->delay_ms)
+			       ? "a number of milliseconds up to 3600000"
+			       : NULL;
 	case JITTER:
 		f->jitter = true;
-		return fault_parse_ms(optarg, &to->jitter_ms) ?
-			       "a number of milliseconds up to 3600000" : NULL;
+		return fault_parse_ms(optarg, &to->jitter_ms)
+			       ? "a number of milliseconds up to 3600000"
+			       : NULL;
 	case IOPS:
 		ch->iops = true;
-		return fault_parse_iops(optarg, &to->iops) ?
-			       "a number of requests up to 100000000" : NULL;
+		return fault_parse_iops(optarg, &to->iops)
+			       ? "a number of requests up to 100000000"
+			       : NULL;
 	default:
 		ch->bandwidth = true;
-		return fault_parse_bandwidth(optarg, &to->bandwidth) ?
-			       "a number of bytes up to 1T" : NULL;
+		return fault_parse_bandwidth(optarg, &to->bandwidth)
+			       ? "a number of bytes up to 1T"
+			       : NULL;
 	}
 }
 
@@ -139,7 +156,8 @@ static int take_option(struct fault *f, int c)
 	default:
 		expected = take_value(f, c);
 		return expected ? say_usage("fault", "'%s' is not %s", optarg,
-					    expected) : EXIT_DONE;
+					    expected)
+				: EXIT_DONE;
 	}
 }
 
@@ -149,8 +167,9 @@ static int check_options(struct fault *f)
 	struct blkback_fault_set *to = &f->change.to;
 
 	if ((f->ratio || f->range) && !to->errors)
-		return say_usage("fault",
-				 "--ratio and --range go with --error=read, write or all");
+		return say_usage(
+			"fault",
+			"--ratio and --range go with --error=read, write or all");
 	if (f->jitter && !f->change.delay)
 		return say_usage("fault", "--jitter goes with --delay");
 	if (f->thaw && to->freeze)
@@ -173,14 +192,17 @@ static int parse(struct fault *f, int argc, char **argv)
 			return -1;
 		}
 		if (c == '?')
-			return say_usage("fault", "option '%s' is unknown or lacks its value",
-					 argv[optind - 1]);
+			return say_usage(
+				"fault",
+				"option '%s' is unknown or lacks its value",
+				argv[optind - 1]);
 		rc = take_option(f, c);
 		if (rc)
 			return rc;
 	}
 	if (argc - optind != 2)
-		return say_usage("fault", "expected NAME DOMAIN, got %d argument%s",
+		return say_usage("fault",
+				 "expected NAME DOMAIN, got %d argument%s",
 				 argc - optind, argc - optind == 1 ? "" : "s");
 	f->name = argv[optind];
 	f->domain = argv[optind + 1];
@@ -212,11 +234,13 @@ static int select_of_disk(struct device *d, const char *name,
 		n++;
 	}
 	if (!n)
-		return say_failed("%s is not attached to %s; 'xm-ramdisk list' shows what is",
-				  name, d->domain);
+		return say_failed(
+			"%s is not attached to %s; 'xm-ramdisk list' shows what is",
+			name, d->domain);
 	if (n > 1)
-		return say_failed("%s is attached to %s %u times; name the virtual device, which 'xm-ramdisk list' shows",
-				  name, d->domain, n);
+		return say_failed(
+			"%s is attached to %s %u times; name the virtual device, which 'xm-ramdisk list' shows",
+			name, d->domain, n);
 	return EXIT_DONE;
 }
 
@@ -238,8 +262,9 @@ static int select_device(struct device *d, const char *name)
 	if (rc)
 		return rc;
 	if (vdev && rd_find(store, name, id, NULL))
-		rc = say_failed("nothing is attached to %s as %s; 'xm-ramdisk list' shows what is",
-				d->domain, d->vdev);
+		rc = say_failed(
+			"nothing is attached to %s as %s; 'xm-ramdisk list' shows what is",
+			d->domain, d->vdev);
 	else
 		rc = disk_find(store, name, id);
 	if (!rc) {
@@ -310,14 +335,17 @@ static int change(struct device *d, const struct fault_change *change)
 		rc = try_change(d, change);
 	} while (rc == -EAGAIN);
 	if (rc)
-		return say_failed("cannot write %s/" NODES_FAULT " in xenstore: %s",
+		return say_failed("cannot write %s/" NODES_FAULT
+				  " in xenstore: %s",
 				  d->back, strerror(-rc));
 	rc = device_wait(d, taken_up, &s, deadline_in(SECONDS), stop);
 	if (rc == -EINTR)
-		return say_failed("interrupted; the faults are set, and xen-ramdiskd may take them up later");
+		return say_failed(
+			"interrupted; the faults are set, and xen-ramdiskd may take them up later");
 	if (rc == -ETIMEDOUT)
-		return say_failed("the faults are set, but xen-ramdiskd did not take them up for %d seconds; is it running?",
-				  SECONDS);
+		return say_failed(
+			"the faults are set, but xen-ramdiskd did not take them up for %d seconds; is it running?",
+			SECONDS);
 	if (rc)
 		return say_failed("cannot watch xenstore: %s", strerror(-rc));
 	if (!s.back)

@@ -121,12 +121,14 @@ static int change(char text[FENCE_BYTES], const char *address, bool lift)
 	size_t n = strlen(address) + 1;
 
 	if (lift && !line)
-		return say_failed("%s is not fenced; 'xm-ramdisk fence --list' shows which are",
-				  address);
+		return say_failed(
+			"%s is not fenced; 'xm-ramdisk fence --list' shows which are",
+			address);
 	if (lift)
 		memmove(line, line + n, strlen(line + n) + 1);
 	else if (!line && strlen(text) + n >= FENCE_BYTES)
-		return say_failed("the list of fenced addresses is full; fence networks");
+		return say_failed(
+			"the list of fenced addresses is full; fence networks");
 	else if (!line)
 		sprintf(text + strlen(text), "%s\n", address);
 	return EXIT_DONE;
@@ -186,8 +188,9 @@ static int wait_for_servers(const char *store, const char *text)
 		left = lagging(store, text, 0);
 	}
 	if (left)
-		return say_failed("%d servers have not put the list into force for %d seconds; end them to be sure",
-				  left, WAIT_SECONDS);
+		return say_failed(
+			"%d servers have not put the list into force for %d seconds; end them to be sure",
+			left, WAIT_SECONDS);
 	return EXIT_DONE;
 }
 
@@ -231,8 +234,10 @@ int cmd_fence(int argc, char **argv)
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
 	if (!list && !canonical(words[0], address))
-		return say_usage("fence", "'%s' is no address; expected one like 192.0.2.7, 2001:db8::7 or 192.0.2.0/24",
-				 words[0]);
+		return say_usage(
+			"fence",
+			"'%s' is no address; expected one like 192.0.2.7, 2001:db8::7 or 192.0.2.0/24",
+			words[0]);
 	rc = disk_store("fence", &store);
 	if (rc)
 		return rc;

@@ -17,11 +17,14 @@ static const struct {
 } subcommands[] = {
 	{ "list", iface_cmd_list, "", "every release and its versions" },
 	{ "show", iface_cmd_show, "RELEASE|VALUE", "one of them" },
-	{ "of", iface_cmd_of, "PATH", "versions of a tree, tarball, header, "
+	{ "of", iface_cmd_of, "PATH",
+	  "versions of a tree, tarball, header, "
 	  "program" },
-	{ "running", iface_cmd_running, "", "the hypervisor under us, and Xen's "
+	{ "running", iface_cmd_running, "",
+	  "the hypervisor under us, and Xen's "
 	  "libraries" },
-	{ "check", iface_cmd_check, "BUILT ON", "does the one work on the "
+	{ "check", iface_cmd_check, "BUILT ON",
+	  "does the one work on the "
 	  "other" },
 };
 
@@ -38,7 +41,8 @@ static void help(FILE *to)
 		fprintf(to, "  %-8s %-14s %s\n", subcommands[i].name,
 			subcommands[i].arguments, subcommands[i].what);
 	fputs("\n  xm-ramdisk interface SUBCOMMAND --help   its options\n"
-	      "  man 8 xm-ramdisk-interface               the manual\n", to);
+	      "  man 8 xm-ramdisk-interface               the manual\n",
+	      to);
 }
 
 static int finish(int status)

@@ -26,8 +26,8 @@ static void print_attachment(struct xs_handle *xs,
 
 	if (a->alive)
 		snprintf(pid, sizeof(pid), "%d", a->pid);
-	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7s\n",
-	       w.domain, w.vdev, report_mode(a), a->counters.read_bytes >> 20,
+	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7s\n", w.domain,
+	       w.vdev, report_mode(a), a->counters.read_bytes >> 20,
 	       a->counters.write_bytes >> 20, pid);
 	if (who_faults(xs, &w, faults)[0])
 		printf("      fault: %s\n", faults);

@@ -10,8 +10,7 @@ static void help(void)
 {
 	puts("usage: xm-ramdisk load [--name=NAME] [--thin] [--lazy] SEED\n\n"
 	     "Load SEED, and keep the disk and what is written to it until it is\n"
-	     "dropped. A disk that is attached already is kept from now on.\n\n"
-	     DISK_OPTIONS_HELP);
+	     "dropped. A disk that is attached already is kept from now on.\n\n" DISK_OPTIONS_HELP);
 }
 
 static int load(const struct disk_options *options)
@@ -51,8 +50,10 @@ int cmd_load(int argc, char **argv)
 			return EXIT_DONE;
 		}
 		if (c == 'P' || !disk_option(c, &o))
-			return say_usage("load", "option '%s' is unknown or lacks its value",
-					 argv[optind - 1]);
+			return say_usage(
+				"load",
+				"option '%s' is unknown or lacks its value",
+				argv[optind - 1]);
 	}
 	if (argc - optind != 1)
 		return say_usage("load", "expected SEED, got %d arguments",

@@ -120,8 +120,8 @@ static int may_write(const struct rd_disk *disk, const char *file, bool force)
 		return EXIT_DONE;
 	if (stat(rd_seed(disk), &seed) == 0 && seed.st_dev == there.st_dev &&
 	    seed.st_ino == there.st_ino)
-		return say_failed("%s is the disk's seed, which is never written",
-				  file);
+		return say_failed(
+			"%s is the disk's seed, which is never written", file);
 	if (!S_ISREG(there.st_mode))
 		return say_failed("%s is there and is no file", file);
 	if (!force)

@@ -66,9 +66,9 @@ static void print_attachment(struct xs_handle *xs,
 	if (localtime_r(&since, &tm))
 		strftime(text, sizeof(text), "%F %T", &tm);
 	printf("  %s %s, %s, process %d%s, since %s\n", w.domain, w.vdev,
-	       a->private_view ? "private view" :
-	       a->writable     ? "writable" :
-				 "read-only",
+	       a->private_view ? "private view"
+	       : a->writable   ? "writable"
+			       : "read-only",
 	       a->pid, a->alive ? "" : " (dead; it may be restarted)", text);
 	if (a->private_view)
 		printf("      memory of its own: %" PRIu64 " KiB\n",

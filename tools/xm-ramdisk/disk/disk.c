@@ -34,9 +34,9 @@ bool disk_option(int c, struct disk_options *o)
 
 int disk_parse_sector_size(const char *text, unsigned *sector_size)
 {
-	*sector_size = !strcmp(text, "512")  ? 512 :
-		       !strcmp(text, "4096") ? 4096 :
-					       0;
+	*sector_size = !strcmp(text, "512")    ? 512
+		       : !strcmp(text, "4096") ? 4096
+					       : 0;
 	return *sector_size ? 0 : -EINVAL;
 }
 
@@ -47,8 +47,10 @@ int disk_check_sector_size(const struct disk_options *o,
 
 	if (rd_size(disk) % n == 0)
 		return EXIT_DONE;
-	return say_failed("%s has %" PRIu64 " bytes, which is no whole number of sectors of %u; attach it with 512, or make the seed larger",
-			  rd_seed(disk), rd_size(disk), n);
+	return say_failed(
+		"%s has %" PRIu64
+		" bytes, which is no whole number of sectors of %u; attach it with 512, or make the seed larger",
+		rd_seed(disk), rd_size(disk), n);
 }
 
 int disk_store(const char *subcommand, struct rd_store **store)

@@ -66,7 +66,8 @@ int target_parse(char *text, struct disk_options *o, struct rd_error *err)
 	char *word, *rest = take_field(text);
 
 	if (!*text) {
-		snprintf(err->text, sizeof(err->text), "the seed's path is empty");
+		snprintf(err->text, sizeof(err->text),
+			 "the seed's path is empty");
 		return -EINVAL;
 	}
 	o->seed = text;
@@ -74,9 +75,10 @@ int target_parse(char *text, struct disk_options *o, struct rd_error *err)
 		rest = take_field(word);
 		if (take_option(word, o))
 			continue;
-		snprintf(err->text, sizeof(err->text),
-			 "'%s' behind the seed is none of private, thin, lazy, keep, name=NAME and sector-size=512 or 4096; a comma in a path is written twice",
-			 word);
+		snprintf(
+			err->text, sizeof(err->text),
+			"'%s' behind the seed is none of private, thin, lazy, keep, name=NAME and sector-size=512 or 4096; a comma in a path is written twice",
+			word);
 		return -EINVAL;
 	}
 	return 0;

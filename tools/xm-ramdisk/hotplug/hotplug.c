@@ -65,8 +65,8 @@ static const char *parse_path(struct hotplug *h, const char *path)
 		    end && !path[end]) {
 			snprintf(h->back, sizeof(h->back), OWN_DOMAIN "%s",
 				 path);
-			snprintf(h->label, sizeof(h->label), HOTPLUG_LABEL, h->domid,
-				 h->devid);
+			snprintf(h->label, sizeof(h->label), HOTPLUG_LABEL,
+				 h->domid, h->devid);
 			return kinds[i];
 		}
 	}
@@ -88,27 +88,31 @@ static int read_wanted(struct hotplug *h)
 	free(mode);
 	h->target = read_node(h, "params");
 	if (!h->target)
-		return say_failed("%s/params is not in xenstore; expected the target of a disk line",
-				  h->back);
+		return say_failed(
+			"%s/params is not in xenstore; expected the target of a disk line",
+			h->back);
 	if (target_parse(strip_driver(h->target), &h->disk, &err))
 		return say_failed("%s", err.text);
 	if (h->disk.flags & RD_PRIVATE && !h->writable)
-		return say_failed("a private view of %s is for writing, but the disk is read-only",
-				  h->disk.seed);
+		return say_failed(
+			"a private view of %s is for writing, but the disk is read-only",
+			h->disk.seed);
 	return EXIT_DONE;
 }
 
 /* ---- cleaning ----------------------------------------------------------- */
 
-static bool device_is_there(struct xs_handle *xs, unsigned domid, unsigned devid)
+static bool device_is_there(struct xs_handle *xs, unsigned domid,
+			    unsigned devid)
 {
 	char path[96], *state;
 	unsigned len;
 
 	if (domid && !xs_is_domain_introduced(xs, domid))
 		return false;
-	snprintf(path, sizeof(path), OWN_DOMAIN "backend/" KERNEL_KIND "/%u/%u/state",
-		 domid, devid);
+	snprintf(path, sizeof(path),
+		 OWN_DOMAIN "backend/" KERNEL_KIND "/%u/%u/state", domid,
+		 devid);
 	state = xs_read(xs, XBT_NULL, path, &len);
 	free(state);
 	return state != NULL;
@@ -117,8 +121,7 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid, unsigned devid
 /* On the directory itself: no file of it is left there. */
 static int lock_clean(struct rd_store *store, int how)
 {
-	int fd = open(rd_store_path(store),
-		      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(rd_store_path(store), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd >= 0 && flock(fd, how) < 0) {
 		close(fd);
@@ -199,8 +202,8 @@ static int add(struct hotplug *h, const char *kind)
 	if (h->domid == 0)
 		host_load_frontend();
 	if (rc == EXIT_DONE)
-		rc = strcmp(kind, KERNEL_KIND) ? hotplug_native_add(h) :
-						 hotplug_kernel_add(h);
+		rc = strcmp(kind, KERNEL_KIND) ? hotplug_native_add(h)
+					       : hotplug_kernel_add(h);
 	if (rc == EXIT_DONE && !strcmp(kind, KERNEL_KIND))
 		hotplug_watch_start(h->store);
 	free(h->target);
@@ -215,9 +218,11 @@ static int on_device(struct rd_store *store, const char *action,
 	int rc;
 
 	if (!kind)
-		return say_usage("hotplug",
-				 "'%s' is no device; expected one like backend/" KERNEL_KIND "/1/51728",
-				 path);
+		return say_usage(
+			"hotplug",
+			"'%s' is no device; expected one like backend/" KERNEL_KIND
+			"/1/51728",
+			path);
 	if (!strcmp(action, "remove")) {
 		/* on the other road the worker has gone with the device */
 		if (!strcmp(kind, KERNEL_KIND))

@@ -56,8 +56,9 @@ static int add_loop(struct hotplug *h, struct rd_disk *disk)
 				  h->back);
 	rc = loop_make(data, h->label, rd_size(disk), h->writable, device);
 	if (rc)
-		return say_failed("cannot make a loop device over %s: %s; is the kernel's loop driver there?",
-				  data, strerror(-rc));
+		return say_failed(
+			"cannot make a loop device over %s: %s; is the kernel's loop driver there?",
+			data, strerror(-rc));
 	printf("device=%s\n", device);
 	return EXIT_DONE;
 }
@@ -104,8 +105,9 @@ int hotplug_kernel_add(struct hotplug *h)
 	int rc;
 
 	if (h->disk.sector_size > 512)
-		return say_failed("sector-size=%u needs xen-ramdiskd: Xen 4.19 or later and backendtype=tap, or xm-ramdisk attach",
-				  h->disk.sector_size);
+		return say_failed(
+			"sector-size=%u needs xen-ramdiskd: Xen 4.19 or later and backendtype=tap, or xm-ramdisk attach",
+			h->disk.sector_size);
 	/* held by this process until the domain's own attachment is there */
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);
 	if (rc)

@@ -106,7 +106,8 @@ static int open_control(void)
 	int i, fd = open(CONTROL, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		host_run((const char *const[]){ "modprobe", "-q", "loop", NULL });
+		host_run((const char *const[]){ "modprobe", "-q", "loop",
+						NULL });
 	for (i = 0; fd < 0 && i < LOAD_TRIES; i++) {
 		if (i)
 			nanosleep(&pause, NULL);
@@ -121,8 +122,8 @@ static int found(int fd, int number)
 	return number + 1;
 }
 
-int loop_make(const char *data, const char *label, uint64_t size,
-	      bool writable, char path[LOOP_PATH_MAX])
+int loop_make(const char *data, const char *label, uint64_t size, bool writable,
+	      char path[LOOP_PATH_MAX])
 {
 	int fd, control = -1, rc, number = walk(label, found) - 1;
 
@@ -133,9 +134,9 @@ int loop_make(const char *data, const char *label, uint64_t size,
 	fd = open(data, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (fd >= 0)
 		control = open_control();
-	rc = control < 0 ? -errno :
-			   configure(control, fd, label, size, writable,
-				     &number);
+	rc = control < 0
+		     ? -errno
+		     : configure(control, fd, label, size, writable, &number);
 	if (control >= 0)
 		close(control);
 	if (fd >= 0)

@@ -14,8 +14,8 @@
  * The loop device of attachment @label over file @data, of @size bytes, made
  * unless it is there; its path. 0 or -errno.
  */
-int loop_make(const char *data, const char *label, uint64_t size,
-	      bool writable, char path[LOOP_PATH_MAX]);
+int loop_make(const char *data, const char *label, uint64_t size, bool writable,
+	      char path[LOOP_PATH_MAX]);
 
 /* Remove what there is of @label. */
 void loop_remove(const char *label);

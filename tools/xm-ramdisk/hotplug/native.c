@@ -21,7 +21,8 @@ static bool write_node(struct hotplug *h, xs_transaction_t t, const char *name,
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "%s/" NODES_XL_FOLDER "/%s", h->back, name);
+	snprintf(path, sizeof(path), "%s/" NODES_XL_FOLDER "/%s", h->back,
+		 name);
 	return xs_write(h->xs, t, path, value, (unsigned)strlen(value));
 }
 
@@ -100,8 +101,9 @@ static int wait_for_worker(struct hotplug *h)
 	while ((rc = look(h)) < 0) {
 		left = deadline - now_ms();
 		if (left <= 0 || *h->stop)
-			return say_failed("xen-ramdiskd did not take the device for %d seconds; is one of the same version running, with this store?",
-					  WORKER_SECONDS);
+			return say_failed(
+				"xen-ramdiskd did not take the device for %d seconds; is one of the same version running, with this store?",
+				WORKER_SECONDS);
 		poll(&p, 1, (int)left);
 		while ((event = xs_check_watch(h->xs)))
 			free(event);

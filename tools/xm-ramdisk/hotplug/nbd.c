@@ -27,7 +27,8 @@
 #define LOCK_FILE "nbd.lock"
 #define SUFFIX ".nbd"
 #define DEVICES_MAX 1024
-#define PARAMETER_MAX (RD_SEED_MAX + 32) /* a URI, or a part of it, and its key */
+#define PARAMETER_MAX \
+	(RD_SEED_MAX + 32) /* a URI, or a part of it, and its key */
 #define FILE_MAX (PATH_MAX + RD_LABEL_MAX + 16)
 
 /* A file of the store that belongs to @label, whose slashes become colons. */
@@ -66,10 +67,12 @@ static int run_nbdkit(const char *const argv[], const char *plugin)
 	int rc = host_run(argv);
 
 	if (rc == -ENOENT)
-		return say_failed("this disk needs nbdkit, which is not installed; install it with nbdkit-ramdisk-plugin, or use a plain disk");
+		return say_failed(
+			"this disk needs nbdkit, which is not installed; install it with nbdkit-ramdisk-plugin, or use a plain disk");
 	if (rc)
-		return say_failed("nbdkit with its plugin '%s' did not start; is nbdkit-%s-plugin installed?",
-				  plugin, plugin);
+		return say_failed(
+			"nbdkit with its plugin '%s' did not start; is nbdkit-%s-plugin installed?",
+			plugin, plugin);
 	return EXIT_DONE;
 }
 
@@ -80,9 +83,17 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 	char plugin[PATH_MAX], socket[FILE_MAX], pidfile[FILE_MAX];
 	char disk[RD_ID_MAX + 8], name[RD_LABEL_MAX + 8];
 	const char *const argv[] = {
-		"nbdkit", "-U", socket, "-P", pidfile, plugin, disk, name,
+		"nbdkit",
+		"-U",
+		socket,
+		"-P",
+		pidfile,
+		plugin,
+		disk,
+		name,
 		writable ? "mode=w" : "mode=r",
-		private_view ? "private=true" : NULL, NULL,
+		private_view ? "private=true" : NULL,
+		NULL,
 	};
 
 	if (!program_beside("nbdkit-ramdisk-plugin.so", plugin))
@@ -142,9 +153,21 @@ static int serve_remote(struct rd_store *store, const char *label,
 	char parameter[PARAMETER_MAX], psk[PARAMETER_MAX];
 	char certificates[PARAMETER_MAX];
 	const char *argv[] = {
-		"nbdkit", "-U", socket, "-P", pidfile, "--filter=retry", "nbd",
-		parameter, retries, "retry-delay=1", "retry-exponential=no",
-		NULL, NULL, NULL, NULL,
+		"nbdkit",
+		"-U",
+		socket,
+		"-P",
+		pidfile,
+		"--filter=retry",
+		"nbd",
+		parameter,
+		retries,
+		"retry-delay=1",
+		"retry-exponential=no",
+		NULL,
+		NULL,
+		NULL,
+		NULL,
 	};
 	size_t n = 11;
 
@@ -206,7 +229,7 @@ static int connect_free(struct rd_store *store, const char *label,
 {
 	char socket[FILE_MAX];
 	const char *const argv[] = { "nbd-client", "-unix", socket, device,
-				     "-b", "512", NULL };
+				     "-b",         "512",   NULL };
 	bool some = false;
 	int i, rc;
 
@@ -220,11 +243,14 @@ static int connect_free(struct rd_store *store, const char *label,
 		if (rc == 0)
 			return EXIT_DONE;
 		if (rc == -ENOENT)
-			return say_failed("this disk needs nbd-client, which is not installed; install it, or use a plain disk");
+			return say_failed(
+				"this disk needs nbd-client, which is not installed; install it, or use a plain disk");
 	}
-	return some ? say_failed("nbd-client could not connect a device to nbdkit at %s",
-				 socket) :
-		      say_failed("there is no free /dev/nbdN; is the kernel's nbd driver loaded, with nbds_max large enough?");
+	return some ? say_failed(
+			      "nbd-client could not connect a device to nbdkit at %s",
+			      socket)
+		    : say_failed(
+			      "there is no free /dev/nbdN; is the kernel's nbd driver loaded, with nbds_max large enough?");
 }
 
 static int note(struct rd_store *store, const char *label, const char *device)
@@ -246,7 +272,8 @@ static int make_device(struct rd_store *store, const char *label,
 	int rc, locked;
 
 	if (access("/sys/block/nbd0", F_OK))
-		host_run((const char *const[]){ "modprobe", "-q", "nbd", NULL });
+		host_run(
+			(const char *const[]){ "modprobe", "-q", "nbd", NULL });
 	locked = lock(store);
 	rc = connect_free(store, label, path);
 	if (rc == EXIT_DONE)
@@ -323,7 +350,8 @@ void nbd_walk(struct rd_store *store,
 
 	while (d && (e = readdir(d))) {
 		n = strlen(e->d_name);
-		if (n <= strlen(SUFFIX) || n - strlen(SUFFIX) >= sizeof(label) ||
+		if (n <= strlen(SUFFIX) ||
+		    n - strlen(SUFFIX) >= sizeof(label) ||
 		    strcmp(e->d_name + n - strlen(SUFFIX), SUFFIX))
 			continue;
 		memcpy(label, e->d_name, n - strlen(SUFFIX));

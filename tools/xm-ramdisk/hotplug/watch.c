@@ -80,7 +80,8 @@ static void watch(struct rd_store *store, struct xs_handle *xs,
 		if (!hotplug_clean(store))
 			return;
 		/* a server that was ended is there for a moment */
-		came = wait_event(xs, came ? AGAIN_SECONDS : LOOK_SECONDS, stop);
+		came = wait_event(xs, came ? AGAIN_SECONDS : LOOK_SECONDS,
+				  stop);
 	}
 }
 
@@ -134,7 +135,8 @@ static void start(void)
 		posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID);
 		for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 			posix_spawn_file_actions_addopen(&files, fd,
-							 "/dev/null", O_RDWR, 0);
+							 "/dev/null", O_RDWR,
+							 0);
 		posix_spawn_file_actions_addclosefrom_np(&files, fd);
 		posix_spawn(&pid, "/proc/self/exe", &files, &attr, argv,
 			    environ);

@@ -98,12 +98,14 @@ static int reap(pid_t pid, const char *program, int rc, struct rd_error *err)
 		snprintf(err->text, sizeof(err->text),
 			 "cannot run %s, which unpacks it: install the package "
 			 "%s, or unpack the archive and give the folder",
-			 program, !strcmp(program, "xz") ? "xz-utils" : program);
+			 program,
+			 !strcmp(program, "xz") ? "xz-utils" : program);
 		return -ENOENT;
 	}
 	snprintf(err->text, sizeof(err->text),
 		 "%s cannot unpack it: the file is damaged, or needs more than "
-		 "512 MiB of memory", program);
+		 "512 MiB of memory",
+		 program);
 	return -EBADMSG;
 }
 
@@ -189,11 +191,12 @@ int iface_of_archive(struct iface_facts *facts, const char *path, int fd,
 		return -errno;
 	program = iface_packer(head, (size_t)n);
 	err->text[0] = '\0';
-	snprintf(facts->how, sizeof(facts->how), "from the headers in the "
-		 "tarball%s%s", program ? ", unpacked by " : "",
-		 program ? program : "");
-	rc = program ? read_packed(facts, program, fd, consume_tar, err) :
-		       consume_tar(facts, fd, err);
+	snprintf(facts->how, sizeof(facts->how),
+		 "from the headers in the "
+		 "tarball%s%s",
+		 program ? ", unpacked by " : "", program ? program : "");
+	rc = program ? read_packed(facts, program, fd, consume_tar, err)
+		     : consume_tar(facts, fd, err);
 	if (rc == -EINVAL && program)
 		rc = read_packed(facts, program, fd, consume_image, err);
 	if (rc) {

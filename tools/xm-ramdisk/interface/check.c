@@ -59,8 +59,8 @@ static void json_check(const struct iface_check *c)
 	for (i = 0; i <= IFACE_CALLS; i++) {
 		a = line(c, i);
 		printf(",\n \"%s\": {\"verdict\": \"%s\", \"rule\": \"%s\", "
-		       "\"why\": ", key(i), iface_verdict_name(a->verdict),
-		       a->rule);
+		       "\"why\": ",
+		       key(i), iface_verdict_name(a->verdict), a->rule);
 		iface_json_string(stdout, a->why);
 		fputc('}', stdout);
 	}
@@ -93,8 +93,8 @@ static int check(const char *built, const char *on, unsigned count, bool json)
 	iface_compare(&c, count);
 	if (c.decided < 0)
 		return say_failed("%s and %s tell nothing that can be compared "
-				  "here; name a release for one of them", built,
-				  on);
+				  "here; name a release for one of them",
+				  built, on);
 	if (json)
 		json_check(&c);
 	else
@@ -236,7 +236,8 @@ int iface_cmd_running(int argc, char **argv)
 	}
 	if (optind < argc)
 		return say_usage("interface running",
-				 "running takes no argument '%s'", argv[optind]);
+				 "running takes no argument '%s'",
+				 argv[optind]);
 	why = iface_of_running(&facts, &err) ? err.text : NULL;
 	n = iface_libraries(libs);
 	(json ? json_running : print_running)(&facts, why, libs, n);

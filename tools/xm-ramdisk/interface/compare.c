@@ -57,8 +57,8 @@ static bool before(const struct iface_release *r, unsigned major,
 static bool both_known(const struct iface_check *c, enum iface_call call,
 		       struct iface_answer *a)
 {
-	const struct iface_facts *silent =
-		c->built.known[call] ? &c->on : &c->built;
+	const struct iface_facts *silent = c->built.known[call] ? &c->on
+								: &c->built;
 
 	if (c->built.known[call] && c->on.known[call])
 		return true;
@@ -101,17 +101,20 @@ static void compare_guest(struct iface_check *c)
 		       "0x%08x is newer than 0x%08x there: it runs, as the "
 		       "number never reaches the hypervisor and the calls only "
 		       "grow, but it must probe for what is newer "
-		       "(XENVER_get_features, -ENOSYS)", v, l);
+		       "(XENVER_get_features, -ENOSYS)",
+		       v, l);
 	else if (change)
 		answer(a, IFACE_WARN, "guest-not-ordered",
 		       "0x%08x is of %s only and 0x%08x, though greater, lacks "
-		       "its change: %s", v, change->branch, l, change->why);
+		       "its change: %s",
+		       v, change->branch, l, change->why);
 	else if (v == l)
 		answer(a, IFACE_COMPATIBLE, "guest-same", "0x%08x on both", v);
 	else
 		answer(a, IFACE_COMPATIBLE, "guest-older",
 		       "0x%08x is older than 0x%08x there, which keeps the "
-		       "calls of before", v, l);
+		       "calls of before",
+		       v, l);
 }
 
 static void compare_source(struct iface_check *c)
@@ -125,20 +128,24 @@ static void compare_source(struct iface_check *c)
 	if (v > l)
 		answer(a, IFACE_INCOMPATIBLE, "source-newer",
 		       "code that asks for 0x%08x stops at the #error of "
-		       "xen-compat.h: those headers know 0x%08x at most", v, l);
+		       "xen-compat.h: those headers know 0x%08x at most",
+		       v, l);
 	else if (change)
 		answer(a, IFACE_INCOMPATIBLE, "source-not-ordered",
 		       "those headers accept 0x%08x and lack what only %s has: "
-		       "%s", v, change->branch, change->why);
+		       "%s",
+		       v, change->branch, change->why);
 	else if (v < ACM_REMOVED && l >= ACM_REMOVED)
 		answer(a, IFACE_WARN, "source-removed",
 		       "code that asks for 0x%08x gets the old forms, except of "
 		       "what was removed outright: the ACM headers are gone "
-		       "from 4.2 on", v);
+		       "from 4.2 on",
+		       v);
 	else
 		answer(a, IFACE_COMPATIBLE, "source-older",
 		       "code that asks for 0x%08x gets the forms of then from "
-		       "headers that know 0x%08x", v, l);
+		       "headers that know 0x%08x",
+		       v, l);
 }
 
 /* Do both sides belong to one line, as 4.10.0 and 4.10.1 do? */
@@ -168,19 +175,23 @@ static void differ(struct iface_check *c, enum iface_call call)
 	if (!b || !o)
 		answer(a, IFACE_INCOMPATIBLE, "control-dom0-ops",
 		       "one side is of before 3.0.3, which has dom0_ops in "
-		       "place of %s", name);
+		       "place of %s",
+		       name);
 	else if (same_line(c))
 		answer(a, IFACE_INCOMPATIBLE, "control-point-release",
 		       "%s changed from 0x%x to 0x%x within %u.%u: tools of one "
-		       "get -EACCES from the other; rebuild them for it", name,
-		       b, o, c->on.range.first->major, c->on.range.first->minor);
+		       "get -EACCES from the other; rebuild them for it",
+		       name, b, o, c->on.range.first->major,
+		       c->on.range.first->minor);
 	else
 		answer(a, IFACE_INCOMPATIBLE, "control-exact",
 		       "built for %s 0x%x, and the hypervisor takes 0x%x only: "
-		       "every %s answers -EACCES%s", name, b, o, name,
+		       "every %s answers -EACCES%s",
+		       name, b, o, name,
 		       call == IFACE_DOMCTL && stable_domctls(&c->built) &&
-				       stable_domctls(&c->on) ?
-			       ", except the stable ones of 4.21" : "");
+				       stable_domctls(&c->on)
+			       ? ", except the stable ones of 4.21"
+			       : "");
 }
 
 static void compare_control(struct iface_check *c, enum iface_call call)
@@ -193,18 +204,19 @@ static void compare_control(struct iface_check *c, enum iface_call call)
 		return;
 	if (c->built.value[call] != c->on.value[call])
 		differ(c, call);
-	else if (call == IFACE_DOMCTL && stable_domctls(&c->built) &&
-		 o->last && before(o->last, STABLE_MAJOR, STABLE_MINOR))
+	else if (call == IFACE_DOMCTL && stable_domctls(&c->built) && o->last &&
+		 before(o->last, STABLE_MAJOR, STABLE_MINOR))
 		answer(a, IFACE_WARN, "control-stable",
 		       "0x%x on both, but tools of 4.21 and newer call the "
 		       "stable domctls with version 0, which %s refuses with "
-		       "-EACCES", c->on.value[call], c->on.name);
+		       "-EACCES",
+		       c->on.value[call], c->on.name);
 	else if (b->first && o->last &&
 		 before(o->last, b->first->major, b->first->minor))
 		answer(a, IFACE_WARN, "control-additions",
 		       "0x%x on both, but %s may use calls and fields that were "
-		       "added without a new number", c->on.value[call],
-		       c->built.name);
+		       "added without a new number",
+		       c->on.value[call], c->built.name);
 	else if (!c->on.value[call])
 		answer(a, IFACE_COMPATIBLE, "control-equal",
 		       "both have dom0_ops of before 3.0.3");

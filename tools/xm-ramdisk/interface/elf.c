@@ -126,8 +126,8 @@ static uint64_t strings(const struct elf *e, uint64_t entries)
 static bool release_library(const char *name, unsigned *major, unsigned *minor)
 {
 	static const char *const library[] = {
-		"libxenctrl", "libxenguest", "libxenlight", "libxlutil",
-		"libxenstat", "libxenvchan",
+		"libxenctrl", "libxenguest", "libxenlight",
+		"libxlutil",  "libxenstat",  "libxenvchan",
 	};
 	size_t i, len;
 	char rest;
@@ -136,7 +136,8 @@ static bool release_library(const char *name, unsigned *major, unsigned *minor)
 		len = strlen(library[i]);
 		if (!strncmp(name, library[i], len) &&
 		    sscanf(name + len, ".so.%2u.%3u%c", major, minor, &rest) ==
-			    2 && *major >= 3)
+			    2 &&
+		    *major >= 3)
 			return true;
 	}
 	return false;
@@ -189,8 +190,9 @@ static bool from_dynamic(struct iface_facts *facts, const struct elf *e)
 		    str + value >= e->len)
 			continue;
 		snprintf(name, sizeof(name), "%.*s",
-			 (int)(e->len - (str + value) < 63 ?
-			       e->len - (str + value) : 63),
+			 (int)(e->len - (str + value) < 63
+				       ? e->len - (str + value)
+				       : 63),
 			 (const char *)e->data + str + value);
 		if (from_library(facts, name,
 				 tag == DT_SONAME ? "is" : "needs"))

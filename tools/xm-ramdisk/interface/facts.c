@@ -126,7 +126,8 @@ static int parse_value(struct iface_facts *facts, const char *text,
 		snprintf(err->text, sizeof(err->text),
 			 "'%.40s' is no interface value: expected one like "
 			 "0x00040e00; for domctl and sysctl numbers name a "
-			 "release", text);
+			 "release",
+			 text);
 		return -EINVAL;
 	}
 	facts->known[IFACE_GUEST] = true;

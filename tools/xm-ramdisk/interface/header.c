@@ -207,10 +207,14 @@ static bool ends_in(const char *path, const char *tail)
 int iface_layout(const char *path, bool *makefile)
 {
 	static const char *const dir[IFACE_LAYOUTS] = {
-		"xen/include/public/", "include/xen/", "xen/",
+		"xen/include/public/",
+		"include/xen/",
+		"xen/",
 	};
 	static const char *const file[] = {
-		"xen-compat.h", "domctl.h", "sysctl.h",
+		"xen-compat.h",
+		"domctl.h",
+		"sysctl.h",
 	};
 	char tail[64];
 	size_t i, j;

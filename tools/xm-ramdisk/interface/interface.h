@@ -18,10 +18,18 @@
 #include "include/ramdisk.h"
 
 /* Exit statuses of `interface check`; 0, 1 and 2 are those of the tool. */
-enum { EXIT_WARNING = 3, EXIT_INCOMPATIBLE = 4 };
+enum {
+	EXIT_WARNING = 3,
+	EXIT_INCOMPATIBLE = 4
+};
 
 /* The three kinds of calls that carry a version of their own. */
-enum iface_call { IFACE_GUEST, IFACE_DOMCTL, IFACE_SYSCTL, IFACE_CALLS };
+enum iface_call {
+	IFACE_GUEST,
+	IFACE_DOMCTL,
+	IFACE_SYSCTL,
+	IFACE_CALLS
+};
 
 /* ---- table.c ------------------------------------------------- */
 
@@ -174,7 +182,8 @@ struct iface_answer {
 struct iface_check {
 	struct iface_facts built, on;
 	struct iface_answer call[IFACE_CALLS];
-	struct iface_answer source; /* compiling BUILT's code against ON's headers */
+	struct iface_answer
+		source; /* compiling BUILT's code against ON's headers */
 	enum iface_verdict verdict; /* the worst of those that were asked for */
 	int decided; /* index of @call, IFACE_CALLS for source, -1: nothing */
 };

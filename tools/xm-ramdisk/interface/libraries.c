@@ -16,12 +16,12 @@ static const struct {
 	bool follows_release;
 	unsigned newest; /* soname of the stable ones to try, downwards */
 } known[] = {
-	{ "libxenctrl", true, 0 },	{ "libxenguest", true, 0 },
-	{ "libxenlight", true, 0 },	{ "libxenstore", false, 4 },
-	{ "libxengnttab", false, 1 },	{ "libxenevtchn", false, 1 },
+	{ "libxenctrl", true, 0 },           { "libxenguest", true, 0 },
+	{ "libxenlight", true, 0 },          { "libxenstore", false, 4 },
+	{ "libxengnttab", false, 1 },        { "libxenevtchn", false, 1 },
 	{ "libxenforeignmemory", false, 1 }, { "libxencall", false, 1 },
-	{ "libxendevicemodel", false, 1 }, { "libxentoolcore", false, 1 },
-	{ "libxentoollog", false, 1 },	{ "libxenmanage", false, 1 },
+	{ "libxendevicemodel", false, 1 },   { "libxentoolcore", false, 1 },
+	{ "libxentoollog", false, 1 },       { "libxenmanage", false, 1 },
 };
 _Static_assert(sizeof(known) / sizeof(known[0]) == IFACE_LIBRARIES,
 	       "IFACE_LIBRARIES is the number of rows");
@@ -93,9 +93,9 @@ void *iface_open_library(const char *name, struct iface_library *lib)
 	for (i = 0; i < IFACE_LIBRARIES; i++) {
 		if (strcmp(known[i].name, name))
 			continue;
-		return known[i].follows_release ?
-			       try_releases(name, lib) :
-			       try_stable(name, known[i].newest, lib);
+		return known[i].follows_release
+			       ? try_releases(name, lib)
+			       : try_stable(name, known[i].newest, lib);
 	}
 	return NULL;
 }

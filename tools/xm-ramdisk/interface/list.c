@@ -12,14 +12,18 @@
 #include "tools/xm-ramdisk/interface/interface.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
-enum form { TEXT, JSON, CSV };
+enum form {
+	TEXT,
+	JSON,
+	CSV
+};
 
 static void one_release(const struct iface_release *r, enum form form)
 {
-	const char *field[] = { r->name, r->date, NULL, NULL,
-				NULL, r->blktap, r->toolstack };
-	static const char *const key[] = { "release", "date", "interface",
-					   "domctl", "sysctl", "blktap",
+	const char *field[] = { r->name, r->date,   NULL,        NULL,
+				NULL,    r->blktap, r->toolstack };
+	static const char *const key[] = { "release",  "date",   "interface",
+					   "domctl",   "sysctl", "blktap",
 					   "toolstack" };
 	char text[IFACE_CALLS][16];
 	size_t i;
@@ -28,7 +32,9 @@ static void one_release(const struct iface_release *r, enum form form)
 		field[2 + i] = iface_value_text(r->value[i], text[i]);
 	for (i = 0; i < 7; i++) {
 		if (form == TEXT) {
-			printf(i == 6 ? "%s" : i == 5 ? "%-14.14s " : "%-10s ",
+			printf(i == 6   ? "%s"
+			       : i == 5 ? "%-14.14s "
+					: "%-10s ",
 			       field[i]);
 		} else if (form == CSV) {
 			iface_csv_field(stdout, field[i]);
@@ -47,11 +53,17 @@ static void one_release(const struct iface_release *r, enum form form)
 static void one_change(const struct iface_change *c, enum form form)
 {
 	char from[16], to[16];
-	const char *field[] = { c->date, c->git, iface_value_text(c->from, from),
-				iface_value_text(c->to, to), c->branch,
-				c->first_release, c->hg, c->why };
-	static const char *const key[] = { "date", "commit", "from", "to",
-					   "branch", "first_release",
+	const char *field[] = { c->date,
+				c->git,
+				iface_value_text(c->from, from),
+				iface_value_text(c->to, to),
+				c->branch,
+				c->first_release,
+				c->hg,
+				c->why };
+	static const char *const key[] = { "date",         "commit",
+					   "from",         "to",
+					   "branch",       "first_release",
 					   "hg_changeset", "why" };
 	static const int width[] = { 10, 12, 10, 10, 11, 14, 18, 0 };
 	size_t i;
@@ -82,8 +94,10 @@ static void list_releases(enum form form)
 		       "date", "interface", "domctl", "sysctl", "blktap",
 		       "toolstack");
 	else
-		fputs(form == JSON ? "[\n" : "release,date,interface,domctl,"
-		      "sysctl,blktap,toolstack\n", stdout);
+		fputs(form == JSON ? "[\n"
+				   : "release,date,interface,domctl,"
+				     "sysctl,blktap,toolstack\n",
+		      stdout);
 	for (i = 0; i < iface_release_count; i++) {
 		one_release(&iface_releases[i], form);
 		if (form == JSON)
@@ -100,8 +114,10 @@ static void list_changes(enum form form)
 		       "commit", "from", "to", "branch", "first release",
 		       "hg changeset", "why");
 	else
-		fputs(form == JSON ? "[\n" : "date,commit,from,to,branch,"
-		      "first_release,hg_changeset,why\n", stdout);
+		fputs(form == JSON ? "[\n"
+				   : "date,commit,from,to,branch,"
+				     "first_release,hg_changeset,why\n",
+		      stdout);
 	for (i = 0; i < iface_change_count; i++) {
 		one_change(&iface_changes[i], form);
 		if (form == JSON)
@@ -172,8 +188,10 @@ int iface_cmd_list(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		return say_usage("interface list", "list takes no argument "
-				 "'%s'; show does", argv[optind]);
+		return say_usage("interface list",
+				 "list takes no argument "
+				 "'%s'; show does",
+				 argv[optind]);
 	if (twice || (svg && (changes || form != TEXT)))
 		return say_usage("interface list",
 				 "--json, --csv and --svg exclude each other");
@@ -241,7 +259,8 @@ static int show_value(const char *text, bool json)
 	if (*end || !found || value > 0xffffffffUL)
 		return say_failed("no release and no change in the table has "
 				  "the value '%s'; see xm-ramdisk interface "
-				  "list --changes", text);
+				  "list --changes",
+				  text);
 	if (json)
 		printf("{\"value\": \"0x%08lx\"", value);
 	else
@@ -288,7 +307,11 @@ static int show(const char *text, bool json)
 	if (!*end && end != text)
 		return show_value(text, json);
 	if (strchr(text, '/') || iface_facts_parse(&facts, text, &err))
-		return say_failed("%s", err.text[0] ? err.text : "show expects "
+		return say_failed(
+			"%s",
+			err.text[0]
+				? err.text
+				: "show expects "
 				  "a release or a value; for a path use of");
 	if (json)
 		iface_facts_json(stdout, &facts);

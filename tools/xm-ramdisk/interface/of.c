@@ -80,7 +80,9 @@ static bool parse_file(struct iface_facts *facts, int dir, const char *path,
 static bool parse_place(struct iface_facts *facts, int dir, const char *place)
 {
 	static const char *const file[] = {
-		"xen-compat.h", "domctl.h", "sysctl.h",
+		"xen-compat.h",
+		"domctl.h",
+		"sysctl.h",
 	};
 	bool found = false;
 	char path[128];
@@ -97,8 +99,8 @@ static int of_folder(struct iface_facts *facts, const char *path, int dir,
 		     struct rd_error *err)
 {
 	static const char *const place[] = {
-		"xen/include/public/", "include/public/", "", "xen/",
-		"include/xen/", "usr/include/xen/", "public/",
+		"xen/include/public/", "include/public/",  "",        "xen/",
+		"include/xen/",        "usr/include/xen/", "public/",
 	};
 	size_t i;
 
@@ -116,7 +118,8 @@ static int of_folder(struct iface_facts *facts, const char *path, int dir,
 		 "%.300s: expected a source tree of Xen or a folder with its "
 		 "headers, and found no xen-compat.h, domctl.h or sysctl.h "
 		 "that defines a version; give one that has xen/include/public "
-		 "or include/xen", path);
+		 "or include/xen",
+		 path);
 	return -ENOENT;
 }
 
@@ -133,16 +136,18 @@ static int of_content(struct iface_facts *facts, const char *path,
 		return iface_elf_parse(facts, data, len, err);
 	if (is_text(data, len) &&
 	    iface_header_parse(facts, (const char *)data,
-			       len < IFACE_HEADER_MAX ? len : IFACE_HEADER_MAX)) {
+			       len < IFACE_HEADER_MAX ? len
+						      : IFACE_HEADER_MAX)) {
 		snprintf(facts->how, sizeof(facts->how), "from this header");
 		return 0;
 	}
-	snprintf(err->text, sizeof(err->text),
-		 "%.300s: %s", path, is_text(data, len) ?
-		 "it defines no interface, domctl or sysctl version; give "
-		 "xen-compat.h, domctl.h, sysctl.h, or their folder" :
-		 "expected a header, a tarball, a program or a library, and it "
-		 "is none of these");
+	snprintf(
+		err->text, sizeof(err->text), "%.300s: %s", path,
+		is_text(data, len)
+			? "it defines no interface, domctl or sysctl version; give "
+			  "xen-compat.h, domctl.h, sysctl.h, or their folder"
+			: "expected a header, a tarball, a program or a library, and it "
+			  "is none of these");
 	return -EINVAL;
 }
 
@@ -166,7 +171,8 @@ static int of_file(struct iface_facts *facts, const char *path, int fd,
 		snprintf(err->text, sizeof(err->text),
 			 "%.300s: the archive has no header of Xen; expected "
 			 "xen/include/public/xen-compat.h in it, as in a "
-			 "release's tarball", path);
+			 "release's tarball",
+			 path);
 		return -ENOENT;
 	}
 	rc = read_file(fd, FILE_MAX, &data, &len);
@@ -188,7 +194,8 @@ int iface_of_path(struct iface_facts *facts, const char *path,
 		snprintf(err->text, sizeof(err->text),
 			 "'%.60s' is no release, no value and no path here; "
 			 "expected one like 4.17.5, 0x00040e00, ./xen-4.17.5 "
-			 "or running", path);
+			 "or running",
+			 path);
 		return -ENOENT;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0) {

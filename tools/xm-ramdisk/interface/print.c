@@ -60,8 +60,9 @@ void iface_facts_json(FILE *to, const struct iface_facts *facts)
 	for (call = 0; call < IFACE_CALLS; call++) {
 		fprintf(to, ", \"%s\": ", iface_call_name(call));
 		if (facts->known[call] && facts->value[call])
-			iface_json_string(to, iface_value_text(
-						facts->value[call], text));
+			iface_json_string(to,
+					  iface_value_text(facts->value[call],
+							   text));
 		else
 			fputs("null", to);
 	}
@@ -88,11 +89,12 @@ void iface_facts_print(FILE *to, const struct iface_facts *facts)
 		fprintf(to, "  calls itself  %s\n", facts->release);
 	for (call = 0; call < IFACE_CALLS; call++)
 		fprintf(to, "  %-12s  %s\n", iface_call_name(call),
-			!facts->known[call] ? "not known" :
-			!facts->value[call] ? "none (dom0_ops)" :
-			iface_value_text(facts->value[call], text));
+			!facts->known[call] ? "not known"
+			: !facts->value[call]
+				? "none (dom0_ops)"
+				: iface_value_text(facts->value[call], text));
 	fprintf(to, "  releases      %s\n",
-		facts->range.first ? iface_range_text(facts->range, range) :
-				     "none of the table has these values");
+		facts->range.first ? iface_range_text(facts->range, range)
+				   : "none of the table has these values");
 	fprintf(to, "  known         %s\n", facts->how);
 }

@@ -198,9 +198,11 @@ int iface_of_running(struct iface_facts *facts, struct rd_error *err)
 		 facts->release);
 	snprintf(facts->how, sizeof(facts->how),
 		 "release from %s, interface from the table, domctl and sysctl "
-		 "%s", from, probed ? "asked of the hypervisor" :
-		 "from the table (the hypervisor was not asked: that takes "
-		 "root in Domain-0, and libxencall)");
+		 "%s",
+		 from,
+		 probed ? "asked of the hypervisor"
+			: "from the table (the hypervisor was not asked: that takes "
+			  "root in Domain-0, and libxencall)");
 	from_table(facts);
 	return 0;
 }

@@ -63,7 +63,8 @@ static int find_columns(struct picture *p)
 	const struct iface_release *end = r + iface_release_count;
 
 	for (; r < end; r++) {
-		if (p->columns && same_column(p->column[p->columns - 1].first, r)) {
+		if (p->columns &&
+		    same_column(p->column[p->columns - 1].first, r)) {
 			p->column[p->columns - 1].releases++;
 			continue;
 		}
@@ -93,9 +94,10 @@ static void text(const struct picture *p, double x, double y, int size,
 {
 	const char *c;
 
-	fprintf(p->to, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%d\" "
-		"text-anchor=\"%s\" fill=\"%s\" font-weight=\"%s\">", x, y,
-		size, anchor, fill, weight);
+	fprintf(p->to,
+		"<text x=\"%.1f\" y=\"%.1f\" font-size=\"%d\" "
+		"text-anchor=\"%s\" fill=\"%s\" font-weight=\"%s\">",
+		x, y, size, anchor, fill, weight);
 	for (c = words; *c; c++)
 		if (*c == '<' || *c == '&')
 			fprintf(p->to, "&#%d;", *c);
@@ -106,25 +108,28 @@ static void text(const struct picture *p, double x, double y, int size,
 
 static void diamond(const struct picture *p, double x, double y)
 {
-	fprintf(p->to, "<path d=\"M%.1f %.1fl6 6l-6 6l-6-6z\" fill=\"" MARK
-		"\" stroke=\"#fff\" stroke-width=\"1.2\"/>\n", x, y - 6);
+	fprintf(p->to,
+		"<path d=\"M%.1f %.1fl6 6l-6 6l-6-6z\" fill=\"" MARK
+		"\" stroke=\"#fff\" stroke-width=\"1.2\"/>\n",
+		x, y - 6);
 }
 
 static void open_picture(const struct picture *p)
 {
 	char words[160];
 
-	fprintf(p->to, "<svg xmlns=\"http://www.w3.org/2000/svg\" "
+	fprintf(p->to,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" "
 		"viewBox=\"0 0 %.0f %.0f\" role=\"img\" font-family=\""
 		"'DejaVu Sans',Verdana,Helvetica,sans-serif\">\n"
 		"<title>Interface versions of Xen</title>\n"
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
 		WIDTH, HEIGHT);
-	text(p, LEFT, 52, 34, "start", INK, "bold",
-	     "Which Xen fits which");
+	text(p, LEFT, 52, 34, "start", INK, "bold", "Which Xen fits which");
 	snprintf(words, sizeof(words),
 		 "Interface, domctl and sysctl versions of %zu releases, Xen %s "
-		 "to %s", iface_release_count, iface_releases[0].name,
+		 "to %s",
+		 iface_release_count, iface_releases[0].name,
 		 iface_releases[iface_release_count - 1].name);
 	text(p, LEFT, 82, 18, "start", FAINT, "normal", words);
 }
@@ -136,9 +141,10 @@ static void shade_columns(const struct picture *p, double bottom)
 	unsigned i;
 
 	for (i = 0; i < p->columns; i += 2)
-		fprintf(p->to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-			"height=\"%.1f\" fill=\"#f4f6f8\"/>\n", column_x(p, i),
-			TOP, p->width, bottom - TOP);
+		fprintf(p->to,
+			"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+			"height=\"%.1f\" fill=\"#f4f6f8\"/>\n",
+			column_x(p, i), TOP, p->width, bottom - TOP);
 }
 
 static void name_columns(const struct picture *p, double y)
@@ -192,8 +198,10 @@ static void one_year(const struct picture *p, unsigned i, unsigned end,
 		snprintf(words, sizeof(words), "%d", when);
 	else
 		undated_years(p->column[end - 1].first, words);
-	fprintf(p->to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-		"height=\"22\" rx=\"4\" fill=\"#e4e9ee\"/>\n", x, y, w);
+	fprintf(p->to,
+		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+		"height=\"22\" rx=\"4\" fill=\"#e4e9ee\"/>\n",
+		x, y, w);
 	text(p, x + w / 2, y + 16, 13, "middle", FAINT, "normal", words);
 }
 
@@ -251,7 +259,8 @@ static double stair_y(const struct panel *panel, unsigned value)
 
 /* Calls @each for every release that has a value. */
 static void walk(const struct picture *p, const struct panel *panel,
-		 void (*each)(const struct picture *p, const struct panel *panel,
+		 void (*each)(const struct picture *p,
+			      const struct panel *panel,
 			      const struct iface_release *r, unsigned i,
 			      unsigned k, unsigned before))
 {
@@ -284,7 +293,8 @@ static void dot(const struct picture *p, const struct panel *panel,
 		unsigned before)
 {
 	(void)before;
-	fprintf(p->to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.4\" "
+	fprintf(p->to,
+		"<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.4\" "
 		"fill=\"#fff\" stroke=\"%s\" stroke-width=\"1.4\">"
 		"<title>%s</title></circle>\n",
 		slot_x(p, i, k) + p->width / p->column[i].releases / 2,
@@ -301,13 +311,15 @@ static void label(const struct picture *p, const struct panel *panel,
 
 	if (r->value[panel->call] == before)
 		return;
-	snprintf(words, sizeof(words), panel->call == IFACE_GUEST ? "0x%08x" :
-		 "0x%x", r->value[panel->call]);
+	snprintf(words, sizeof(words),
+		 panel->call == IFACE_GUEST ? "0x%08x" : "0x%x",
+		 r->value[panel->call]);
 	if (before)
 		text(p, x - (k ? 10 : 5), y + 3, 12, "end", panel->colour,
 		     "bold", words);
 	else
-		text(p, x + 3, y + 17, 12, "start", panel->colour, "bold", words);
+		text(p, x + 3, y + 17, 12, "start", panel->colour, "bold",
+		     words);
 	if (!k || !before)
 		return;
 	diamond(p, x, y);
@@ -322,8 +334,10 @@ static void draw_panel(const struct picture *p, const struct panel *panel)
 		LEFT, bottom, WIDTH - RIGHT);
 	fprintf(p->to, "<path d=\"");
 	walk(p, panel, to_slot);
-	fprintf(p->to, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"3.2\" "
-		"stroke-linejoin=\"round\"/>\n", panel->colour);
+	fprintf(p->to,
+		"\" fill=\"none\" stroke=\"%s\" stroke-width=\"3.2\" "
+		"stroke-linejoin=\"round\"/>\n",
+		panel->colour);
 	walk(p, panel, dot);
 	walk(p, panel, label);
 	text(p, LEFT + 12, panel->top + 34, 24, "start", panel->colour, "bold",
@@ -368,14 +382,14 @@ static void not_ordered(const struct picture *p, double y)
 
 static void draw_legend(const struct picture *p, double y)
 {
-	fprintf(p->to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#fff\" "
-		"stroke=\"" FAINT "\" stroke-width=\"2\"/>\n", LEFT + 12, y - 5);
+	fprintf(p->to,
+		"<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#fff\" "
+		"stroke=\"" FAINT "\" stroke-width=\"2\"/>\n",
+		LEFT + 12, y - 5);
 	text(p, LEFT + 28, y, 15, "start", INK, "normal", "one release");
 	diamond(p, LEFT + 150, y - 5);
-	text(p, LEFT + 166, y, 15, "start", INK, "normal",
-	     "a point release");
-	text(p, LEFT + 166, y + 20, 15, "start", INK, "normal",
-	     "changed it");
+	text(p, LEFT + 166, y, 15, "start", INK, "normal", "a point release");
+	text(p, LEFT + 166, y + 20, 15, "start", INK, "normal", "changed it");
 	not_ordered(p, y);
 	text(p, LEFT + 310, y + 24, 15, "start", INK, "normal",
 	     "The interface is a number of the source: code for a lower one runs "
@@ -388,13 +402,16 @@ static void draw_legend(const struct picture *p, double y)
 int iface_svg_write(FILE *to)
 {
 	struct panel panel[IFACE_CALLS] = {
-		{ .call = IFACE_GUEST, .title = "Public interface",
+		{ .call = IFACE_GUEST,
+		  .title = "Public interface",
 		  .caption = "__XEN_LATEST_INTERFACE_VERSION__ of the headers",
 		  .colour = "#0b6e99" },
-		{ .call = IFACE_DOMCTL, .title = "domctl",
+		{ .call = IFACE_DOMCTL,
+		  .title = "domctl",
 		  .caption = "what tools call to manage domains",
 		  .colour = "#2e7d4f" },
-		{ .call = IFACE_SYSCTL, .title = "sysctl",
+		{ .call = IFACE_SYSCTL,
+		  .title = "sysctl",
 		  .caption = "what tools call to manage the host",
 		  .colour = "#7048a8" },
 	};

@@ -50,14 +50,16 @@ int serve_find_nbdkit(void)
 	rc = posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&quiet);
 	if (rc)
-		return say_failed("cannot start nbdkit, which serves the disks: %s; on Debian: apt-get install nbdkit",
-				  strerror(rc));
+		return say_failed(
+			"cannot start nbdkit, which serves the disks: %s; on Debian: apt-get install nbdkit",
+			strerror(rc));
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return EXIT_DONE;
-	return say_failed("nbdkit cannot load its plugin %s; 'make install' puts it where 'nbdkit --dump-config' says plugindir, and 'nbdkit %s --dump-plugin' tells what is wrong",
-			  plugin, plugin);
+	return say_failed(
+		"nbdkit cannot load its plugin %s; 'make install' puts it where 'nbdkit --dump-config' says plugindir, and 'nbdkit %s --dump-plugin' tells what is wrong",
+		plugin, plugin);
 }
 
 /* ---- the command line -------------------------------------------------- */
@@ -96,7 +98,10 @@ static void add_disks(struct arguments *a, const struct serve *s)
 	for (i = 0; i < s->count; i++) {
 		const struct served *d = &s->seeds[i];
 
-		add(a, d->directory ? "dir=" : d->loaded ? "disk=" : "seed=",
+		add(a,
+		    d->directory ? "dir="
+		    : d->loaded  ? "disk="
+				 : "seed=",
 		    d->seed);
 		if (s->disk.name && !d->loaded)
 			add(a, "name=", s->disk.name);

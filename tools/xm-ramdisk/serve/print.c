@@ -100,9 +100,10 @@ static void print_disk(const struct serve *s, const struct served *d)
 	if (d->disk)
 		printf("%s: %" PRIu64 " MiB, %s\n", rd_seed(d->disk),
 		       rd_size(d->disk) >> 20,
-		       s->read_only		   ? "read-only" :
-		       s->disk.flags & RD_PRIVATE ? "a private view for each client" :
-						     "shared by all clients");
+		       s->read_only ? "read-only"
+		       : s->disk.flags & RD_PRIVATE
+			       ? "a private view for each client"
+			       : "shared by all clients");
 	else
 		printf("%s%s\n", d->seed,
 		       d->directory ? ": each image in it, by its name" : "");

@@ -24,8 +24,8 @@ static void help(void)
 	     "Load each SEED into memory and serve it over NBD, until interrupted.\n"
 	     "All clients of a SEED share one disk. Needs nbdkit, not Xen.\n\n"
 	     "  SEED    image file or block device; nbd://HOST/EXPORT and the like; the\n"
-	     "          name of a loaded disk; or a directory, for the images in it\n\n"
-	     DISK_OPTIONS_HELP "\n"
+	     "          name of a loaded disk; or a directory, for the images in it\n\n" DISK_OPTIONS_HELP
+	     "\n"
 	     "  --keep       keep the disk when the server ends, until drop\n"
 	     "  --private    a copy-on-write view of its own for each client\n"
 	     "  --read-only  clients cannot write\n"
@@ -43,8 +43,17 @@ static void help(void)
 
 /* ---- arguments --------------------------------------------------------- */
 
-enum { OPT_SOCKET = 256, OPT_TCP, OPT_CERTIFICATES, OPT_PSK, OPT_INSECURE,
-       OPT_READ_ONLY, OPT_DISCARD, OPT_THREADS, OPT_BACKGROUND };
+enum {
+	OPT_SOCKET = 256,
+	OPT_TCP,
+	OPT_CERTIFICATES,
+	OPT_PSK,
+	OPT_INSECURE,
+	OPT_READ_ONLY,
+	OPT_DISCARD,
+	OPT_THREADS,
+	OPT_BACKGROUND
+};
 
 static bool own_option(struct serve *s, int c)
 {
@@ -93,20 +102,29 @@ static int check_options(const struct serve *s)
 		return say_usage("serve", "--threads=%s: expected 1 to %d",
 				 s->threads, SERVE_THREADS);
 	if (s->tcp && s->socket)
-		return say_usage("serve", "--tcp and --socket exclude each other");
+		return say_usage("serve",
+				 "--tcp and --socket exclude each other");
 	if (!s->tcp && (tls || s->insecure))
-		return say_usage("serve", "%s is for --tcp; a Unix socket is guarded by its file's mode",
-				 s->insecure	 ? "--insecure" :
-				 s->certificates ? "--tls-certificates" :
-						   "--tls-psk");
+		return say_usage(
+			"serve",
+			"%s is for --tcp; a Unix socket is guarded by its file's mode",
+			s->insecure       ? "--insecure"
+			: s->certificates ? "--tls-certificates"
+					  : "--tls-psk");
 	if (s->certificates && s->psk)
-		return say_usage("serve", "--tls-certificates and --tls-psk exclude each other");
+		return say_usage(
+			"serve",
+			"--tls-certificates and --tls-psk exclude each other");
 	if (tls && s->insecure)
-		return say_usage("serve", "--insecure is for --tcp without TLS");
+		return say_usage("serve",
+				 "--insecure is for --tcp without TLS");
 	if (s->tcp && !tls && !s->insecure)
-		return say_usage("serve", "--tcp needs --tls-certificates=DIRECTORY or --tls-psk=FILE, or --insecure if everyone who reaches the port may write");
+		return say_usage(
+			"serve",
+			"--tcp needs --tls-certificates=DIRECTORY or --tls-psk=FILE, or --insecure if everyone who reaches the port may write");
 	if (s->discard && s->disk.flags & RD_KEEP)
-		return say_usage("serve", "--discard and --keep exclude each other");
+		return say_usage("serve",
+				 "--discard and --keep exclude each other");
 	return EXIT_DONE;
 }
 
@@ -117,7 +135,8 @@ static int parse(struct serve *s, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ "socket", required_argument, NULL, OPT_SOCKET },
 		{ "tcp", optional_argument, NULL, OPT_TCP },
-		{ "tls-certificates", required_argument, NULL, OPT_CERTIFICATES },
+		{ "tls-certificates", required_argument, NULL,
+		  OPT_CERTIFICATES },
 		{ "tls-psk", required_argument, NULL, OPT_PSK },
 		{ "insecure", no_argument, NULL, OPT_INSECURE },
 		{ "read-only", no_argument, NULL, OPT_READ_ONLY },
@@ -136,11 +155,14 @@ static int parse(struct serve *s, int argc, char **argv)
 			return -1;
 		}
 		if (!own_option(s, c) && !disk_option(c, &s->disk))
-			return say_usage("serve", "option '%s' is unknown or lacks its value",
-					 argv[optind - 1]);
+			return say_usage(
+				"serve",
+				"option '%s' is unknown or lacks its value",
+				argv[optind - 1]);
 	}
 	if (optind == argc || argc - optind > SERVE_SEEDS)
-		return say_usage("serve", "expected 1 to %d SEEDs, got %d arguments",
+		return say_usage("serve",
+				 "expected 1 to %d SEEDs, got %d arguments",
 				 SERVE_SEEDS, argc - optind);
 	for (; optind < argc; optind++)
 		s->seeds[s->count++].seed = argv[optind];
@@ -169,8 +191,10 @@ static int examine(struct serve *s, struct rd_store *store)
 
 		d->directory = is_directory(d->seed);
 		if (d->directory && s->count > 1)
-			return say_usage("serve", "%s is a directory, and %u other SEEDs are given; serve it alone",
-					 d->seed, s->count - 1);
+			return say_usage(
+				"serve",
+				"%s is a directory, and %u other SEEDs are given; serve it alone",
+				d->seed, s->count - 1);
 		if (d->directory)
 			continue;
 		d->loaded = !s->disk.name && disk_is_name(store, d->seed);
@@ -180,8 +204,10 @@ static int examine(struct serve *s, struct rd_store *store)
 				 s->disk.name ? s->disk.name : d->seed);
 		for (j = 0; j < i; j++)
 			if (!strcmp(d->export, s->seeds[j].export))
-				return say_usage("serve", "%s and %s would have the same name; serve them apart",
-						 s->seeds[j].seed, d->seed);
+				return say_usage(
+					"serve",
+					"%s and %s would have the same name; serve them apart",
+					s->seeds[j].seed, d->seed);
 	}
 	return EXIT_DONE;
 }

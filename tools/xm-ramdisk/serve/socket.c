@@ -43,12 +43,14 @@ static int make_room(const struct sockaddr_un *a)
 	if (lstat(a->sun_path, &st) < 0)
 		return EXIT_DONE; /* bind() will tell */
 	if (!S_ISSOCK(st.st_mode))
-		return say_failed("%s exists and is no socket; remove it, or name another with --socket=PATH",
-				  a->sun_path);
+		return say_failed(
+			"%s exists and is no socket; remove it, or name another with --socket=PATH",
+			a->sun_path);
 	rc = is_alive(a);
 	if (rc > 0)
-		return say_failed("a server listens on %s already; end it, or name another socket with --socket=PATH",
-				  a->sun_path);
+		return say_failed(
+			"a server listens on %s already; end it, or name another socket with --socket=PATH",
+			a->sun_path);
 	if (rc < 0)
 		return say_failed("cannot examine %s: %s", a->sun_path,
 				  strerror(-rc));
@@ -62,8 +64,8 @@ static int make_room(const struct sockaddr_un *a)
 static int socket_path(struct serve *s, const char *store, char *path,
 		       size_t size)
 {
-	const char *name = s->seeds[0].directory ? "directory" :
-						   s->seeds[0].export;
+	const char *name = s->seeds[0].directory ? "directory"
+						 : s->seeds[0].export;
 	char *cwd;
 	int n;
 
@@ -78,8 +80,9 @@ static int socket_path(struct serve *s, const char *store, char *path,
 	}
 	if ((size_t)n < size)
 		return EXIT_DONE;
-	return say_failed("the socket's path would have %d bytes, and %zu is the most that there can be; name a shorter one with --socket=PATH",
-			  n, size - 1);
+	return say_failed(
+		"the socket's path would have %d bytes, and %zu is the most that there can be; name a shorter one with --socket=PATH",
+		n, size - 1);
 }
 
 static int listen_unix(struct serve *s, const char *store)
@@ -94,8 +97,7 @@ static int listen_unix(struct serve *s, const char *store)
 		return rc;
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	before = umask(0077); /* who may connect may write the disk */
-	if (s->fd < 0 ||
-	    bind(s->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		rc = say_failed("cannot make the socket %s: %m", a.sun_path);
 	umask(before);
 	if (rc)
@@ -143,7 +145,8 @@ static int bind_to(struct serve *s, const struct addrinfo *a)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (a->ai_family == AF_INET6) /* IPv4 as well, where it is everywhere */
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) {
+	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
+	    listen(fd, BACKLOG) == 0) {
 		s->fd = fd;
 		return 0;
 	}
@@ -175,16 +178,18 @@ static int listen_tcp(struct serve *s)
 	int rc, family;
 
 	if (split_address(s))
-		return say_usage("serve",
-				 "'%s' is no address; expected ADDRESS, :PORT or ADDRESS:PORT, with brackets around an IPv6 address",
-				 s->address);
+		return say_usage(
+			"serve",
+			"'%s' is no address; expected ADDRESS, :PORT or ADDRESS:PORT, with brackets around an IPv6 address",
+			s->address);
 	rc = getaddrinfo(s->host[0] ? s->host : NULL, s->port, &hints, &list);
 	if (rc)
 		return say_failed("cannot find the address %s port %s: %s",
 				  s->host, s->port, gai_strerror(rc));
 	rc = -EADDRNOTAVAIL;
 	/* IPv6 first: that one serves IPv4 too */
-	for (family = AF_INET6; rc && family; family = family == AF_INET6 ? AF_INET : 0)
+	for (family = AF_INET6; rc && family;
+	     family = family == AF_INET6 ? AF_INET : 0)
 		for (a = list; rc && a; a = a->ai_next)
 			if (a->ai_family == family)
 				rc = bind_to(s, a);

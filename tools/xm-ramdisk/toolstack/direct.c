@@ -83,16 +83,20 @@ static int say_why(const struct attach *a, const struct device *d,
 	if (rc && rc != -ETIMEDOUT)
 		return say_failed("cannot watch xenstore: %s", strerror(-rc));
 	if (rc == 0)
-		return say_failed("the backend of %s in %s was closed by somebody else",
-				  d->vdev, d->domain);
+		return say_failed(
+			"the backend of %s in %s was closed by somebody else",
+			d->vdev, d->domain);
 	if (s->front >= XenbusStateClosing)
-		return say_failed("the block frontend of %s has closed %s; the log of its kernel may say why",
-				  d->domain, d->vdev);
+		return say_failed(
+			"the block frontend of %s has closed %s; the log of its kernel may say why",
+			d->domain, d->vdev);
 	if (s->back < XenbusStateInitWait)
-		return say_failed("xen-ramdiskd did not answer for %d seconds; see its log",
-				  a->seconds);
-	return say_failed("the block frontend of %s did not answer for %d seconds; is the domain running, with a Xen block driver (xen-blkfront) loaded?",
-			  d->domain, a->seconds);
+		return say_failed(
+			"xen-ramdiskd did not answer for %d seconds; see its log",
+			a->seconds);
+	return say_failed(
+		"the block frontend of %s did not answer for %d seconds; is the domain running, with a Xen block driver (xen-blkfront) loaded?",
+		d->domain, a->seconds);
 }
 
 static int connect_device(const struct attach *a, struct device *d)
@@ -148,9 +152,9 @@ static int attach_disk(const struct attach *a, struct device *d,
 	if (rc == EXIT_DONE)
 		printf("%s of %s: %" PRIu64 " MiB from %s, %s\n", d->vdev,
 		       d->domain, rd_size(disk) >> 20, rd_seed(disk),
-		       private	   ? "a private view" :
-		       a->writable ? "writable" :
-				     "read-only");
+		       private       ? "a private view"
+		       : a->writable ? "writable"
+				     : "read-only");
 	return rc;
 }
 

@@ -29,7 +29,8 @@ static void label_of(const struct device *d, char label[RD_LABEL_MAX])
 
 static bool connected_or_gone(const struct device_state *s)
 {
-	return s->domain_gone || s->back == 0 || s->back >= XenbusStateClosing ||
+	return s->domain_gone || s->back == 0 ||
+	       s->back >= XenbusStateClosing ||
 	       (s->back == XenbusStateConnected &&
 		s->front == XenbusStateConnected);
 }
@@ -56,8 +57,8 @@ static int connect_device(const struct attach *a, struct device *d,
 	struct device_state s;
 	int rc;
 
-	host_run_quietly((const char *const[]){ "modprobe", "-q", "xen-blkback",
-						NULL });
+	host_run_quietly(
+		(const char *const[]){ "modprobe", "-q", "xen-blkback", NULL });
 	if (d->domid == 0)
 		host_load_frontend();
 	rc = device_create_kernel(d, path, a->writable);
@@ -68,8 +69,9 @@ static int connect_device(const struct attach *a, struct device *d,
 	if (rc == 0 && s.back == XenbusStateConnected && !s.domain_gone)
 		return EXIT_DONE;
 	take_back(d);
-	return say_failed("%s of %s did not connect: the kernel's backend is in state %d, the frontend in state %d; is xen-blkback there, and a block driver in the domain?",
-			  d->vdev, d->domain, s.back, s.front);
+	return say_failed(
+		"%s of %s did not connect: the kernel's backend is in state %d, the frontend in state %d; is xen-blkback there, and a block driver in the domain?",
+		d->vdev, d->domain, s.back, s.front);
 }
 
 static int attach_device(const struct attach *a, struct device *d,
@@ -137,7 +139,8 @@ void road_remote_show(const struct attach *a)
 /* What the device uses, if it is one of this road. */
 static bool is_remote(struct device *d, struct rd_store *store)
 {
-	char label[RD_LABEL_MAX], path[NBD_PATH_MAX], *backend, *script, node[160];
+	char label[RD_LABEL_MAX], path[NBD_PATH_MAX], *backend, *script,
+		node[160];
 	struct device kernel = *d;
 	unsigned len;
 	bool ours;
@@ -170,8 +173,9 @@ static int detach_device(struct device *d, struct rd_store *store, bool force,
 			return rc;
 		rc = device_wait(d, closed, &s, deadline_in(seconds), stop);
 		if (rc)
-			return say_failed("%s still uses %s after %d seconds (mounted there?); detach it again when it lets go, or with --force",
-					  d->domain, d->vdev, seconds);
+			return say_failed(
+				"%s still uses %s after %d seconds (mounted there?); detach it again when it lets go, or with --force",
+				d->domain, d->vdev, seconds);
 	}
 	device_remove(d);
 	nbd_remove(store, label);
@@ -186,9 +190,8 @@ int road_remote_detach(struct device *d, bool force, int seconds,
 
 	if (rc)
 		return rc;
-	rc = is_remote(d, store) ?
-		     detach_device(d, store, force, seconds, stop) :
-		     -1;
+	rc = is_remote(d, store) ? detach_device(d, store, force, seconds, stop)
+				 : -1;
 	rd_store_close(store);
 	return rc;
 }

@@ -75,12 +75,15 @@ enum road road_choose(char *why, size_t size)
 	const char *direct = lacks_direct(), *xl = lacks_xl();
 
 	if (!direct) {
-		snprintf(why, size, "xen-ramdiskd and the devices that it needs are here");
+		snprintf(why, size,
+			 "xen-ramdiskd and the devices that it needs are here");
 		return ROAD_DIRECT;
 	}
 	if (!xl) {
-		snprintf(why, size, "xl and block-ramdisk are here; not direct, which lacks %s",
-			 direct);
+		snprintf(
+			why, size,
+			"xl and block-ramdisk are here; not direct, which lacks %s",
+			direct);
 		return ROAD_XL;
 	}
 	if (host_has_program("xm")) {
@@ -88,8 +91,9 @@ enum road road_choose(char *why, size_t size)
 			 direct);
 		return ROAD_XM;
 	}
-	snprintf(why, size,
-		 "no way to attach a disk here: this host lacks %s; or %s; or xm with blktap",
-		 direct, xl);
+	snprintf(
+		why, size,
+		"no way to attach a disk here: this host lacks %s; or %s; or xm with blktap",
+		direct, xl);
 	return ROAD_NONE;
 }

@@ -42,7 +42,8 @@ static void disk_line(const struct attach *a, char *line, size_t size)
 	char vdev[VDEV_NAME_MAX], target[LINE_MAX_BYTES - 128];
 
 	target_format(&a->disk, target, sizeof(target));
-	snprintf(line, size, "%sscript=" NODES_XL_SCRIPT ",vdev=%s,access=%s,target=%s",
+	snprintf(line, size,
+		 "%sscript=" NODES_XL_SCRIPT ",vdev=%s,access=%s,target=%s",
 		 has_vbd3() ? "backendtype=tap,format=raw," : "",
 		 vdev_name(a->devid, vdev), a->writable ? "rw" : "ro", target);
 }
@@ -68,8 +69,8 @@ int road_xl_attach(const struct attach *a)
 	rc = host_run(argv);
 	if (rc < 0)
 		return say_failed("cannot run xl: %s", strerror(-rc));
-	return rc ? say_failed("xl block-attach failed; its reason is above") :
-		    EXIT_DONE;
+	return rc ? say_failed("xl block-attach failed; its reason is above")
+		  : EXIT_DONE;
 }
 
 void road_xl_show(const struct attach *a)
@@ -111,6 +112,6 @@ int road_xl_detach(struct xs_handle *xs, const char *domain, unsigned devid,
 	if (rc < 0)
 		return say_failed("cannot run xl, which attached it: %s",
 				  strerror(-rc));
-	return rc ? say_failed("xl block-detach failed; its reason is above") :
-		    EXIT_DONE;
+	return rc ? say_failed("xl block-detach failed; its reason is above")
+		  : EXIT_DONE;
 }

@@ -40,12 +40,14 @@ static int find_domain(const char *domain, unsigned *domid)
 	char *end;
 
 	if (host_read(argv, line, sizeof(line)))
-		return say_failed("xm knows no domain '%s'; 'xm list' shows those there are",
-				  domain);
+		return say_failed(
+			"xm knows no domain '%s'; 'xm list' shows those there are",
+			domain);
 	*domid = (unsigned)strtoul(line, &end, 10);
 	if (end == line)
-		return say_failed("'xm domid %s' says '%.*s' instead of a number",
-				  domain, (int)strcspn(line, "\n"), line);
+		return say_failed(
+			"'xm domid %s' says '%.*s' instead of a number", domain,
+			(int)strcspn(line, "\n"), line);
 	return EXIT_DONE;
 }
 
@@ -55,24 +57,26 @@ static int xm(const char *const argv[])
 
 	if (rc < 0)
 		return say_failed("cannot run xm: %s", strerror(-rc));
-	return rc ? say_failed("xm %s failed; its reason is above", argv[1]) :
-		    EXIT_DONE;
+	return rc ? say_failed("xm %s failed; its reason is above", argv[1])
+		  : EXIT_DONE;
 }
 
 /* ---- attach -------------------------------------------------------------- */
 
-static int make_alias(struct rd_store *store,
-		      const struct rd_disk *disk, const char *path)
+static int make_alias(struct rd_store *store, const struct rd_disk *disk,
+		      const char *path)
 {
 	char folder[PATH_MAX];
 	struct rd_error err;
 
 	folder_path(rd_store_path(store), folder);
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-		return say_failed("cannot make %s: %s", folder, strerror(errno));
+		return say_failed("cannot make %s: %s", folder,
+				  strerror(errno));
 	if (access(path, F_OK) == 0)
-		return say_failed("that vdev of the domain is attached already (%s is there); detach it first",
-				  path);
+		return say_failed(
+			"that vdev of the domain is attached already (%s is there); detach it first",
+			path);
 	if (rd_alias_write(path, rd_seed(disk),
 			   rd_name(disk)[0] ? rd_name(disk) : NULL, &err))
 		return say_failed("%s", err.text);
@@ -84,8 +88,10 @@ static int attach_alias(struct rd_store *store, const struct attach *a,
 			const struct rd_disk *disk, unsigned domid)
 {
 	char path[PATH_MAX], device[PATH_MAX + 16], vdev[VDEV_NAME_MAX];
-	const char *const argv[] = { "xm", "block-attach", a->domain, device,
-				     vdev, a->writable ? "w" : "r", NULL };
+	const char *const argv[] = { "xm",      "block-attach",
+				     a->domain, device,
+				     vdev,      a->writable ? "w" : "r",
+				     NULL };
 	int rc;
 
 	alias_path(rd_store_path(store), domid, a->devid, path);
@@ -108,9 +114,11 @@ int road_xm_attach(const struct attach *a)
 	int rc;
 
 	if (a->disk.sector_size > 512)
-		return say_failed("blktap's disks have sectors of 512; leave --sector-size away, or use --toolstack=direct");
+		return say_failed(
+			"blktap's disks have sectors of 512; leave --sector-size away, or use --toolstack=direct");
 	if (a->disk.flags & RD_PRIVATE)
-		return say_failed("blktap's disks have no private views; leave --private away, or use --toolstack=direct");
+		return say_failed(
+			"blktap's disks have no private views; leave --private away, or use --toolstack=direct");
 	rc = find_domain(a->domain, &domid);
 	if (rc == EXIT_DONE)
 		rc = disk_store("attach", &store);

@@ -92,7 +92,8 @@ static int start_service(void)
 
 	if (run(argv, NULL) == 0)
 		return EXIT_DONE;
-	return say_failed("systemd could not start " UNIT "; 'journalctl -u " UNIT "' has the reason");
+	return say_failed("systemd could not start " UNIT
+			  "; 'journalctl -u " UNIT "' has the reason");
 }
 
 bool daemon_installed(void)

@@ -53,7 +53,6 @@ void device_close(struct device *d)
 	xs_close(d->xs);
 }
 
-
 /* ---- reading ----------------------------------------------------------- */
 
 static char *read_node(struct device *d, xs_transaction_t t, const char *dir,
@@ -104,8 +103,8 @@ void device_select(struct device *d, unsigned devid)
 	find_backend(d);
 }
 
-static void read_faults(struct device *d, xs_transaction_t t,
-			const char *node, struct blkback_fault_set *set)
+static void read_faults(struct device *d, xs_transaction_t t, const char *node,
+			struct blkback_fault_set *set)
 {
 	char *text = read_node(d, t, d->back, node);
 
@@ -135,8 +134,8 @@ void device_look(struct device *d, struct device_state *state)
 	memset(state, 0, sizeof(*state));
 	state->back = read_state(d, d->back);
 	state->front = read_state(d, d->front);
-	state->domain_gone =
-		d->domid != 0 && !xs_is_domain_introduced(d->xs, d->domid);
+	state->domain_gone = d->domid != 0 &&
+			     !xs_is_domain_introduced(d->xs, d->domid);
 	error = read_node(d, XBT_NULL, d->back, "error");
 	if (error)
 		snprintf(state->error, sizeof(state->error), "%s", error);
@@ -272,8 +271,9 @@ static char *holder(struct device *d, xs_transaction_t t)
 
 static int say_in_use(const struct device *d, char *used)
 {
-	int rc = say_failed("%s of %s is in use (%s); choose another vdev or detach that one",
-			    d->vdev, d->domain, used);
+	int rc = say_failed(
+		"%s of %s is in use (%s); choose another vdev or detach that one",
+		d->vdev, d->domain, used);
 
 	free(used);
 	return rc;
@@ -302,8 +302,8 @@ static int create(struct device *d, const struct wanted *w)
 			return say_in_use(d, used);
 		}
 		xs_rm(d->xs, t, d->front); /* an earlier frontend's rest */
-		written = (w->phy ? write_kernel_backend(d, t, w) :
-				    write_backend(d, t, w)) &&
+		written = (w->phy ? write_kernel_backend(d, t, w)
+				  : write_backend(d, t, w)) &&
 			  write_frontend(d, t);
 		if (!written) {
 			int e = errno;
@@ -325,8 +325,8 @@ int device_create(struct device *d, const char *store,
 		  const struct rd_disk *disk, bool writable,
 		  const struct disk_options *options)
 {
-	return create(d, &(struct wanted){ NULL, store, disk, writable,
-					   options });
+	return create(d,
+		      &(struct wanted){ NULL, store, disk, writable, options });
 }
 
 void device_use_kernel(struct device *d)

@@ -14,7 +14,8 @@
 
 int journal_take_room(struct rd_store *store)
 {
-	int fd = open(rd_store_path(store), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = open(rd_store_path(store), O_TMPFILE | O_RDWR | O_CLOEXEC,
+		      0600);
 
 	if (fd >= 0 && posix_fallocate(fd, 0, NODES_JOURNAL_SIZE)) {
 		close(fd);

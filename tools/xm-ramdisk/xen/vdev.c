@@ -91,8 +91,8 @@ static int hd(unsigned disk, unsigned part, unsigned *devid)
 {
 	if (disk > 3 || part > 63)
 		return -EINVAL;
-	*devid = disk < 2 ? HD_MAJOR << 8 | disk << 6 | part :
-			    HD2_MAJOR << 8 | (disk - 2) << 6 | part;
+	*devid = disk < 2 ? HD_MAJOR << 8 | disk << 6 | part
+			  : HD2_MAJOR << 8 | (disk - 2) << 6 | part;
 	return 0;
 }
 

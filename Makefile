@@ -49,9 +49,9 @@ LIB_SRC  := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
 BACK_SRC := $(wildcard drivers/blkback/*.c drivers/blkback/*/*.c)
 NBDKIT_SRC := $(wildcard drivers/nbdkit/*.c)
 TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c)
-UNIT_SRC := $(wildcard tests/unit/*.c)
-RING_SRC := $(wildcard tests/ring/*.c)
+UNIT_SRC := $(wildcard tests/unit/*/*.c)
 FAKE_SRC := $(wildcard tests/ring/fake/*.c)
+RING_SRC := $(filter-out $(FAKE_SRC),$(wildcard tests/ring/*/*.c))
 BENCH_SRC := $(filter-out %/tapdisk.c %/ring.c,$(wildcard tests/bench/*.c))
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 TAPDISK_SRC := $(filter-out %/host1.c %/host2.c,$(wildcard tests/tapdisk/*.c))
@@ -174,7 +174,7 @@ $(B)/gen/interface-versions.svg: $(B)/xm-ramdisk
 	$(Q)$(B)/xm-ramdisk interface list --svg $@
 
 # After a change of the tables: header and picture are in the tree as well, so
-# that both can be had without building; tests/unit/interface.sh compares.
+# that both can be had without building; tests/unit/interface/command.sh compares.
 interface: $(B)/gen/xen-interface.h $(B)/gen/interface-versions.svg
 	cp $(B)/gen/xen-interface.h include/xen-interface.h
 	cp $(B)/gen/interface-versions.svg docs/interface-versions.svg
@@ -192,7 +192,8 @@ $(UNIT_TESTS): $(call obj,$(TOOL_SRC) $(BOTH_SRC))
 
 # A ring test links the backend without its main, and fakes in the place of
 # the Xen libraries and of the store.
-RING_REAL := $(addprefix $(B)/tests/ring/,fuzz inside remains restart storm) # on the real store
+RING_REAL := $(addprefix $(B)/tests/ring/,ring/fuzz worker/inside \
+	supervisor/leftovers ring/restart ring/storm) # on the real store
 $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(B)/libramdisk.a tests/cunit.h | test-packages
 	$(call say,TEST,$@)
@@ -238,7 +239,7 @@ $(B)/tests/bench/ring: tests/bench/ring.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		-o $@ $< $(filter-out %/main.o %/fake/store.o,$(call obj,$(BACK_SRC) $(FAKE_SRC))) \
 		$(B)/libramdisk.a $(BACK_LIBS) $(LIB_LIBS) -lpthread
 
-$(B)/tests/vm/unaligned: $(B)/tests/unit/unaligned
+$(B)/tests/vm/unaligned: $(B)/tests/unit/seed/unaligned
 $(filter-out %/unaligned %/hostile,$(VM_PROGRAMS)): $(B)/tests/vm/%: $(B)/tests/tapdisk/%
 $(filter-out %/hostile,$(VM_PROGRAMS)):
 	@mkdir -p $(@D) && cp $< $@
@@ -315,7 +316,7 @@ check-long: install-long-packages
 # ring tests: hours in software.
 check-restart: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
-	$(Q)RESTART_EVERY=1 $(B)/tests/ring/restart
+	$(Q)RESTART_EVERY=1 $(B)/tests/ring/ring/restart
 	$(Q)RESTART_ROUNDS=100 $(B)/tests/daemon/restart $(B)/xen-ramdiskd $(B)/tests/daemon/xen.so
 	$(Q)sed 's/^rounds=.*/rounds=100/; s/timeout=[0-9]*/timeout=28800/' \
 		tests/vm/scenarios/restart > $(B)/restart-hundred

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the fuzzers of the interface parsers feed, one function a parser, in
- * one place: libFuzzer calls them in `make fuzz`, and tests/unit/interface-parse
+ * one place: libFuzzer calls them in `make fuzz`, and tests/unit/interface/parse
  * runs them over mutations of good input in every `make check`.
  */
 #ifndef FUZZ_INTERFACE_H

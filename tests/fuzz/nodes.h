@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the fuzzer of xenstore nodes feeds, in one place: libFuzzer calls it in
- * `make fuzz`, and tests/ring/fuzz runs it over the corpus and its mutations in
+ * `make fuzz`, and tests/ring/ring/fuzz runs it over the corpus and its mutations in
  * every `make check`.
  *
  * The input is a history of one vbd, of xm-ramdisk's or of libxl's: the guest writes and removes nodes of its

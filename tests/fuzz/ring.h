@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the fuzzer of rings and indirect pages feeds, in one place: libFuzzer
- * calls it in `make fuzz`, and tests/ring/fuzz runs it over the corpus and its
+ * calls it in `make fuzz`, and tests/ring/ring/fuzz runs it over the corpus and its
  * mutations in every `make check`.
  *
  * The input is a program of a hostile frontend: it writes requests, bytes of

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the fuzzers of the store feed, one function a kind of file, in one
- * place: libFuzzer calls them in `make fuzz`, and tests/unit/fuzz-store runs
+ * place: libFuzzer calls them in `make fuzz`, and tests/unit/store/fuzz-store runs
  * them over the corpus and its mutations in every `make check`.
  *
  * A header or a map of block words is put under a disk that somebody lives in,

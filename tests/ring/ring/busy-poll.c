@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Looking at the ring before sleeping: when it is done, that the frontend is
+ * asked for no event meanwhile, and that none is missed at its end. The
+ * frontend here sends an event only when the ring asks for one, as a guest's.
+ */
+#include "drivers/blkback/ring/busy-poll.h"
+#include "drivers/blkback/ring/queue.h"
+#include "tests/ring/fake/fake.h"
+#include "tests/cunit.h"
+#include "tests/ring/wait.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+
+#define RING_REF 3u
+#define REQUESTS 1000000u /* before it is given up; a busy machine needs some */
+#define ROW 20u
+
+static struct blkback_queue *queue;
+static struct blkback_io_gates gates;
+static struct blkif_sring *ring;
+static xenevtchn_handle *evtchn;
+static struct blkback_bell bell;
+static int trouble;
+static unsigned asked; /* events that the ring asked for */
+
+static void setup(uint32_t poll_us)
+{
+	static const uint32_t refs[] = { RING_REF };
+	struct blkback_queue_setup s = {
+		.protocol = BLKBACK_X86_64,
+		.nr_refs = 1,
+		.refs = refs,
+		.event_channel = 7,
+		.poll_us = poll_us,
+		.bell = &bell,
+	};
+	char text[256];
+
+	fake_grants_reset();
+	fake_evtchn_reset();
+	evtchn = xenevtchn_open(NULL, 0);
+	CU_ASSERT_EQUAL_FATAL(blkback_bell_init(&bell, evtchn, text,
+						sizeof(text)),
+			      0);
+	asked = 0;
+	ring = (struct blkif_sring *)fake_page[RING_REF];
+	ring->req_event = ring->rsp_event = 1;
+	s.io = (struct blkback_io_setup){
+		.disk = fake_disk_new(true),
+		.limits = { FAKE_DISK_SIZE / 512, true },
+		.gnttab = xengnttab_open(NULL, 0),
+		.evtchn = evtchn,
+		.domid = 5,
+		.gates = &gates,
+	};
+	s.trouble = trouble = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	CU_ASSERT_EQUAL_FATAL(blkback_queue_open(&queue, &s, false, text,
+						 sizeof(text)),
+			      0);
+	CU_ASSERT_EQUAL_FATAL(blkback_queue_start(queue, text, sizeof(text)),
+			      0);
+}
+
+static void teardown(void)
+{
+	blkback_queue_stop(queue);
+	xenevtchn_close(evtchn);
+	close(trouble);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	CU_ASSERT_EQUAL(fake_bound, 0);
+}
+
+/* RING_PUSH_REQUESTS_AND_CHECK_NOTIFY, and the event if it says so. */
+static void push(unsigned n)
+{
+	uint32_t old = ring->req_prod, new = old + n;
+
+	while (n--) {
+		struct blkif_request *r = &ring->ring[old++ % 32].req;
+
+		memset(r, 0, sizeof(*r));
+		r->operation = BLKIF_OP_READ;
+		r->nr_segments = 1;
+		r->seg[0].gref = 100;
+		r->seg[0].last_sect = 7;
+	}
+	__atomic_store_n(&ring->rsp_event, new, __ATOMIC_SEQ_CST);
+	old = ring->req_prod;
+	__atomic_store_n(&ring->req_prod, new, __ATOMIC_SEQ_CST);
+	if (new - load(&ring->req_event) < new - old) {
+		asked++;
+		fake_evtchn_raise();
+	}
+}
+
+static bool answered(unsigned n)
+{
+	push(n);
+	return comes(&ring->rsp_prod, ring->req_prod);
+}
+
+/* One request after the other; false at the first that is lost. */
+static bool many(unsigned n, unsigned pause_us)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (!answered(1))
+			return false;
+		if (pause_us)
+			usleep(pause_us);
+	}
+	return true;
+}
+
+/* Asked for an event, as before any sleep. */
+static bool sleeps(void)
+{
+	return comes(&ring->req_event, ring->req_prod + 1);
+}
+
+/* Whether the queue sleeps after every answer. */
+static bool each_is_asked_for(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 200; i++)
+		if (!answered(1) || !sleeps())
+			return false;
+	return asked >= 199; /* the first may be there already */
+}
+
+static bool processors_to_spare(void)
+{
+	cpu_set_t set;
+
+	CU_ASSERT_EQUAL_FATAL(sched_getaffinity(0, sizeof(set), &set), 0);
+	return CPU_COUNT(&set) > 1;
+}
+
+/* ---- when -------------------------------------------------------------- */
+
+static void learns(void)
+{
+	struct blkback_poll p = { .limit = 50 };
+	unsigned i;
+
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
+	for (i = 0; i < 3; i++) {
+		blkback_poll_learn(&p, 50, 1);
+		CU_ASSERT_TRUE(blkback_poll_unsure(&p));
+	}
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+	blkback_poll_learn(&p, 50, 2);
+	CU_ASSERT_TRUE(blkback_poll_pays(&p));
+	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
+	/* One that is late, or a crowd, is not yet the end of it; two are. */
+	for (i = 0; i < 100; i++)
+		blkback_poll_learn(&p, 0, 1);
+	blkback_poll_learn(&p, 51, 1);
+	CU_ASSERT_TRUE(blkback_poll_pays(&p));
+	blkback_poll_learn(&p, 10, 3);
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+	for (i = 0; i < 100; i++)
+		blkback_poll_learn(&p, UINT64_MAX, 1);
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+	for (i = 0; i < 4; i++)
+		blkback_poll_learn(&p, 0, 1);
+	CU_ASSERT_TRUE(blkback_poll_pays(&p));
+}
+
+/* Others need the processor: it begins again from nothing. */
+static void taken_away(void)
+{
+	struct blkback_poll p = { .limit = 50, .luck = 6 };
+
+	CU_ASSERT_FALSE(blkback_poll_taken_away(&p, 20));
+	CU_ASSERT_TRUE(blkback_poll_pays(&p));
+	CU_ASSERT_TRUE(blkback_poll_taken_away(&p, 21));
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
+	/* A limit for a slow machine, where interrupts take longer too. */
+	p = (struct blkback_poll){ .limit = 4000, .luck = 6 };
+	CU_ASSERT_FALSE(blkback_poll_taken_away(&p, 500));
+	CU_ASSERT_TRUE(blkback_poll_pays(&p));
+	CU_ASSERT_TRUE(blkback_poll_taken_away(&p, 501));
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+}
+
+static void never_when_off(void)
+{
+	struct blkback_poll p;
+	unsigned i;
+
+	blkback_poll_init(&p, 0);
+	for (i = 0; i < 100; i++)
+		blkback_poll_learn(&p, 0, 1);
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+}
+
+static void limit_is_bounded(void)
+{
+	struct blkback_poll p;
+
+	blkback_poll_init(&p, UINT32_MAX);
+	CU_ASSERT_EQUAL(p.limit, processors_to_spare() ? BLKBACK_POLL_MAX : 0);
+}
+
+static void never_with_one_processor(void)
+{
+	struct blkback_poll p;
+	cpu_set_t all, one;
+	int cpu = sched_getcpu();
+
+	CU_ASSERT_EQUAL_FATAL(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	CU_ASSERT_EQUAL_FATAL(sched_setaffinity(0, sizeof(one), &one), 0);
+	blkback_poll_init(&p, 100);
+	CU_ASSERT_EQUAL(p.limit, 0);
+	setup(BLKBACK_POLL_MAX);
+	CU_ASSERT_TRUE(each_is_asked_for());
+	teardown();
+	CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
+/* ---- how --------------------------------------------------------------- */
+
+static void off_asks_each_time(void)
+{
+	setup(0);
+	CU_ASSERT_TRUE(each_is_asked_for());
+	teardown();
+}
+
+/* So many in a row are not found by the race before a sleep. */
+static void on_asks_seldom(void)
+{
+	unsigned row = 0, before, i;
+
+	setup(BLKBACK_POLL_MAX);
+	for (i = 0; i < REQUESTS && row < ROW; i++) {
+		before = asked;
+		if (!answered(1))
+			break;
+		row = asked == before ? row + 1 : 0;
+	}
+	CU_ASSERT_EQUAL(row, processors_to_spare() ? ROW : row);
+	/* And in the end it sleeps. */
+	CU_ASSERT_TRUE(sleeps());
+	teardown();
+}
+
+/* Gaps as long as the look: many end just when the next request comes. */
+static void misses_none(void)
+{
+	unsigned i;
+
+	for (i = 1; i <= 8; i++) {
+		setup(i * 10);
+		CU_ASSERT_TRUE(many(600, 0));
+		CU_ASSERT_TRUE(many(100, i * 5));
+		CU_ASSERT_TRUE(many(600, 0));
+		CU_ASSERT_TRUE(answered(32));
+		CU_ASSERT_TRUE(sleeps());
+		teardown();
+	}
+}
+
+/* The last look, in step: a request that came after the ring was found empty. */
+static void looks_once_more(void)
+{
+	struct blkback_io *io;
+
+	fake_grants_reset();
+	fake_evtchn_reset();
+	ring = (struct blkif_sring *)fake_page[RING_REF];
+	ring->req_event = ring->rsp_event = 1;
+	io = blkback_io_new(&(struct blkback_io_setup){
+		.disk = fake_disk_new(true),
+		.limits = { FAKE_DISK_SIZE / 512, true },
+		.domid = 5,
+		.gates = &gates,
+	});
+	CU_ASSERT_EQUAL_FATAL(blkback_ring_attach(&io->ring, ring, 1,
+						  BLKBACK_X86_64),
+			      0);
+	io->quiet = true;
+	push(1);
+	CU_ASSERT_EQUAL(blkback_io_run(io), 0);
+	CU_ASSERT_EQUAL(ring->rsp_prod, 1);
+	CU_ASSERT_EQUAL(ring->req_event, 1);
+	/* Nobody asks for an event of this one. */
+	asked = 0;
+	push(1);
+	CU_ASSERT_EQUAL(asked, 0);
+	CU_ASSERT_EQUAL(blkback_io_ask(io), 1);
+	CU_ASSERT_FALSE(io->quiet);
+	CU_ASSERT_EQUAL(blkback_io_run(io), 0);
+	CU_ASSERT_EQUAL(ring->rsp_prod, 2);
+	CU_ASSERT_EQUAL(ring->req_event, 3);
+	blkback_io_free(io);
+}
+
+/* Who looks hears the word to stop, and finds a ring that cannot be. */
+static void ends_while_looking(void)
+{
+	unsigned i;
+	uint64_t n = 0;
+
+	for (i = 0; i < 50; i++) {
+		setup(BLKBACK_POLL_MAX);
+		CU_ASSERT_TRUE(many(20, 0));
+		teardown();
+	}
+	setup(BLKBACK_POLL_MAX);
+	CU_ASSERT_TRUE(many(20, 0));
+	__atomic_store_n(&ring->req_prod, 0x80000000u, __ATOMIC_SEQ_CST);
+	fake_evtchn_raise();
+	for (i = 0; i < 200000 && read(trouble, &n, sizeof(n)) < 0; i++)
+		usleep(100);
+	CU_ASSERT_EQUAL(n, 1);
+	teardown();
+}
+
+/* Events alone are not waited for: after some, the queue only sleeps. */
+static void events_pay_for_nothing(void)
+{
+	struct blkback_poll p = { .limit = 50, .luck = 6 };
+	unsigned i;
+
+	/* A request at the end of each storm, which came late. */
+	for (i = 0; i < 3; i++)
+		blkback_poll_learn(&p, 16000, 1);
+	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+	setup(BLKBACK_POLL_MAX);
+	CU_ASSERT_TRUE(many(20, 0));
+	CU_ASSERT_TRUE(sleeps());
+	for (i = 0; i < 1000; i++) {
+		fake_evtchn_raise();
+		/* Stays asked for: nobody looks on. */
+		CU_ASSERT_EQUAL(load(&ring->req_event), ring->req_prod + 1);
+	}
+	CU_ASSERT_TRUE(answered(1));
+	teardown();
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "short gaps in a row begin it, long ones end it", learns },
+		{ "ends when the processor was taken away", taken_away },
+		{ "never when it is off", never_when_off },
+		{ "the limit is bounded", limit_is_bounded },
+		{ "never with one processor", never_with_one_processor },
+		{ "off: an event for each request", off_asks_each_time },
+		{ "on: few events", on_asks_seldom },
+		{ "no request is missed at its end", misses_none },
+		{ "one more look after asking", looks_once_more },
+		{ "ends while it looks", ends_while_looking },
+		{ "events pay for nothing", events_pay_for_nothing },
+	};
+
+	/* Silent: a ring that cannot be is wanted here. */
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	return RUN_TESTS("poll", tests);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every order of states that a frontend can produce, with a worker that
+ * answers at once or late, and with ends of all kinds between. What must hold
+ * at every moment is checked at every moment, and after each sequence a
+ * frontend that behaves is served.
+ */
+#include "tests/ring/supervisor/device.h"
+
+/* What the worker is, as the test plays it. */
+enum played {
+	NOBODY,
+	ATTACHING,
+	IDLE,
+	CONNECTING,
+	CONNECTED,
+	DISCONNECTING
+};
+
+static enum played played;
+static unsigned told_wrong, outside, closed_while_mapped, connects;
+
+/* XSA-115 and the like: nothing but the device's own two directories. */
+static void only_own(const char *path)
+{
+	static const char *const parents[] = {
+		"/local/domain/0/backend/ramdisk",
+		"/local/domain/0/backend/ramdisk/5"
+	};
+
+	if (!strncmp(path, BACK, strlen(BACK)) ||
+	    !strncmp(path, FRONT, strlen(FRONT)) || !strcmp(path, parents[0]) ||
+	    !strcmp(path, parents[1]))
+		return;
+	if (!outside++)
+		printf("# touched %s\n", path);
+}
+
+/* XSA-391, 396: pages of a guest that reads Closed are its own again. */
+static void check_closed(void)
+{
+	if (played >= CONNECTING && !strcmp(state(), "6"))
+		closed_while_mapped++;
+}
+
+/* Play the worker until it is told nothing more; @late: only note it. */
+static void play(bool late)
+{
+	static struct blkback_message msg;
+	int type;
+
+	check_closed();
+	while (played != NOBODY && !late) {
+		if (played == ATTACHING || played == CONNECTING ||
+		    played == DISCONNECTING) {
+			enum played was = played;
+
+			played = was == CONNECTING ? CONNECTED : IDLE;
+			say(was == ATTACHING    ? BLKBACK_ATTACHED
+			    : was == CONNECTING ? BLKBACK_CONNECTED
+						: BLKBACK_DISCONNECTED);
+			check_closed();
+		}
+		type = told(&msg);
+		if (!type)
+			return;
+		if (type < 0) {
+			played = NOBODY;
+			die(0);
+		} else if (type == BLKBACK_ATTACH) {
+			told_wrong += played != NOBODY;
+			played = ATTACHING;
+		} else if (type == BLKBACK_CONNECT) {
+			told_wrong += played != IDLE;
+			played = CONNECTING;
+			connects++;
+		} else if (type == BLKBACK_DISCONNECT) {
+			told_wrong += played != CONNECTED;
+			played = DISCONNECTING;
+		}
+		check_closed();
+	}
+}
+
+static const char *const
+	front_states[] = { "0", "1", "2", "3",       "4", "5",
+			   "6", "7", "8", "garbage", NULL /* removed */ };
+#define STATES (sizeof(front_states) / sizeof(front_states[0]))
+
+static void front_is(const char *value)
+{
+	if (value)
+		fake_xs_set(FRONT "/state", value);
+	else
+		fake_xs_rm(FRONT "/state");
+	look();
+}
+
+static void begin(void)
+{
+	setup();
+	fake_xs_touched = only_own;
+	fake_xs_set(FRONT "/ring-ref", "8");
+	fake_xs_set(FRONT "/event-channel", "17");
+	fake_xs_set(FRONT "/protocol", "x86_64-abi");
+	look();
+	/* It was told to attach. */
+	played = NOBODY;
+	CU_ASSERT_EQUAL(started, 1);
+	played = ATTACHING;
+	told(&(struct blkback_message){ 0 });
+	play(false);
+}
+
+/* As a kernel that starts anew does. */
+static bool comes_back(void)
+{
+	play(false);
+	front_is("6");
+	play(false);
+	if (strcmp(state(), "6"))
+		return false;
+	front_is("1");
+	play(false);
+	if (strcmp(state(), "2") || fake_xs_get(BACK "/error"))
+		return false;
+	front_is("3");
+	play(false);
+	front_is("4");
+	play(false);
+	return played == CONNECTED && !strcmp(state(), "4");
+}
+
+/* A tool detaches, and the frontend agrees. */
+static bool ends(void)
+{
+	fake_xs_set(BACK "/online", "0");
+	fake_xs_set(BACK "/state", "5");
+	look();
+	play(false);
+	front_is("6");
+	play(false);
+	return over && !fake_xs_get(BACK) && played == NOBODY;
+}
+
+static bool nothing_wrong(const char *what, unsigned long n)
+{
+	if (!told_wrong && !outside && !closed_while_mapped)
+		return true;
+	printf("# %s %lu: told wrong %u, outside %u, closed while mapped %u\n",
+	       what, n, told_wrong, outside, closed_while_mapped);
+	CU_FAIL("what must always hold did not");
+	told_wrong = outside = closed_while_mapped = 0;
+	return false;
+}
+
+/* A state for each digit of @n; the worker is late where @late says so. */
+static bool sequence(unsigned long n, unsigned steps, unsigned late)
+{
+	unsigned i;
+
+	begin();
+	for (i = 0; i < steps; i++, n /= STATES) {
+		front_is(front_states[n % STATES]);
+		play(late >> i & 1);
+	}
+	if (!comes_back())
+		printf("# it does not come back; state %s\n", state());
+	else if (!ends())
+		printf("# it does not end; state %s\n", state());
+	else if (nothing_wrong("sequence", n))
+		return true;
+	return false;
+}
+
+/* All of @steps steps, with a worker that is late at the steps of @late. */
+static bool all_of(unsigned steps, unsigned late)
+{
+	unsigned long n, total = 1;
+	unsigned i;
+	bool good = true;
+
+	for (i = 0; i < steps; i++)
+		total *= STATES;
+	connects = 0;
+	for (n = 0; good && n < total; n++) {
+		good = sequence(n, steps, late);
+		good &= started == 1;
+		teardown();
+	}
+	if (!good)
+		printf("# sequence %lu of %u steps, late %x\n", n - 1, steps,
+		       late);
+	/* Each came back, and many connected before. */
+	return good && connects > total + total / 20;
+}
+
+static void all_of_three(void)
+{
+	unsigned late;
+
+	for (late = 0; late < 8; late++)
+		CU_ASSERT_TRUE(all_of(3, late));
+}
+
+static void all_of_four(void)
+{
+	CU_ASSERT_TRUE(all_of(4, 0));
+	CU_ASSERT_TRUE(all_of(4, 0xe));
+}
+
+static unsigned dice;
+
+static unsigned roll(unsigned n)
+{
+	dice = dice * 1103515245 + 12345;
+	return (dice >> 16) % n;
+}
+
+static void bad_node(void)
+{
+	static const char *const bad[][2] = {
+		{ "ring-ref", "-1" },
+		{ "protocol", "arm-abi" },
+		{ "event-channel", "" },
+		{ "ring-page-order", "9" },
+		{ "multi-queue-num-queues", "0" },
+		{ "ring-ref", "8" },
+		{ "protocol", "x86_32-abi" },
+		{ "event-channel", "3" },
+		{ "ring-page-order", "0" },
+		{ "multi-queue-num-queues", "1" },
+	};
+	unsigned i = roll(10);
+	char path[80];
+
+	snprintf(path, sizeof(path), FRONT "/%s", bad[i][0]);
+	fake_xs_set(path, bad[i][1]);
+}
+
+static void worker_event(void)
+{
+	if (played != CONNECTED)
+		return;
+	blkback_control_send_text(worker, BLKBACK_RING_ERROR, 0, "runaway");
+	blkback_device_message(dev, 1000);
+	look();
+}
+
+static void repair(void)
+{
+	fake_xs_rm(FRONT "/ring-page-order");
+	fake_xs_rm(FRONT "/multi-queue-num-queues");
+	fake_xs_set(FRONT "/ring-ref", "8");
+	fake_xs_set(FRONT "/event-channel", "17");
+	fake_xs_set(FRONT "/protocol", "x86_64-abi");
+}
+
+/* How a walk ends: as a kernel would, by a tool, or with the domain. */
+static bool one_end(unsigned how)
+{
+	switch (how) {
+	case 0:
+		repair();
+		return comes_back() && ends();
+	case 1:
+		return ends();
+	case 2:
+		fake_xs_introduce(5, false);
+		break;
+	default:
+		fake_xs_rm(FRONT);
+		break;
+	}
+	look();
+	play(false);
+	return over && !fake_xs_get(BACK) && played == NOBODY;
+}
+
+/* Long ones, with bad nodes and broken rings between, and every end. */
+static void long_walks(void)
+{
+	unsigned walk, i;
+
+	for (walk = 0; walk < 4000; walk++) {
+		dice = walk;
+		begin();
+		for (i = 0; i < 60; i++) {
+			switch (roll(10)) {
+			case 0:
+				bad_node();
+				break;
+			case 1:
+				repair();
+				break;
+			case 2:
+				worker_event();
+				break;
+			default:
+				front_is(front_states[roll(STATES)]);
+				break;
+			}
+			play(roll(3) == 0);
+		}
+		if (!one_end(walk % 4)) {
+			printf("# walk %u: state %s\n", walk, state());
+			CU_FAIL("the end is not one");
+			walk = 4000;
+		}
+		CU_ASSERT_EQUAL(started, 1);
+		teardown();
+		if (!nothing_wrong("walk", walk))
+			break;
+	}
+}
+
+/* The worker dies in any phase: another goes on in its place. */
+static void death_in_any_phase(void)
+{
+	static struct blkback_message msg;
+	unsigned long n, i, rest, phases = 0;
+
+	for (n = 0; n < 2 * STATES * 2 * STATES; n++) {
+		begin();
+		for (i = 0, rest = n; i < 2; i++, rest /= 2 * STATES) {
+			front_is(front_states[rest % STATES]);
+			play(rest / STATES % 2);
+		}
+		phases |= 1u << dev->phase;
+		played = NOBODY;
+		die(SIGKILL);
+		CU_ASSERT_EQUAL(started, 2);
+		CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+		played = ATTACHING;
+		play(false);
+		CU_ASSERT_TRUE(comes_back());
+		CU_ASSERT_TRUE(ends());
+		teardown();
+		nothing_wrong("death", n);
+	}
+	CU_ASSERT_TRUE(phases & 1u << BLKBACK_IDLE);
+	CU_ASSERT_TRUE(phases & 1u << BLKBACK_CONNECTING);
+	CU_ASSERT_TRUE(phases & 1u << BLKBACK_SERVING);
+	CU_ASSERT_TRUE(phases & 1u << BLKBACK_DISCONNECTING);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "every sequence of three states, each late or not",
+		  all_of_three },
+		{ "every sequence of four states", all_of_four },
+		{ "long walks with every end", long_walks },
+		{ "the worker dies in any phase", death_in_any_phase },
+	};
+
+	/* What each of them says would be a book. */
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	return RUN_TESTS("sequences", tests);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The supervisor's loop on the fake xenstore, whose daemon dies behind the last
+ * event, which ends the loop: storms of watches (XSA-349), and a start.
+ */
+#include "tests/ring/supervisor/device.h"
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/supervisor/state.h"
+
+#include <errno.h>
+#include <malloc.h>
+
+#define EVENTS 1000000ul
+/* A look at a device has some ten reads, and 4096 events are one look. */
+#define READS_AT_MOST (EVENTS / 4096 * 20)
+
+static struct blkback_supervisor sup;
+
+/* Run over a storm, with a device there or not; what it ended with. */
+static int run(const char *path, const char *token, bool device)
+{
+	setup();
+	blkback_device_free(dev);
+	sup = (struct blkback_supervisor){ .host = host,
+					   .lock = -1,
+					   .signals = -1 };
+	if (!device)
+		fake_xs_rm(BACK);
+	fake_xs_storm(path, token, EVENTS);
+	return blkback_supervisor_run(&sup);
+}
+
+static void end(void)
+{
+	struct blkback_device *d;
+
+	while ((d = sup.devices)) {
+		sup.devices = d->next;
+		blkback_device_free(d);
+	}
+	free(sup.polls);
+	sup.polls = NULL;
+	if (worker >= 0)
+		close(worker);
+	worker = -1;
+}
+
+/* Flat: what is in use afterwards is a device and no event. */
+static void frontend_storm(void)
+{
+	struct mallinfo2 before = mallinfo2(), after;
+
+	CU_ASSERT_EQUAL(run(FRONT "/state", "front/5/51712", false), -EBADF);
+	/* It was not known yet: nothing was looked at, or made. */
+	CU_ASSERT_EQUAL(sup.nr_devices, 0);
+	end();
+	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
+	CU_ASSERT_EQUAL(sup.nr_devices, 1);
+	CU_ASSERT_EQUAL(started, 1);
+	CU_ASSERT_TRUE(fake_xs_reads > 0 && fake_xs_reads < READS_AT_MOST);
+	after = mallinfo2();
+	CU_ASSERT_TRUE(after.uordblks < before.uordblks + 256 * 1024);
+	CU_ASSERT_TRUE(after.arena < before.arena + 4 * 1024 * 1024);
+	/* A known device's frontend. */
+	fake_xs_storm(FRONT "/state", "front/5/51712", EVENTS);
+	fake_xs_reads = 0;
+	CU_ASSERT_EQUAL(blkback_supervisor_run(&sup), -EBADF);
+	CU_ASSERT_EQUAL(sup.nr_devices, 1);
+	CU_ASSERT_TRUE(fake_xs_reads > 0 && fake_xs_reads < READS_AT_MOST);
+	after = mallinfo2();
+	CU_ASSERT_TRUE(after.uordblks < before.uordblks + 256 * 1024);
+	CU_ASSERT_TRUE(after.arena < before.arena + 4 * 1024 * 1024);
+	end();
+}
+
+/* Domains come and go: each makes all devices be looked at. */
+static void release_storm(void)
+{
+	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
+	fake_xs_storm("@releaseDomain", "release", EVENTS);
+	CU_ASSERT_EQUAL(blkback_supervisor_run(&sup), -EBADF);
+	CU_ASSERT_EQUAL(sup.nr_devices, 1);
+	end();
+}
+
+/* Which devices' workers were asked for, in that order. */
+static uint32_t order[8];
+static unsigned nr_order;
+static unsigned first_watches; /* that were set before the first was */
+
+static int adopt_in_order(struct blkback_host *h, struct blkback_device *d)
+{
+	(void)h;
+	if (!nr_order)
+		first_watches = fake_xs_watches;
+	if (nr_order < 8)
+		order[nr_order++] = d->domid;
+	return -ENOENT;
+}
+
+static void second_guest(void)
+{
+	static const char back[] = "/local/domain/0/backend/ramdisk/6/51712";
+	static const char *const nodes[][2] = {
+		{ "frontend", "/local/domain/6/device/vbd/51712" },
+		{ "frontend-id", "6" },
+		{ "online", "1" },
+		{ "state", "4" },
+		{ "format", "1" },
+		{ "store", "/fake" },
+		{ "params", "/seed.img" },
+		{ "mode", "w" },
+	};
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", back, nodes[i][0]);
+		fake_xs_set(path, nodes[i][1]);
+	}
+	fake_xs_set("/local/domain/6/device/vbd/51712/state", "4");
+	fake_xs_introduce(6, true);
+}
+
+/* The domain that is looked at first, of 5 and 6, when @label's worker is dead. */
+static uint32_t first_of_two(const char *label)
+{
+	setup();
+	blkback_device_free(dev);
+	fake_xs_set(BACK "/state", "4");
+	fake_xs_set(FRONT "/state", "4");
+	second_guest();
+	sup = (struct blkback_supervisor){ .host = host,
+					   .lock = -1,
+					   .signals = -1 };
+	sup.host.adopt = adopt_in_order;
+	nr_order = 0;
+	fake_store_waits = label;
+	fake_xs_storm("nothing", "front/7/1", 1);
+	CU_ASSERT_EQUAL(blkback_supervisor_run(&sup), -EBADF);
+	fake_store_waits = NULL;
+	end();
+	CU_ASSERT_EQUAL(nr_order, 2);
+	return order[0];
+}
+
+static void who_waits_comes_first(void)
+{
+	CU_ASSERT_EQUAL(first_of_two("vbd/5/51712"), 5);
+	CU_ASSERT_EQUAL(first_watches, 0);
+	CU_ASSERT_EQUAL(first_of_two("vbd/6/51712"), 6);
+	CU_ASSERT_EQUAL(first_watches, 0);
+	/* Nothing of it is in xenstore. */
+	CU_ASSERT_NOT_EQUAL(first_of_two("vbd/9/51712"), 9);
+	/* Somebody else's attachment. */
+	CU_ASSERT_NOT_EQUAL(first_of_two("another"), 0);
+}
+
+/* Tokens and paths that are not ours to make. */
+/* However often the supervisor is woken, it asks about it at times only. */
+static void storm_while_locked(void)
+{
+	int64_t begin = blkback_now_ms(), ms;
+
+	locked = true;
+	refused = 0;
+	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
+	ms = blkback_now_ms() - begin;
+	CU_ASSERT_TRUE(refused >= 1 && refused <= 2 + ms / 200);
+	CU_ASSERT_EQUAL(started, 0);
+	locked = false;
+	end();
+}
+
+static void strange_events(void)
+{
+	CU_ASSERT_EQUAL(run("/local/domain/0/backend/ramdisk/x/y", "back",
+			    false),
+			-EBADF);
+	CU_ASSERT_EQUAL(sup.nr_devices, 0);
+	end();
+	CU_ASSERT_EQUAL(run("nothing", "front/99999999999/1", false), -EBADF);
+	CU_ASSERT_EQUAL(sup.nr_devices, 0);
+	end();
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "10^6 writes to a node", frontend_storm },
+		{ "10^6 domains that go", release_storm },
+		{ "events that mean nothing", strange_events },
+		{ "10^6 writes while its disk is locked", storm_while_locked },
+		{ "who waits comes first", who_waits_comes_first },
+	};
+
+	blkback_log_open(true, BLKBACK_ERROR, NULL);
+	return RUN_TESTS("supervisor", tests);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A worker: attach, connect, serve; what cannot be; storms of events. */
+#include "tests/ring/worker/worker.h"
+
+#include <fcntl.h>
+
+static void serves(void)
+{
+	struct blkback_message msg;
+	int i;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(msg.u.attached.size, FAKE_DISK_SIZE);
+	for (i = 0; i < 3; i++) {
+		memset(fake_page[RING_REF], 0, 4096);
+		CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+		CU_ASSERT_EQUAL(fake_mapped, 1);
+		CU_ASSERT_EQUAL(read_page(100), 0);
+		CU_ASSERT_EQUAL(memcmp(fake_page[100], fake_disk, 4096), 0);
+		CU_ASSERT_EQUAL(read_page(101), 0);
+		CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
+		CU_ASSERT_EQUAL(fake_mapped, 0);
+		CU_ASSERT_EQUAL(fake_bound, 0);
+	}
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* What was put into the ring before we were there is found without an event. */
+static void finds_what_waits(void)
+{
+	struct blkif_sring *ring;
+	struct blkback_message msg;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	ring = (void *)fake_page[RING_REF];
+	ring->rsp_event = 1;
+	ring->req_prod = 1;
+	ring->ring[0].req.operation = BLKIF_OP_FLUSH_DISKCACHE;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	CU_ASSERT_TRUE(comes(&ring->rsp_prod, 1));
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+static void attach_fails(void)
+{
+	struct blkback_message msg;
+
+	start();
+	fake_attach_fails = true;
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_ATTACH);
+	CU_ASSERT_STRING_EQUAL(msg.u.failed.text, "/seed.img is empty");
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* The room that the tool made for the journal is used: a full store has no more. */
+static void takes_the_room(void)
+{
+	struct blkback_message msg;
+	struct stat room, now;
+	char path[DEVICE_FILE];
+	int fd;
+
+	start();
+	device_file(path, NODES_JOURNAL);
+	fd = open(path, O_CREAT | O_RDWR, 0600);
+	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, NODES_JOURNAL_SIZE), 0);
+	CU_ASSERT_EQUAL_FATAL(fstat(fd, &room), 0);
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL_FATAL(stat(path, &now), 0);
+	CU_ASSERT_EQUAL(now.st_ino, room.st_ino);
+	close(fd);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* Xen has no event channel left for the bell of a queue. */
+static void no_bell(void)
+{
+	struct blkback_message msg;
+
+	start();
+	fake_bell_fails = true;
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_ATTACH);
+	CU_ASSERT_PTR_NOT_NULL(strstr(msg.u.failed.text, "event channel"));
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+static void connect_fails(void)
+{
+	struct blkback_message msg;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	fake_map_fails = true;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_CONNECT);
+	fake_map_fails = false;
+	fake_bind_fails = true;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	fake_bind_fails = false;
+	/* What the libraries of Xen say of it is not on stderr: guests could fill a log. */
+	CU_ASSERT_EQUAL(fake_said, 0);
+	/* Indexes that cannot be. */
+	((struct blkif_sring *)fake_page[RING_REF])->req_prod = 33;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	/* And a retry works. */
+	((struct blkif_sring *)fake_page[RING_REF])->req_prod = 0;
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+static void runaway(void)
+{
+	struct blkif_sring *ring = (void *)fake_page[RING_REF];
+	struct blkback_message msg;
+
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
+	__atomic_store_n(&ring->req_prod, 0x80000000u, __ATOMIC_RELEASE);
+	fake_evtchn_raise();
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_RING_ERROR);
+	/* It is not looked at again. */
+	__atomic_store_n(&ring->req_prod, 1, __ATOMIC_RELEASE);
+	fake_evtchn_raise();
+	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
+	CU_ASSERT_EQUAL(load(&ring->rsp_prod), 0);
+	CU_ASSERT_EQUAL(fake_mapped, 0);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+/* XSA-332: a guest that only notifies is not listened to much. */
+static void storm(void)
+{
+	struct timespec from, now;
+	long ms;
+
+	start_connected(1);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do {
+		fake_evtchn_raise();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		ms = (now.tv_sec - from.tv_sec) * 1000 +
+		     (now.tv_nsec - from.tv_nsec) / 1000000;
+	} while (ms < 1000);
+	/* 32 free, 32 of 1, 2, 4 and 8 ms each, and then one in 16 ms. */
+	CU_ASSERT_TRUE(load(&fake_events) < 250);
+	/* Work is found, and ends it. */
+	CU_ASSERT_EQUAL(read_page(100), 0);
+	CU_ASSERT_EQUAL(read_page(100), 0);
+	CU_ASSERT_EQUAL(read_page(100), 0);
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
+static void other_version(void)
+{
+	struct blkback_message msg;
+
+	start();
+	blkback_message_init(&msg, BLKBACK_ATTACH);
+	msg.version++;
+	blkback_control_send(sock, &msg);
+	CU_ASSERT_EQUAL(finish(), 1);
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "serves, three times", serves },
+		{ "finds what waits", finds_what_waits },
+		{ "the attach fails", attach_fails },
+		{ "room for its journal", takes_the_room },
+		{ "Xen has no event channel left", no_bell },
+		{ "the connect fails", connect_fails },
+		{ "req_prod that cannot be", runaway },
+		{ "a storm of events", storm },
+		{ "a supervisor of another version", other_version },
+	};
+
+	return WORKER_TESTS("worker", tests);
+}

@@ -1,0 +1,270 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# xm-ramdisk as a person meets it on a host without Xen: usage, help, list; and
+# what make says when a package is missing, and what install leaves. Needs
+# jq for the JSON. Prints "ok NAME" or "not ok NAME" for each test.
+set -u
+cd "$(dirname "$0")/../../.." || exit 1
+B=$(realpath "${B:-build}")
+tool=$B/xm-ramdisk
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+out=$scratch/out
+failed=0
+
+result() { # NAME PROBLEM
+	if [ -z "$2" ]; then
+		echo "ok $1"
+		return
+	fi
+	echo "not ok $1: $2"
+	sed 's/^/    /' "$out"
+	failed=1
+}
+
+# Its status, and each line of its output must match one time REGEX from end to end.
+says() { # NAME STATUS REGEX COMMAND...
+	local name=$1 want=$2 regex=$3 status problem=
+	shift 3
+	"$@" >"$out" 2>&1 </dev/null
+	status=$?
+	[ $status = "$want" ] || problem="status $status instead of $want from: $*"
+	[ -n "$problem" ] || [ "$(wc -l <"$out")" = 1 ] || problem="not one line from: $*"
+	[ -n "$problem" ] || grep -qxE -e "$regex" "$out" || problem="expected '$regex' from: $*"
+	result "$name" "$problem"
+}
+
+# Its status, and a line that matches REGEX.
+prints() { # NAME STATUS REGEX COMMAND...
+	local name=$1 want=$2 regex=$3 status problem=
+	shift 3
+	"$@" >"$out" 2>&1 </dev/null
+	status=$?
+	[ $status = "$want" ] || problem="status $status instead of $want from: $*"
+	[ -n "$problem" ] || grep -qE -e "$regex" "$out" || problem="no '$regex' from: $*"
+	result "$name" "$problem"
+}
+
+# shellcheck disable=SC2317 # as an argument of says
+nobody() { # COMMAND...
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+
+# ---- help and usage ---------------------------------------------------------
+
+usage() {
+	local sub see
+	prints "no argument" 2 '^usage: xm-ramdisk SUBCOMMAND' "$tool"
+	prints "--help" 0 '^usage: xm-ramdisk SUBCOMMAND' "$tool" --help
+	prints "-h" 0 '^usage: xm-ramdisk SUBCOMMAND' "$tool" -h
+	prints "help" 0 '^usage: xm-ramdisk SUBCOMMAND' "$tool" help
+	says "--version" 0 'xm-ramdisk [0-9.]+ \(store format [0-9]+\)' "$tool" --version
+	says "-V" 0 'xm-ramdisk [0-9.]+ \(store format [0-9]+\)' "$tool" -V
+	says "an unknown subcommand" 2 "xm-ramdisk: no subcommand 'atach'; see 'xm-ramdisk --help'" \
+		"$tool" atach
+	for sub in $("$tool" --help | awk '/^  [a-z]/ && $1 != "xm-ramdisk" && $1 != "man" {print $1}'); do
+		see="; see 'xm-ramdisk $sub --help'"
+		prints "$sub --help" 0 "^usage: xm-ramdisk $sub" "$tool" "$sub" --help
+		prints "$sub -h" 0 "^usage: xm-ramdisk $sub" "$tool" "$sub" -h
+		[ "$sub" != interface ] || continue # it has subcommands of its own
+		says "$sub --bogus" 2 "xm-ramdisk: option '--bogus' is unknown.*$see" \
+			"$tool" "$sub" --bogus
+		[ "$sub" = serve ] || # any number of seeds
+			says "$sub with too many arguments" 2 "xm-ramdisk: expected .*, got .*$see" \
+			"$tool" "$sub" a b xvdb w e f g
+	done
+	see="; see 'xm-ramdisk attach --help'"
+	says "attach without arguments" 2 \
+		"xm-ramdisk: expected DOMAIN SEED VDEV \[r\|w\], got 0 arguments$see" "$tool" attach
+	says "attach without a VDEV" 2 \
+		"xm-ramdisk: expected DOMAIN SEED VDEV \[r\|w\], got 2 arguments$see" "$tool" attach 0 seed
+	says "attach with a bad VDEV" 2 \
+		"xm-ramdisk: 'xvd1' is no virtual device; expected one like xvdb, sda1, hdc or 51728$see" \
+		"$tool" attach 0 seed xvd1
+	says "attach with a bad mode" 2 "xm-ramdisk: mode 'rw' is neither r nor w$see" \
+		"$tool" attach 0 seed xvdb rw
+	says "attach with a bad time" 2 \
+		"xm-ramdisk: '1h' is no number of seconds from 1 to 86400$see" \
+		"$tool" attach --timeout=1h 0 seed xvdb
+	says "attach with an option without its value" 2 \
+		"xm-ramdisk: option '--timeout' is unknown or lacks its value$see" "$tool" attach --timeout
+	fault_usage
+	says "detach without a VDEV" 2 \
+		"xm-ramdisk: expected DOMAIN VDEV, got 1 arguments; see 'xm-ramdisk detach --help'" \
+		"$tool" detach 0
+	says "detach with a bad VDEV" 2 \
+		"xm-ramdisk: 'hda99' is no virtual device; expected one like xvdb, sda1, hdc or 51728; see 'xm-ramdisk detach --help'" \
+		"$tool" detach 0 hda99
+}
+
+fault_usage() {
+	local options problem see="; see 'xm-ramdisk fault --help'"
+	while IFS='|' read -r options problem; do
+		# shellcheck disable=SC2086 # a list of words
+		says "fault $options" 2 "xm-ramdisk: $problem$see" "$tool" fault $options xvdb 0
+	done <<-'END'
+		--error=reads|'reads' is not read, write, all or none
+		--error=all --ratio=0|'0' is not a percentage from 0\.0001 to 100
+		--ratio=5|--ratio and --range go with --error=read, write or all
+		--error=none --range=0+1|--ratio and --range go with --error=read, write or all
+		--error=all --range=5|'5' is not a range like 0\+512 or 8M\+4K, of bytes
+		--delay=1s|'1s' is not a number of milliseconds up to 3600000
+		--jitter=3|--jitter goes with --delay
+		--freeze --thaw|--freeze and --thaw exclude each other
+		--iops=many|'many' is not a number of requests up to 100000000
+		--bandwidth=2T|'2T' is not a number of bytes up to 1T
+	END
+	says "fault without DOMAIN" 2 "xm-ramdisk: expected NAME DOMAIN, got 1 argument$see" \
+		"$tool" fault --freeze xvdb
+}
+
+poll_usage() {
+	local value
+	for value in 10001 -1 5us ''; do
+		says "the daemon with --poll=$value" 2 \
+			"xen-ramdiskd: --poll takes microseconds, 0 to 10000, not $value; usage: .*" \
+			"$B/xen-ramdiskd" "--poll=$value"
+	done
+}
+
+# ---- no Xen here ------------------------------------------------------------
+
+without_xen() {
+	local no_xen="xm-ramdisk: no Xen here: /sys/hypervisor/type does not say xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources"
+	if grep -qs xen /sys/hypervisor/type || [ -e /proc/xen/capabilities ]; then
+		return # it runs on Xen: the scenarios of tests/vm test it there
+	fi
+	says "attach without Xen" 1 "$no_xen" "$tool" attach 0 /dev/null xvdb
+	says "detach without Xen" 1 "$no_xen" "$tool" detach 0 xvdb
+	says "fault without Xen" 1 "$no_xen" "$tool" fault --freeze xvdb 0
+	says "the daemon as somebody else" 1 \
+		'xen-ramdiskd: must be run as root, since only root may serve guests' \
+		nobody "$B/xen-ramdiskd" --store "$scratch/store"
+	[ "$(id -u)" = 0 ] || return
+	# shellcheck disable=SC2016 # what it says
+	says "the daemon without Xen" 1 \
+		'xen-ramdiskd: no Xen here: /dev/xen/evtchn is missing; .*`make demo`\)' \
+		"$B/xen-ramdiskd" --store "$scratch/store"
+}
+
+# ---- list -------------------------------------------------------------------
+
+list() {
+	says "list as somebody else" 1 "xm-ramdisk: list needs root: the disks are root's" \
+		nobody "$tool" list
+	[ "$(id -u)" = 0 ] || return
+	# on tmpfs, so that none is mounted here
+	XEN_RAMDISK_DIR=$(mktemp -d -p /dev/shm) || return
+	export XEN_RAMDISK_DIR
+	says "list of nothing" 0 'no RAM disks' "$tool" list
+	says "list --json of nothing" 0 '\[\]' "$tool" list --json
+	lists
+	rm -rf "$XEN_RAMDISK_DIR"
+	unset XEN_RAMDISK_DIR
+}
+
+json() { # NAME FILTER: jq's answer to it must be true
+	local problem=
+	"$tool" list --json >"$out" 2>&1 || problem="status $? from list --json"
+	[ -n "$problem" ] || jq -e "$2" "$out" >/dev/null 2>&1 || problem="not so: $2"
+	result "$1" "$problem"
+}
+
+# A seed with a name that JSON has to quote, held as xvdb of Domain-0 would be.
+lists() {
+	local seed="$scratch/a \"seed\" \\ ä" holder
+	truncate -s 3000000 "$seed"
+	coproc "$B/tests/helpers/hold" "$seed" vbd/0/51728
+	holder=$COPROC_PID
+	read -r -u "${COPROC[0]}" _
+	prints "list has the disk" 0 "^$scratch/a \"seed\" .*: 2 MiB, attached 1 time\$" "$tool" list
+	prints "list has the attachment" 0 "^  (Domain-0|domain 0) +xvdb +w +0 +0 +$holder\$" "$tool" list
+	json "list --json is JSON" 'length == 1'
+	json "with the seed's name" ".[0].seed == \"$scratch/a \\\"seed\\\" \\\\ ä\""
+	json "and its size, rounded up" '.[0].size == 3000320 and .[0].seed_size == 3000000'
+	json "and the attachment" '.[0].attachments | length == 1 and .[0].domid == 0 and
+		.[0].vdev == "xvdb" and .[0].faults.error == "none" and .[0].mode == "w" and .[0].pid == '"$holder"
+	json "and its counters" '.[0].attachments[0] | .reads == 1 and .writes == 1 and
+		.read_bytes == 4096 and .write_bytes == 4096 and .errors == 0'
+	printf '\143' | dd of="$(echo "$XEN_RAMDISK_DIR"/*.header)" bs=1 seek=8 conv=notrunc status=none
+	says "list when its format is another" 1 \
+		'xm-ramdisk: f-.*\.header has store format 99 and this program knows format 1: .*' "$tool" list
+	kill -KILL "$holder"
+	wait "$holder" 2>/dev/null
+	says "list after it was killed" 0 'no RAM disks' "$tool" list
+}
+
+# ---- make -------------------------------------------------------------------
+
+# A compiler that has every header but one.
+compiler_without() { # HEADER
+	cat >"$scratch/cc" <<END
+#!/bin/sh
+case "\$*" in
+*-E*) input=\$(cat)
+	case \$input in *'<$1>'*) exit 1 ;; esac
+	printf '%s\n' "\$input" | exec cc "\$@" ;;
+*) exec cc "\$@" ;;
+esac
+END
+	chmod 755 "$scratch/cc"
+}
+
+packages() {
+	local missing
+	while read -r header package what; do
+		compiler_without "$header"
+		says "make without $package" 1 \
+			"missing: package $package \(for <$header>\); on Debian: apt-get install $package" \
+			env CC="$scratch/cc" build-aux/packages "$what"
+	done <<-END
+		xenstore.h libxen-dev build
+		libaio.h libaio-dev build
+		seccomp.h libseccomp-dev build
+		libnbd.h libnbd-dev build
+		nbdkit-plugin.h nbdkit-plugin-dev build
+		CUnit/CUnit.h libcunit1-dev test
+	END
+	says "make without a compiler" 1 \
+		'missing: package gcc \(a C compiler, .*\); on Debian: apt-get install gcc libc6-dev' \
+		env CC="$scratch/none" build-aux/packages build
+	compiler_without xenstore.h
+	missing=$(make -s CC="$scratch/cc" B="$scratch/build" 2>&1 | grep -c '^missing: package libxen-dev')
+	: >"$out"
+	result "make itself says it, once" "$([ "$missing" = 1 ] || echo "$missing times")"
+}
+
+install_and_uninstall() {
+	local problem=
+	if ! make -s install B="$B" DESTDIR="$scratch/root" PREFIX=/usr \
+		NBDKITDIR=/usr/lib/nbdkit/plugins >"$out" 2>&1; then
+		problem="make install failed"
+	elif ! [ -x "$scratch/root/usr/sbin/xm-ramdisk" ] || ! [ -x "$scratch/root/usr/sbin/xen-ramdiskd" ] ||
+		! [ -s "$scratch/root/usr/share/man/man8/xm-ramdisk.8" ] ||
+		! [ -s "$scratch/root/usr/share/man/man1/nbdkit-ramdisk-plugin.1" ] ||
+		! [ -s "$scratch/root/usr/lib/nbdkit/plugins/nbdkit-ramdisk-plugin.so" ]; then
+		problem="something is not there"
+		find "$scratch/root" >"$out"
+	fi
+	result "make install" "$problem"
+	problem=
+	make -s uninstall B="$B" DESTDIR="$scratch/root" PREFIX=/usr \
+		NBDKITDIR=/usr/lib/nbdkit/plugins >"$out" 2>&1 ||
+		problem="make uninstall failed"
+	find "$scratch/root" ! -type d >>"$out"
+	[ ! -s "$out" ] || problem="something is left"
+	result "make uninstall leaves nothing" "$problem"
+}
+
+usage
+poll_usage
+without_xen
+list
+packages
+install_and_uninstall
+exit $failed

@@ -1,0 +1,196 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The roads that xm-ramdisk attach can go, on a host that has neither Xen nor
+# xend: the choice and what --dry-run says; and the xm road against a stand-in
+# that refuses what each version of xm refused.
+set -u
+cd "$(dirname "$0")/../../.." || exit 1
+B=$(realpath "${B:-build}")
+tool=$B/xm-ramdisk
+scratch=$(mktemp -d) || exit 1
+out=$scratch/out
+failed=0
+export XEN_RAMDISK_DIR=/dev/shm/xen-ramdisk-roads.$$
+mkdir -m 700 "$XEN_RAMDISK_DIR" "$scratch/bin" || exit 1
+export XM_STATE=$scratch/xm XM_VERSION='' XM_HOLD=$B/tests/helpers/hold
+ln -s "$PWD/tests/helpers/xm-stand-in" "$scratch/bin/xm"
+
+# shellcheck disable=SC2317 # the trap runs it
+end() {
+	local f
+	for f in "$XM_STATE"/keep.* "$XM_STATE"/pid.*; do
+		[ ! -e "$f" ] || kill "$(cat "$f")" 2>/dev/null
+	done
+	rm -rf "$scratch" "$XEN_RAMDISK_DIR"
+}
+trap end EXIT
+
+check() { # NAME COMMAND...
+	local name=$1
+	shift
+	if "$@" >"$out" 2>&1 </dev/null; then
+		echo "ok $name"
+	else
+		echo "not ok $name: status $? from: $*"
+		sed 's/^/    /' "$out"
+		failed=1
+	fi
+}
+
+# shellcheck disable=SC2317 # check runs it
+refused() { # REGEX COMMAND...
+	local regex=$1
+	shift
+	if "$@" >"$out.text" 2>&1; then
+		echo "it did not fail"
+		return 1
+	fi
+	cat "$out.text"
+	grep -qE -e "$regex" "$out.text"
+}
+
+# shellcheck disable=SC2317
+says() { # REGEX COMMAND...
+	local regex=$1 status
+	shift
+	"$@" >"$out.text" 2>&1
+	status=$?
+	cat "$out.text"
+	[ "$status" = 0 ] && grep -qE -e "$regex" "$out.text"
+}
+
+attach() { "$tool" attach --toolstack=xm "$@"; }
+
+# shellcheck disable=SC2317
+count_is() { # N
+	"$tool" list
+	[ "$("$tool" list --json | grep -c '"label": "tapdisk/')" = "$1" ]
+}
+
+# shellcheck disable=SC2317
+aliases_are() { # N
+	ls -l "$XEN_RAMDISK_DIR/aliases"
+	[ "$(find "$XEN_RAMDISK_DIR/aliases" -type f | wc -l)" = "$1" ]
+}
+
+# shellcheck disable=SC2317
+never_said() { # WORD
+	cat "$XM_STATE/said"
+	! grep -q "$1" "$XM_STATE/said"
+}
+
+fresh_xm() { # VERSION
+	XM_VERSION=$1
+	rm -rf "$XM_STATE"
+	mkdir -p "$XM_STATE/vbd"
+	printf '%s\n' 'Domain-0 0' 'one 11' 'two 12' 'three 13' >"$XM_STATE/domains"
+}
+
+# ---- the choice --------------------------------------------------------------
+
+seed=$scratch/seed.img
+head -c 1M /dev/urandom >"$seed"
+check "without Xen and without toolstacks: what is lacking, in one line" refused \
+	'^xm-ramdisk: no way to attach a disk here: this host lacks /dev/xen/gntdev.*; or xl; or xm with blktap$' \
+	env PATH=/usr/bin:/bin "$tool" attach --dry-run one "$seed" xvdb
+PATH=$scratch/bin:$PATH
+check "with xm alone: the xm road, and why" says '^road: xm \(xm is here; not direct, which lacks ' \
+	"$tool" attach --dry-run one "$seed" xvdb
+check "what it would run" says "^would run: xm block-attach one tap:ram:$XEN_RAMDISK_DIR/aliases/DOMID.51728 xvdb r\$" \
+	"$tool" attach --dry-run one "$seed" xvdb r
+check "and write" says "^would write the alias .* of $seed as second" \
+	"$tool" attach --dry-run one "$seed,name=second" xvdb
+check "forced: xl" says "^would run: xl block-attach one 'script=block-ramdisk,vdev=xvdb,access=rw,target=$seed,name=a,private'" \
+	"$tool" attach --dry-run --toolstack=xl --private one "$seed,name=a" xvdb
+check "forced: direct" says '^road: direct \(asked for with --toolstack\)' \
+	"$tool" attach --dry-run --toolstack=direct one "$seed" xvdb
+check "sectors go with it" says 'mode=w private=0 logical-block-size=4096, of the domain one' \
+	"$tool" attach --dry-run --toolstack=direct --sector-size=4096 one "$seed" xvdb
+check "and by xl's road" says "target=$seed,sector-size=4096'" \
+	"$tool" attach --dry-run --toolstack=xl one "$seed,sector-size=4096" xvdb
+check "sectors that are none" refused "sector-size=1024: expected 512 or 4096" \
+	"$tool" attach --sector-size=1024 one "$seed" xvdb
+check "nor behind a seed" refused "'sector-size=x' behind the seed is none of" \
+	"$tool" attach one "$seed,sector-size=x" xvdb
+check "nothing was done" says '^no RAM disks$' "$tool" list
+check "a road that is none" refused "toolstack 'xend' is none of direct, xl and xm" \
+	"$tool" attach --toolstack=xend one "$seed" xvdb
+comma=$scratch/a,b.img
+cp "$seed" "$comma"
+check "a comma in a path stays doubled in the disk line" says ',target=.*/a,,b\.img,thin' \
+	"$tool" attach --dry-run --toolstack=xl one "${comma//,/,,},thin" xvdb
+check "one that is not doubled is said" refused "'b\.img' behind the seed is none of" \
+	"$tool" attach --dry-run one "$comma" xvdb
+
+# ---- the stand-in refuses what they refused ----------------------------------
+
+touch "$scratch/other.img"
+cp "$seed" "$scratch/other.img"
+ln -s "$seed" "$scratch/link.img"
+# VERSION, whether the same path twice is refused, whether a missing file is
+while read -r v twice missing; do
+	fresh_xm "$v"
+	check "xm $v: the seed itself attaches once" xm block-attach one "tap:ram:$seed" xvdb w
+	case $twice in
+	yes) check "xm $v: the same path twice is refused" refused 'already in use' \
+		xm block-attach two "tap:ram:$seed" xvdb w ;;
+	no) check "xm $v: the same path twice is not refused" xm block-attach two "tap:ram:$seed" xvdb w ;;
+	esac
+	case $missing in
+	yes) check "xm $v: a missing file is refused by its script" refused 'does not exist|could not be connected. .*gone' \
+		xm block-attach three "tap:ram:$scratch/gone" xvdb w ;;
+	no) check "xm $v: a missing file is refused by tapdisk only" refused 'Backend device not found' \
+		xm block-attach three "tap:ram:$scratch/gone" xvdb w ;;
+	esac
+	for d in one two; do xm destroy $d; done
+done <<'END'
+3.0.3 no no
+3.0.4 no yes
+3.1 no yes
+3.2 yes yes
+3.3 yes yes
+3.4.0-rc3 no yes
+4.0 yes yes
+4.1 yes yes
+4.2 yes yes
+4.3 yes yes
+4.4 yes yes
+END
+
+# ---- and the xm road gets past each ------------------------------------------
+
+for v in 3.0.3 3.0.4 3.1 3.2 3.3 3.4.0-rc3 4.0 4.1 4.2 4.3 4.4; do
+	fresh_xm "$v"
+	check "xm $v: attach to one" attach one "$seed" xvdb
+	check "xm $v: to two" attach two "tap:ram:$seed" xvdb w
+	check "xm $v: and to three, by its number, reading" attach 13 "$seed" xvdc r
+	check "xm $v: three attachments of one disk" count_is 3
+	check "xm $v: xm was told r" grep -qx "xm block-attach 13 tap:ram:$XEN_RAMDISK_DIR/aliases/13.51744 xvdc r" "$XM_STATE/said"
+	check "xm $v: three aliases" aliases_are 3
+	check "xm $v: detach" "$tool" detach two xvdb
+	check "xm $v: by number what was attached by name" "$tool" detach 11 xvdb
+	check "xm $v: their aliases are gone" aliases_are 1
+	xm destroy three
+	check "xm $v: the next command finds the domain gone" says 'no RAM disks' "$tool" list
+	check "xm $v: and removes its alias" aliases_are 0
+done
+
+# ---- what goes wrong ---------------------------------------------------------
+
+fresh_xm 3.3
+check "no such domain" refused "^xm-ramdisk: xm knows no domain 'four'" attach four "$seed" xvdb
+check "no such seed: xm is not asked" refused 'nowhere' attach one "$scratch/nowhere" xvdb
+check "indeed not" never_said block-attach
+check "a private view" refused "blktap's disks have no private views" attach --private one "$seed" xvdb
+check "large sectors" refused "blktap's disks have sectors of 512" attach --sector-size=4096 one "$seed" xvdb
+check "attach" attach one "$seed" xvdb
+check "the same vdev again" refused 'attached already' attach one "$seed" xvdb
+xm block-attach two "tap:ram:$scratch/other.img" xvdb w
+check "a vdev that xm refuses" refused 'xm block-attach failed; its reason is above' attach two "$seed" xvdb
+check "leaves no alias" aliases_are 1
+check "detach" "$tool" detach one xvdb
+xm destroy two
+check "nothing is left" says '^no RAM disks$' "$tool" list
+
+exit $failed

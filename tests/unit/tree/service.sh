@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The systemd unit, as systemd's own tools judge it: it has no word that they do
+# not know, and it stays as closed as it is. (It is started on no Xen host here:
+# the test bed's Domain-0 runs without systemd.)
+set -u
+cd "$(dirname "$0")/../../.." || exit 1
+B=$(realpath "${B:-build}")
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+
+ok() { # NAME STATUS
+	if [ "$2" = 0 ]; then
+		echo "ok service: $1"
+	else
+		sed 's/^/# /' "$scratch/out"
+		echo "not ok service: $1"
+		failed=1
+	fi
+}
+
+make -s install B="$B" PREFIX=/usr DESTDIR="$scratch/root" >"$scratch/out" 2>&1
+unit=$scratch/xen-ramdiskd.service
+cp "$scratch/root/usr/lib/systemd/system/xen-ramdiskd.service" "$unit"
+grep -q '^ExecStart=/usr/sbin/xen-ramdiskd --foreground$' "$unit" && ! grep -q '@' <(grep -v SystemCall "$unit")
+ok "made for the programs' folder" $?
+sed -i "s,/usr/sbin/,$B/," "$unit" # where they are here
+
+# Warnings leave its status at 0: no word at all is what is wanted.
+systemd-analyze --man=no verify "$unit" >"$scratch/out" 2>&1 &&
+	[ ! -s "$scratch/out" ]
+ok "systemd-analyze verify has nothing to say" $?
+
+systemd-analyze security --offline=true --threshold=40 --no-pager \
+	"$unit" >"$scratch/out" 2>&1
+ok "systemd-analyze security: exposure below 4.0" $?
+
+# The store is mounted where others see it, before the name space is made.
+awk '/^ExecStartPre=-\+nsenter --target 1 --mount .*xm-ramdisk list/ {mounts = NR} /^ExecStart=/ {starts = NR}
+	END {exit !(mounts && mounts < starts)}' "$unit"
+ok "the store is mounted outside" $?
+
+# The calls of the worker's own sandbox are in the unit's, or it could not start.
+systemd-analyze syscall-filter >"$scratch/groups" 2>/dev/null
+awk -v groups="$scratch/groups" '
+	BEGIN {
+		while ((getline line <groups) > 0) {
+			if (line ~ /^@/) group = line
+			else if (line ~ /^    [a-z0-9_@]/ && split(line, w, " ")) has[group] = has[group] " " w[1]
+		}
+	}
+	function add(name, n, w, i) {
+		if (name !~ /^@/) { known[name]; return }
+		if (name in seen) return
+		seen[name]
+		n = split(has[name], w, " ")
+		for (i = 1; i <= n; i++) add(w[i])
+	}
+	FILENAME ~ /service/ && sub(/^SystemCallFilter=/, "") { for (f = 1; f <= NF; f++) add($f) }
+	/^static const int allowed/ { on = 1 }
+	on { line = $0; while (match(line, /SCMP_SYS\([a-z0-9_]+/)) {
+		call = substr(line, RSTART + 9, RLENGTH - 9); line = substr(line, RSTART + RLENGTH); n++
+		if (!(call in known)) { print "not in the unit: " call; bad = 1 }
+	} }
+	/^};/ { on = 0 }
+	END { if (n < 40) { print n " calls found"; bad = 1 }; exit bad }
+	' "$unit" drivers/blkback/worker/sandbox.c >"$scratch/out" 2>&1
+ok "the unit allows what the workers' sandbox allows" $?
+exit $failed

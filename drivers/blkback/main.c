@@ -4,16 +4,6 @@
  * supervisor, and (--worker, internal) the worker of one vbd. Everything that
  * fails at the start is printed here, once, in one line.
  */
-#include "drivers/blkback/common/control.h"
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/supervisor/sd-notify.h"
-#include "drivers/blkback/ring/busy-poll.h"
-#include "drivers/blkback/worker/sandbox.h"
-#include "drivers/blkback/supervisor/supervisor.h"
-#include "drivers/blkback/supervisor/live-update.h"
-#include "drivers/blkback/worker/worker.h"
-#include "drivers/blkback/supervisor/xenbus.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -23,6 +13,16 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/options.h"
+#include "drivers/blkback/supervisor/live-update.h"
+#include "drivers/blkback/supervisor/sd-notify.h"
+#include "drivers/blkback/supervisor/supervisor.h"
+#include "drivers/blkback/supervisor/xenbus.h"
+#include "drivers/blkback/worker/sandbox.h"
+#include "drivers/blkback/worker/worker.h"
 
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
@@ -102,11 +102,12 @@ static int parse(int argc, char **argv, struct arguments *args)
 			args->ask = blkback_stop_ask;
 			break;
 		case 'u':
-			args->ask = blkback_upgrade_ask;
+			args->ask = blkback_live_update_ask;
 			break;
 		case 'U':
-			args->options.upgraded = !optarg ||
-						 strcmp(optarg, "back") != 0;
+			args->options.live_updated = !optarg ||
+						     strcmp(optarg, "back") !=
+							     0;
 			args->options.stand_by = optarg ? atoi(optarg) : 0;
 			args->by_exec = true;
 			break;
@@ -162,8 +163,8 @@ static int run_foreground(const struct blkback_options *options)
 		blkback_log(BLKBACK_ERROR, "%s", text);
 	else if (ret)
 		fprintf(stderr, "xen-ramdiskd: %s\n", text);
-	if (ret && options->upgraded)
-		blkback_upgrade_answer(options->store, false, text);
+	if (ret && options->live_updated)
+		blkback_live_update_answer(options->store, false, text);
 	if (ret)
 		return 1;
 	ret = blkback_notify("READY=1\nSTATUS=Serves guests.");

@@ -373,7 +373,7 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 {
 	struct blkif_sring *ring = (void *)fake_page[QUEUE_PAGE];
 	const uint32_t refs[] = { QUEUE_PAGE };
-	struct blkback_bell bell;
+	struct blkback_wakeup wakeup;
 	struct blkback_queue_setup setup = {
 		.io = { .disk = disk,
 			.limits = { DISK / 512, true },
@@ -386,7 +386,7 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 		.refs = refs,
 		.event_channel = 7,
 		.poll_us = poll_us,
-		.bell = &bell,
+		.wakeup = &wakeup,
 	};
 	struct blkback_queue *queue;
 	unsigned n = QUEUE_REQUESTS / depth * depth, i;
@@ -394,7 +394,8 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 
 	memset(ring, 0, 4096);
 	ring->req_event = ring->rsp_event = 1;
-	must(!blkback_bell_init(&bell, setup.io.evtchn, text, sizeof(text)) &&
+	must(!blkback_wakeup_init(&wakeup, setup.io.evtchn, text,
+				  sizeof(text)) &&
 		     !blkback_queue_open(&queue, &setup, false, text,
 					 sizeof(text)) &&
 		     !blkback_queue_start(queue, text, sizeof(text)),

@@ -328,7 +328,7 @@ static pid_t held_spare(const char *hold)
 }
 
 /* A worker serves until the next one is loaded, unless that cannot be. */
-static void upgrades_when_loaded(void)
+static void live_update_waits_for_the_spare(void)
 {
 	pid_t worker = worker_pid(), spare;
 	int status = -1;
@@ -381,7 +381,7 @@ static void ask_for(const char *file, char answer[256])
 	unlink(path);
 }
 
-static void cannot_upgrade(void)
+static void cannot_live_update(void)
 {
 	pid_t pid = daemon_pid(), spare = await_spare(program);
 	char answer[256];
@@ -532,8 +532,9 @@ int main(int argc, char **argv)
 		{ "the supervisor ends", supervisor_ends },
 		{ "a start lets go of its output", output_ends },
 		{ "--upgrade to another program", upgrades },
-		{ "once the next worker is loaded", upgrades_when_loaded },
-		{ "to what is none", cannot_upgrade },
+		{ "once the next worker is loaded",
+		  live_update_waits_for_the_spare },
+		{ "to what is none", cannot_live_update },
 		{ "again and again", again_and_again },
 		{ "the guest detaches", detaches },
 		{ "a spare one waits, but not for ever", spare_ends },

@@ -447,7 +447,7 @@ int xengnttab_grant_copy(xengnttab_handle *g, uint32_t count,
 
 /* ---- event channels ---------------------------------------------------- */
 
-/* Each tick is an event of the guest's port, or of the bell when it rang. */
+/* Each tick is an event of the guest's port, or of the wakeup when it rang. */
 #define NEAR 1
 #define FAR 2
 #define GUEST 100

@@ -375,7 +375,7 @@ static bool fuzz_look(unsigned watches)
 	nodes.dev->front_dirty |= watches >> 1 & 1;
 	nodes.dev->domain_dirty |= watches >> 2 & 1;
 	fake_xs_questions = 0;
-	there = blkback_device_process(nodes.dev, nodes.now);
+	there = blkback_device_run(nodes.dev, nodes.now);
 	fuzz_check(fake_xs_questions < FUZZ_QUESTIONS, "few questions");
 	fuzz_worker_hears();
 	if (there)

@@ -9,8 +9,7 @@
 #define BLKBACK_CONTROL_H
 
 #include "drivers/blkback/common/fault-spec.h"
-#include "drivers/blkback/ring/ring.h"
-
+#include "drivers/blkback/common/wire.h"
 #include "include/ramdisk.h"
 
 #define BLKBACK_CONTROL_VERSION 6u
@@ -23,9 +22,10 @@
 
 /* What an earlier worker of the device has left. */
 enum blkback_resume {
-	BLKBACK_ANEW = 0, /* nothing; what is there is of another device */
-	BLKBACK_ATTACH_AGAIN = 1, /* its attachment: take that over */
-	BLKBACK_CONNECT_AGAIN = 2, /* and its connection, if it had one */
+	BLKBACK_RESUME_NONE =
+		0, /* nothing; what is there is of another device */
+	BLKBACK_RESUME_ATTACHED = 1, /* its attachment: take that over */
+	BLKBACK_RESUME_CONNECTED = 2, /* and its connection, if it had one */
 };
 
 /* How a frontend is connected. */

@@ -39,7 +39,7 @@ static int check(struct blkback_journal_file *j, const char *name, char *text,
 	j->disk[sizeof(j->disk) - 1] = '\0';
 	if (j->version == BLKBACK_JOURNAL_VERSION)
 		return 0;
-	if (state_of(j) == BLKBACK_TIED) {
+	if (state_of(j) == BLKBACK_JOURNAL_CONNECTED) {
 		snprintf(
 			text, size,
 			"%s has requests that were taken by a worker of another version (%u; this is %u)",
@@ -103,19 +103,20 @@ void blkback_journal_connect(struct blkback_journal_file *j,
 			     const struct blkback_connection *connection)
 {
 	/* One that was handed over is until it is tied again. */
-	if (state_of(j) != BLKBACK_HANDED_OVER)
-		set_state(j, BLKBACK_APART);
+	if (state_of(j) != BLKBACK_JOURNAL_HANDED_OVER)
+		set_state(j, BLKBACK_JOURNAL_DISCONNECTED);
 	memmove(&j->connection, connection, sizeof(j->connection));
 	memset((void *)j->queue, 0, sizeof(j->queue));
 }
 
-void blkback_journal_tie(struct blkback_journal_file *j)
+void blkback_journal_connected(struct blkback_journal_file *j)
 {
-	set_state(j, BLKBACK_TIED);
+	set_state(j, BLKBACK_JOURNAL_CONNECTED);
 }
 
-void blkback_journal_part(struct blkback_journal_file *j, bool hand_over)
+void blkback_journal_disconnect(struct blkback_journal_file *j, bool hand_over)
 {
-	if (state_of(j) != BLKBACK_APART)
-		set_state(j, hand_over ? BLKBACK_HANDED_OVER : BLKBACK_APART);
+	if (state_of(j) != BLKBACK_JOURNAL_DISCONNECTED)
+		set_state(j, hand_over ? BLKBACK_JOURNAL_HANDED_OVER
+				       : BLKBACK_JOURNAL_DISCONNECTED);
 }

@@ -20,11 +20,12 @@
 #ifndef BLKBACK_JOURNAL_H
 #define BLKBACK_JOURNAL_H
 
+#include <stdatomic.h>
+#include <stddef.h>
+
 #include "drivers/blkback/common/control.h"
 #include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/ring/ring.h"
-
-#include <stddef.h>
+#include "drivers/blkback/common/wire.h"
 
 #define BLKBACK_JOURNAL_MAGIC "rdvbdjnl"
 #define BLKBACK_JOURNAL_VERSION 1u
@@ -55,9 +56,10 @@ struct blkback_journal_queue {
 };
 
 enum blkback_journal_state {
-	BLKBACK_APART = 0, /* not connected */
-	BLKBACK_HANDED_OVER = 1, /* connected; all that was taken is answered */
-	BLKBACK_TIED = 2, /* connected; the queues tell */
+	BLKBACK_JOURNAL_DISCONNECTED = 0, /* not connected */
+	BLKBACK_JOURNAL_HANDED_OVER =
+		1, /* connected; all that was taken is answered */
+	BLKBACK_JOURNAL_CONNECTED = 2, /* connected; the queues tell */
 };
 
 struct blkback_journal_file {
@@ -101,12 +103,13 @@ void blkback_journal_close(struct blkback_journal_file *journal);
 
 /*
  * The frontend is being connected as @connection says: the queues are set up
- * then, and blkback_journal_tie() makes it so. */
+ * then, and blkback_journal_connected() makes it so. */
 void blkback_journal_connect(struct blkback_journal_file *journal,
 			     const struct blkback_connection *connection);
-void blkback_journal_tie(struct blkback_journal_file *journal);
+void blkback_journal_connected(struct blkback_journal_file *journal);
 
 /* Every queue was stopped: the frontend is let go, or for the next worker. */
-void blkback_journal_part(struct blkback_journal_file *journal, bool hand_over);
+void blkback_journal_disconnect(struct blkback_journal_file *journal,
+				bool hand_over);
 
 #endif

@@ -10,7 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void blkback_knock_address(struct sockaddr_un *addr, int dir, const char *name)
+void blkback_reconnect_address(struct sockaddr_un *addr, int dir,
+			       const char *name)
 {
 	memset(addr, 0, sizeof(*addr));
 	addr->sun_family = AF_UNIX;
@@ -26,7 +27,7 @@ static int reach(const char *store, const char *name)
 
 	if (dir < 0)
 		return -errno;
-	blkback_knock_address(&addr, dir, name);
+	blkback_reconnect_address(&addr, dir, name);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		err = -errno;
@@ -38,8 +39,8 @@ static int reach(const char *store, const char *name)
 	return err == -ECONNREFUSED ? -ENOENT : err;
 }
 
-int blkback_knock(const char *store, const char *name, pid_t *pid, int *pidfd,
-		  int *sock)
+int blkback_reconnect(const char *store, const char *name, pid_t *pid,
+		      int *pidfd, int *sock)
 {
 	struct ucred who;
 	socklen_t len = sizeof(who);

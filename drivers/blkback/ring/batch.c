@@ -27,11 +27,12 @@
  * One thread a ring. No guest can make it wait for that guest.
  */
 #include "drivers/blkback/ring/batch.h"
-#include "drivers/blkback/common/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "drivers/blkback/common/clock.h"
 
 #define BATCHES_A_RUN 4 /* then its owner looks around */
 #define SHARED_READS 3 /* tries, before writers are kept out */

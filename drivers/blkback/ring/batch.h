@@ -6,16 +6,16 @@
 #ifndef BLKBACK_BATCH_H
 #define BLKBACK_BATCH_H
 
-#include "drivers/blkback/ring/faults.h"
-#include "drivers/blkback/ring/persistent-grants.h"
-#include "drivers/blkback/common/journal.h"
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/ring/validate.h"
-#include "drivers/blkback/ring/ring.h"
-
-#include "include/ramdisk.h"
 #include <xenevtchn.h>
 #include <xengnttab.h>
+
+#include "drivers/blkback/common/journal.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/ring/faults.h"
+#include "drivers/blkback/ring/persistent-grants.h"
+#include "drivers/blkback/ring/ring.h"
+#include "drivers/blkback/ring/validate.h"
+#include "include/ramdisk.h"
 
 /*
  * The bounds on a ring's memory: requests taken at once (BLKBACK_BATCH), and

@@ -8,6 +8,8 @@
 
 #include <sched.h>
 
+#include "drivers/blkback/common/options.h"
+
 #define FEW 2u /* requests at once: a guest that waits for its answers */
 #define ENOUGH 4u
 #define MOST 6u
@@ -37,25 +39,26 @@ void blkback_poll_init(struct blkback_poll *poll, uint32_t limit)
 void blkback_poll_learn(struct blkback_poll *poll, uint64_t gap, uint32_t n)
 {
 	if (gap <= poll->limit && n <= FEW)
-		poll->luck += poll->luck < MOST;
+		poll->score += poll->score < MOST;
 	else
-		poll->luck -= poll->luck < LONG_COSTS ? poll->luck : LONG_COSTS;
+		poll->score -= poll->score < LONG_COSTS ? poll->score
+							: LONG_COSTS;
 }
 
 bool blkback_poll_taken_away(struct blkback_poll *poll, uint64_t us)
 {
 	if (us <= TAKEN_AWAY || us <= poll->limit / TAKEN_AWAY_PART)
 		return false;
-	poll->luck = 0;
+	poll->score = 0;
 	return true;
 }
 
 bool blkback_poll_pays(const struct blkback_poll *poll)
 {
-	return poll->limit && poll->luck >= ENOUGH;
+	return poll->limit && poll->score >= ENOUGH;
 }
 
 bool blkback_poll_unsure(const struct blkback_poll *poll)
 {
-	return poll->limit && poll->luck && poll->luck < ENOUGH;
+	return poll->limit && poll->score && poll->score < ENOUGH;
 }

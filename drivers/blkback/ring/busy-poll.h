@@ -14,12 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BLKBACK_POLL_MAX 10000u /* us; the longest that can be asked for */
-#define BLKBACK_POLL_DEFAULT 50u /* us */
-
 struct blkback_poll {
 	uint32_t limit; /* us that it looks at most; 0: never */
-	unsigned luck; /* goes up when it would have paid off */
+	unsigned score; /* goes up when it would have paid off */
 };
 
 /* @limit in us; with one processor there is never anything to wait for. */

@@ -7,11 +7,12 @@
  *
  * The ring's own thread; no locks.
  */
-#include "drivers/blkback/ring/batch.h"
-
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <xen/grant_table.h>
+
+#include "drivers/blkback/ring/batch.h"
 
 /*
  * Other threads may write the block that is read, and the range's end tells:

@@ -12,12 +12,12 @@
 #ifndef BLKBACK_FAULTS_H
 #define BLKBACK_FAULTS_H
 
-#include "drivers/blkback/common/fault-spec.h"
-#include "drivers/blkback/ring/validate.h"
-#include "drivers/blkback/ring/ring.h"
-
 #include <pthread.h>
 #include <stdatomic.h>
+
+#include "drivers/blkback/common/fault-spec.h"
+#include "drivers/blkback/ring/ring.h"
+#include "drivers/blkback/ring/validate.h"
 
 #define BLKBACK_MAX_SLOTS 512u /* of a ring, in every layout */
 

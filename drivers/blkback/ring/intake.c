@@ -7,12 +7,13 @@
  *
  * The ring's own thread; no locks.
  */
-#include "drivers/blkback/ring/batch.h"
-#include "drivers/blkback/common/clock.h"
-
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <xen/grant_table.h>
+
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/ring/batch.h"
 
 _Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_SEGMENTS_A_PAGE,
 	       "a table is copied from one page");

@@ -9,12 +9,13 @@
  * the kernel unmaps only what was mapped together.
  */
 #include "drivers/blkback/ring/persistent-grants.h"
-#include "drivers/blkback/common/clock.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "drivers/blkback/common/clock.h"
 
 #define BUCKETS 2048u /* a power of two */
 #define NONE UINT16_MAX

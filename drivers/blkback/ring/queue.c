@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A queue's thread. DESIGN. It waits in read() for its event channel and for
- * the bell (wakeup.h), and nowhere else but for a block that another process is
+ * the wakeup (wakeup.h), and nowhere else but for a block that another process is
  * writing; in poll() before that when there is something to do at a time. So a
  * wakeup has three system calls: read, notify and unmask. An event says only
  * that it is worth to look at the ring. Its port is unmasked after that,
@@ -27,8 +27,6 @@
  * the two calls are made by one other thread. No locks.
  */
 #include "drivers/blkback/ring/queue.h"
-#include "drivers/blkback/common/clock.h"
-#include "drivers/blkback/ring/busy-poll.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -39,6 +37,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/ring/busy-poll.h"
 
 #define FREE_EVENTS 32u /* in a row without a request; races make some */
 #define MAX_DELAY 16 /* ms */
@@ -55,7 +56,7 @@ struct blkback_queue {
 	struct blkback_io *io;
 	void *pages;
 	_Atomic bool stopping;
-	_Atomic bool kicked; /* the bell rings, or is about to */
+	_Atomic bool kicked; /* the wakeup rings, or is about to */
 	pthread_t thread;
 	bool started;
 
@@ -159,7 +160,7 @@ static void serve(struct blkback_queue *q)
 		return;
 	/* CVE-2010-4247: not looked at again, whatever it says. */
 	q->serving = false;
-	if (write(q->s.trouble, &one, sizeof(one)) < 0)
+	if (write(q->s.ring_error_fd, &one, sizeof(one)) < 0)
 		blkback_log(BLKBACK_ERROR, "cannot report a broken ring: %s",
 			    strerror(errno));
 }
@@ -236,10 +237,10 @@ static int timeout(const struct blkback_queue *q)
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-static void take_bell(struct blkback_queue *q)
+static void take_wakeup(struct blkback_queue *q)
 {
 	atomic_store(&q->kicked, false);
-	if (blkback_bell_heard(q->s.bell))
+	if (blkback_wakeup_received(q->s.wakeup))
 		events_failed(q);
 	q->more = q->serving;
 }
@@ -259,8 +260,8 @@ static int wait_for_events(struct blkback_queue *q)
 	port = xenevtchn_pending(q->s.io.evtchn);
 	if (port < 0)
 		return errno == EINTR ? 0 : -errno;
-	if ((evtchn_port_t)port == q->s.bell->clapper)
-		take_bell(q);
+	if ((evtchn_port_t)port == q->s.wakeup->receive_port)
+		take_wakeup(q);
 	else if ((evtchn_port_t)port == q->io->s.port && q->serving)
 		take_event(q);
 	/* Others are left over from a queue that the handle had before. */
@@ -423,7 +424,7 @@ int blkback_queue_start(struct blkback_queue *q, char *text, size_t size)
 void blkback_queue_kick(struct blkback_queue *q)
 {
 	atomic_store(&q->kicked, true);
-	if (blkback_bell_ring(q->s.bell))
+	if (blkback_wakeup_send(q->s.wakeup))
 		blkback_log(BLKBACK_ERROR, "cannot wake a queue: %s",
 			    strerror(errno));
 }

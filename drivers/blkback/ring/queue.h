@@ -6,23 +6,23 @@
 #ifndef BLKBACK_QUEUE_H
 #define BLKBACK_QUEUE_H
 
-#include "drivers/blkback/ring/wakeup.h"
-#include "drivers/blkback/ring/batch.h"
-
 #include <stddef.h>
+
+#include "drivers/blkback/ring/batch.h"
+#include "drivers/blkback/ring/wakeup.h"
 
 struct blkback_queue;
 
 /* Nothing is owned; all of it lives longer than the queue. */
 struct blkback_queue_setup {
 	struct blkback_io_setup io; /* port is set by the queue */
-	const struct blkback_bell *bell; /* of io.evtchn; no other queue's */
+	const struct blkback_wakeup *wakeup; /* of io.evtchn; no other queue's */
 	enum blkback_protocol protocol;
 	unsigned nr_refs;
 	const uint32_t *refs; /* grants of the ring's pages */
 	uint32_t event_channel; /* of the frontend */
 	uint32_t poll_us; /* to go on looking before it sleeps; 0: not at all */
-	int trouble; /* eventfd: raised when the ring must not be served */
+	int ring_error_fd; /* eventfd: raised when the ring must not be served */
 };
 
 /*

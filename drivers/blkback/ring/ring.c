@@ -9,10 +9,11 @@
 #include "drivers/blkback/ring/ring.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
-#include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/xen.h>
 
 #define RW64_ID 8
 #define RW64_SECTOR 16

@@ -17,19 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLKBACK_PAGE 4096u /* bytes; a Xen page, of grants and rings */
-#define BLKBACK_MAX_RING_ORDER 4u /* log2 of the most ring pages served */
-#define BLKBACK_MAX_SEGMENTS 11u /* in a request itself */
-#define BLKBACK_MAX_INDIRECT 256u /* segments of an indirect request */
-#define BLKBACK_MAX_INDIRECT_PAGES 8u /* that its slot has room for */
-
-/* The number is on the control socket: append only. */
-enum blkback_protocol {
-	BLKBACK_X86_32 = 0,
-	BLKBACK_X86_64 = 1,
-	BLKBACK_PROTOCOLS
-};
-
+#include "drivers/blkback/common/wire.h"
 /* Byte offsets in a ring slot, from xen/io/blkif.h under each ABI. */
 struct blkback_layout {
 	uint16_t stride; /* bytes of a slot */
@@ -64,30 +52,6 @@ struct blkback_ring {
 	uint32_t req_cons; /* requests taken */
 	uint32_t rsp_prod_pvt; /* responses written */
 	uint32_t rsp_pushed; /* responses published */
-};
-
-/* As in a request and in the pages of an indirect one, under every ABI. */
-struct blkback_wire_segment {
-	uint32_t gref;
-	uint8_t first_sect, last_sect;
-	uint16_t pad;
-};
-
-/* A private copy of a request as the guest wrote it: nothing is checked. */
-struct blkback_wire {
-	uint64_t id;
-	uint64_t sector;
-	uint8_t operation; /* tells which of the following is set */
-	uint8_t nr_segments;
-	struct blkback_wire_segment seg[BLKBACK_MAX_SEGMENTS];
-	struct {
-		uint8_t operation;
-		uint16_t nr_segments;
-		uint32_t gref[BLKBACK_MAX_INDIRECT_PAGES];
-	} indirect;
-	struct {
-		uint64_t sectors;
-	} discard; /* its flag asks for what is not offered */
 };
 
 /* Slots of a ring of @pages pages. */

@@ -6,11 +6,13 @@
 #include "drivers/blkback/ring/validate.h"
 
 #include <errno.h>
-#include "include/ramdisk.h"
+#include <stdint.h>
 #include <string.h>
-#include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/xen.h>
+
+#include "include/ramdisk.h"
 
 #define LAST_SECT (BLKBACK_PAGE / BLKBACK_SECTOR - 1)
 

@@ -8,8 +8,6 @@
 
 #include "drivers/blkback/ring/ring.h"
 
-#define BLKBACK_SECTOR 512u /* bytes; the unit of blkif's sector numbers */
-
 /* What a request may touch; fixed for as long as a disk is attached. */
 struct blkback_limits {
 	uint64_t sectors;

@@ -2,12 +2,13 @@
 #include "drivers/blkback/ring/wakeup.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <xen/xen.h>
 
-int blkback_bell_init(struct blkback_bell *bell, xenevtchn_handle *evtchn,
-		      char *text, size_t size)
+int blkback_wakeup_init(struct blkback_wakeup *wakeup, xenevtchn_handle *evtchn,
+			char *text, size_t size)
 {
 	int near = xenevtchn_bind_unbound_port(evtchn, DOMID_SELF), far = -1;
 
@@ -20,18 +21,19 @@ int blkback_bell_init(struct blkback_bell *bell, xenevtchn_handle *evtchn,
 			 strerror(errno));
 		return -EIO;
 	}
-	*bell = (struct blkback_bell){ .evtchn = evtchn,
-				       .rope = (evtchn_port_t)far,
-				       .clapper = (evtchn_port_t)near };
+	*wakeup =
+		(struct blkback_wakeup){ .evtchn = evtchn,
+					 .send_port = (evtchn_port_t)far,
+					 .receive_port = (evtchn_port_t)near };
 	return 0;
 }
 
-int blkback_bell_ring(const struct blkback_bell *bell)
+int blkback_wakeup_send(const struct blkback_wakeup *wakeup)
 {
-	return xenevtchn_notify(bell->evtchn, bell->rope);
+	return xenevtchn_notify(wakeup->evtchn, wakeup->send_port);
 }
 
-int blkback_bell_heard(const struct blkback_bell *bell)
+int blkback_wakeup_received(const struct blkback_wakeup *wakeup)
 {
-	return xenevtchn_unmask(bell->evtchn, bell->clapper);
+	return xenevtchn_unmask(wakeup->evtchn, wakeup->receive_port);
 }

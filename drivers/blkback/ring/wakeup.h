@@ -5,7 +5,7 @@
  * are each other's ends: what is sent on one arrives on the other. They are bound
  * before the handle is restricted to a guest, who has no end of them.
  *
- * A bell is as old as its handle, whose closing ends it. One that nobody heard
+ * A wakeup is as old as its handle, whose closing ends it. One that nobody heard
  * is heard by the next who waits, so whoever hears it must bear not to
  * be meant.
  */
@@ -15,19 +15,19 @@
 #include <stddef.h>
 #include <xenevtchn.h>
 
-struct blkback_bell {
+struct blkback_wakeup {
 	xenevtchn_handle *evtchn;
-	evtchn_port_t rope, clapper; /* sent on; arrives on */
+	evtchn_port_t send_port, receive_port; /* sent on; arrives on */
 };
 
 /* -EIO and one sentence in @text when Xen gives no event channel. */
-int blkback_bell_init(struct blkback_bell *bell, xenevtchn_handle *evtchn,
-		      char *text, size_t size);
+int blkback_wakeup_init(struct blkback_wakeup *wakeup, xenevtchn_handle *evtchn,
+			char *text, size_t size);
 
 /* By any thread; heard once, however often it rang meanwhile. 0, or -1 and errno. */
-int blkback_bell_ring(const struct blkback_bell *bell);
+int blkback_wakeup_send(const struct blkback_wakeup *wakeup);
 
 /* What was read, by the thread that reads: to be able to hear the next. The same. */
-int blkback_bell_heard(const struct blkback_bell *bell);
+int blkback_wakeup_received(const struct blkback_wakeup *wakeup);
 
 #endif

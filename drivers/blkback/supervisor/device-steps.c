@@ -5,17 +5,19 @@
  * if nobody else wrote our state node meanwhile.
  */
 #include "drivers/blkback/supervisor/device-steps.h"
-#include "drivers/blkback/supervisor/frontend.h"
-#include "drivers/blkback/common/nodes.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/xen.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/frontend.h"
 
 #define WORKER_PATIENCE 5000 /* ms for a worker to detach and go */
 
@@ -36,13 +38,13 @@ static int update(struct blkback_device *dev, uint32_t state,
 	/* Gone, or written by a tool: that is what is to be looked at. */
 	dev->back_dirty = true;
 	if (ret != -ENOENT && ret != -ESTALE)
-		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
+		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
 				  "%s: cannot write %s: %s", dev->label,
 				  dev->back, strerror(-ret));
 	return ret;
 }
 
-int blkback_life_switch(struct blkback_device *dev, uint32_t state)
+int blkback_device_switch_state(struct blkback_device *dev, uint32_t state)
 {
 	struct blkback_node nodes[1];
 
@@ -51,7 +53,7 @@ int blkback_life_switch(struct blkback_device *dev, uint32_t state)
 	return update(dev, state, nodes, 1);
 }
 
-void blkback_life_fail(struct blkback_device *dev, const char *text)
+void blkback_device_fail(struct blkback_device *dev, const char *text)
 {
 	struct blkback_node nodes[2] = { { "error", text } };
 
@@ -108,8 +110,8 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 		dev->sock = -1;
 		snprintf(text, sizeof(text), "cannot start a worker: %s",
 			 strerror(-ret));
-		blkback_life_fail(dev, text);
-		blkback_life_done(dev);
+		blkback_device_fail(dev, text);
+		blkback_device_done(dev);
 		return ret;
 	}
 	dev->born = now_ms;
@@ -119,7 +121,8 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 	/* A new worker knows of none; what an old one said may be in a node. */
 	dev->faults_due = !blkback_fault_none(&dev->faults);
 	memset(&dev->faults_active, 0, sizeof(dev->faults_active));
-	dev->faults_news = dev->resume != BLKBACK_ANEW && !dev->faults_due;
+	dev->faults_news = dev->resume != BLKBACK_RESUME_NONE &&
+			   !dev->faults_due;
 	send_attach(dev);
 	return 0;
 }
@@ -131,14 +134,14 @@ static void wait_for_lock(struct blkback_device *dev)
 	dev->back_dirty = true;
 }
 
-void blkback_life_start(struct blkback_device *dev, int64_t now_ms)
+void blkback_device_start_worker(struct blkback_device *dev, int64_t now_ms)
 {
 	/* Of a device of the same number that nobody saw end. */
 	if (dev->host->clear(dev->host, dev)) {
 		wait_for_lock(dev);
 		return;
 	}
-	dev->resume = BLKBACK_ANEW;
+	dev->resume = BLKBACK_RESUME_NONE;
 	dev->deaths = 0;
 	if (start_worker(dev, now_ms))
 		return;
@@ -149,13 +152,13 @@ void blkback_life_start(struct blkback_device *dev, int64_t now_ms)
 		    (int)dev->pid);
 }
 
-void blkback_life_restart(struct blkback_device *dev, int64_t now_ms)
+void blkback_device_restart_worker(struct blkback_device *dev, int64_t now_ms)
 {
 	if (dev->phase == BLKBACK_DISCONNECTING)
-		dev->resume = BLKBACK_ATTACH_AGAIN;
+		dev->resume = BLKBACK_RESUME_ATTACHED;
 	else if (dev->phase != BLKBACK_ATTACHING &&
 		 dev->phase != BLKBACK_RESUMING)
-		dev->resume = BLKBACK_CONNECT_AGAIN;
+		dev->resume = BLKBACK_RESUME_CONNECTED;
 	if (start_worker(dev, now_ms))
 		return;
 	if (dev->phase != BLKBACK_ATTACHING)
@@ -164,10 +167,10 @@ void blkback_life_restart(struct blkback_device *dev, int64_t now_ms)
 		    (int)dev->pid);
 }
 
-bool blkback_life_adopt(struct blkback_device *dev, int64_t now_ms)
+bool blkback_device_adopt(struct blkback_device *dev, int64_t now_ms)
 {
 	dev->deaths = 0;
-	dev->resume = BLKBACK_CONNECT_AGAIN;
+	dev->resume = BLKBACK_RESUME_CONNECTED;
 	if (!dev->host->adopt(dev->host, dev)) {
 		dev->born = now_ms;
 		dev->kill_at = 0;
@@ -182,7 +185,7 @@ bool blkback_life_adopt(struct blkback_device *dev, int64_t now_ms)
 	if (!dev->host->left(dev->host, dev))
 		return false;
 	dev->phase = BLKBACK_RESUMING;
-	blkback_life_restart(dev, now_ms);
+	blkback_device_restart_worker(dev, now_ms);
 	return true;
 }
 
@@ -195,7 +198,7 @@ static int send_faults(struct blkback_device *dev)
 	return blkback_control_send(dev->sock, &msg);
 }
 
-void blkback_life_faults(struct blkback_device *dev)
+void blkback_device_faults(struct blkback_device *dev)
 {
 	/* One that attaches has them, and would take a word for its end. */
 	bool hears = dev->sock >= 0 && dev->phase != BLKBACK_ATTACHING &&
@@ -222,7 +225,7 @@ void blkback_life_faults(struct blkback_device *dev)
 		dev->faults_shown = node.value != NULL;
 }
 
-void blkback_life_attached(struct blkback_device *dev)
+void blkback_device_attached(struct blkback_device *dev)
 {
 	struct blkback_node nodes[] = {
 		{ NODES_XL_FOLDER "/attached", "1" },
@@ -235,7 +238,7 @@ void blkback_life_attached(struct blkback_device *dev)
 		       sizeof(nodes) / sizeof(nodes[0]));
 }
 
-void blkback_life_offer(struct blkback_device *dev)
+void blkback_device_offer(struct blkback_device *dev)
 {
 	char order[12], segments[12], queues[12];
 	struct blkback_node nodes[] = {
@@ -261,13 +264,13 @@ void blkback_life_offer(struct blkback_device *dev)
 	       sizeof(nodes) / sizeof(nodes[0]));
 }
 
-void blkback_life_connect(struct blkback_device *dev)
+void blkback_device_connect(struct blkback_device *dev)
 {
 	struct blkback_message msg;
 	char text[BLKBACK_TEXT_MAX];
 
 	if (blkback_frontend_read(dev, &msg, text, sizeof(text))) {
-		blkback_life_fail(dev, text);
+		blkback_device_fail(dev, text);
 		return;
 	}
 	dev->phase = BLKBACK_CONNECTING;
@@ -275,7 +278,7 @@ void blkback_life_connect(struct blkback_device *dev)
 	(void)blkback_control_send(dev->sock, &msg);
 }
 
-void blkback_life_publish(struct blkback_device *dev)
+void blkback_device_publish(struct blkback_device *dev)
 {
 	char sectors[24], sector_size[12], info[12];
 	struct blkback_node nodes[] = {
@@ -297,27 +300,27 @@ void blkback_life_publish(struct blkback_device *dev)
 				  dev->label);
 }
 
-void blkback_life_disconnect(struct blkback_device *dev)
+void blkback_device_disconnect(struct blkback_device *dev)
 {
 	dev->phase = BLKBACK_DISCONNECTING;
 	(void)blkback_control_send_type(dev->sock, BLKBACK_DISCONNECT);
 }
 
-void blkback_life_end(struct blkback_device *dev, int64_t now_ms)
+void blkback_device_end(struct blkback_device *dev, int64_t now_ms)
 {
 	bool told = dev->sock >= 0 &&
 		    !blkback_control_send_type(dev->sock, BLKBACK_END);
 
 	close_socket(dev);
 	if (!dev->pid) {
-		blkback_life_done(dev);
+		blkback_device_done(dev);
 		return;
 	}
 	dev->phase = BLKBACK_ENDING;
 	dev->kill_at = told ? now_ms + WORKER_PATIENCE : now_ms;
 }
 
-void blkback_life_done(struct blkback_device *dev)
+void blkback_device_done(struct blkback_device *dev)
 {
 	close_socket(dev);
 	dev->pid = 0;
@@ -331,13 +334,13 @@ void blkback_life_done(struct blkback_device *dev)
 	dev->phase = BLKBACK_DONE;
 	/* What is there now may be another device, not yet begun. */
 	if (!dev->replaced)
-		blkback_life_switch(dev, XenbusStateClosed);
+		blkback_device_switch_state(dev, XenbusStateClosed);
 	/* How things are now decides what becomes of the nodes. */
 	dev->back_dirty = true;
 	dev->front_dirty = true;
 }
 
-void blkback_life_remove(struct blkback_device *dev)
+void blkback_device_remove(struct blkback_device *dev)
 {
 	int ret = blkback_xenbus_remove(dev->host->xs, dev->back, dev->front,
 					dev->state, 2);
@@ -346,7 +349,7 @@ void blkback_life_remove(struct blkback_device *dev)
 		blkback_log(BLKBACK_INFO, "%s: detached; its nodes are removed",
 			    dev->label);
 	else if (ret != -ENOENT && ret != -ESTALE)
-		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
+		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
 				  "%s: cannot remove %s: %s", dev->label,
 				  dev->back, strerror(-ret));
 	dev->back_dirty = true;

@@ -3,15 +3,15 @@
  * What a device hears from its worker, and what its death means. The
  * supervisor's thread only.
  */
-#include "drivers/blkback/supervisor/device.h"
-#include "drivers/blkback/supervisor/device-steps.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "drivers/blkback/supervisor/device-steps.h"
+#include "drivers/blkback/supervisor/device.h"
 
 #define PATIENCE 1000 /* ms to die after its socket has closed */
 #define HAND_OVER 2000 /* ms to hand over; then the journal does it */
@@ -28,7 +28,7 @@ static void lost_ring(struct blkback_device *dev, const char *text)
 {
 	if (dev->state == XenbusStateConnected &&
 	    !blkback_device_ring_is_gone(dev))
-		blkback_life_fail(dev, text);
+		blkback_device_fail(dev, text);
 }
 
 static void on_failed(struct blkback_device *dev,
@@ -39,9 +39,9 @@ static void on_failed(struct blkback_device *dev,
 		lost_ring(dev, msg->u.failed.text);
 		return; /* it has the disk, and says so next */
 	}
-	blkback_life_fail(dev, msg->u.failed.text);
+	blkback_device_fail(dev, msg->u.failed.text);
 	if (dev->phase == BLKBACK_ATTACHING || dev->phase == BLKBACK_RESUMING)
-		blkback_life_end(dev, now_ms);
+		blkback_device_end(dev, now_ms);
 	else if (dev->phase == BLKBACK_CONNECTING)
 		dev->phase = BLKBACK_IDLE;
 }
@@ -61,7 +61,7 @@ static void on_attached(struct blkback_device *dev,
 			dev,
 			"the frontend's ring could not be taken up by another worker");
 	if (dev->phase == BLKBACK_ATTACHING || dev->phase == BLKBACK_RESUMING)
-		blkback_life_attached(dev);
+		blkback_device_attached(dev);
 }
 
 static void on_message(struct blkback_device *dev,
@@ -91,11 +91,11 @@ static void on_message(struct blkback_device *dev,
 	case BLKBACK_RING_ERROR:
 		if (dev->phase != BLKBACK_SERVING)
 			break;
-		blkback_life_fail(dev, msg->u.failed.text);
-		blkback_life_disconnect(dev);
+		blkback_device_fail(dev, msg->u.failed.text);
+		blkback_device_disconnect(dev);
 		break;
 	default:
-		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
+		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
 				  "%s: worker %d sent message %u, unknown here",
 				  dev->label, (int)dev->pid, msg->type);
 		break;
@@ -171,22 +171,22 @@ void blkback_device_worker_died(struct blkback_device *dev, int status,
 		close(dev->pidfd);
 	dev->pidfd = -1;
 	if (dev->phase == BLKBACK_ENDING || dev->host->stopping) {
-		blkback_life_done(dev);
+		blkback_device_done(dev);
 		return;
 	}
 	if (asked || !gets_nowhere(dev, now_ms)) {
 		blkback_log(asked ? BLKBACK_INFO : BLKBACK_WARNING, "%s: %s%s",
 			    dev->label, how,
 			    asked ? ", as it was asked to" : "");
-		blkback_life_restart(dev, now_ms);
+		blkback_device_restart_worker(dev, now_ms);
 		return;
 	}
 	snprintf(
 		text, sizeof(text),
 		"%s, as %u before it, and none had answered a request; the device is closed",
 		how, dev->deaths - 1);
-	blkback_life_fail(dev, text);
-	blkback_life_done(dev);
+	blkback_device_fail(dev, text);
+	blkback_device_done(dev);
 }
 
 void blkback_device_replace(struct blkback_device *dev, int64_t now_ms)
@@ -200,7 +200,7 @@ void blkback_device_stop(struct blkback_device *dev, int64_t now_ms)
 {
 	if (!blkback_device_has_worker(dev))
 		return;
-	blkback_life_fail(dev,
-			  "xen-ramdiskd was stopped; the device is closed");
-	blkback_life_end(dev, now_ms);
+	blkback_device_fail(dev,
+			    "xen-ramdiskd was stopped; the device is closed");
+	blkback_device_end(dev, now_ms);
 }

@@ -6,9 +6,6 @@
  * xenbus's, as Linux frontends and toolstacks take it.
  */
 #include "drivers/blkback/supervisor/device.h"
-#include "drivers/blkback/supervisor/frontend.h"
-#include "drivers/blkback/supervisor/device-steps.h"
-#include "drivers/blkback/common/nodes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/device-steps.h"
+#include "drivers/blkback/supervisor/frontend.h"
 
 #define STEPS_A_LOOK 16 /* more cannot be due without something new */
 #define LOCK_RETRY 200 /* ms; each question is a pause for the other devices */
@@ -67,7 +68,7 @@ static void watch_frontend(struct blkback_device *dev, bool on)
 	else if (xs_unwatch(dev->host->xs, path, token))
 		dev->watching = false;
 	if (dev->watching != on)
-		blkback_log_gated(&dev->trouble, BLKBACK_ERROR,
+		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
 				  "%s: cannot set or remove a watch on %s: %s",
 				  dev->label, path, strerror(errno));
 }
@@ -212,14 +213,14 @@ static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 	int ret;
 
 	if (is_gone(dev) || dev->close_asked || !dev->online) {
-		blkback_life_done(dev);
+		blkback_device_done(dev);
 		return;
 	}
 	if (dev->host->stopping)
 		return;
 	if (dev->state == XenbusStateInitialising) {
 		blkback_xl_read_mode(dev);
-		blkback_life_offer(dev);
+		blkback_device_offer(dev);
 		return;
 	}
 	if (!blkback_xenbus_exists(dev->host->xs, dev->tool))
@@ -228,12 +229,12 @@ static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 	if (ret == -EAGAIN)
 		return;
 	if (!ret) {
-		blkback_life_start(dev, now_ms);
+		blkback_device_start_worker(dev, now_ms);
 	} else if (ret == -EXDEV) {
 		dev->phase = BLKBACK_FOREIGN;
 	} else {
-		blkback_life_fail(dev, text);
-		blkback_life_done(dev);
+		blkback_device_fail(dev, text);
+		blkback_device_done(dev);
 	}
 }
 
@@ -266,7 +267,7 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 		return;
 	}
 	if (is_gone(dev)) {
-		blkback_life_done(dev);
+		blkback_device_done(dev);
 		return;
 	}
 	if (dev->host->stopping)
@@ -276,32 +277,32 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 	 * and then a guest waits for us. The watch tells once how things are.
 	 */
 	adopted = dev->state != XenbusStateInitialising && !ret &&
-		  blkback_life_adopt(dev, now_ms);
+		  blkback_device_adopt(dev, now_ms);
 	watch_frontend(dev, true);
 	if (adopted)
 		return;
 	if (dev->state == XenbusStateInitialising && !ret && dev->online) {
-		blkback_life_start(dev, now_ms);
+		blkback_device_start_worker(dev, now_ms);
 		return;
 	}
 	/* Of libxl: the daemon that was to attach it has ended before it did. */
 	if (dev->kind == BLKBACK_KIND_XL && !ret && dev->online &&
 	    dev->state == XenbusStateInitWait) {
-		blkback_life_start(dev, now_ms);
+		blkback_device_start_worker(dev, now_ms);
 		return;
 	}
 	if (dev->state == XenbusStateClosed) {
-		blkback_life_done(dev);
+		blkback_device_done(dev);
 		return;
 	}
 	if (ret)
-		blkback_life_fail(dev, text);
+		blkback_device_fail(dev, text);
 	else if (dev->state != XenbusStateInitialising &&
 		 dev->state != XenbusStateClosing)
-		blkback_life_fail(
+		blkback_device_fail(
 			dev,
 			"xen-ramdiskd ended while this device was attached; detach it and attach it again");
-	blkback_life_done(dev);
+	blkback_device_done(dev);
 }
 
 /* Whether the frontend has let its ring go, or never had one. */
@@ -322,23 +323,23 @@ static void step_idle(struct blkback_device *dev, int64_t now_ms)
 {
 	/* Nothing is connected: a request to go needs nobody's consent. */
 	if (dev->close_asked || !dev->online) {
-		blkback_life_end(dev, now_ms);
+		blkback_device_end(dev, now_ms);
 		return;
 	}
 	if (dev->front_bad) {
 		if (!dev->failed)
-			blkback_life_fail(
+			blkback_device_fail(
 				dev, "the frontend's state is not a number");
 		return;
 	}
 	if (dev->state == XenbusStateInitialising) {
-		blkback_life_offer(dev);
+		blkback_device_offer(dev);
 		return;
 	}
 	switch (dev->front_state) {
 	case XenbusStateInitialising:
 		if (dev->state != XenbusStateInitWait)
-			blkback_life_offer(dev);
+			blkback_device_offer(dev);
 		break;
 	case XenbusStateInitialised:
 	case XenbusStateConnected:
@@ -346,19 +347,19 @@ static void step_idle(struct blkback_device *dev, int64_t now_ms)
 		if (dev->failed)
 			break;
 		if (dev->state != XenbusStateInitWait)
-			blkback_life_offer(dev);
+			blkback_device_offer(dev);
 		else
-			blkback_life_connect(dev);
+			blkback_device_connect(dev);
 		break;
 	case XenbusStateClosing:
-		blkback_life_switch(dev, XenbusStateClosing);
+		blkback_device_switch_state(dev, XenbusStateClosing);
 		break;
 	case XenbusStateClosed:
-		blkback_life_switch(dev, XenbusStateClosed);
+		blkback_device_switch_state(dev, XenbusStateClosed);
 		break;
 	case XenbusStateUnknown:
 		if (dev->front_seen)
-			blkback_life_switch(dev, XenbusStateClosed);
+			blkback_device_switch_state(dev, XenbusStateClosed);
 		break;
 	default:
 		break;
@@ -368,18 +369,19 @@ static void step_idle(struct blkback_device *dev, int64_t now_ms)
 static void step_serving(struct blkback_device *dev)
 {
 	if (dev->front_bad) {
-		blkback_life_fail(dev, "the frontend's state is not a number");
-		blkback_life_disconnect(dev);
+		blkback_device_fail(dev,
+				    "the frontend's state is not a number");
+		blkback_device_disconnect(dev);
 		return;
 	}
 	if (front_is_off(dev)) {
-		blkback_life_disconnect(dev);
+		blkback_device_disconnect(dev);
 		return;
 	}
 	if (dev->front_state == XenbusStateClosing)
-		blkback_life_switch(dev, XenbusStateClosing);
+		blkback_device_switch_state(dev, XenbusStateClosing);
 	else if (dev->state == XenbusStateInitWait && dev->may_connect)
-		blkback_life_publish(dev);
+		blkback_device_publish(dev);
 }
 
 static void step(struct blkback_device *dev, int64_t now_ms)
@@ -400,7 +402,7 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 	case BLKBACK_ATTACHING:
 		/* No need to wait for a seed that nobody wants any more. */
 		if (dev->close_asked || !dev->online)
-			blkback_life_end(dev, now_ms);
+			blkback_device_end(dev, now_ms);
 		break;
 	case BLKBACK_DONE:
 		/*
@@ -409,9 +411,9 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 		 */
 		if (dev->kind != BLKBACK_KIND_XL &&
 		    (is_gone(dev) || (!dev->online && front_is_off(dev))))
-			blkback_life_remove(dev);
+			blkback_device_remove(dev);
 		else
-			blkback_life_switch(dev, XenbusStateClosed);
+			blkback_device_switch_state(dev, XenbusStateClosed);
 		break;
 	case BLKBACK_FOREIGN:
 	case BLKBACK_RESUMING:
@@ -421,7 +423,7 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 	case BLKBACK_ENDING:
 		/* Somebody has the disk's lock, and nobody else is to wait. */
 		if (!dev->pid)
-			blkback_life_done(dev);
+			blkback_device_done(dev);
 		break;
 	}
 }
@@ -480,7 +482,7 @@ static bool look(struct blkback_device *dev, int64_t now_ms)
 	}
 	if ((!dev->present || dev->replaced || is_gone(dev)) &&
 	    blkback_device_has_worker(dev))
-		blkback_life_end(dev, now_ms);
+		blkback_device_end(dev, now_ms);
 	return true;
 }
 
@@ -494,7 +496,7 @@ static bool is_dirty(const struct blkback_device *dev)
 	return dev->back_dirty || dev->front_dirty || dev->domain_dirty;
 }
 
-bool blkback_device_process(struct blkback_device *dev, int64_t now_ms)
+bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 {
 	unsigned i;
 
@@ -508,7 +510,7 @@ bool blkback_device_process(struct blkback_device *dev, int64_t now_ms)
 		if (is_over(dev))
 			return false;
 		if (blkback_device_has_worker(dev))
-			blkback_life_faults(dev);
+			blkback_device_faults(dev);
 		if (!is_dirty(dev))
 			step(dev, now_ms);
 		if (dev->waits || (!is_dirty(dev) && phase == dev->phase &&

@@ -3,7 +3,7 @@
  * One vbd, as the supervisor sees it: its nodes in xenstore and its worker.
  *
  * The state machine goes by levels, not by events. Whatever happened only
- * marks the device, and blkback_device_process() then looks at how things are
+ * marks the device, and blkback_device_run() then looks at how things are
  * and does what is due. So a guest's million writes to a node cost what one
  * costs (XSA-349), and no order of events is special.
  *
@@ -12,11 +12,11 @@
 #ifndef BLKBACK_DEVICE_H
 #define BLKBACK_DEVICE_H
 
+#include <sys/types.h>
+
 #include "drivers/blkback/common/control.h"
 #include "drivers/blkback/common/log.h"
 #include "drivers/blkback/supervisor/xenbus.h"
-
-#include <sys/types.h>
 
 struct blkback_device;
 
@@ -34,7 +34,7 @@ struct blkback_host {
 	int (*start)(struct blkback_host *host, pid_t *pid, int *pidfd,
 		     int *sock);
 	void (*kill)(struct blkback_host *host, pid_t pid, int signal);
-	const char *build; /* of this program: blkback_process_build() */
+	const char *build; /* of this program: blkback_self_build() */
 	/*
 	 * What a device has beside xenstore (leftovers.c). The worker that serves
 	 * it already, or -ENOENT; whether a dead one left something to be taken
@@ -131,7 +131,7 @@ struct blkback_device {
 	uint32_t answered; /* requests, at the last death */
 	bool outdated; /* the worker is of another build than we are */
 	bool replacing; /* and was asked to hand over */
-	struct blkback_gate trouble, failures, news;
+	struct blkback_gate log_gate, failures, news;
 };
 
 /* NULL when out of memory. The device is marked, not yet looked at. */
@@ -144,7 +144,7 @@ void blkback_device_free(struct blkback_device *dev);
  * Look, and do what is due; again until nothing is. Returns false when the
  * device is over: no nodes, no worker; the caller frees it.
  */
-bool blkback_device_process(struct blkback_device *dev, int64_t now_ms);
+bool blkback_device_run(struct blkback_device *dev, int64_t now_ms);
 
 /* A worker that was not told to go. */
 static inline bool blkback_device_has_worker(const struct blkback_device *dev)

@@ -6,13 +6,15 @@
  * supervisor's thread and keeps nothing.
  */
 #include "drivers/blkback/supervisor/frontend.h"
-#include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/ring/validate.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <xen/io/protocols.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/wire.h"
 
 static int number_text(int err, const char *node, char *text, size_t size)
 {

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See leftovers.h. Owns nothing; the supervisor's thread. */
 #include "drivers/blkback/supervisor/leftovers.h"
-#include "drivers/blkback/common/journal.h"
-#include "drivers/blkback/common/reconnect.h"
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/common/nodes.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +11,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/journal.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/reconnect.h"
 
 #define DEATH_PATIENCE 5000 /* ms for a killed process to be gone */
 
@@ -38,13 +39,13 @@ static int open_journal(struct rd_store *store, uint32_t domid, uint32_t devid)
 
 /* ---- its worker -------------------------------------------------------- */
 
-int blkback_remains_adopt(struct rd_store *store, uint32_t domid,
-			  uint32_t devid, pid_t *pid, int *pidfd, int *sock)
+int blkback_leftovers_adopt(struct rd_store *store, uint32_t domid,
+			    uint32_t devid, pid_t *pid, int *pidfd, int *sock)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), NODES_SOCKET, domid, devid);
-	return blkback_knock(rd_store_path(store), name, pid, pidfd, sock);
+	return blkback_reconnect(rd_store_path(store), name, pid, pidfd, sock);
 }
 
 static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)
@@ -53,7 +54,7 @@ static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)
 	int sock;
 	pid_t pid = 0;
 
-	if (blkback_remains_adopt(store, domid, devid, &pid, &p.fd, &sock))
+	if (blkback_leftovers_adopt(store, domid, devid, &pid, &p.fd, &sock))
 		return;
 	blkback_log(BLKBACK_WARNING,
 		    "%u/%u: worker %d serves nothing any more; killed", domid,
@@ -66,8 +67,8 @@ static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)
 
 /* ---- what the dead leave ----------------------------------------------- */
 
-bool blkback_remains_left(struct rd_store *store, uint32_t domid,
-			  uint32_t devid)
+bool blkback_leftovers_exist(struct rd_store *store, uint32_t domid,
+			     uint32_t devid)
 {
 	int fd = open_journal(store, domid, devid);
 	char magic[] = BLKBACK_JOURNAL_MAGIC;
@@ -81,8 +82,8 @@ bool blkback_remains_left(struct rd_store *store, uint32_t domid,
 	return used;
 }
 
-uint32_t blkback_remains_answered(struct rd_store *store, uint32_t domid,
-				  uint32_t devid)
+uint32_t blkback_leftovers_answered(struct rd_store *store, uint32_t domid,
+				    uint32_t devid)
 {
 	int fd = open_journal(store, domid, devid);
 	uint32_t sum = 0, pushed;
@@ -107,8 +108,8 @@ static void remove_file(int dir, const char *format, uint32_t domid,
 	unlinkat(dir, name, 0);
 }
 
-static int end_remains(struct rd_store *store, uint32_t domid, uint32_t devid,
-		       bool journal)
+static int end_leftovers(struct rd_store *store, uint32_t domid, uint32_t devid,
+			 bool journal)
 {
 	char label[RD_LABEL_MAX];
 	int ret, dir;
@@ -132,16 +133,17 @@ static int end_remains(struct rd_store *store, uint32_t domid, uint32_t devid,
 	return 0;
 }
 
-int blkback_remains_end(struct rd_store *store, uint32_t domid, uint32_t devid)
-{
-	return end_remains(store, domid, devid, true);
-}
-
-int blkback_remains_clear(struct rd_store *store, uint32_t domid,
+int blkback_leftovers_end(struct rd_store *store, uint32_t domid,
 			  uint32_t devid)
 {
-	return end_remains(store, domid, devid,
-			   blkback_remains_left(store, domid, devid));
+	return end_leftovers(store, domid, devid, true);
+}
+
+int blkback_leftovers_clear(struct rd_store *store, uint32_t domid,
+			    uint32_t devid)
+{
+	return end_leftovers(store, domid, devid,
+			     blkback_leftovers_exist(store, domid, devid));
 }
 
 /* ---- all of them ------------------------------------------------------- */
@@ -168,9 +170,9 @@ static void for_each(struct rd_store *store, bool dead_only,
 	rd_list_free(disks, n);
 }
 
-void blkback_remains_waiting(struct rd_store *store,
-			     void (*waits)(void *, uint32_t, uint32_t),
-			     void *arg)
+void blkback_leftovers_each_orphan(struct rd_store *store,
+				   void (*waits)(void *, uint32_t, uint32_t),
+				   void *arg)
 {
 	for_each(store, true, waits, arg);
 }
@@ -187,12 +189,13 @@ static void end_unknown(void *arg, uint32_t domid, uint32_t devid)
 	struct sweep *s = arg;
 
 	if (!s->known(s->arg, domid, devid) &&
-	    blkback_remains_end(s->store, domid, devid))
+	    blkback_leftovers_end(s->store, domid, devid))
 		s->ret = -EWOULDBLOCK;
 }
 
-int blkback_remains_sweep(struct rd_store *store,
-			  bool (*known)(void *, uint32_t, uint32_t), void *arg)
+int blkback_leftovers_sweep(struct rd_store *store,
+			    bool (*known)(void *, uint32_t, uint32_t),
+			    void *arg)
 {
 	struct sweep sweep = { store, known, arg, 0 };
 	int fd = open_store(store);

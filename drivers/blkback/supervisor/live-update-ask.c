@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The asking side of --upgrade and --stop: a command of a few moments. */
-#include "drivers/blkback/common/control.h"
-#include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/supervisor/live-update.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +9,10 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/live-update.h"
 
 #define PATIENCE 120 /* s */
 #define NAP_NS 50000000
@@ -143,7 +143,7 @@ static int await_answer(pid_t pid, const char *path)
 	}
 }
 
-int blkback_upgrade_ask(const char *dir)
+int blkback_live_update_ask(const char *dir)
 {
 	char store[PATH_MAX], path[PATH_MAX + 32], program[PATH_MAX];
 	pid_t pid = find_daemon(dir, store);
@@ -157,7 +157,7 @@ int blkback_upgrade_ask(const char *dir)
 			strerror(errno));
 		return 1;
 	}
-	snprintf(path, sizeof(path), "%s/" BLKBACK_UPGRADE_FILE, store);
+	snprintf(path, sizeof(path), "%s/" BLKBACK_LIVE_UPDATE_FILE, store);
 	ret = write_request(path, program);
 	if (ret)
 		return ret;

@@ -4,9 +4,6 @@
  * program is tried nobody sees to new devices, and workers serve.
  */
 #include "drivers/blkback/supervisor/live-update.h"
-#include "drivers/blkback/common/clock.h"
-#include "drivers/blkback/common/control.h"
-#include "drivers/blkback/ring/busy-poll.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,16 +16,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/options.h"
+
 #define TRIAL 10000 /* ms for the new program to say its version */
 #define STAND_BY 120000 /* ms for it to take all devices over */
 
 static void path_of(char path[BLKBACK_PATH_MAX + 32], const char *store)
 {
-	snprintf(path, BLKBACK_PATH_MAX + 32, "%s/" BLKBACK_UPGRADE_FILE,
+	snprintf(path, BLKBACK_PATH_MAX + 32, "%s/" BLKBACK_LIVE_UPDATE_FILE,
 		 store);
 }
 
-void blkback_upgrade_answer(const char *store, bool done, const char *text)
+void blkback_live_update_answer(const char *store, bool done, const char *text)
 {
 	char path[BLKBACK_PATH_MAX + 32], line[1024];
 	int n, fd;
@@ -204,7 +205,7 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 	}
 	setsid();
 	if (!has_failed(store))
-		blkback_upgrade_answer(
+		blkback_live_update_answer(
 			store, false,
 			"the new program has ended; the old one goes on");
 	become("/proc/self/exe", "--upgraded=back", store, options);
@@ -234,9 +235,9 @@ static int have_stand_by(pid_t *pid, const char *store,
 	return good ? 0 : -EAGAIN;
 }
 
-void blkback_upgrade_try(const char *store,
-			 const struct blkback_options *options,
-			 struct blkback_spare *spare)
+void blkback_live_update_try(const char *store,
+			     const struct blkback_options *options,
+			     struct blkback_spare *spare)
 {
 	char program[BLKBACK_PATH_MAX], text[512] = "out of memory";
 	char how[32];
@@ -246,15 +247,16 @@ void blkback_upgrade_try(const char *store,
 		blkback_log(
 			BLKBACK_WARNING,
 			"SIGHUP without a request in %s: ignored; use --upgrade",
-			BLKBACK_UPGRADE_FILE);
+			BLKBACK_LIVE_UPDATE_FILE);
 		return;
 	}
 	if (try_program(program, text, sizeof(text))) {
-		blkback_upgrade_answer(store, false, text);
+		blkback_live_update_answer(store, false, text);
 		return;
 	}
 	if (have_stand_by(&guard, store, options)) {
-		blkback_upgrade_answer(store, false, "cannot start a process");
+		blkback_live_update_answer(store, false,
+					   "cannot start a process");
 		return;
 	}
 	blkback_log(BLKBACK_INFO, "upgrade: becomes %s", program);
@@ -267,10 +269,10 @@ void blkback_upgrade_try(const char *store,
 	if (guard)
 		kill(guard, SIGKILL); /* reaped with the workers */
 	blkback_spare_prepare(spare, options);
-	blkback_upgrade_answer(store, false, text);
+	blkback_live_update_answer(store, false, text);
 }
 
-void blkback_upgrade_done(const struct blkback_options *options)
+void blkback_live_update_done(const struct blkback_options *options)
 {
 	pid_t guard = options->stand_by;
 

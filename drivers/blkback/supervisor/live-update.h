@@ -8,18 +8,18 @@
 #ifndef BLKBACK_LIVE_UPDATE_H
 #define BLKBACK_LIVE_UPDATE_H
 
+#include <stddef.h>
+
 #include "drivers/blkback/supervisor/spare.h"
 #include "drivers/blkback/supervisor/supervisor.h"
 
-#include <stddef.h>
-
-#define BLKBACK_UPGRADE_FILE "xen-ramdiskd.upgrade"
+#define BLKBACK_LIVE_UPDATE_FILE "xen-ramdiskd.upgrade"
 
 /*
  * Have the daemon of a store replaced by the program that calls this, or
  * stopped. The exit status; what was done or why not is printed.
  */
-int blkback_upgrade_ask(const char *store);
+int blkback_live_update_ask(const char *store);
 int blkback_stop_ask(const char *store);
 
 /*
@@ -27,14 +27,14 @@ int blkback_stop_ask(const char *store);
  * logged and answered. @options are its own; @spare ends before the program
  * becomes another, to which it is of no use.
  */
-void blkback_upgrade_try(const char *store,
-			 const struct blkback_options *options,
-			 struct blkback_spare *spare);
+void blkback_live_update_try(const char *store,
+			     const struct blkback_options *options,
+			     struct blkback_spare *spare);
 
 /* The new program has done it, or not all of it: one sentence. */
-void blkback_upgrade_answer(const char *store, bool done, const char *text);
+void blkback_live_update_answer(const char *store, bool done, const char *text);
 
 /* All devices were taken over: nobody has to stand by any more. */
-void blkback_upgrade_done(const struct blkback_options *options);
+void blkback_live_update_done(const struct blkback_options *options);
 
 #endif

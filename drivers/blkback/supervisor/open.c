@@ -5,12 +5,6 @@
  * sentence; a watch that cannot be set ends the loop, which sets them. The
  * supervisor's one thread.
  */
-#include "drivers/blkback/common/clock.h"
-#include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/supervisor/spawn.h"
-#include "drivers/blkback/supervisor/leftovers.h"
-#include "drivers/blkback/supervisor/state.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,6 +13,13 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/self.h"
+#include "drivers/blkback/supervisor/leftovers.h"
+#include "drivers/blkback/supervisor/spawn.h"
+#include "drivers/blkback/supervisor/state.h"
 
 #define XENSTORE_PATIENCE 20 /* s to answer at the start */
 #define LOCK_PATIENCE 1000 /* ms for what a killed daemon has left */
@@ -187,18 +188,19 @@ static struct rd_store *store_of(struct blkback_host *host)
 
 static int adopt(struct blkback_host *host, struct blkback_device *dev)
 {
-	return blkback_remains_adopt(store_of(host), dev->domid, dev->devid,
-				     &dev->pid, &dev->pidfd, &dev->sock);
+	return blkback_leftovers_adopt(store_of(host), dev->domid, dev->devid,
+				       &dev->pid, &dev->pidfd, &dev->sock);
 }
 
 static bool left(struct blkback_host *host, struct blkback_device *dev)
 {
-	return blkback_remains_left(store_of(host), dev->domid, dev->devid);
+	return blkback_leftovers_exist(store_of(host), dev->domid, dev->devid);
 }
 
 static uint32_t answered(struct blkback_host *host, struct blkback_device *dev)
 {
-	return blkback_remains_answered(store_of(host), dev->domid, dev->devid);
+	return blkback_leftovers_answered(store_of(host), dev->domid,
+					  dev->devid);
 }
 
 /* Whether the number is another device's by now, of the other kind. */
@@ -219,7 +221,7 @@ static int clear(struct blkback_host *host, struct blkback_device *dev)
 {
 	if (is_taken(host, dev))
 		return 0;
-	return blkback_remains_clear(store_of(host), dev->domid, dev->devid);
+	return blkback_leftovers_clear(store_of(host), dev->domid, dev->devid);
 }
 
 static int forget(struct blkback_host *host, struct blkback_device *dev)
@@ -228,7 +230,7 @@ static int forget(struct blkback_host *host, struct blkback_device *dev)
 	rd_reap(store_of(host));
 	if (is_taken(host, dev))
 		return 0;
-	return blkback_remains_end(store_of(host), dev->domid, dev->devid);
+	return blkback_leftovers_end(store_of(host), dev->domid, dev->devid);
 }
 
 int blkback_supervisor_open(struct blkback_supervisor **out,
@@ -246,8 +248,8 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 		return -ENOMEM;
 	sup->lock = sup->signals = -1;
 	sup->options = *options;
-	blkback_spare_init(&sup->spare, blkback_process_start);
-	sup->host.max_queues = blkback_process_queues();
+	blkback_spare_init(&sup->spare, blkback_spawn_worker);
+	sup->host.max_queues = blkback_self_queues();
 	sup->host.poll_us = options->poll_us;
 	sup->host.start = start_worker;
 	sup->host.kill = kill_worker;
@@ -256,7 +258,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	sup->host.answered = answered;
 	sup->host.clear = clear;
 	sup->host.forget = forget;
-	blkback_process_build(sup->build, sizeof(sup->build));
+	blkback_self_build(sup->build, sizeof(sup->build));
 	sup->host.build = sup->build;
 	ret = rd_store_open(&sup->store, options->store, &err);
 	if (ret) {

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/blkback/supervisor/spare.h"
-#include "drivers/blkback/common/control.h"
-#include "drivers/blkback/common/reconnect.h"
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/common/nodes.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,6 +8,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/reconnect.h"
 
 #define CALM 1000 /* ms since a worker was needed */
 #define PATIENCE 500 /* ms for one that listens to speak, or to end */
@@ -60,8 +61,8 @@ void blkback_spare_adopt(struct blkback_spare *spare,
 			 const struct blkback_options *options,
 			 const char *build)
 {
-	int ret = blkback_knock(options->store, NODES_SPARE_SOCKET, &spare->pid,
-				&spare->pidfd, &spare->sock);
+	int ret = blkback_reconnect(options->store, NODES_SPARE_SOCKET,
+				    &spare->pid, &spare->pidfd, &spare->sock);
 
 	if (ret) {
 		forget(spare);
@@ -106,7 +107,7 @@ int blkback_spare_fd(const struct blkback_spare *spare)
 	return blkback_spare_loading(spare) ? spare->sock : spare->pidfd;
 }
 
-void blkback_spare_hear(struct blkback_spare *spare)
+void blkback_spare_readable(struct blkback_spare *spare)
 {
 	static struct blkback_message msg;
 	int ret;
@@ -137,9 +138,9 @@ int blkback_spare_take(struct blkback_spare *spare,
 	return 0;
 }
 
-int64_t blkback_spare_tend(struct blkback_spare *spare,
-			   const struct blkback_options *options,
-			   int64_t now_ms)
+int64_t blkback_spare_start_if_due(struct blkback_spare *spare,
+				   const struct blkback_options *options,
+				   int64_t now_ms)
 {
 	if (spare->due && now_ms >= spare->due)
 		blkback_spare_prepare(spare, options);

@@ -11,13 +11,13 @@
 #ifndef BLKBACK_SPARE_H
 #define BLKBACK_SPARE_H
 
-#include "drivers/blkback/supervisor/supervisor.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* As blkback_process_start(). */
+#include "drivers/blkback/common/options.h"
+
+/* As blkback_spawn_worker(). */
 typedef int blkback_start_worker(const struct blkback_options *options,
 				 pid_t *pid, int *sock);
 
@@ -54,7 +54,7 @@ bool blkback_spare_loading(const struct blkback_spare *spare);
  * first word of one that loads, the end of one that is not our child.
  */
 int blkback_spare_fd(const struct blkback_spare *spare);
-void blkback_spare_hear(struct blkback_spare *spare);
+void blkback_spare_readable(struct blkback_spare *spare);
 
 /*
  * A worker's process: the spare one, or else a new one. *@pidfd is -1 for a
@@ -65,9 +65,9 @@ int blkback_spare_take(struct blkback_spare *spare,
 		       pid_t *pid, int *pidfd, int *sock);
 
 /* Start one when it is due again. When to come back, or 0. */
-int64_t blkback_spare_tend(struct blkback_spare *spare,
-			   const struct blkback_options *options,
-			   int64_t now_ms);
+int64_t blkback_spare_start_if_due(struct blkback_spare *spare,
+				   const struct blkback_options *options,
+				   int64_t now_ms);
 
 /* A child was reaped. If it was the spare, the next one follows the next take. */
 void blkback_spare_died(struct blkback_spare *spare, pid_t pid);

@@ -4,7 +4,6 @@
  * there: libxenstore's reader thread makes the supervisor a process of two.
  */
 #include "drivers/blkback/supervisor/spawn.h"
-#include "drivers/blkback/common/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_QUEUES 4
+#include "drivers/blkback/common/control.h"
 
 static _Noreturn void become_worker(int sock, char *const argv[])
 {
@@ -36,8 +34,8 @@ static _Noreturn void become_worker(int sock, char *const argv[])
 	_exit(127);
 }
 
-int blkback_process_start(const struct blkback_options *options, pid_t *pid,
-			  int *sock)
+int blkback_spawn_worker(const struct blkback_options *options, pid_t *pid,
+			 int *sock)
 {
 	char worker[RD_LABEL_MAX], log_level[32];
 	char *argv[8] = { "xen-ramdiskd", worker, log_level };
@@ -51,7 +49,7 @@ int blkback_process_start(const struct blkback_options *options, pid_t *pid,
 		argv[n++] = "--store";
 		argv[n++] = (char *)options->store;
 	}
-	/* "4294967295/4294967295" is the longest that blkback_process_name() writes. */
+	/* "4294967295/4294967295" is the longest that blkback_self_set_title() writes. */
 	snprintf(worker, sizeof(worker), "--worker=%-21s", "spare");
 	snprintf(log_level, sizeof(log_level), "--log-level=%s",
 		 blkback_log_level_name(options->level));
@@ -69,30 +67,4 @@ int blkback_process_start(const struct blkback_options *options, pid_t *pid,
 	close(pair[1]);
 	*sock = pair[0];
 	return 0;
-}
-
-void blkback_process_name(char *title, const char *label)
-{
-	size_t room = strlen(title);
-
-	/* Blanks at the end, since the kernel shows all of the old length. */
-	snprintf(title, room + 1, "%-*s", (int)room, label);
-}
-
-unsigned blkback_process_queues(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > MAX_QUEUES ? MAX_QUEUES : (unsigned)n;
-}
-
-void blkback_process_build(char *text, size_t size)
-{
-	struct stat st;
-
-	if (stat("/proc/self/exe", &st))
-		memset(&st, 0, sizeof(st));
-	snprintf(text, size, "%llx:%llx:%lld.%09ld",
-		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
-		 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }

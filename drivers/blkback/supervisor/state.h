@@ -3,11 +3,11 @@
 #ifndef BLKBACK_SUPERVISOR_STATE_H
 #define BLKBACK_SUPERVISOR_STATE_H
 
+#include <poll.h>
+
 #include "drivers/blkback/supervisor/device.h"
 #include "drivers/blkback/supervisor/spare.h"
 #include "drivers/blkback/supervisor/supervisor.h"
-
-#include <poll.h>
 
 struct blkback_supervisor {
 	struct blkback_host host; /* first: devices point at it */

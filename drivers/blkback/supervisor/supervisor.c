@@ -8,11 +8,6 @@
  * each marked device once after that.
  */
 #include "drivers/blkback/supervisor/supervisor.h"
-#include "drivers/blkback/common/clock.h"
-#include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/supervisor/leftovers.h"
-#include "drivers/blkback/supervisor/state.h"
-#include "drivers/blkback/supervisor/live-update.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,6 +18,12 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/leftovers.h"
+#include "drivers/blkback/supervisor/live-update.h"
+#include "drivers/blkback/supervisor/state.h"
 
 #define WATCHES_A_TURN 4096
 #define RETRY 200 /* ms, when others' writes got in the way of ours */
@@ -264,7 +265,7 @@ static void stop(struct blkback_supervisor *sup)
 }
 
 /* After an exec: once each device has a worker of this build, or is over. */
-static void answer_upgrade(struct blkback_supervisor *sup)
+static void answer_live_update(struct blkback_supervisor *sup)
 {
 	unsigned served = 0, failed = 0;
 	struct blkback_device *dev;
@@ -277,15 +278,15 @@ static void answer_upgrade(struct blkback_supervisor *sup)
 		served += blkback_device_has_worker(dev);
 		failed += dev->failed;
 	}
-	sup->options.upgraded = false;
+	sup->options.live_updated = false;
 	snprintf(text, sizeof(text), "%u devices are served by version %s",
 		 served, RD_VERSION);
 	if (failed)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 ", but %u are closed, with an error", failed);
 	/* First, since whoever hears the answer counts on the new program. */
-	blkback_upgrade_done(&sup->options);
-	blkback_upgrade_answer(sup->host.store, !failed, text);
+	blkback_live_update_done(&sup->options);
+	blkback_live_update_answer(sup->host.store, !failed, text);
 }
 
 /* The devices stay; what was not attached yet is begun again by the next. */
@@ -309,8 +310,8 @@ static void take_signals(struct blkback_supervisor *sup)
 		if (info.ssi_signo == SIGCHLD)
 			reap_workers(sup);
 		else if (info.ssi_signo == SIGHUP)
-			blkback_upgrade_try(sup->host.store, &sup->options,
-					    &sup->spare);
+			blkback_live_update_try(sup->host.store, &sup->options,
+						&sup->spare);
 		else if (info.ssi_signo == SIGTERM && !sup->host.stopping)
 			leave(sup);
 		else
@@ -344,7 +345,7 @@ static int64_t process_devices(struct blkback_supervisor *sup)
 	int64_t deadline = 0, now = blkback_now_ms();
 
 	while ((dev = *link)) {
-		if (is_due(dev, now) && !blkback_device_process(dev, now)) {
+		if (is_due(dev, now) && !blkback_device_run(dev, now)) {
 			*link = dev->next;
 			sup->nr_devices--;
 			blkback_device_free(dev);
@@ -367,7 +368,8 @@ static int64_t tend_spare(struct blkback_supervisor *sup)
 {
 	if (sup->host.stopping || sup->leaving)
 		return 0;
-	return blkback_spare_tend(&sup->spare, &sup->options, blkback_now_ms());
+	return blkback_spare_start_if_due(&sup->spare, &sup->options,
+					  blkback_now_ms());
 }
 
 static bool is_known(void *arg, uint32_t domid, uint32_t devid)
@@ -384,7 +386,7 @@ static bool is_known(void *arg, uint32_t domid, uint32_t devid)
 /* What is left of devices that ended while nobody looked. */
 static void sweep(struct blkback_supervisor *sup)
 {
-	int ret = blkback_remains_sweep(sup->store, is_known, sup);
+	int ret = blkback_leftovers_sweep(sup->store, is_known, sup);
 
 	sup->sweep_at = ret ? blkback_now_ms() + IDLE_MS : 0;
 }
@@ -398,8 +400,8 @@ static int64_t see_to_all(struct blkback_supervisor *sup)
 		sweep(sup);
 	deadline = sooner(deadline, sup->sweep_at);
 	replace_one(sup);
-	if (sup->options.upgraded)
-		answer_upgrade(sup);
+	if (sup->options.live_updated)
+		answer_live_update(sup);
 	return deadline;
 }
 
@@ -473,7 +475,7 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	}
 	/* Before its death, of which signals tell. */
 	if (sup->polls[2].revents)
-		blkback_spare_hear(&sup->spare);
+		blkback_spare_readable(&sup->spare);
 	if (sup->polls[1].revents)
 		take_signals(sup);
 	ret = drain_watches(sup);
@@ -519,7 +521,7 @@ static int take_over(struct blkback_supervisor *sup, int64_t *deadline)
 {
 	int ret;
 
-	blkback_remains_waiting(sup->store, mark_waiting, sup);
+	blkback_leftovers_each_orphan(sup->store, mark_waiting, sup);
 	process_devices(sup);
 	ret = watch(sup);
 	if (ret)

@@ -3,19 +3,9 @@
 #ifndef BLKBACK_SUPERVISOR_H
 #define BLKBACK_SUPERVISOR_H
 
-#include "drivers/blkback/common/log.h"
-
 #include <stddef.h>
 
-struct blkback_options {
-	const char *store; /* NULL: the library's default */
-	enum blkback_level level;
-	bool foreground;
-	bool upgraded; /* by exec: the workers are to be of this build, too */
-	int stand_by; /* then: the old program's process, or 0 */
-	uint32_t poll_us; /* see busy-poll.h; 0: off */
-	bool no_sandbox; /* of the workers: for debugging */
-};
+#include "drivers/blkback/common/options.h"
 
 struct blkback_supervisor;
 

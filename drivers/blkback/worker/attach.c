@@ -11,11 +11,6 @@
  * looked at yet. What needs a path from there on, the removal of files, is left
  * to the supervisor, which does the same for a worker that was killed.
  */
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/worker/sandbox.h"
-#include "drivers/blkback/worker/state.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,22 +18,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum heard {
-	NOTHING,
-	A_WORD,
-	ITS_END
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/worker/sandbox.h"
+#include "drivers/blkback/worker/state.h"
+
+enum peer {
+	PEER_SILENT,
+	PEER_MESSAGE,
+	PEER_CLOSED
 };
 
 /* Of the supervisor, without taking it. */
-static enum heard listen_to(const struct worker *w)
+static enum peer listen_to(const struct worker *w)
 {
 	char first;
 	ssize_t n = recv(w->control, &first, 1, MSG_PEEK | MSG_DONTWAIT);
 
 	if (n > 0)
-		return A_WORD;
-	return n == 0 || (errno != EAGAIN && errno != EINTR) ? ITS_END
-							     : NOTHING;
+		return PEER_MESSAGE;
+	return n == 0 || (errno != EAGAIN && errno != EINTR) ? PEER_CLOSED
+							     : PEER_SILENT;
 }
 
 /*
@@ -49,13 +49,14 @@ static enum heard listen_to(const struct worker *w)
 static int on_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct worker *w = arg;
-	enum heard heard = listen_to(w);
+	enum peer peer = listen_to(w);
 
 	(void)done;
 	(void)total;
-	if (heard == A_WORD)
+	if (peer == PEER_MESSAGE)
 		w->over = true;
-	return w->over || (heard == ITS_END && w->resume == BLKBACK_ANEW);
+	return w->over ||
+	       (peer == PEER_CLOSED && w->resume == BLKBACK_RESUME_NONE);
 }
 
 static int open_grants(struct worker *w, unsigned i, char *text, size_t size)
@@ -82,7 +83,7 @@ static int open_events(struct worker *w, unsigned i, char *text, size_t size)
 			 strerror(errno));
 		return -EIO;
 	}
-	ret = blkback_bell_init(&w->xen[i].bell, evtchn, text, size);
+	ret = blkback_wakeup_init(&w->xen[i].wakeup, evtchn, text, size);
 	if (ret)
 		xenevtchn_close(evtchn);
 	else
@@ -187,11 +188,11 @@ static int take_place(struct worker *w, const struct blkback_message *msg,
 	int ret;
 
 	/* Else late already: another's door may be there by now, and stays. */
-	if (listen_to(w) != ITS_END) {
+	if (listen_to(w) != PEER_CLOSED) {
 		ret = open_journal(w, msg, text, size);
 		if (!ret)
-			ret = blkback_door_open(w, text, size);
-		if (ret || listen_to(w) != ITS_END)
+			ret = blkback_listen_open(w, text, size);
+		if (ret || listen_to(w) != PEER_CLOSED)
 			return ret;
 	}
 	snprintf(
@@ -205,7 +206,7 @@ static void make_room(struct worker *w)
 {
 	uint32_t n = w->journal->connection.nr_queues;
 
-	if (w->resume == BLKBACK_CONNECT_AGAIN && n <= BLKBACK_MAX_QUEUES &&
+	if (w->resume == BLKBACK_RESUME_CONNECTED && n <= BLKBACK_MAX_QUEUES &&
 	    n > w->max_queues)
 		w->max_queues = n;
 }

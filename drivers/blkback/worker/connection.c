@@ -7,10 +7,10 @@
  * in all queues, and then all such locks are let go, before anything waits for
  * a lock: two workers that come back at once never wait for each other.
  */
-#include "drivers/blkback/worker/state.h"
-
 #include <errno.h>
 #include <stdio.h>
+
+#include "drivers/blkback/worker/state.h"
 
 static int open_queue(struct worker *w, const struct blkback_connection *c,
 		      unsigned i, bool again, char *text, size_t size)
@@ -26,13 +26,13 @@ static int open_queue(struct worker *w, const struct blkback_connection *c,
 		.io.gates = &w->gates,
 		.io.faults = &w->faults,
 		.io.journal = &w->journal->queue[i],
-		.bell = &w->xen[i].bell,
+		.wakeup = &w->xen[i].wakeup,
 		.protocol = c->protocol,
 		.nr_refs = c->nr_refs,
 		.refs = c->queue[i].refs,
 		.event_channel = c->queue[i].event_channel,
 		.poll_us = w->poll_us,
-		.trouble = w->trouble,
+		.ring_error_fd = w->ring_error_fd,
 	};
 	int ret = blkback_queue_open(&w->queue[i], &setup, again, text, size);
 
@@ -59,7 +59,7 @@ static int connect_queues(struct worker *w, const struct blkback_connection *c,
 		blkback_queue_resume(w->queue[i]);
 	if (!ret) {
 		rd_settle(w->disk);
-		blkback_journal_tie(w->journal);
+		blkback_journal_connected(w->journal);
 	}
 	for (i = 0; !ret && i < w->nr_queues; i++)
 		ret = blkback_queue_start(w->queue[i], text, size);
@@ -86,7 +86,7 @@ int blkback_worker_connect(struct worker *w, const struct blkback_connection *c,
 	blkback_journal_connect(w->journal, c);
 	ret = connect_queues(w, c, false, text, size);
 	if (ret)
-		blkback_journal_part(w->journal, false);
+		blkback_journal_disconnect(w->journal, false);
 	/* A frontend whose ring cannot be: not the supervisor's fault. */
 	return ret == -EPROTO ? -EIO : ret;
 }
@@ -99,7 +99,7 @@ static int go_on(struct worker *w, uint32_t state, char *text, size_t size)
 		snprintf(text, size, "the journal's connection cannot be");
 		return -EPROTO;
 	}
-	if (state == BLKBACK_HANDED_OVER)
+	if (state == BLKBACK_JOURNAL_HANDED_OVER)
 		return blkback_worker_connect(w, &c, text, size);
 	return connect_queues(w, &c, true, text, size);
 }
@@ -109,13 +109,14 @@ int blkback_worker_reconnect(struct worker *w, char *text, size_t size)
 	uint32_t state = atomic_load(&w->journal->state);
 	int ret = 0;
 
-	if (w->resume == BLKBACK_CONNECT_AGAIN && state != BLKBACK_APART) {
+	if (w->resume == BLKBACK_RESUME_CONNECTED &&
+	    state != BLKBACK_JOURNAL_DISCONNECTED) {
 		ret = go_on(w, state, text, size);
 		if (!ret)
 			return 0;
 	}
 	/* Nothing is connected: what was taken from a ring is nobody's. */
-	blkback_journal_part(w->journal, false);
+	blkback_journal_disconnect(w->journal, false);
 	rd_settle(w->disk);
 	return ret;
 }
@@ -127,5 +128,5 @@ void blkback_worker_disconnect(struct worker *w, bool hand_over)
 	stop_queues(w);
 	/* What is not connected here another worker may have left tied. */
 	if (w->journal && (connected || !hand_over))
-		blkback_journal_part(w->journal, hand_over);
+		blkback_journal_disconnect(w->journal, hand_over);
 }

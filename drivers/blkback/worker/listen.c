@@ -5,17 +5,17 @@
  * daemon's file sees to. The store's directory is its owner's alone. The
  * worker's first thread.
  */
-#include "drivers/blkback/common/reconnect.h"
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/worker/state.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/reconnect.h"
+#include "drivers/blkback/worker/state.h"
 
 /* Of a device's worker, or of a spare one. */
 static void name_of(char name[64], const struct worker *w)
@@ -26,7 +26,7 @@ static void name_of(char name[64], const struct worker *w)
 		snprintf(name, 64, NODES_SPARE_SOCKET);
 }
 
-int blkback_door_open(struct worker *w, char *text, size_t size)
+int blkback_listen_open(struct worker *w, char *text, size_t size)
 {
 	struct sockaddr_un addr;
 	char name[64];
@@ -34,17 +34,17 @@ int blkback_door_open(struct worker *w, char *text, size_t size)
 	int err;
 
 	name_of(name, w);
-	blkback_knock_address(&addr, w->store, name);
-	w->door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			 0);
-	if (w->door < 0)
+	blkback_reconnect_address(&addr, w->store, name);
+	w->listener = socket(AF_UNIX,
+			     SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (w->listener < 0)
 		goto fail;
 	unlink(addr.sun_path); /* a dead worker's */
 	mask = umask(0177);
-	err = bind(w->door, (struct sockaddr *)&addr, sizeof(addr));
+	err = bind(w->listener, (struct sockaddr *)&addr, sizeof(addr));
 	umask(mask);
 	/* Supervisors may come and go while a disk's lock is waited for. */
-	if (!err && !listen(w->door, SOMAXCONN))
+	if (!err && !listen(w->listener, SOMAXCONN))
 		return 0;
 fail:
 	err = -errno;
@@ -53,27 +53,27 @@ fail:
 	return err;
 }
 
-void blkback_door_answer(struct worker *w)
+void blkback_listen_accept(struct worker *w)
 {
 	int fd;
 
 	if (w->control >= 0)
 		return;
-	fd = accept4(w->door, NULL, NULL, SOCK_CLOEXEC);
+	fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
 	w->control = fd;
 	blkback_log(BLKBACK_INFO, "is served by a new xen-ramdiskd");
 }
 
-void blkback_door_close(struct worker *w)
+void blkback_listen_close(struct worker *w)
 {
-	if (w->door >= 0)
-		close(w->door);
-	w->door = -1;
+	if (w->listener >= 0)
+		close(w->listener);
+	w->listener = -1;
 }
 
-void blkback_door_remove(const struct worker *w)
+void blkback_listen_remove_files(const struct worker *w)
 {
 	char name[64];
 

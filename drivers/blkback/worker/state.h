@@ -3,18 +3,18 @@
 #ifndef BLKBACK_WORKER_STATE_H
 #define BLKBACK_WORKER_STATE_H
 
+#include <stdbool.h>
+
 #include "drivers/blkback/common/control.h"
 #include "drivers/blkback/common/journal.h"
+#include "drivers/blkback/common/options.h"
 #include "drivers/blkback/ring/queue.h"
-#include "drivers/blkback/supervisor/supervisor.h"
-
-#include <stdbool.h>
 
 struct worker {
 	int control; /* to the supervisor; -1: it is gone */
-	int door; /* where the next one knocks; -1: none has to yet */
+	int listener; /* where the next one knocks; -1: none has to yet */
 	int signals; /* signalfd: SIGTERM */
-	int trouble; /* eventfd that queues raise */
+	int ring_error_fd; /* eventfd that queues raise */
 	int store; /* its directory; -1: not needed, or not any more */
 	uint16_t domid;
 	uint32_t devid;
@@ -24,11 +24,11 @@ struct worker {
 	char label[RD_LABEL_MAX]; /* "domid/devid" */
 	unsigned max_queues; /* 0: told no device yet */
 	uint32_t poll_us; /* for queues, before they sleep */
-	uint32_t resume; /* BLKBACK_ANEW or what it goes on with */
+	uint32_t resume; /* BLKBACK_RESUME_NONE or what it goes on with */
 	struct {
 		xengnttab_handle *gnttab;
 		xenevtchn_handle *evtchn;
-		struct blkback_bell bell;
+		struct blkback_wakeup wakeup;
 	} xen[BLKBACK_MAX_QUEUES];
 	struct rd_disk *disk;
 	struct blkback_journal_file *journal;
@@ -73,14 +73,14 @@ void blkback_worker_disconnect(struct worker *w, bool hand_over);
 /* ---- listen.c ------------------------------------------------------------ */
 
 /* Listen for the next supervisor, in the store's directory. */
-int blkback_door_open(struct worker *w, char *text, size_t size);
+int blkback_listen_open(struct worker *w, char *text, size_t size);
 
 /* Let one in, when there is none. */
-void blkback_door_answer(struct worker *w);
+void blkback_listen_accept(struct worker *w);
 
-void blkback_door_close(struct worker *w);
+void blkback_listen_close(struct worker *w);
 
 /* Remove what the device has in the store's directory. */
-void blkback_door_remove(const struct worker *w);
+void blkback_listen_remove_files(const struct worker *w);
 
 #endif

@@ -16,11 +16,6 @@
  * for ever: no guest needs it.
  */
 #include "drivers/blkback/worker/worker.h"
-#include "drivers/blkback/common/clock.h"
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/supervisor/spawn.h"
-#include "drivers/blkback/worker/sandbox.h"
-#include "drivers/blkback/worker/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +26,12 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/self.h"
+#include "drivers/blkback/worker/sandbox.h"
+#include "drivers/blkback/worker/state.h"
 
 #define ALONE 30000 /* ms that a spare one waits for the next supervisor */
 
@@ -68,7 +69,7 @@ static void take_name(struct worker *w, uint32_t domid, uint32_t devid)
 	snprintf(w->label, sizeof(w->label), "%u/%u", domid, devid);
 	blkback_log_name(w->label);
 	if (w->title)
-		blkback_process_name(w->title, w->label);
+		blkback_self_set_title(w->title, w->label);
 }
 
 static int do_attach(struct worker *w, const struct blkback_message *msg)
@@ -135,7 +136,7 @@ static int wait_alone(struct worker *w)
 	if (!w->options->store)
 		return -EPIPE;
 	w->store = open(w->options->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (w->store < 0 || blkback_door_open(w, text, sizeof(text)))
+	if (w->store < 0 || blkback_listen_open(w, text, sizeof(text)))
 		return -EPIPE;
 	w->until = blkback_now_ms() + ALONE;
 	return 0;
@@ -144,8 +145,8 @@ static int wait_alone(struct worker *w)
 /* As it was before: it has nothing of the store. */
 static void wait_no_more(struct worker *w)
 {
-	blkback_door_remove(w);
-	blkback_door_close(w);
+	blkback_listen_remove_files(w);
+	blkback_listen_close(w);
 	close(w->store);
 	w->store = -1;
 	w->until = 0;
@@ -222,7 +223,7 @@ static int report_trouble(struct worker *w)
 {
 	uint64_t n;
 
-	if (read(w->trouble, &n, sizeof(n)) < 0)
+	if (read(w->ring_error_fd, &n, sizeof(n)) < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	/* Once a connection; also not for one that has ended meanwhile. */
 	if (!w->nr_queues || !w->serving)
@@ -236,7 +237,7 @@ static int report_trouble(struct worker *w)
 
 static void let_in(struct worker *w)
 {
-	blkback_door_answer(w);
+	blkback_listen_accept(w);
 	if (w->control < 0)
 		return;
 	/* One that is gone again is seen where it is read. */
@@ -266,9 +267,9 @@ static int step(struct worker *w)
 {
 	struct pollfd p[4] = {
 		{ .fd = w->control, .events = POLLIN },
-		{ .fd = w->trouble, .events = POLLIN },
+		{ .fd = w->ring_error_fd, .events = POLLIN },
 		{ .fd = w->signals, .events = POLLIN },
-		{ .fd = w->control < 0 ? w->door : -1, .events = POLLIN },
+		{ .fd = w->control < 0 ? w->listener : -1, .events = POLLIN },
 	};
 	int ret;
 
@@ -307,15 +308,15 @@ static int open_worker(struct worker *w)
 {
 	sigset_t term;
 
-	blkback_process_build(w->build, sizeof(w->build));
+	blkback_self_build(w->build, sizeof(w->build));
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	/* Before there is another thread, which would inherit it. */
 	if (pthread_sigmask(SIG_BLOCK, &term, NULL))
 		return -EINVAL;
 	w->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
-	w->trouble = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return w->signals < 0 || w->trouble < 0 ? -errno : 0;
+	w->ring_error_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->signals < 0 || w->ring_error_fd < 0 ? -errno : 0;
 }
 
 /*
@@ -328,7 +329,7 @@ static void get_ready(struct worker *w)
 
 	if (w->sandbox)
 		(void)blkback_sandbox_prepare(text, sizeof(text));
-	(void)blkback_worker_open_xen(w, blkback_process_queues(), text,
+	(void)blkback_worker_open_xen(w, blkback_self_queues(), text,
 				      sizeof(text));
 	/* Whoever does not hear it is gone, which is found out later. */
 	(void)send_ready(w);
@@ -346,14 +347,14 @@ static void close_worker(struct worker *w, bool detach)
 	if (w->disk && detach)
 		rd_detach(w->disk);
 	if (detach)
-		blkback_door_remove(w);
-	blkback_door_close(w);
+		blkback_listen_remove_files(w);
+	blkback_listen_close(w);
 	blkback_journal_close(w->journal);
 	close_xen(w);
 	if (w->signals >= 0)
 		close(w->signals);
-	if (w->trouble >= 0)
-		close(w->trouble);
+	if (w->ring_error_fd >= 0)
+		close(w->ring_error_fd);
 	if (w->store >= 0)
 		close(w->store);
 }
@@ -376,9 +377,9 @@ int blkback_worker_run(int control, bool sandbox, char *title,
 		       const struct blkback_options *options)
 {
 	struct worker w = { .control = control,
-			    .door = -1,
+			    .listener = -1,
 			    .signals = -1,
-			    .trouble = -1,
+			    .ring_error_fd = -1,
 			    .store = -1,
 			    .sandbox = sandbox,
 			    .title = title,

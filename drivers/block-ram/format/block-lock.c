@@ -14,7 +14,7 @@
 /* Naps between two questions to the kernel whether the holder lives. */
 #define NAPS_A_QUESTION 8
 
-/* How long somebody has waited for one word. */
+/* How long somebody has waited for one lock. */
 struct patience {
 	unsigned looks;
 	int64_t dead_since; /* ms; 0 while its holder is not known to be dead */
@@ -49,13 +49,13 @@ static bool in_grace(struct rd_disk *disk, unsigned slot, struct patience *p)
 	return now - p->dead_since < RD_GRACE_MS;
 }
 
-/* Unlock @word if the attachment that made it @seen is dead. */
-static bool take_over(struct rd_disk *disk, rd_word *word, uint64_t seen,
+/* Unlock @lock if the attachment that made it @seen is dead. */
+static bool take_over(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
 		      struct patience *p)
 {
 	unsigned owner = (unsigned)(seen >> RD_OWNER_SHIFT);
 
-	/* an owner that cannot be is nobody: the word was damaged */
+	/* an owner that cannot be is nobody: the lock was damaged */
 	if (owner > 0 && owner <= disk->header->slots_used) {
 		if (owner - 1 == disk->slot || /* another thread of ours */
 		    rd_slots_alive(disk->header_fd, owner - 1, 1)) {
@@ -66,12 +66,12 @@ static bool take_over(struct rd_disk *disk, rd_word *word, uint64_t seen,
 			return false;
 	}
 	/* who wants it competes for it like everyone */
-	return atomic_compare_exchange_strong(word, &seen,
+	return atomic_compare_exchange_strong(lock, &seen,
 					      (seen + 1) & RD_SEQUENCE);
 }
 
-static void wait_a_little(struct rd_disk *disk, rd_word *word, uint64_t seen,
-			  struct patience *p)
+static void wait_a_little(struct rd_disk *disk, rd_block_lock *lock,
+			  uint64_t seen, struct patience *p)
 {
 	unsigned n = p->looks++;
 
@@ -80,21 +80,21 @@ static void wait_a_little(struct rd_disk *disk, rd_word *word, uint64_t seen,
 	} else if (n < SPINS + YIELDS) {
 		sched_yield();
 	} else if ((n - SPINS - YIELDS) % NAPS_A_QUESTION != 0 ||
-		   !take_over(disk, word, seen, p)) {
+		   !take_over(disk, lock, seen, p)) {
 		struct timespec nap = { .tv_nsec = NAP_NS };
 
 		nanosleep(&nap, NULL);
 	}
 }
 
-uint64_t rd_word_wait(struct rd_disk *disk, rd_word *word)
+uint64_t rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock)
 {
 	struct patience p = { 0 };
 	uint64_t w;
 
-	while (rd_word_locked(
-		w = atomic_load_explicit(word, memory_order_acquire)))
-		wait_a_little(disk, word, w, &p);
+	while (rd_block_lock_held(
+		w = atomic_load_explicit(lock, memory_order_acquire)))
+		wait_a_little(disk, lock, w, &p);
 	return w;
 }
 
@@ -104,25 +104,25 @@ static inline uint64_t owned(const struct rd_disk *disk, uint64_t sequence)
 	       (sequence & RD_SEQUENCE);
 }
 
-bool rd_word_inherit(struct rd_disk *disk, rd_word *word)
+bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock)
 {
-	uint64_t w = atomic_load_explicit(word, memory_order_relaxed);
+	uint64_t w = atomic_load_explicit(lock, memory_order_relaxed);
 
 	/*
 	 * A new number, or who found our predecessor dead could still unlock
 	 * it under us.
 	 */
-	return disk->settling && rd_word_locked(w) && w == owned(disk, w) &&
-	       atomic_compare_exchange_strong(word, &w, owned(disk, w + 2));
+	return disk->settling && rd_block_lock_held(w) && w == owned(disk, w) &&
+	       atomic_compare_exchange_strong(lock, &w, owned(disk, w + 2));
 }
 
-bool rd_word_trylock(struct rd_disk *disk, rd_word *word)
+bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock)
 {
-	uint64_t w = atomic_load_explicit(word, memory_order_relaxed);
+	uint64_t w = atomic_load_explicit(lock, memory_order_relaxed);
 
-	if (rd_word_locked(w)) /* ours, if we inherited it */
-		return rd_word_inherit(disk, word);
-	if (!atomic_compare_exchange_strong_explicit(word, &w,
+	if (rd_block_lock_held(w)) /* ours, if we inherited it */
+		return rd_block_lock_inherit(disk, lock);
+	if (!atomic_compare_exchange_strong_explicit(lock, &w,
 						     owned(disk, w + 1),
 						     memory_order_acquire,
 						     memory_order_relaxed))
@@ -132,20 +132,20 @@ bool rd_word_trylock(struct rd_disk *disk, rd_word *word)
 	return true;
 }
 
-void rd_word_lock(struct rd_disk *disk, rd_word *word)
+void rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock)
 {
-	while (!rd_word_trylock(disk, word))
-		rd_word_wait(disk, word);
+	while (!rd_block_lock_try(disk, lock))
+		rd_block_lock_wait(disk, lock);
 }
 
-void rd_words_sweep(rd_word *words, uint64_t count, unsigned slot)
+void rd_block_locks_sweep(rd_block_lock *locks, uint64_t count, unsigned slot)
 {
 	uint64_t i, w;
 
 	for (i = 0; i < count; i++) {
-		w = atomic_load_explicit(&words[i], memory_order_relaxed);
-		if (rd_word_locked(w) && w >> RD_OWNER_SHIFT == slot + 1)
-			atomic_compare_exchange_strong(&words[i], &w,
+		w = atomic_load_explicit(&locks[i], memory_order_relaxed);
+		if (rd_block_lock_held(w) && w >> RD_OWNER_SHIFT == slot + 1)
+			atomic_compare_exchange_strong(&locks[i], &w,
 						       (w + 1) & RD_SEQUENCE);
 	}
 }

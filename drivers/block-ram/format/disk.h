@@ -11,9 +11,9 @@
 
 #include <pthread.h>
 
+#include "drivers/block-ram/format/block-lock.h"
 #include "drivers/block-ram/format/header.h"
 #include "drivers/block-ram/seed/seed.h"
-#include "drivers/block-ram/format/block-lock.h"
 
 #define RD_PART ((uint64_t)256 << 10) /* bytes of a lazy disk read at once */
 
@@ -25,15 +25,15 @@ struct rd_store {
 struct rd_layer {
 	int fd; /* of its data, if blocks can be given memory; or -1 */
 	unsigned char *data; /* as many bytes as the disk */
-	rd_word *words;
-	uint64_t words_mask; /* block & mask is the index of its word */
+	rd_block_lock *locks;
+	uint64_t locks_mask; /* block & mask is the index of its lock */
 	/*
 	 * A bit for each block that has memory here; NULL: all have. A block
 	 * of the base without it reads as zeros, one of a view as the base's.
 	 * Set and cleared under the block's lock.
 	 */
 	_Atomic uint64_t *backed;
-	void *map; /* words and what follows them */
+	void *map; /* locks and what follows them */
 	size_t map_bytes;
 };
 
@@ -51,26 +51,27 @@ struct rd_disk {
 	struct rd_layer base;
 	struct rd_layer *view; /* NULL without a private view */
 	struct rd_layer view_layer;
-	_Atomic uint64_t *touched; /* see populate.h; or NULL */
+	_Atomic uint64_t *populated; /* see populate.h; or NULL */
 	char id[RD_ID_MAX];
 
 	/* lazy disks only */
-	rd_word *parts; /* see lazy.h; NULL: all of it is loaded */
+	rd_block_lock *parts; /* see lazy.h; NULL: all of it is loaded */
 	struct rd_seed seed;
 	pthread_t background;
 	bool has_background;
 	atomic_bool stop;
 };
 
-/* The layer that this attachment writes, and whose words guard its blocks. */
+/* The layer that this attachment writes, and whose locks guard its blocks. */
 static inline struct rd_layer *rd_top(struct rd_disk *disk)
 {
 	return disk->view ? disk->view : &disk->base;
 }
 
-static inline rd_word *rd_word_of(const struct rd_layer *layer, uint64_t block)
+static inline rd_block_lock *rd_block_lock_of(const struct rd_layer *layer,
+					      uint64_t block)
 {
-	return &layer->words[block & layer->words_mask];
+	return &layer->locks[block & layer->locks_mask];
 }
 
 static inline bool rd_backed(const struct rd_layer *layer, uint64_t block)

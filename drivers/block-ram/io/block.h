@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where the bytes of a block are, and how a block gets and loses memory. The
- * caller holds the block's lock, or reads and asks the block's word afterwards
+ * caller holds the block's lock, or reads and asks the block's lock afterwards
  * whether what it read was whole.
  */
 #ifndef BLOCK_RAM_BLOCK_H
@@ -12,7 +12,7 @@
 extern const unsigned char rd_zero_block[RD_BLOCK];
 
 /*
- * Copies race with writers by design, and the words tell afterwards. The
+ * Copies race with writers by design, and the locks tell afterwards. The
  * thread sanitizer cannot know that, so it gets a copy made of relaxed atomic
  * accesses, which is also what the language would ask for.
  */

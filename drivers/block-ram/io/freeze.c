@@ -20,7 +20,7 @@ int rd_freeze(struct rd_disk *disk)
 	if (rc)
 		return rc;
 	for (b = 0; b < blocks; b++)
-		rd_word_lock(disk, &disk->base.words[b]);
+		rd_block_lock_acquire(disk, &disk->base.locks[b]);
 	disk->frozen = 0;
 	return 0;
 }
@@ -39,5 +39,5 @@ void rd_thaw(struct rd_disk *disk, uint64_t to)
 	uint64_t end = to >= disk->size ? rd_blocks(disk->size) : to / RD_BLOCK;
 
 	while (disk->frozen < end)
-		rd_word_unlock(&disk->base.words[disk->frozen++]);
+		rd_block_lock_release(&disk->base.locks[disk->frozen++]);
 }

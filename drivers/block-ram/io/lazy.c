@@ -96,16 +96,16 @@ static uint64_t next(uint64_t seen, unsigned state)
 	return (((seen | RD_PART_STATES) + 1) & number) | state;
 }
 
-/* The word that says that it is ours, or 0: another was faster. */
-static uint64_t claim(struct rd_disk *disk, rd_word *word, uint64_t seen)
+/* The state that says that it is ours, or 0: another was faster. */
+static uint64_t claim(struct rd_disk *disk, rd_block_lock *state, uint64_t seen)
 {
 	uint64_t mine = (uint64_t)(disk->slot + 1) << RD_OWNER_SHIFT |
 			next(seen, RD_PART_LOADING);
 
-	return atomic_compare_exchange_strong(word, &seen, mine) ? mine : 0;
+	return atomic_compare_exchange_strong(state, &seen, mine) ? mine : 0;
 }
 
-/* Whether whoever made the word @seen is there no more. */
+/* Whether whoever made the state @seen is there no more. */
 static bool abandoned(struct rd_disk *disk, uint64_t seen)
 {
 	unsigned owner = (unsigned)(seen >> RD_OWNER_SHIFT);
@@ -122,7 +122,7 @@ static bool is_orphan(struct rd_disk *disk, uint64_t seen)
 }
 
 /*
- * Only after the part's word says so, and never above the size: who dies in
+ * Only after the part's state says so, and never above the size: who dies in
  * between leaves too small a number, and "all of it" stays true for ever.
  */
 static void count_part(struct rd_disk *disk, uint64_t part)
@@ -139,16 +139,16 @@ static void count_part(struct rd_disk *disk, uint64_t part)
 static int load_part(struct rd_disk *disk, uint64_t part)
 {
 	const struct timespec nap = { .tv_nsec = NAP_NS };
-	rd_word *word = &disk->parts[part];
+	rd_block_lock *state = &disk->parts[part];
 	uint64_t seen, mine;
 	int rc;
 
-	while ((seen = atomic_load_explicit(word, memory_order_acquire)) !=
+	while ((seen = atomic_load_explicit(state, memory_order_acquire)) !=
 	       RD_PART_LOADED) {
-		mine = is_orphan(disk, seen) ? claim(disk, word, seen) : 0;
+		mine = is_orphan(disk, seen) ? claim(disk, state, seen) : 0;
 		if (mine) {
 			rc = fill(disk, part);
-			atomic_store_explicit(word,
+			atomic_store_explicit(state,
 					      rc ? next(mine, RD_PART_ABSENT)
 						 : RD_PART_LOADED,
 					      memory_order_release);

@@ -9,30 +9,31 @@
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
 
-void rd_touch_start(struct rd_disk *disk)
+void rd_populate_start(struct rd_disk *disk)
 {
-	uint64_t chunks = (disk->size + RD_TOUCH - 1) / RD_TOUCH;
+	uint64_t chunks = (disk->size + RD_POPULATE_BYTES - 1) /
+			  RD_POPULATE_BYTES;
 
 	if (!disk->thin && !disk->view && !disk->parts)
-		disk->touched = calloc((chunks + 63) / 64,
-				       sizeof(*disk->touched));
+		disk->populated = calloc((chunks + 63) / 64,
+					 sizeof(*disk->populated));
 }
 
-void rd_touch_end(struct rd_disk *disk)
+void rd_populate_end(struct rd_disk *disk)
 {
-	free((void *)disk->touched);
-	disk->touched = NULL;
+	free((void *)disk->populated);
+	disk->populated = NULL;
 }
 
 /* Twice at once does no harm; a kernel that cannot do it is asked once each. */
-void rd_touch_slow(struct rd_disk *disk, uint64_t chunk)
+void rd_populate_chunk(struct rd_disk *disk, uint64_t chunk)
 {
-	uint64_t off = chunk * RD_TOUCH;
-	uint64_t len = disk->size - off < RD_TOUCH ? disk->size - off
-						   : RD_TOUCH;
+	uint64_t off = chunk * RD_POPULATE_BYTES;
+	uint64_t len = disk->size - off < RD_POPULATE_BYTES ? disk->size - off
+							    : RD_POPULATE_BYTES;
 
 	madvise(disk->base.data + off, len, MADV_POPULATE_READ);
-	atomic_fetch_or_explicit(&disk->touched[chunk / 64],
+	atomic_fetch_or_explicit(&disk->populated[chunk / 64],
 				 (uint64_t)1 << (chunk % 64),
 				 memory_order_relaxed);
 }

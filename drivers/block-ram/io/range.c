@@ -2,14 +2,15 @@
 /*
  * The request path: every byte that moves between an adapter and a disk moves
  * here. See block-lock.h for how blocks are kept whole. Any number of threads; the
- * only locks are the block words, and none is held when a call returns unless
+ * only locks are the block locks, and none is held when a call returns unless
  * its name says so (rd_range_begin).
  */
+#include "drivers/block-ram/io/range.h"
+
 #include <errno.h>
 
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/lazy.h"
-#include "drivers/block-ram/io/range.h"
 #include "drivers/block-ram/io/populate.h"
 
 /* ---- one block --------------------------------------------------------- */
@@ -26,20 +27,20 @@ static inline bool readers_lock(const struct rd_disk *disk)
 static void read_block(struct rd_disk *disk, uint64_t block, void *to,
 		       size_t in, size_t len)
 {
-	rd_word *word = rd_word_of(rd_top(disk), block);
+	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
 	uint64_t before;
 
 	if (readers_lock(disk)) {
-		rd_word_lock(disk, word);
+		rd_block_lock_acquire(disk, lock);
 		rd_copy(to, rd_block_read(disk, block) + in, len);
-		rd_word_unlock(word);
+		rd_block_lock_release(lock);
 		return;
 	}
 	do {
-		before = rd_word_wait(disk, word);
+		before = rd_block_lock_wait(disk, lock);
 		rd_copy(to, rd_block_read(disk, block) + in, len);
 		atomic_thread_fence(memory_order_acquire);
-	} while (atomic_load_explicit(word, memory_order_relaxed) != before);
+	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
 }
 
 /* Blocks that are copied at once while nobody writes them. */
@@ -51,14 +52,14 @@ static void read_block(struct rd_disk *disk, uint64_t block, void *to,
  */
 static bool read_run(struct rd_disk *disk, void *to, uint64_t off, size_t len)
 {
-	const rd_word *word = &disk->base.words[off / RD_BLOCK];
+	const rd_block_lock *lock = &disk->base.locks[off / RD_BLOCK];
 	unsigned i, n = (unsigned)((off % RD_BLOCK + len - 1) / RD_BLOCK) + 1;
 	uint64_t before[RUN], changed = 0;
 
 	for (i = 0; i < n; i++) {
-		before[i] = atomic_load_explicit(&word[i],
+		before[i] = atomic_load_explicit(&lock[i],
 						 memory_order_acquire);
-		changed |= rd_word_locked(before[i]);
+		changed |= rd_block_lock_held(before[i]);
 	}
 	if (changed)
 		return false;
@@ -66,23 +67,23 @@ static bool read_run(struct rd_disk *disk, void *to, uint64_t off, size_t len)
 	atomic_thread_fence(memory_order_acquire);
 	for (i = 0; i < n; i++)
 		changed |= before[i] ^
-			   atomic_load_explicit(&word[i], memory_order_relaxed);
+			   atomic_load_explicit(&lock[i], memory_order_relaxed);
 	return changed == 0;
 }
 
 static int write_block(struct rd_disk *disk, uint64_t block, size_t in,
 		       const void *from, size_t len)
 {
-	rd_word *word = rd_word_of(rd_top(disk), block);
+	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
 	unsigned char *to;
 
-	rd_word_lock(disk, word);
+	rd_block_lock_acquire(disk, lock);
 	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
 	if (to) {
 		rd_copy(to + in, from, len);
 		rd_block_written(disk, block);
 	}
-	rd_word_unlock(word);
+	rd_block_lock_release(lock);
 	return to ? 0 : -ENOSPC;
 }
 
@@ -141,14 +142,14 @@ static inline size_t in_block(uint64_t off, size_t len)
 int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 {
 	unsigned char *to = buf;
-	/* the words and the bytes of a run are side by side */
+	/* the locks and the bytes of a run are side by side */
 	bool runs = !disk->view && !disk->base.backed;
 	size_t left, n;
 	int rc = rd_range_check(disk, off, len, false);
 
 	if (rc)
 		return rc;
-	rd_touch(disk, off, len);
+	rd_populate(disk, off, len);
 	for (left = len; left; left -= n, off += n, to += n) {
 		n = RUN * RD_BLOCK - off % RD_BLOCK;
 		if (n > left)
@@ -170,7 +171,7 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 
 	if (rc)
 		return rc;
-	rd_touch(disk, off, len);
+	rd_populate(disk, off, len);
 	for (left = len; left; left -= n, off += n, from += n) {
 		n = in_block(off, left);
 		rc = write_block(disk, off / RD_BLOCK, off % RD_BLOCK, from, n);
@@ -203,7 +204,8 @@ void rd_prefetch(struct rd_disk *disk, uint64_t off)
 	const unsigned char *data = top->data + off;
 	unsigned i;
 
-	__builtin_prefetch((const void *)rd_word_of(top, off / RD_BLOCK), 1);
+	__builtin_prefetch((const void *)rd_block_lock_of(top, off / RD_BLOCK),
+			   1);
 	for (i = 0; i < AHEAD; i += LINE)
 		__builtin_prefetch(data + i);
 }
@@ -221,22 +223,22 @@ static inline uint64_t end_block(const struct rd_range *range)
 }
 
 /*
- * The words of a range in the order in which they are locked: that of the
- * words, which differs from the blocks' where stripes wrap.
+ * The locks of a range in the order in which they are locked: that of the
+ * locks, which differs from the blocks' where stripes wrap.
  */
-struct words {
-	rd_word *table;
+struct locks {
+	rd_block_lock *table;
 	uint64_t start, n;
 	uint64_t wrapped; /* so many are at the table's start, and come first */
 };
 
-static inline struct words words_of(const struct rd_range *range)
+static inline struct locks locks_of(const struct rd_range *range)
 {
 	const struct rd_layer *top = rd_top(range->disk);
 	uint64_t first = first_block(range);
-	struct words w = {
-		.table = top->words,
-		.start = first & top->words_mask,
+	struct locks w = {
+		.table = top->locks,
+		.start = first & top->locks_mask,
 		.n = end_block(range) - first,
 	};
 
@@ -245,39 +247,39 @@ static inline struct words words_of(const struct rd_range *range)
 	return w;
 }
 
-static inline rd_word *nth_word(const struct words *w, uint64_t i)
+static inline rd_block_lock *nth_lock(const struct locks *w, uint64_t i)
 {
 	return &w->table[i < w->wrapped ? i : w->start + i - w->wrapped];
 }
 
-static void unlock_words(const struct words *w, uint64_t n)
+static void release_locks(const struct locks *w, uint64_t n)
 {
 	uint64_t i;
 
 	for (i = 0; i < n; i++)
-		rd_word_unlock(nth_word(w, i));
+		rd_block_lock_release(nth_lock(w, i));
 }
 
-static int lock_word(const struct rd_range *range, rd_word *word)
+static int acquire_lock(const struct rd_range *range, rd_block_lock *lock)
 {
 	if (range->flags & RD_RANGE_RESUME)
-		return rd_word_inherit(range->disk, word) ? 0 : -ESTALE;
+		return rd_block_lock_inherit(range->disk, lock) ? 0 : -ESTALE;
 	if (range->flags & RD_RANGE_NOWAIT)
-		return rd_word_trylock(range->disk, word) ? 0 : -EWOULDBLOCK;
-	rd_word_lock(range->disk, word);
+		return rd_block_lock_try(range->disk, lock) ? 0 : -EWOULDBLOCK;
+	rd_block_lock_acquire(range->disk, lock);
 	return 0;
 }
 
-static int lock_words(const struct rd_range *range)
+static int acquire_locks(const struct rd_range *range)
 {
-	struct words w = words_of(range);
+	struct locks w = locks_of(range);
 	uint64_t i;
 	int rc;
 
 	for (i = 0; i < w.n; i++) {
-		rc = lock_word(range, nth_word(&w, i));
+		rc = acquire_lock(range, nth_lock(&w, i));
 		if (rc) {
-			unlock_words(&w, i);
+			release_locks(&w, i);
 			return rc;
 		}
 	}
@@ -286,25 +288,26 @@ static int lock_words(const struct rd_range *range)
 
 static void unlock_range(const struct rd_range *range)
 {
-	struct words w = words_of(range);
+	struct locks w = locks_of(range);
 
-	unlock_words(&w, w.n);
+	release_locks(&w, w.n);
 }
 
 /* The sum of a range's sequence numbers, or -EWOULDBLOCK at a locked one. */
-static int sum_words(const struct rd_range *range, uint64_t *sum)
+static int sum_locks(const struct rd_range *range, uint64_t *sum)
 {
-	struct words w = words_of(range);
+	struct locks w = locks_of(range);
 	uint64_t i, value;
 
 	*sum = 0;
 	for (i = 0; i < w.n; i++) {
-		value = atomic_load_explicit(nth_word(&w, i),
+		value = atomic_load_explicit(nth_lock(&w, i),
 					     memory_order_acquire);
-		if (rd_word_locked(value)) {
+		if (rd_block_lock_held(value)) {
 			if (range->flags & RD_RANGE_NOWAIT)
 				return -EWOULDBLOCK;
-			value = rd_word_wait(range->disk, nth_word(&w, i));
+			value = rd_block_lock_wait(range->disk,
+						   nth_lock(&w, i));
 		}
 		*sum += value;
 	}
@@ -348,7 +351,7 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 	rc = rd_range_check(disk, off, len, flags & RD_RANGE_WRITE);
 	if (rc)
 		return rc;
-	rd_touch(disk, off, len);
+	rd_populate(disk, off, len);
 	*range = (struct rd_range){
 		.disk = disk,
 		.off = off,
@@ -358,8 +361,8 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 	if (readers_lock(disk))
 		range->flags |= RD_RANGE_EXCLUSIVE;
 	if (!holds(range))
-		return sum_words(range, &range->snapshot);
-	rc = lock_words(range);
+		return sum_locks(range, &range->snapshot);
+	rc = acquire_locks(range);
 	if (rc || !(flags & RD_RANGE_WRITE))
 		return rc;
 	rc = prepare_blocks(range);
@@ -390,7 +393,7 @@ int rd_range_end(struct rd_range *range)
 	} else {
 		atomic_thread_fence(memory_order_acquire);
 		now.flags |= RD_RANGE_NOWAIT;
-		if (sum_words(&now, &sum) || sum != range->snapshot)
+		if (sum_locks(&now, &sum) || sum != range->snapshot)
 			return -EAGAIN;
 	}
 	count(range->disk, range->flags & RD_RANGE_WRITE, range->len);

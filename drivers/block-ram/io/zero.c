@@ -58,13 +58,13 @@ static void lock_piece(struct rd_disk *disk, const struct piece *p)
 	uint64_t b;
 
 	for (b = first_block(p); b < end_block(p); b++)
-		rd_word_lock(disk, rd_word_of(rd_top(disk), b));
+		rd_block_lock_acquire(disk, rd_block_lock_of(rd_top(disk), b));
 }
 
 static void unlock_blocks(struct rd_disk *disk, uint64_t b, uint64_t end)
 {
 	for (; b < end; b++)
-		rd_word_unlock(rd_word_of(rd_top(disk), b));
+		rd_block_lock_release(rd_block_lock_of(rd_top(disk), b));
 }
 
 /* The locks that a dead process left, all of them or none. */
@@ -73,7 +73,8 @@ static bool inherit_piece(struct rd_disk *disk, const struct piece *p)
 	uint64_t b;
 
 	for (b = first_block(p); b < end_block(p); b++) {
-		if (rd_word_inherit(disk, rd_word_of(rd_top(disk), b)))
+		if (rd_block_lock_inherit(disk,
+					  rd_block_lock_of(rd_top(disk), b)))
 			continue;
 		unlock_blocks(disk, first_block(p), b);
 		return false;

@@ -7,6 +7,8 @@
  * kept and has no durable attachment, is dead whatever its state says, and the
  * next who comes throws its contents away and loads them anew.
  */
+#include "drivers/block-ram/store/attach.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,15 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "drivers/block-ram/store/attach.h"
-#include "drivers/block-ram/store/contents.h"
-#include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/base/error.h"
-#include "drivers/block-ram/io/lazy.h"
-#include "drivers/block-ram/store/lookup.h"
 #include "drivers/block-ram/base/memory.h"
-#include "drivers/block-ram/store/slot.h"
+#include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/io/populate.h"
+#include "drivers/block-ram/store/contents.h"
+#include "drivers/block-ram/store/lookup.h"
+#include "drivers/block-ram/store/slot.h"
 
 /* Between two looks at a disk's lock: who reaps is soon gone, who loads is not. */
 #define LOOK_SOON_NS 500000
@@ -191,7 +192,7 @@ static int join(struct rd_disk *disk, const struct rd_target *target,
 static void release(struct rd_disk *disk)
 {
 	rd_lazy_stop(disk);
-	rd_touch_end(disk);
+	rd_populate_end(disk);
 	rd_contents_unmap(disk);
 	if (disk->header)
 		munmap(disk->header, RD_HEADER_BYTES);
@@ -229,7 +230,7 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 	if (rc)
 		return rc;
 	disk->settling = inherited;
-	rd_touch_start(disk);
+	rd_populate_start(disk);
 	if (req->flags & RD_KEEP)
 		atomic_fetch_or(&disk->header->flags, RD_DISK_KEEP);
 	rd_slot_publish(disk, req);
@@ -327,9 +328,9 @@ int rd_settle(struct rd_disk *disk)
 
 	if (!disk->settling)
 		return 0;
-	rd_words_sweep(top->words,
-		       disk->view ? RD_STRIPES : rd_blocks(disk->size),
-		       disk->slot);
+	rd_block_locks_sweep(top->locks,
+			     disk->view ? RD_STRIPES : rd_blocks(disk->size),
+			     disk->slot);
 	disk->settling = false;
 	return 0;
 }

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/seed/loader.h"
-#include "drivers/block-ram/base/memory.h"
 
-/* ---- the layout of ID.ranges and of a view's map, in words ------------- */
+/* ---- the layout of ID.ranges and of a view's map, in locks ------------- */
 
 static uint64_t bitmap_words(uint64_t size)
 {
@@ -30,12 +30,12 @@ static size_t ranges_bytes(uint64_t size, unsigned flags)
 		n += bitmap_words(size);
 	if (flags & RD_DISK_LAZY)
 		n += rd_parts(size);
-	return n * sizeof(rd_word);
+	return n * sizeof(rd_block_lock);
 }
 
 static size_t view_map_bytes(uint64_t size)
 {
-	return (RD_STRIPES + bitmap_words(size)) * sizeof(rd_word);
+	return (RD_STRIPES + bitmap_words(size)) * sizeof(rd_block_lock);
 }
 
 static uint64_t whole_pages(uint64_t bytes)
@@ -100,11 +100,11 @@ static int load_bytes(int data, int ranges, struct rd_header *header,
 		.progress = progress,
 		.progress_arg = progress_arg,
 	};
-	rd_word *words;
+	rd_block_lock *locks;
 	int rc;
 
-	words = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, ranges, 0);
-	if ((void *)words == MAP_FAILED)
+	locks = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, ranges, 0);
+	if ((void *)locks == MAP_FAILED)
 		return rd_fail(err, -errno, "cannot map the disk of %s: %m",
 			       seed->path);
 	what.to = mmap(NULL, header->size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -113,7 +113,7 @@ static int load_bytes(int data, int ranges, struct rd_header *header,
 		rc = rd_fail(err, -errno, "cannot map the disk of %s: %m",
 			     seed->path);
 	} else {
-		thin.backed = words + rd_blocks(header->size);
+		thin.backed = locks + rd_blocks(header->size);
 		if (header->flags & RD_DISK_THIN) {
 			what.extent = back_extent;
 			what.extent_arg = &thin;
@@ -121,7 +121,7 @@ static int load_bytes(int data, int ranges, struct rd_header *header,
 		rc = rd_load(&what, err);
 		munmap(what.to, header->size);
 	}
-	munmap((void *)words, n);
+	munmap((void *)locks, n);
 	return rc;
 }
 
@@ -238,7 +238,7 @@ static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
 	/* a reader too may have to keep writers out for a moment */
 	rc = map_file(disk->dir, map_name, layer->map_bytes, true, &layer->map,
 		      NULL, err);
-	layer->words = layer->map;
+	layer->locks = layer->map;
 	return rc;
 }
 
@@ -251,7 +251,7 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	int rc;
 
 	disk->thin = flags & RD_DISK_THIN;
-	disk->base.words_mask = ~(uint64_t)0;
+	disk->base.locks_mask = ~(uint64_t)0;
 	disk->base.map_bytes = ranges_bytes(disk->size, flags);
 	/* who loads parts writes them, whatever its guest may do */
 	rc = map_layer(disk, &disk->base, &data, &ranges, write || lazy,
@@ -259,9 +259,9 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	if (rc)
 		return rc;
 	if (disk->thin)
-		disk->base.backed = disk->base.words + rd_blocks(disk->size);
+		disk->base.backed = disk->base.locks + rd_blocks(disk->size);
 	if (lazy)
-		disk->parts = disk->base.words + rd_blocks(disk->size) +
+		disk->parts = disk->base.locks + rd_blocks(disk->size) +
 			      (disk->thin ? bitmap_words(disk->size) : 0);
 	return 0;
 }
@@ -276,7 +276,7 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 	int rc = 0;
 
 	view->map_bytes = view_map_bytes(disk->size);
-	view->words_mask = RD_STRIPES - 1;
+	view->locks_mask = RD_STRIPES - 1;
 	if (make) {
 		rd_remove_view(disk->dir, disk->id, disk->slot);
 		rc = make_file(disk->dir, &map, view->map_bytes, true, NULL);
@@ -294,7 +294,7 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 			rd_remove_view(disk->dir, disk->id, disk->slot);
 		return rc;
 	}
-	view->backed = view->words + RD_STRIPES;
+	view->backed = view->locks + RD_STRIPES;
 	disk->view = view;
 	return 0;
 }

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/store/store.h"
 
 struct listing {

@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drivers/block-ram/store/attach.h"
-#include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/store/attach.h"
 #include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"
 

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
-#include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/io/lazy.h"
 
 /* ---- who is there ------------------------------------------------------ */
 
@@ -138,7 +138,8 @@ static bool reuse(struct rd_disk *disk)
 			continue;
 		if (s->state == RD_SLOT_FREE)
 			return true;
-		rd_words_sweep(disk->base.words, rd_blocks(disk->size), i);
+		rd_block_locks_sweep(disk->base.locks, rd_blocks(disk->size),
+				     i);
 		if (s->flags & RD_SLOT_PRIVATE)
 			rd_remove_view(disk->dir, disk->id, i);
 		return true;

@@ -3,6 +3,8 @@
  * The store: its directory, the names of its files, and the removal of disks
  * that nobody holds any more. One thread a store.
  */
+#include "drivers/block-ram/store/store.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/base/error.h"
-#include "drivers/block-ram/store/store.h"
 #include "drivers/block-ram/base/tmpfs.h"
+#include "drivers/block-ram/format/disk.h"
 
 const char *rd_store_default(void)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Faults on purpose, as the words of the node that sets them. */
-#include "drivers/blkback/common/fault-spec.h"
-#include "tests/cunit.h"
-
 #include <errno.h>
 #include <string.h>
+
+#include "drivers/blkback/common/fault-spec.h"
+#include "tests/cunit.h"
 
 static void words(void)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Log lines by where they go, gates, and what a service manager is told. */
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/supervisor/sd-notify.h"
-#include "tests/cunit.h"
-
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/supervisor/sd-notify.h"
+#include "tests/cunit.h"
 
 /* ---- where lines go ----------------------------------------------------- */
 

@@ -3,14 +3,15 @@
  * A libxenevtchn over pipes. A handle has the ports that a queue's has: one of
  * the guest, and two of this domain that are each other's ends.
  */
-#include "tests/ring/fake/fake.h"
-
 #include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <xen/xen.h>
 #include <xenevtchn.h>
+#include <xen/xen.h>
+
+#include "tests/ring/fake/fake.h"
 
 #define HANDLES 16
 #define GUEST 100u /* its remote port more: the port */
@@ -37,7 +38,7 @@ struct xenevtchn_handle {
 
 unsigned fake_notified, fake_events;
 int fake_bound;
-bool fake_bind_fails, fake_bell_fails;
+bool fake_bind_fails, fake_wakeup_fails;
 int fake_bind_fails_at = -1;
 static xenevtchn_handle handles[HANDLES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -47,7 +48,7 @@ void fake_evtchn_reset(void)
 	fake_notified = 0;
 	fake_events = 0;
 	fake_bound = 0;
-	fake_bind_fails = fake_bell_fails = false;
+	fake_bind_fails = fake_wakeup_fails = false;
 	fake_bind_fails_at = -1;
 }
 
@@ -167,7 +168,7 @@ xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *h,
 	int ret;
 
 	pthread_mutex_lock(&lock);
-	ret = domid != DOMID_SELF || fake_bell_fails
+	ret = domid != DOMID_SELF || fake_wakeup_fails
 		      ? refuse(h)
 		      : bind(h, NEAR, 1 + 2 * (evtchn_port_t)(h - handles));
 	pthread_mutex_unlock(&lock);

@@ -34,7 +34,7 @@ void fake_grants_reset(void);
 /* ---- event channels ---- */
 extern unsigned fake_notified;
 extern int fake_bound; /* ports of guests bound now */
-extern bool fake_bind_fails, fake_bell_fails;
+extern bool fake_bind_fails, fake_wakeup_fails;
 extern int
 	fake_bind_fails_at; /* so many more are bound, then one is not; -1: none */
 extern unsigned fake_events; /* taken so far */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A libxengnttab over an array of pages; any number of threads. */
-#include "tests/ring/fake/fake.h"
-
 #include <errno.h>
 #include <string.h>
 #include <xengnttab.h>
 #include <xentoollog.h>
+
+#include "tests/ring/fake/fake.h"
 
 uint8_t fake_page[FAKE_GRANTS][4096] __attribute__((aligned(4096)));
 int fake_fail_op = -1, fake_fail_calls, fake_mapped, fake_map_fails_at = -1;

@@ -3,16 +3,16 @@
  * A store of one disk in this process's memory, that keeps ramdisk.h's rules
  * for ranges and can be told to overtake reads.
  */
-#include "tests/ring/fake/fake.h"
-
 #include <errno.h>
 #include <pthread.h>
-#include "include/ramdisk.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "include/ramdisk.h"
+#include "tests/ring/fake/fake.h"
 
 #define BLOCKS (FAKE_DISK_SIZE / RD_BLOCK + 1)
 

@@ -3,8 +3,6 @@
  * A libxenstore over a table of absolute paths, as Domain-0 sees it. Writes of
  * a transaction act at once: the code under test checks before it writes.
  */
-#include "tests/ring/fake/fake.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <xenstore.h>
+
+#include "tests/ring/fake/fake.h"
 
 #define NODES 256
 #define PATH 256

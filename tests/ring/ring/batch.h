@@ -6,13 +6,14 @@
 #ifndef TESTS_RING_IO_H
 #define TESTS_RING_IO_H
 
-#include "drivers/blkback/ring/batch.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/cunit.h"
-
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <xen/io/blkif.h>
+
+#include "drivers/blkback/ring/batch.h"
+#include "tests/cunit.h"
+#include "tests/ring/fake/fake.h"
 
 #define RING_REF 0u
 static struct blkback_io *io;

@@ -4,19 +4,21 @@
  * asked for no event meanwhile, and that none is missed at its end. The
  * frontend here sends an event only when the ring asks for one, as a guest's.
  */
-#include "drivers/blkback/ring/busy-poll.h"
-#include "drivers/blkback/ring/queue.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/cunit.h"
-#include "tests/ring/wait.h"
-
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/xen.h>
+
+#include "drivers/blkback/common/options.h"
+#include "drivers/blkback/ring/busy-poll.h"
+#include "drivers/blkback/ring/queue.h"
+#include "tests/cunit.h"
+#include "tests/ring/fake/fake.h"
+#include "tests/ring/wait.h"
 
 #define RING_REF 3u
 #define REQUESTS 1000000u /* before it is given up; a busy machine needs some */
@@ -26,7 +28,7 @@ static struct blkback_queue *queue;
 static struct blkback_io_gates gates;
 static struct blkif_sring *ring;
 static xenevtchn_handle *evtchn;
-static struct blkback_bell bell;
+static struct blkback_wakeup wakeup;
 static int trouble;
 static unsigned asked; /* events that the ring asked for */
 
@@ -39,15 +41,15 @@ static void setup(uint32_t poll_us)
 		.refs = refs,
 		.event_channel = 7,
 		.poll_us = poll_us,
-		.bell = &bell,
+		.wakeup = &wakeup,
 	};
 	char text[256];
 
 	fake_grants_reset();
 	fake_evtchn_reset();
 	evtchn = xenevtchn_open(NULL, 0);
-	CU_ASSERT_EQUAL_FATAL(blkback_bell_init(&bell, evtchn, text,
-						sizeof(text)),
+	CU_ASSERT_EQUAL_FATAL(blkback_wakeup_init(&wakeup, evtchn, text,
+						  sizeof(text)),
 			      0);
 	asked = 0;
 	ring = (struct blkif_sring *)fake_page[RING_REF];
@@ -60,7 +62,7 @@ static void setup(uint32_t poll_us)
 		.domid = 5,
 		.gates = &gates,
 	};
-	s.trouble = trouble = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	s.ring_error_fd = trouble = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	CU_ASSERT_EQUAL_FATAL(blkback_queue_open(&queue, &s, false, text,
 						 sizeof(text)),
 			      0);
@@ -180,7 +182,7 @@ static void learns(void)
 /* Others need the processor: it begins again from nothing. */
 static void taken_away(void)
 {
-	struct blkback_poll p = { .limit = 50, .luck = 6 };
+	struct blkback_poll p = { .limit = 50, .score = 6 };
 
 	CU_ASSERT_FALSE(blkback_poll_taken_away(&p, 20));
 	CU_ASSERT_TRUE(blkback_poll_pays(&p));
@@ -188,7 +190,7 @@ static void taken_away(void)
 	CU_ASSERT_FALSE(blkback_poll_pays(&p));
 	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
 	/* A limit for a slow machine, where interrupts take longer too. */
-	p = (struct blkback_poll){ .limit = 4000, .luck = 6 };
+	p = (struct blkback_poll){ .limit = 4000, .score = 6 };
 	CU_ASSERT_FALSE(blkback_poll_taken_away(&p, 500));
 	CU_ASSERT_TRUE(blkback_poll_pays(&p));
 	CU_ASSERT_TRUE(blkback_poll_taken_away(&p, 501));
@@ -334,7 +336,7 @@ static void ends_while_looking(void)
 /* Events alone are not waited for: after some, the queue only sleeps. */
 static void events_pay_for_nothing(void)
 {
-	struct blkback_poll p = { .limit = 50, .luck = 6 };
+	struct blkback_poll p = { .limit = 50, .score = 6 };
 	unsigned i;
 
 	/* A request at the end of each storm, which came late. */

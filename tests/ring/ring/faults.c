@@ -3,15 +3,16 @@
  * Faults on purpose: what may be taken from a ring when (with a clock of the
  * test's own), and what becomes of requests.
  */
-#include "drivers/blkback/ring/faults.h"
-#include "drivers/blkback/ring/batch.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/cunit.h"
-
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 #include <xen/io/blkif.h>
+
+#include "drivers/blkback/ring/batch.h"
+#include "drivers/blkback/ring/faults.h"
+#include "tests/cunit.h"
+#include "tests/ring/fake/fake.h"
 
 #define MS INT64_C(1000)
 #define SECOND (1000 * MS)

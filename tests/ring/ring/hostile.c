@@ -4,13 +4,14 @@
  * an oracle of its own. Each is answered once, in order, by its own id; what is
  * refused changes nothing.
  */
-#include "drivers/blkback/ring/batch.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/cunit.h"
-
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <xen/io/blkif.h>
+
+#include "drivers/blkback/ring/batch.h"
+#include "tests/cunit.h"
+#include "tests/ring/fake/fake.h"
 
 #define ROUNDS 3000u
 #define SECTORS (FAKE_DISK_SIZE / 512)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The set of persistently granted pages. */
-#include "drivers/blkback/ring/persistent-grants.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/cunit.h"
-
 #include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "drivers/blkback/ring/persistent-grants.h"
+#include "tests/cunit.h"
+#include "tests/ring/fake/fake.h"
 
 static struct blkback_grants *set;
 

@@ -13,8 +13,9 @@
  * $RESTART_EVERY: of so many such deaths one is died (default 8; 1: all).
  * $RESTART_SEED: where the others are.
  */
-#include "drivers/block-ram/format/disk.h"
 #include "tests/ring/ring/restart.h"
+
+#include "drivers/block-ram/format/disk.h"
 #include "tests/unit/store/steps.h"
 
 #define SIZE ((size_t)1 << 20)
@@ -168,7 +169,7 @@ static void take_state(struct state *s, const struct rd_disk *disk,
 		s->note[i] = q->entry[i].note;
 		s->discarded[i] = q->entry[i].discarded;
 	}
-	memcpy(s->word, (const void *)disk->base.words, sizeof(s->word));
+	memcpy(s->word, (const void *)disk->base.locks, sizeof(s->word));
 }
 
 static void add_death(uint64_t n)

@@ -8,14 +8,15 @@
 #ifndef TESTS_RING_RESTART_H
 #define TESTS_RING_RESTART_H
 
-#include "drivers/blkback/ring/batch.h"
-#include "drivers/blkback/common/nodes.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/unit/scratch.h"
-
 #include <errno.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <xen/io/blkif.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/ring/batch.h"
+#include "tests/ring/fake/fake.h"
+#include "tests/unit/scratch.h"
 
 #define RINGS 2u /* of one domain each */
 #define PAGES 1u /* of each ring */
@@ -110,7 +111,7 @@ static inline void connect_side(struct side *s)
 	j->taken = s->io->ring.req_cons;
 	j->pushed = s->io->ring.rsp_pushed;
 	rd_settle(s->disk);
-	blkback_journal_tie(s->journal);
+	blkback_journal_connected(s->journal);
 }
 
 static inline void resume_side(struct side *s)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The shared ring: layouts, indexes, private copies, responses, events. */
-#include "drivers/blkback/ring/ring.h"
-#include "tests/cunit.h"
-
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
-#include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/xen.h>
+
+#include "drivers/blkback/ring/ring.h"
+#include "tests/cunit.h"
 
 static union {
 	uint8_t bytes[16 * 4096];

@@ -7,13 +7,13 @@
  *
  * $STORM_MS: how long (default 3000).
  */
-#include "tests/ring/ring/restart.h"
-#include "tests/unit/io/linearizability.h"
-
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
+
+#include "tests/ring/ring/restart.h"
+#include "tests/unit/io/linearizability.h"
 
 #define BLOCKS 3u
 #define DEPTH 6u /* requests of a domain at once; below LIN_PENDING / 2 */

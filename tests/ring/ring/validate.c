@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The one door: each rule for requests. */
+#include <errno.h>
+
 #include "drivers/blkback/ring/validate.h"
 #include "tests/cunit.h"
-
-#include <errno.h>
 
 static const struct blkback_limits rw = { 1000, true }, ro = { 1000, false };
 static struct blkback_request req;

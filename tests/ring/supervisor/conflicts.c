@@ -3,11 +3,11 @@
  * A guest writes its own nodes so fast that no transaction over them ends: the
  * daemon's loop goes on to try, without another event.
  */
-#include "tests/ring/supervisor/device.h"
-#include "drivers/blkback/supervisor/state.h"
-
 #include <signal.h>
 #include <sys/signalfd.h>
+
+#include "drivers/blkback/supervisor/state.h"
+#include "tests/ring/supervisor/device.h"
 
 static struct blkback_supervisor sup;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of a vbd: every order of events that ends well or badly. */
 #include "tests/ring/supervisor/device.h"
+
 #include "drivers/blkback/common/nodes.h"
 
 static void connects(void)
@@ -325,12 +326,12 @@ static void ends_while_locked(void)
 	CU_ASSERT_EQUAL(dev->phase, BLKBACK_ENDING);
 	CU_ASSERT_TRUE(dev->back_dirty); /* asks again by itself */
 	refused = 0;
-	over = !blkback_device_process(dev, 2000);
+	over = !blkback_device_run(dev, 2000);
 	CU_ASSERT_FALSE(over);
 	CU_ASSERT_EQUAL(refused, 1); /* each costs the others a moment */
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(BACK));
 	locked = false;
-	over = !blkback_device_process(dev, 3000);
+	over = !blkback_device_run(dev, 3000);
 	CU_ASSERT_EQUAL(forgotten, before + 1);
 	CU_ASSERT_TRUE(over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
@@ -349,11 +350,11 @@ static void starts_while_locked(void)
 	CU_ASSERT_TRUE(dev->back_dirty);
 	CU_ASSERT_STRING_EQUAL(state(), "1");
 	locked = false;
-	over = !blkback_device_process(dev, 2000);
+	over = !blkback_device_run(dev, 2000);
 	CU_ASSERT_FALSE(over);
 	CU_ASSERT_EQUAL(started, 1);
 	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
-	CU_ASSERT_EQUAL(msg.u.attach.resume, BLKBACK_ANEW);
+	CU_ASSERT_EQUAL(msg.u.attach.resume, BLKBACK_RESUME_NONE);
 	teardown();
 }
 
@@ -363,7 +364,7 @@ static void stubborn_worker(void)
 	fake_xs_rm(BACK);
 	look();
 	CU_ASSERT_EQUAL(killed, 0);
-	blkback_device_process(dev, 1000 + 5000);
+	blkback_device_run(dev, 1000 + 5000);
 	CU_ASSERT_EQUAL(killed, 1);
 	die(SIGKILL);
 	CU_ASSERT_TRUE(over);

@@ -6,17 +6,18 @@
 #ifndef TESTS_RING_DEVICE_H
 #define TESTS_RING_DEVICE_H
 
-#include "drivers/blkback/supervisor/device.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/cunit.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <xen/io/xenbus.h>
+
+#include "drivers/blkback/supervisor/device.h"
+#include "tests/cunit.h"
+#include "tests/ring/fake/fake.h"
 
 #ifndef BACK /* xl.c has its own */
 #define BACK "/local/domain/0/backend/ramdisk/5/51712"
@@ -154,7 +155,7 @@ static inline void teardown(void)
 static inline void look(void)
 {
 	dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;
-	over = !blkback_device_process(dev, 1000);
+	over = !blkback_device_run(dev, 1000);
 }
 
 static inline void front(const char *state)
@@ -194,7 +195,7 @@ static inline void say(enum blkback_message_type type)
 	}
 	blkback_control_send(worker, &msg);
 	blkback_device_message(dev, 1000);
-	over = !blkback_device_process(dev, 1000);
+	over = !blkback_device_run(dev, 1000);
 }
 
 static inline void die(int status)
@@ -204,7 +205,7 @@ static inline void die(int status)
 	worker = -1;
 	blkback_device_message(dev, 1000);
 	blkback_device_worker_died(dev, status, 1000);
-	over = !blkback_device_process(dev, 1000);
+	over = !blkback_device_run(dev, 1000);
 }
 
 static inline void ask_to_connect(void)

@@ -334,7 +334,7 @@ static const char *told_faults(void)
 	msg.type = BLKBACK_FAULT_SET;
 	blkback_control_send(worker, &msg);
 	blkback_device_message(dev, 1000);
-	over = !blkback_device_process(dev, 1000);
+	over = !blkback_device_run(dev, 1000);
 	return text;
 }
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What devices have beside xenstore: workers found, and what dead ones left. */
-#include "drivers/blkback/supervisor/leftovers.h"
-#include "drivers/blkback/common/journal.h"
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/worker/worker.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/unit/scratch.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+
+#include "drivers/blkback/common/journal.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/leftovers.h"
+#include "drivers/blkback/worker/worker.h"
+#include "tests/ring/fake/fake.h"
+#include "tests/unit/scratch.h"
 
 static const char *seed;
 static struct rd_store *store;
@@ -84,7 +84,7 @@ static unsigned waiting(void)
 {
 	unsigned n = 0;
 
-	blkback_remains_waiting(store, count, &n);
+	blkback_leftovers_each_orphan(store, count, &n);
 	return n;
 }
 
@@ -98,8 +98,8 @@ static void adopts(void)
 	setup();
 	pid = start(5, &sock);
 	close(sock);
-	CU_ASSERT_EQUAL(blkback_remains_adopt(store, 5, 7, &found, &p.fd,
-					      &again),
+	CU_ASSERT_EQUAL(blkback_leftovers_adopt(store, 5, 7, &found, &p.fd,
+						&again),
 			0);
 	CU_ASSERT_EQUAL(found, pid);
 	CU_ASSERT_EQUAL(answer(again, &msg), BLKBACK_ATTACHED);
@@ -112,14 +112,14 @@ static void adopts(void)
 	close(p.fd);
 	close(again);
 	/* Nobody is there; what it had is. */
-	CU_ASSERT_EQUAL(blkback_remains_adopt(store, 5, 7, &found, &p.fd,
-					      &again),
+	CU_ASSERT_EQUAL(blkback_leftovers_adopt(store, 5, 7, &found, &p.fd,
+						&again),
 			-ENOENT);
-	CU_ASSERT_TRUE(blkback_remains_left(store, 5, 7));
+	CU_ASSERT_TRUE(blkback_leftovers_exist(store, 5, 7));
 	CU_ASSERT_EQUAL(attachments(store), 1);
 	CU_ASSERT_EQUAL(waiting(), 1);
-	blkback_remains_end(store, 5, 7);
-	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	blkback_leftovers_end(store, 5, 7);
+	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
 	CU_ASSERT_EQUAL(attachments(store), 0);
 	teardown();
 	CU_ASSERT_EQUAL(rmdir(scratch_store), 0); /* no file is left */
@@ -132,11 +132,11 @@ static void nothing(void)
 	pid_t pid;
 
 	setup();
-	CU_ASSERT_EQUAL(blkback_remains_adopt(store, 9, 7, &pid, &fd, &sock),
+	CU_ASSERT_EQUAL(blkback_leftovers_adopt(store, 9, 7, &pid, &fd, &sock),
 			-ENOENT);
-	CU_ASSERT_FALSE(blkback_remains_left(store, 9, 7));
-	CU_ASSERT_EQUAL(blkback_remains_answered(store, 9, 7), 0);
-	blkback_remains_end(store, 9, 7);
+	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 9, 7));
+	CU_ASSERT_EQUAL(blkback_leftovers_answered(store, 9, 7), 0);
+	blkback_leftovers_end(store, 9, 7);
 	teardown();
 }
 
@@ -144,7 +144,7 @@ static void nothing(void)
  * Room that the tool took is no worker's journal yet, and becomes one: the same
  * file, whose memory is there, also after what was before the device is cleared.
  */
-static void room_is_no_remains(void)
+static void reserved_journal_is_kept(void)
 {
 	struct blkback_journal_file *j;
 	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
@@ -155,8 +155,8 @@ static void room_is_no_remains(void)
 	setup();
 	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, NODES_JOURNAL_SIZE), 0);
 	CU_ASSERT_EQUAL_FATAL(fstat(fd, &room), 0);
-	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
-	blkback_remains_clear(store, 5, 7);
+	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
+	blkback_leftovers_clear(store, 5, 7);
 	CU_ASSERT_EQUAL(fstatat(dir, "vbd-5-7.journal", &now, 0), 0);
 	CU_ASSERT_EQUAL(now.st_ino, room.st_ino);
 	close(fd);
@@ -164,18 +164,18 @@ static void room_is_no_remains(void)
 						   text, sizeof(text)),
 			      0);
 	blkback_journal_close(j);
-	CU_ASSERT_TRUE(blkback_remains_left(store, 5, 7));
-	blkback_remains_clear(store, 5,
-			      7); /* a used one is a device's that was */
-	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	CU_ASSERT_TRUE(blkback_leftovers_exist(store, 5, 7));
+	blkback_leftovers_clear(store, 5,
+				7); /* a used one is a device's that was */
+	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
 	CU_ASSERT_TRUE(faccessat(dir, "vbd-5-7.journal", F_OK, 0));
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
 						   text, sizeof(text)),
 			      0);
 	blkback_journal_close(j);
 	close(dir);
-	blkback_remains_end(store, 5, 7);
-	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
+	blkback_leftovers_end(store, 5, 7);
+	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
 	teardown();
 }
 
@@ -192,10 +192,10 @@ static void counts_answers(void)
 			      0);
 	j->queue[0].pushed = 3;
 	j->queue[7].pushed = 4;
-	CU_ASSERT_EQUAL(blkback_remains_answered(store, 5, 7), 7);
+	CU_ASSERT_EQUAL(blkback_leftovers_answered(store, 5, 7), 7);
 	blkback_journal_close(j);
 	close(dir);
-	blkback_remains_end(store, 5, 7);
+	blkback_leftovers_end(store, 5, 7);
 	teardown();
 }
 
@@ -218,12 +218,12 @@ static void sweeps(void)
 	kill(pid[2], SIGKILL);
 	CU_ASSERT_TRUE(died(pid[2]));
 	close(sock[0]); /* its supervisor is gone */
-	blkback_remains_sweep(store, knows_six, NULL);
+	blkback_leftovers_sweep(store, knows_six, NULL);
 	CU_ASSERT_TRUE(died(pid[0]));
 	CU_ASSERT_EQUAL(attachments(store), 1);
-	CU_ASSERT_FALSE(blkback_remains_left(store, 5, 7));
-	CU_ASSERT_TRUE(blkback_remains_left(store, 6, 7));
-	CU_ASSERT_FALSE(blkback_remains_left(store, 7, 7));
+	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
+	CU_ASSERT_TRUE(blkback_leftovers_exist(store, 6, 7));
+	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 7, 7));
 	CU_ASSERT_EQUAL(waitpid(pid[1], NULL, WNOHANG), 0);
 	blkback_control_send_type(sock[1], BLKBACK_END);
 	waitpid(pid[1], NULL, 0);
@@ -255,9 +255,9 @@ static void other_journals(void)
 
 	setup();
 	CU_ASSERT_EQUAL_FATAL(open_journal(&j, text), 0);
-	CU_ASSERT_EQUAL(j->state, BLKBACK_APART);
+	CU_ASSERT_EQUAL(j->state, BLKBACK_JOURNAL_DISCONNECTED);
 	blkback_journal_connect(j, &c);
-	blkback_journal_tie(j);
+	blkback_journal_connected(j);
 	j->version++;
 	blkback_journal_close(j);
 	CU_ASSERT_EQUAL(open_journal(&j, text), -EPROTO);
@@ -267,7 +267,7 @@ static void other_journals(void)
 	/* But an orderly hand-over leaves none. */
 	{
 		char path[128];
-		uint32_t state = BLKBACK_HANDED_OVER;
+		uint32_t state = BLKBACK_JOURNAL_HANDED_OVER;
 		int fd;
 
 		snprintf(path, sizeof(path), "%s/vbd-5-7.journal",
@@ -275,7 +275,7 @@ static void other_journals(void)
 		fd = open(path, O_RDWR);
 		CU_ASSERT_EQUAL(pwrite(fd, &state, sizeof(state), 12), 4);
 		CU_ASSERT_EQUAL_FATAL(open_journal(&j, text), 0);
-		CU_ASSERT_EQUAL(j->state, BLKBACK_HANDED_OVER);
+		CU_ASSERT_EQUAL(j->state, BLKBACK_JOURNAL_HANDED_OVER);
 		CU_ASSERT_EQUAL(j->version, BLKBACK_JOURNAL_VERSION);
 		CU_ASSERT_EQUAL(j->connection.protocol, BLKBACK_X86_64);
 		blkback_journal_close(j);
@@ -284,7 +284,7 @@ static void other_journals(void)
 	}
 	CU_ASSERT_EQUAL(open_journal(&j, text), -EPROTO);
 	CU_ASSERT_STRING_EQUAL(text, "vbd-5-7.journal is no journal");
-	blkback_remains_end(store, 5, 7);
+	blkback_leftovers_end(store, 5, 7);
 	teardown();
 }
 
@@ -293,7 +293,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "a worker is found, and what it leaves ended", adopts },
 		{ "there is nothing", nothing },
-		{ "room that the tool took", room_is_no_remains },
+		{ "room that the tool took", reserved_journal_is_kept },
 		{ "answers are counted", counts_answers },
 		{ "the unknown are swept", sweeps },
 		{ "journals of others", other_journals },

@@ -3,9 +3,9 @@
  * Workers that die, and daemons that do: what is taken up and what is ended.
  * The frontend sees none of it in xenstore.
  */
-#include "tests/ring/supervisor/device.h"
-
 #include <limits.h>
+
+#include "tests/ring/supervisor/device.h"
 
 /* The next worker was told to take up what the last one had. */
 static void resumes(uint32_t how)
@@ -30,7 +30,7 @@ static void worker_killed(void)
 	die(SIGKILL);
 	CU_ASSERT_EQUAL(started, 2);
 	CU_ASSERT_STRING_EQUAL(state(), "4");
-	resumes(BLKBACK_CONNECT_AGAIN);
+	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
 	look();
 	CU_ASSERT_STRING_EQUAL(state(), "4");
@@ -88,7 +88,7 @@ static void killed_and_gets_on(void)
 	for (i = 0; i < 100; i++) {
 		answered++;
 		die(SIGKILL);
-		resumes(BLKBACK_CONNECT_AGAIN);
+		resumes(BLKBACK_RESUME_CONNECTED);
 		says_attached(true);
 	}
 	CU_ASSERT_STRING_EQUAL(state(), "4");
@@ -101,7 +101,7 @@ static void killed_while_attaching(void)
 	setup();
 	look();
 	die(SIGKILL);
-	resumes(BLKBACK_ANEW);
+	resumes(BLKBACK_RESUME_NONE);
 	says_attached(false);
 	CU_ASSERT_STRING_EQUAL(state(), "2");
 	teardown();
@@ -118,7 +118,7 @@ static void killed_while_connecting(void)
 		ask_to_connect();
 		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
 		die(SIGKILL);
-		resumes(BLKBACK_CONNECT_AGAIN);
+		resumes(BLKBACK_RESUME_CONNECTED);
 		says_attached(had);
 		CU_ASSERT_EQUAL(told(&msg), had ? 0 : BLKBACK_CONNECT);
 		if (!had)
@@ -136,7 +136,7 @@ static void killed_while_disconnecting(void)
 	front("6");
 	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
 	die(SIGKILL);
-	resumes(BLKBACK_ATTACH_AGAIN);
+	resumes(BLKBACK_RESUME_ATTACHED);
 	says_attached(false);
 	CU_ASSERT_STRING_EQUAL(state(), "6");
 	teardown();
@@ -150,7 +150,7 @@ static void frontend_closes_meanwhile(void)
 	to_connected();
 	die(SIGKILL);
 	front("6");
-	resumes(BLKBACK_CONNECT_AGAIN);
+	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
 	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
 	say(BLKBACK_DISCONNECTED);
@@ -204,7 +204,7 @@ static void ring_is_let_go(void)
 	for (i = 0; i < 2; i++) {
 		to_connected();
 		die(SIGKILL);
-		resumes(BLKBACK_CONNECT_AGAIN);
+		resumes(BLKBACK_RESUME_CONNECTED);
 		fake_xs_set(FRONT "/state", states[i]);
 		says_ring_lost();
 		CU_ASSERT_STRING_EQUAL(state(), i ? "2" : "6");
@@ -221,7 +221,7 @@ static void ring_is_lost(void)
 
 	to_connected();
 	die(SIGKILL);
-	resumes(BLKBACK_CONNECT_AGAIN);
+	resumes(BLKBACK_RESUME_CONNECTED);
 	says_ring_lost();
 	CU_ASSERT_STRING_EQUAL(state(), "5");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
@@ -353,7 +353,7 @@ static void adopted_of_another_build(void)
 	blkback_device_replace(dev, 1000);
 	CU_ASSERT_EQUAL(asked, 1);
 	die(0);
-	resumes(BLKBACK_CONNECT_AGAIN);
+	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
 	CU_ASSERT_FALSE(dev->outdated);
 	CU_ASSERT_FALSE(dev->replacing);
@@ -374,7 +374,7 @@ static void adopted_of_another_version(void)
 	blkback_device_message(dev, 1000);
 	CU_ASSERT_EQUAL(asked, 1);
 	die(0);
-	resumes(BLKBACK_CONNECT_AGAIN);
+	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
 	CU_ASSERT_STRING_EQUAL(state(), "4");
 	teardown();
@@ -387,7 +387,7 @@ static void journal_alone(void)
 	journal = true;
 	look();
 	CU_ASSERT_EQUAL(started, 1);
-	resumes(BLKBACK_CONNECT_AGAIN);
+	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
 	CU_ASSERT_STRING_EQUAL(state(), "4");
 	CU_ASSERT_EQUAL(forgotten, 0);
@@ -417,7 +417,7 @@ static void another_in_its_place(void)
 	look();
 	CU_ASSERT_EQUAL(cleared, 1);
 	CU_ASSERT_EQUAL(forgotten, 0); /* with the journal that the tool made */
-	resumes(BLKBACK_ANEW);
+	resumes(BLKBACK_RESUME_NONE);
 	teardown();
 }
 

@@ -3,12 +3,12 @@
  * The supervisor's loop on the fake xenstore, whose daemon dies behind the last
  * event, which ends the loop: storms of watches (XSA-349), and a start.
  */
-#include "tests/ring/supervisor/device.h"
-#include "drivers/blkback/common/clock.h"
-#include "drivers/blkback/supervisor/state.h"
-
 #include <errno.h>
 #include <malloc.h>
+
+#include "drivers/blkback/common/clock.h"
+#include "drivers/blkback/supervisor/state.h"
+#include "tests/ring/supervisor/device.h"
 
 #define EVENTS 1000000ul
 /* A look at a device has some ten reads, and 4096 events are one look. */

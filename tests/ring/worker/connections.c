@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Connections that are made and broken by a hostile guest, on a real worker. */
-#include "tests/ring/worker/worker.h"
-
 #include <malloc.h>
+
+#include "tests/ring/worker/worker.h"
 
 /* A request through an empty ring is answered. */
 static bool serves(unsigned queue)

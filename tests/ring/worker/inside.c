@@ -3,6 +3,15 @@
  * A worker in its sandbox, a process on the real store: all that it does in
  * its life it can do there, and what it leaves is removed by the supervisor.
  */
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <xen/grant_table.h>
+#include <xen/io/blkif.h>
+#include <xen/xen.h>
+
 #include "drivers/blkback/common/control.h"
 #include "drivers/blkback/common/log.h"
 #include "drivers/blkback/common/nodes.h"
@@ -11,14 +20,6 @@
 #include "drivers/blkback/worker/worker.h"
 #include "tests/ring/fake/fake.h"
 #include "tests/unit/scratch.h"
-
-#include <errno.h>
-#include <poll.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <xen/xen.h>
-#include <xen/grant_table.h>
-#include <xen/io/blkif.h>
 
 #define DOMID 5u
 #define DEVID 7u
@@ -174,7 +175,7 @@ static void end(void)
 	blkback_control_send_type(sock, BLKBACK_END);
 	CU_ASSERT_TRUE(ended_well());
 	close(sock);
-	blkback_remains_end(store, DOMID, DEVID);
+	blkback_leftovers_end(store, DOMID, DEVID);
 	rd_reap(store);
 }
 
@@ -247,8 +248,8 @@ static void a_new_supervisor(void)
 	setup();
 	CU_ASSERT_EQUAL(attach_worker(NULL, false), BLKBACK_ATTACHED);
 	close(sock);
-	CU_ASSERT_EQUAL(blkback_remains_adopt(store, DOMID, DEVID, &found,
-					      &pidfd, &sock),
+	CU_ASSERT_EQUAL(blkback_leftovers_adopt(store, DOMID, DEVID, &found,
+						&pidfd, &sock),
 			0);
 	CU_ASSERT_EQUAL(found, pid);
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
@@ -267,7 +268,7 @@ static void handed_over(void)
 	kill(pid, SIGTERM);
 	CU_ASSERT_TRUE(ended_well());
 	close(sock);
-	CU_ASSERT_TRUE(blkback_remains_left(store, DOMID, DEVID));
+	CU_ASSERT_TRUE(blkback_leftovers_exist(store, DOMID, DEVID));
 	CU_ASSERT_EQUAL(attach_worker(NULL, false), BLKBACK_ATTACHED);
 	lives();
 	end();

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker without its supervisor, and one that hands over. */
-#include "drivers/blkback/common/journal.h"
-#include "tests/ring/worker/worker.h"
-
 #include <fcntl.h>
 #include <stddef.h>
+
+#include "drivers/blkback/common/journal.h"
+#include "tests/ring/worker/worker.h"
 
 static void outlives_supervisors(void)
 {
@@ -68,7 +68,7 @@ static void hands_over(void)
 	unsigned i;
 
 	start_connected(2);
-	resume = BLKBACK_CONNECT_AGAIN;
+	resume = BLKBACK_RESUME_CONNECTED;
 	for (i = 0; i < 3; i++) {
 		CU_ASSERT_EQUAL(read_page_of(i % 2, 100), 0);
 		kill(getpid(), SIGTERM);
@@ -83,7 +83,7 @@ static void hands_over(void)
 		CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
 		CU_ASSERT_EQUAL(fake_mapped, 2);
 	}
-	resume = BLKBACK_ANEW;
+	resume = BLKBACK_RESUME_NONE;
 	CU_ASSERT_EQUAL(read_page_of(1, 100), 0);
 	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
 	fake_attached = 1; /* those of the fake are all one */
@@ -99,7 +99,7 @@ static void leave_connected(unsigned queues)
 	kill(getpid(), SIGTERM);
 	pthread_join(thread, NULL);
 	close(sock);
-	resume = BLKBACK_CONNECT_AGAIN;
+	resume = BLKBACK_RESUME_CONNECTED;
 	fake_attached = 0; /* those of the fake are all one */
 }
 
@@ -111,7 +111,7 @@ static bool has_file(const char *format)
 	return !access(path, F_OK);
 }
 
-static bool opens_its_door(void)
+static bool listens(void)
 {
 	int i;
 
@@ -135,7 +135,7 @@ static void serves_on(void)
 
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
-	resume = BLKBACK_ANEW;
+	resume = BLKBACK_RESUME_NONE;
 	CU_ASSERT_EQUAL(read_page(100), 0);
 	CU_ASSERT_EQUAL(finish(), 0);
 }
@@ -150,7 +150,7 @@ static void found_while_it_attaches(void)
 	fake_attach_waits = true;
 	start_next(false);
 	for (i = 0; i < 3; i++) {
-		CU_ASSERT_TRUE_FATAL(opens_its_door());
+		CU_ASSERT_TRUE_FATAL(listens());
 		close(sock);
 		sock = knock();
 		usleep(20000);
@@ -183,7 +183,7 @@ static void too_late(void)
 	start_connected(1);
 	first = thread;
 	serving = sock;
-	resume = BLKBACK_CONNECT_AGAIN;
+	resume = BLKBACK_RESUME_CONNECTED;
 	start_next(true);
 	pthread_join(thread, NULL);
 	thread = first;
@@ -200,7 +200,7 @@ static void gives_up(void)
 	start();
 	fake_attach_waits = true;
 	ask_to_attach(&msg);
-	CU_ASSERT_TRUE(opens_its_door());
+	CU_ASSERT_TRUE(listens());
 	close(sock);
 	pthread_join(thread, NULL);
 	CU_ASSERT_EQUAL(fake_attached, 0);
@@ -210,14 +210,14 @@ static void gives_up(void)
 	remove_file(NODES_SOCKET);
 	fake_attach_waits = true;
 	start_next(false);
-	CU_ASSERT_TRUE(opens_its_door());
-	resume = BLKBACK_ANEW;
+	CU_ASSERT_TRUE(listens());
+	resume = BLKBACK_RESUME_NONE;
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
 static void tie_journal(void)
 {
-	const uint32_t tied = BLKBACK_TIED;
+	const uint32_t tied = BLKBACK_JOURNAL_CONNECTED;
 	char path[DEVICE_FILE];
 	int fd;
 
@@ -257,7 +257,7 @@ static void loses_its_ring(void)
 		start_next(false);
 		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 		CU_ASSERT_EQUAL(msg.u.attached.connected, 0);
-		resume = BLKBACK_ANEW;
+		resume = BLKBACK_RESUME_NONE;
 		memset(fake_page[RING_REF], 0, 4096);
 		CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
 		CU_ASSERT_EQUAL(read_page(100), 0);
@@ -276,7 +276,7 @@ static void more_queues_than_are_offered(void)
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
 	CU_ASSERT_EQUAL(fake_mapped, 3);
-	resume = BLKBACK_ANEW;
+	resume = BLKBACK_RESUME_NONE;
 	CU_ASSERT_EQUAL(read_page_of(2, 100), 0);
 	CU_ASSERT_EQUAL(finish(), 0);
 	/* But no more to whoever connects anew. */

@@ -3,10 +3,6 @@
  * The sandbox, entered by children of this test: what a worker needs goes on
  * working, and everything that a guest would want of one fails.
  */
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/worker/sandbox.h"
-#include "tests/cunit.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -25,6 +21,10 @@
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/worker/sandbox.h"
+#include "tests/cunit.h"
 
 enum {
 	DONE = 0,

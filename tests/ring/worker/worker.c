@@ -75,13 +75,13 @@ static void takes_the_room(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* Xen has no event channel left for the bell of a queue. */
-static void no_bell(void)
+/* Xen has no event channel left for the wakeup of a queue. */
+static void no_wakeup(void)
 {
 	struct blkback_message msg;
 
 	start();
-	fake_bell_fails = true;
+	fake_wakeup_fails = true;
 	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_FAILED);
 	CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_ATTACH);
 	CU_ASSERT_PTR_NOT_NULL(strstr(msg.u.failed.text, "event channel"));
@@ -175,7 +175,7 @@ int main(void)
 		{ "finds what waits", finds_what_waits },
 		{ "the attach fails", attach_fails },
 		{ "room for its journal", takes_the_room },
-		{ "Xen has no event channel left", no_bell },
+		{ "Xen has no event channel left", no_wakeup },
 		{ "the connect fails", connect_fails },
 		{ "req_prod that cannot be", runaway },
 		{ "a storm of events", storm },

@@ -6,30 +6,31 @@
 #ifndef TESTS_RING_WORKER_H
 #define TESTS_RING_WORKER_H
 
-#include "drivers/blkback/worker/worker.h"
-#include "drivers/blkback/common/control.h"
-#include "drivers/blkback/common/log.h"
-#include "drivers/blkback/common/nodes.h"
-#include "tests/ring/fake/fake.h"
-#include "tests/cunit.h"
-#include "tests/ring/wait.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <string.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-#include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/xen.h>
+
+#include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/worker/worker.h"
+#include "tests/cunit.h"
+#include "tests/ring/fake/fake.h"
+#include "tests/ring/wait.h"
 
 #define RING_REF 3u
 #define MAX_QUEUES 4u

@@ -85,13 +85,19 @@ static void pages_come_together(void)
 
 	CU_ASSERT_EQUAL(mapped(d->base.data, MIB), 0);
 	CU_ASSERT_EQUAL(rd_write(d, "x", 300000, 1), 0);
-	CU_ASSERT_EQUAL(mapped(d->base.data + RD_TOUCH, RD_TOUCH), 64);
+	CU_ASSERT_EQUAL(mapped(d->base.data + RD_POPULATE_BYTES,
+			       RD_POPULATE_BYTES),
+			64);
 	CU_ASSERT_TRUE(mapped(d->base.data, MIB) <= 64 + 2 * 15);
 	/* across the border of two */
-	CU_ASSERT_EQUAL(rd_range_begin(d, 3 * RD_TOUCH - 4096, 8192, 0, &r), 0);
+	CU_ASSERT_EQUAL(rd_range_begin(d, 3 * RD_POPULATE_BYTES - 4096, 8192, 0,
+				       &r),
+			0);
 	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
-	CU_ASSERT_EQUAL(mapped(d->base.data + 2 * RD_TOUCH, 2 * RD_TOUCH), 128);
-	CU_ASSERT_EQUAL(mapped(d->base.data, RD_TOUCH / 2), 0);
+	CU_ASSERT_EQUAL(mapped(d->base.data + 2 * RD_POPULATE_BYTES,
+			       2 * RD_POPULATE_BYTES),
+			128);
+	CU_ASSERT_EQUAL(mapped(d->base.data, RD_POPULATE_BYTES / 2), 0);
 	rd_detach(d);
 	rd_detach(keeper);
 	rd_store_close(s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an attach on the direct road waits for, of tools/xm-ramdisk/toolstack/direct.c. */
+/* What an attach with the direct toolstack waits for, of tools/xm-ramdisk/toolstack/direct.c. */
 #include <xen/io/xenbus.h>
 
 #include "tests/cunit.h"
@@ -9,7 +9,7 @@ static int stands(int back, int front, bool late)
 {
 	struct device_state s = { .back = back, .front = front };
 
-	return road_direct_stands(&s, late);
+	return toolstack_direct_stands(&s, late);
 }
 
 static void connects(void)
@@ -46,8 +46,8 @@ static void fails(void)
 				     .front = 4,
 				     .domain_gone = true };
 
-	CU_ASSERT_EQUAL(road_direct_stands(&said, false), -1);
-	CU_ASSERT_EQUAL(road_direct_stands(&gone, false), -1);
+	CU_ASSERT_EQUAL(toolstack_direct_stands(&said, false), -1);
+	CU_ASSERT_EQUAL(toolstack_direct_stands(&gone, false), -1);
 	/* Its nodes are removed. */
 	CU_ASSERT_EQUAL(stands(0, 4, false), -1);
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The roads that xm-ramdisk attach can go, on a host that has neither Xen nor
-# xend: the choice and what --dry-run says; and the xm road against a stand-in
+# The toolstacks of xm-ramdisk attach, on a host that has neither Xen nor
+# xend: the choice and what --dry-run says; and the xm toolstack against a stand-in
 # that refuses what each version of xm refused.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
@@ -11,7 +11,7 @@ tool=$B/xm-ramdisk
 scratch=$(mktemp -d) || exit 1
 out=$scratch/out
 failed=0
-export XEN_RAMDISK_DIR=/dev/shm/xen-ramdisk-roads.$$
+export XEN_RAMDISK_DIR=/dev/shm/xen-ramdisk-toolstacks.$$
 mkdir -m 700 "$XEN_RAMDISK_DIR" "$scratch/bin" || exit 1
 export XM_STATE=$scratch/xm XM_VERSION='' XM_HOLD=$B/tests/helpers/hold
 ln -s "$PWD/tests/helpers/xm-stand-in" "$scratch/bin/xm"
@@ -95,7 +95,7 @@ check "without Xen and without toolstacks: what is lacking, in one line" refused
 	'^xm-ramdisk: no way to attach a disk here: this host lacks /dev/xen/gntdev.*; or xl; or xm with blktap$' \
 	env PATH=/usr/bin:/bin "$tool" attach --dry-run one "$seed" xvdb
 PATH=$scratch/bin:$PATH
-check "with xm alone: the xm road, and why" says '^road: xm \(xm is here; not direct, which lacks ' \
+check "with xm alone: the xm toolstack, and why" says '^toolstack: xm \(xm is here; not direct, which lacks ' \
 	"$tool" attach --dry-run one "$seed" xvdb
 check "what it would run" says "^would run: xm block-attach one tap:ram:$XEN_RAMDISK_DIR/aliases/DOMID.51728 xvdb r\$" \
 	"$tool" attach --dry-run one "$seed" xvdb r
@@ -103,18 +103,18 @@ check "and write" says "^would write the alias .* of $seed as second" \
 	"$tool" attach --dry-run one "$seed,name=second" xvdb
 check "forced: xl" says "^would run: xl block-attach one 'script=block-ramdisk,vdev=xvdb,access=rw,target=$seed,name=a,private'" \
 	"$tool" attach --dry-run --toolstack=xl --private one "$seed,name=a" xvdb
-check "forced: direct" says '^road: direct \(asked for with --toolstack\)' \
+check "forced: direct" says '^toolstack: direct \(asked for with --toolstack\)' \
 	"$tool" attach --dry-run --toolstack=direct one "$seed" xvdb
 check "sectors go with it" says 'mode=w private=0 logical-block-size=4096, of the domain one' \
 	"$tool" attach --dry-run --toolstack=direct --sector-size=4096 one "$seed" xvdb
-check "and by xl's road" says "target=$seed,sector-size=4096'" \
+check "and by xl's toolstack" says "target=$seed,sector-size=4096'" \
 	"$tool" attach --dry-run --toolstack=xl one "$seed,sector-size=4096" xvdb
 check "sectors that are none" refused "sector-size=1024: expected 512 or 4096" \
 	"$tool" attach --sector-size=1024 one "$seed" xvdb
 check "nor behind a seed" refused "'sector-size=x' behind the seed is none of" \
 	"$tool" attach one "$seed,sector-size=x" xvdb
 check "nothing was done" says '^no RAM disks$' "$tool" list
-check "a road that is none" refused "toolstack 'xend' is none of direct, xl and xm" \
+check "a toolstack that is none" refused "toolstack 'xend' is none of direct, xl and xm" \
 	"$tool" attach --toolstack=xend one "$seed" xvdb
 comma=$scratch/a,b.img
 cp "$seed" "$comma"
@@ -158,7 +158,7 @@ done <<'END'
 4.4 yes yes
 END
 
-# ---- and the xm road gets past each ------------------------------------------
+# ---- and xm gets past each ------------------------------------------
 
 for v in 3.0.3 3.0.4 3.1 3.2 3.3 3.4.0-rc3 4.0 4.1 4.2 4.3 4.4; do
 	fresh_xm "$v"

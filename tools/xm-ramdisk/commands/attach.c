@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xm-ramdisk attach: arguments, and the road to go; road-*.c go it. */
+/* xm-ramdisk attach: arguments, and the toolstack to go; toolstack-*.c go it. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,8 +28,8 @@ static void help(void)
 	     "  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
 	     "  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: do not load a copy,\n"
 	     "               share that very disk; connect again for so long (60)\n"
-	     "  --toolstack=ROAD   direct, xl or xm, instead of the one that fits the host\n"
-	     "  --dry-run    print the road, why it, and what would be run or written");
+	     "  --toolstack=NAME   direct, xl or xm, instead of the one that fits the host\n"
+	     "  --dry-run    print the toolstack, why it, and what would be run or written");
 }
 
 /* The prefixes under which blktap knew this kind of disk. */
@@ -69,8 +69,9 @@ static int check_seed(const struct attach *a)
 			"attach",
 			"--remote is for a disk of another host, as nbd://HOST/DISK; %s is none",
 			a->disk.seed);
-	if (a->remote && (a->disk.name || a->disk.flags ||
-			  a->disk.sector_size || a->road != ROAD_NONE))
+	if (a->remote &&
+	    (a->disk.name || a->disk.flags || a->disk.sector_size ||
+	     a->toolstack != TOOLSTACK_NONE))
 		return say_usage(
 			"attach",
 			"--remote takes the disk as it is; --name, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
@@ -111,7 +112,7 @@ static int parse(struct attach *a, int argc, char **argv)
 				"'%s' is no number of seconds from 1 to 86400",
 				optarg);
 		case 's':
-			if (road_parse(optarg, &a->road))
+			if (toolstack_parse(optarg, &a->toolstack))
 				break;
 			return say_usage(
 				"attach",
@@ -177,22 +178,24 @@ int cmd_attach(int argc, char **argv)
 	if (a.remote) {
 		a.stop = signals_catch();
 		if (!a.dry_run)
-			return road_remote_attach(&a);
-		road_remote_show(&a);
+			return toolstack_remote_attach(&a);
+		toolstack_remote_show(&a);
 		return EXIT_DONE;
 	}
-	if (a.road == ROAD_NONE)
-		a.road = road_choose(why, sizeof(why));
+	if (a.toolstack == TOOLSTACK_NONE)
+		a.toolstack = toolstack_choose(why, sizeof(why));
 	else
 		snprintf(why, sizeof(why), "asked for with --toolstack");
-	if (a.road == ROAD_NONE) /* not on Xen: the direct road says so */
+	if (a.toolstack ==
+	    TOOLSTACK_NONE) /* not on Xen: the direct toolstack says so */
 		return host_is_xen() || a.dry_run ? say_failed("%s", why)
-						  : road_direct_attach(&a);
+						  : toolstack_direct_attach(&a);
 	if (a.dry_run) {
-		printf("road: %s (%s)\n", road_name(a.road), why);
-		road_show(&a);
+		printf("toolstack: %s (%s)\n", toolstack_name(a.toolstack),
+		       why);
+		toolstack_show(&a);
 		return EXIT_DONE;
 	}
 	a.stop = signals_catch();
-	return road_attach(&a);
+	return toolstack_attach(&a);
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +142,7 @@ static int detach_of_xl(const struct detach *a, struct device *d)
 	if (device_backend(d, &backend))
 		return -1;
 	if (strcmp(backend, d->back))
-		rc = road_xl_detach(d->xs, a->domain, a->devid, backend);
+		rc = toolstack_xl_detach(d->xs, a->domain, a->devid, backend);
 	free(backend);
 	return rc;
 }
@@ -163,7 +164,7 @@ static int ensure_daemon(void)
 static int detach_device(const struct detach *a, struct device *d)
 {
 	struct device_state s;
-	int rc = road_remote_detach(d, a->force, a->seconds, a->stop);
+	int rc = toolstack_remote_detach(d, a->force, a->seconds, a->stop);
 
 	if (rc < 0)
 		rc = detach_of_xl(a, d);
@@ -197,7 +198,7 @@ int cmd_detach(int argc, char **argv)
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
-	rc = road_xm_detach(a.domain, a.devid);
+	rc = toolstack_xm_detach(a.domain, a.devid);
 	if (rc >= 0)
 		return rc;
 	rc = device_open(&d, "detach", a.domain, a.devid);

@@ -6,6 +6,8 @@
  * or drops what it has in hand, and to start another on the same socket. When
  * this command ends, nothing that a fenced host sent can reach a disk any more.
  */
+#include "tools/xm-ramdisk/commands/fence.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -17,8 +19,6 @@
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "tools/xm-ramdisk/commands/fence.h"
 
 #define LIST "fenced"
 #define IN_FORCE "serve-%d.fenced"

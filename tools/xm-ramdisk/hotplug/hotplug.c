@@ -5,11 +5,13 @@
  * the disk line, and mode. On backend/vbd the kernel is the backend and gets a
  * block device; on backend/vbd3 xen-ramdiskd is it.
  *
- * What is attached on the first road belongs to the domain and not to this
+ * What is attached on the first toolstack belongs to the domain and not to this
  * process, which ends at once. It ends with "remove"; where nobody runs that, it
  * ends when the device is found gone (hotplug_clean), by the next command or by
  * the process that looks for it (watch.c).
  */
+#include "tools/xm-ramdisk/hotplug/hotplug.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,6 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
-#include "tools/xm-ramdisk/hotplug/hotplug.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
 
 #define KERNEL_KIND "vbd"
@@ -224,7 +225,7 @@ static int on_device(struct rd_store *store, const char *action,
 			"/1/51728",
 			path);
 	if (!strcmp(action, "remove")) {
-		/* on the other road the worker has gone with the device */
+		/* on the other toolstack the worker has gone with the device */
 		if (!strcmp(kind, KERNEL_KIND))
 			hotplug_kernel_remove(store, h.label);
 		return EXIT_DONE;

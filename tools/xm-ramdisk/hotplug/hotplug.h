@@ -17,7 +17,7 @@ struct hotplug {
 	struct rd_store *store;
 	unsigned domid, devid;
 	char back[96]; /* directory */
-	char label[RD_LABEL_MAX]; /* of the attachment, on the phy road */
+	char label[RD_LABEL_MAX]; /* of the attachment, on the phy toolstack */
 	char *target; /* params, which @disk points into */
 	struct disk_options disk;
 	bool writable;

@@ -6,6 +6,8 @@
  * process can find it again. It is not cleared at its last close, since it is
  * closed between the script that makes it and the backend that uses it.
  */
+#include "tools/xm-ramdisk/hotplug/loop.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/hotplug/loop.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define CONTROL "/dev/loop-control"

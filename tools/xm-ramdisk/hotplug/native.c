@@ -6,10 +6,10 @@
  * refused with its reason; then the worker attaches to what is loaded.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <poll.h>
 
 #include "drivers/blkback/common/nodes.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"

@@ -10,6 +10,8 @@
  * A lock of the store is held while a device is chosen, since two scripts
  * would find the same one free.
  */
+#include "tools/xm-ramdisk/hotplug/nbd.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +23,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/hotplug/nbd.h"
 #include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define LOCK_FILE "nbd.lock"

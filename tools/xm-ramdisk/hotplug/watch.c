@@ -5,7 +5,7 @@
  * and a toolstack that is killed, or that cannot run the script, removes
  * nothing. It is there as long as there is such an attachment; a lock file of
  * the store is held by the one that watches. xen-ramdiskd is not needed on this
- * road, and it has not the right to end devices of the kernel.
+ * toolstack, and it has not the right to end devices of the kernel.
  */
 #include <fcntl.h>
 #include <poll.h>

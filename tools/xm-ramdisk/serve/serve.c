@@ -5,6 +5,8 @@
  * our plugin until it is interrupted. Because this process holds them, a client
  * that was cut off finds what it wrote when it comes back.
  */
+#include "tools/xm-ramdisk/serve/serve.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -16,7 +18,6 @@
 #include <unistd.h>
 
 #include "tools/xm-ramdisk/commands/fence.h"
-#include "tools/xm-ramdisk/serve/serve.h"
 
 static void help(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The direct road: xen-ramdiskd, and nodes of our own in xenstore. The command
+ * The direct toolstack: xen-ramdiskd, and nodes of our own in xenstore. The command
  * attaches to the disk itself first, so that a bad seed is refused before
  * anything is written, and the load happens where the person can see it. The
  * backend's worker then finds the disk loaded, and the command's own reference
@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <xen/io/xenbus.h>
@@ -19,7 +20,7 @@
 
 /* ---- the frontend ------------------------------------------------------ */
 
-int road_direct_stands(const struct device_state *s, bool late)
+int toolstack_direct_stands(const struct device_state *s, bool late)
 {
 	if (s->error[0] || s->domain_gone || s->back == 0)
 		return -1;
@@ -36,7 +37,7 @@ int road_direct_stands(const struct device_state *s, bool late)
 
 static bool connected_or_failed(const struct device_state *s)
 {
-	return road_direct_stands(s, false) != 0;
+	return toolstack_direct_stands(s, false) != 0;
 }
 
 static bool let_go(const struct device_state *s)
@@ -108,7 +109,7 @@ static int connect_device(const struct attach *a, struct device *d)
 		host_load_frontend();
 	rc = device_wait(d, connected_or_failed, &s, deadline_in(a->seconds),
 			 a->stop);
-	if (road_direct_stands(&s, rc == -ETIMEDOUT) > 0)
+	if (toolstack_direct_stands(&s, rc == -ETIMEDOUT) > 0)
 		return EXIT_DONE;
 	/* a domain that is being destroyed loses its devices first */
 	if (rc == 0 && !s.error[0] && !s.domain_gone)
@@ -177,7 +178,7 @@ static int attach_seed(const struct attach *a, struct device *d)
 	return rc;
 }
 
-int road_direct_attach(const struct attach *a)
+int toolstack_direct_attach(const struct attach *a)
 {
 	struct device d;
 	int rc = device_open(&d, "attach", a->domain, a->devid);
@@ -191,7 +192,7 @@ int road_direct_attach(const struct attach *a)
 	return rc;
 }
 
-void road_direct_show(const struct attach *a)
+void toolstack_direct_show(const struct attach *a)
 {
 	char sector_size[40] = "";
 

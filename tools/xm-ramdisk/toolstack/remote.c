@@ -8,6 +8,7 @@
  * found by 'xm-ramdisk hotplug clean'.
  */
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ static int attach_device(const struct attach *a, struct device *d,
 	return EXIT_DONE;
 }
 
-int road_remote_attach(const struct attach *a)
+int toolstack_remote_attach(const struct attach *a)
 {
 	struct rd_store *store;
 	struct rd_error err;
@@ -125,7 +126,7 @@ int road_remote_attach(const struct attach *a)
 	return rc;
 }
 
-void road_remote_show(const struct attach *a)
+void toolstack_remote_show(const struct attach *a)
 {
 	printf("would run: nbdkit --filter=retry nbd uri=%s retries=%d\n"
 	       "would run: nbd-client -unix SOCKET /dev/nbdN\n"
@@ -136,7 +137,7 @@ void road_remote_show(const struct attach *a)
 
 /* ---- detach ------------------------------------------------------------ */
 
-/* What the device uses, if it is one of this road. */
+/* What the device uses, if it is one of this toolstack. */
 static bool is_remote(struct device *d, struct rd_store *store)
 {
 	char label[RD_LABEL_MAX], path[NBD_PATH_MAX], *backend, *script,
@@ -182,8 +183,8 @@ static int detach_device(struct device *d, struct rd_store *store, bool force,
 	return EXIT_DONE;
 }
 
-int road_remote_detach(struct device *d, bool force, int seconds,
-		       const volatile sig_atomic_t *stop)
+int toolstack_remote_detach(struct device *d, bool force, int seconds,
+			    const volatile sig_atomic_t *stop)
 {
 	struct rd_store *store;
 	int rc = disk_store("detach", &store);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which road a host has. The direct one needs least of the host and gives
+ * Which toolstack a host has. The direct one needs least of the host and gives
  * most, so it is the first choice; xl is for a host without our daemon, and xm
  * for one whose Xen is older than the interfaces that the daemon needs.
  */
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
-#include "tools/xm-ramdisk/toolstack/toolstack.h"
 
 #define SCRIPT "/etc/xen/scripts/" NODES_XL_SCRIPT
 
@@ -18,44 +19,45 @@ static const struct {
 	const char *name;
 	int (*attach)(const struct attach *a);
 	void (*show)(const struct attach *a);
-} roads[ROADS] = {
-	[ROAD_NONE] = { "none", NULL, NULL },
-	[ROAD_DIRECT] = { "direct", road_direct_attach, road_direct_show },
-	[ROAD_XL] = { "xl", road_xl_attach, road_xl_show },
-	[ROAD_XM] = { "xm", road_xm_attach, road_xm_show },
+} toolstacks[TOOLSTACKS] = {
+	[TOOLSTACK_NONE] = { "none", NULL, NULL },
+	[TOOLSTACK_DIRECT] = { "direct", toolstack_direct_attach,
+			       toolstack_direct_show },
+	[TOOLSTACK_XL] = { "xl", toolstack_xl_attach, toolstack_xl_show },
+	[TOOLSTACK_XM] = { "xm", toolstack_xm_attach, toolstack_xm_show },
 };
 
-bool road_parse(const char *text, enum road *road)
+bool toolstack_parse(const char *text, enum toolstack *toolstack)
 {
-	enum road r;
+	enum toolstack r;
 
-	for (r = ROAD_DIRECT; r < ROADS; r++) {
-		if (!strcmp(text, roads[r].name)) {
-			*road = r;
+	for (r = TOOLSTACK_DIRECT; r < TOOLSTACKS; r++) {
+		if (!strcmp(text, toolstacks[r].name)) {
+			*toolstack = r;
 			return true;
 		}
 	}
 	return false;
 }
 
-const char *road_name(enum road road)
+const char *toolstack_name(enum toolstack toolstack)
 {
-	return roads[road].name;
+	return toolstacks[toolstack].name;
 }
 
-int road_attach(const struct attach *a)
+int toolstack_attach(const struct attach *a)
 {
-	return roads[a->road].attach(a);
+	return toolstacks[a->toolstack].attach(a);
 }
 
-void road_show(const struct attach *a)
+void toolstack_show(const struct attach *a)
 {
-	roads[a->road].show(a);
+	toolstacks[a->toolstack].show(a);
 }
 
 /* ---- what the host has --------------------------------------------------- */
 
-/* What the direct road lacks, or NULL. */
+/* What the direct toolstack lacks, or NULL. */
 static const char *lacks_direct(void)
 {
 	if (access("/dev/xen/gntdev", F_OK) || access("/dev/xen/evtchn", F_OK))
@@ -70,30 +72,30 @@ static const char *lacks_xl(void)
 	return access(SCRIPT, X_OK) ? SCRIPT " for xl" : NULL;
 }
 
-enum road road_choose(char *why, size_t size)
+enum toolstack toolstack_choose(char *why, size_t size)
 {
 	const char *direct = lacks_direct(), *xl = lacks_xl();
 
 	if (!direct) {
 		snprintf(why, size,
 			 "xen-ramdiskd and the devices that it needs are here");
-		return ROAD_DIRECT;
+		return TOOLSTACK_DIRECT;
 	}
 	if (!xl) {
 		snprintf(
 			why, size,
 			"xl and block-ramdisk are here; not direct, which lacks %s",
 			direct);
-		return ROAD_XL;
+		return TOOLSTACK_XL;
 	}
 	if (host_has_program("xm")) {
 		snprintf(why, size, "xm is here; not direct, which lacks %s",
 			 direct);
-		return ROAD_XM;
+		return TOOLSTACK_XM;
 	}
 	snprintf(
 		why, size,
 		"no way to attach a disk here: this host lacks %s; or %s; or xm with blktap",
 		direct, xl);
-	return ROAD_NONE;
+	return TOOLSTACK_NONE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The xl road: xl block-attach with a disk line as block-ramdisk(8) has it, so
+ * The xl toolstack: xl block-attach with a disk line as block-ramdisk(8) has it, so
  * that xl knows the device and lists it. xl says itself what goes wrong.
  */
 #include <stdio.h>
@@ -48,7 +48,7 @@ static void disk_line(const struct attach *a, char *line, size_t size)
 		 vdev_name(a->devid, vdev), a->writable ? "rw" : "ro", target);
 }
 
-int road_xl_attach(const struct attach *a)
+int toolstack_xl_attach(const struct attach *a)
 {
 	char line[LINE_MAX_BYTES];
 	const char *const argv[] = { "xl", "block-attach", a->domain, line,
@@ -73,7 +73,7 @@ int road_xl_attach(const struct attach *a)
 		  : EXIT_DONE;
 }
 
-void road_xl_show(const struct attach *a)
+void toolstack_xl_show(const struct attach *a)
 {
 	char line[LINE_MAX_BYTES];
 
@@ -97,8 +97,8 @@ static bool is_ours(struct xs_handle *xs, const char *backend)
 	return ours;
 }
 
-int road_xl_detach(struct xs_handle *xs, const char *domain, unsigned devid,
-		   const char *backend)
+int toolstack_xl_detach(struct xs_handle *xs, const char *domain,
+			unsigned devid, const char *backend)
 {
 	char number[16];
 	const char *const argv[] = { "xl", "block-detach", domain, number,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The xm road, for hosts with xend and blktap (Xen 3.0.3 to 4.4), or with a
+ * The xm toolstack, for hosts with xend and blktap (Xen 3.0.3 to 4.4), or with a
  * blktap that was built with our driver: docs/tapdisk.md. Most of these
  * toolstacks refuse a path that another domain has, so each attachment gets an
  * alias of its own, a regular file that is not empty, in a folder of the store:
@@ -106,7 +106,7 @@ static int attach_alias(struct rd_store *store, const struct attach *a,
 	return rc;
 }
 
-int road_xm_attach(const struct attach *a)
+int toolstack_xm_attach(const struct attach *a)
 {
 	struct rd_store *store;
 	struct rd_disk *disk;
@@ -133,7 +133,7 @@ int road_xm_attach(const struct attach *a)
 	return rc;
 }
 
-void road_xm_show(const struct attach *a)
+void toolstack_xm_show(const struct attach *a)
 {
 	char path[PATH_MAX], vdev[VDEV_NAME_MAX];
 
@@ -148,7 +148,7 @@ void road_xm_show(const struct attach *a)
 
 /* ---- detach -------------------------------------------------------------- */
 
-int road_xm_detach(const char *domain, unsigned devid)
+int toolstack_xm_detach(const char *domain, unsigned devid)
 {
 	char folder[PATH_MAX], path[PATH_MAX], vdev[VDEV_NAME_MAX];
 	const char *const argv[] = { "xm", "block-detach", domain, vdev, NULL };

@@ -24,6 +24,7 @@
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
+#include "include/private/clock.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 #define REQUEST_MAX (32u << 20) /* bytes; what clients assume without asking */
@@ -333,23 +334,15 @@ static int answer(int rc)
 	return -1;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
-
 static int ramdisk_pread(void *handle, void *buf, uint32_t n, uint64_t off,
 			 uint32_t request_flags)
 {
 	struct rd_disk *disk = ((struct connection *)handle)->disk;
-	uint64_t start = now_us();
+	uint64_t start = clock_now_us();
 	int rc = rd_read(disk, buf, off, n);
 
 	(void)request_flags;
-	rd_count_latency(disk, false, now_us() - start);
+	rd_count_latency(disk, false, clock_now_us() - start);
 	return answer(rc);
 }
 
@@ -357,11 +350,11 @@ static int ramdisk_pwrite(void *handle, const void *buf, uint32_t n,
 			  uint64_t off, uint32_t request_flags)
 {
 	struct rd_disk *disk = ((struct connection *)handle)->disk;
-	uint64_t start = now_us();
+	uint64_t start = clock_now_us();
 	int rc = rd_write(disk, buf, off, n);
 
 	(void)request_flags; /* NBDKIT_FLAG_FUA: it is there */
-	rd_count_latency(disk, true, now_us() - start);
+	rd_count_latency(disk, true, clock_now_us() - start);
 	return answer(rc);
 }
 

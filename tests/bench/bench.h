@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include "include/private/clock.h"
 
 #define BENCH_MAX_ROUNDS 999u
 
@@ -21,10 +22,7 @@ struct bench_spread {
 
 static inline double bench_now(void) /* s */
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	return (double)clock_now_ns() * 1e-9;
 }
 
 /* A number from 1 to @max. */

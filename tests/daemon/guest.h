@@ -18,6 +18,7 @@
 #include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include "include/private/clock.h"
 
 #define FIRST_PAGE 100u
 #define DEPTH 32u
@@ -27,14 +28,6 @@ static struct blkif_sring *ring;
 static _Atomic bool stop;
 static _Atomic unsigned long answers, worst_us;
 static _Atomic unsigned bad;
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 struct slot {
 	bool write;
@@ -65,7 +58,7 @@ static void put(uint32_t index)
 
 	while (busy[b])
 		b = (b + 1) % BLOCKS;
-	*s = (struct slot){ first || rand() & 1, b, now_us() };
+	*s = (struct slot){ first || rand() & 1, b, (int64_t)clock_now_us() };
 	busy[b] = true;
 	memset(page, 0xaa, 4096);
 	if (s->write)
@@ -86,7 +79,7 @@ static void take(uint32_t index)
 {
 	const struct blkif_response *r = &ring->ring[index % DEPTH].rsp;
 	const struct slot *s = &slot[index % DEPTH];
-	unsigned long us = (unsigned long)(now_us() - s->at);
+	unsigned long us = (unsigned long)((int64_t)clock_now_us() - s->at);
 
 	bad += r->id != index || r->status != 0;
 	if (!s->write)

@@ -93,11 +93,11 @@ static bool is_dead(pid_t pid)
 
 static bool ends(pid_t pid, int sig)
 {
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 
 	if (pid <= 0 || (sig && kill(pid, sig)))
 		return false;
-	while (!is_dead(pid) && now_us() < end)
+	while (!is_dead(pid) && (int64_t)clock_now_us() < end)
 		usleep(1000);
 	return is_dead(pid);
 }
@@ -165,10 +165,10 @@ static pid_t spare_of(const char *file)
 
 static pid_t await_spare(const char *file)
 {
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 	pid_t pid;
 
-	while (!(pid = spare_of(file)) && now_us() < end)
+	while (!(pid = spare_of(file)) && (int64_t)clock_now_us() < end)
 		usleep(10000);
 	return pid;
 }

@@ -28,9 +28,9 @@ static pthread_t guest;
 static bool goes_on(void)
 {
 	unsigned long to = answers + 3 * DEPTH;
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 
-	while (begun && answers < to && now_us() < end)
+	while (begun && answers < to && (int64_t)clock_now_us() < end)
 		usleep(500);
 	return answers >= to && !bad;
 }
@@ -54,9 +54,9 @@ static bool is(const char *path, const char *text)
 
 static bool becomes(const char *path, const char *text)
 {
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 
-	while (!is(path, text) && now_us() < end)
+	while (!is(path, text) && (int64_t)clock_now_us() < end)
 		usleep(1000);
 	return is(path, text);
 }
@@ -111,11 +111,11 @@ static void fill(void)
 /* The daemon that was started has the worker: as it was, if of its build. */
 static bool has_taken(pid_t worker, bool same)
 {
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 
 	if (same)
 		return worker_pid() == worker;
-	while (!runs(worker_pid(), program) && now_us() < end)
+	while (!runs(worker_pid(), program) && (int64_t)clock_now_us() < end)
 		usleep(1000);
 	return runs(worker_pid(), program);
 }
@@ -167,11 +167,11 @@ static void supervisor_killed(void)
 /* A spare one is found once it has seen that its daemon is dead. */
 static bool spare_waits(void)
 {
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/" NODES_SPARE_SOCKET, scratch_store);
-	while (access(path, F_OK) && now_us() < end)
+	while (access(path, F_OK) && (int64_t)clock_now_us() < end)
 		usleep(1000);
 	return !access(path, F_OK);
 }
@@ -315,7 +315,7 @@ static pid_t upgrading;
 /* An upgrade's spare worker, which is kept from loading by @hold. */
 static pid_t held_spare(const char *hold)
 {
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 	pid_t spare;
 
 	close(open(hold, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -323,7 +323,7 @@ static pid_t held_spare(const char *hold)
 	do {
 		usleep(1000);
 		spare = spare_of(program);
-	} while (!spare && now_us() < end);
+	} while (!spare && (int64_t)clock_now_us() < end);
 	return spare;
 }
 
@@ -359,7 +359,7 @@ static void live_update_waits_for_the_spare(void)
 /* Asked in the place of a program that cannot ask; the answer. */
 static void ask_for(const char *file, char answer[256])
 {
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 	char path[128];
 	FILE *f;
 
@@ -376,7 +376,8 @@ static void ask_for(const char *file, char answer[256])
 			answer[0] = '\0';
 		if (f)
 			fclose(f);
-	} while ((!answer[0] || answer[0] == 'e') && now_us() < end);
+	} while ((!answer[0] || answer[0] == 'e') &&
+		 (int64_t)clock_now_us() < end);
 	answer[strcspn(answer, "\n")] = '\0';
 	unlink(path);
 }
@@ -450,13 +451,13 @@ static void detaches(void)
 static void spare_ends(void)
 {
 	pid_t spare = await_spare(program);
-	int64_t end = now_us() + PATIENCE * 1000;
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 
 	CU_ASSERT_EQUAL_FATAL(kill(spare, SIGSTOP), 0);
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
 	CU_ASSERT_EQUAL(kill(spare, SIGCONT), 0);
-	while (store_files() < 2 && now_us() < end)
+	while (store_files() < 2 && (int64_t)clock_now_us() < end)
 		usleep(10000);
 	CU_ASSERT_EQUAL(store_files(), 2);
 	CU_ASSERT_TRUE(ends(spare, 0));

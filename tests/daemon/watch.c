@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <xenstore.h>
+#include "include/private/clock.h"
 
 #define BACK "/local/domain/0/backend/vbd"
 #define PATIENCE 20000 /* ms; less than after what it looks without an event */
@@ -23,14 +24,6 @@ static const char *program, *preload;
 static char dir[] = "/tmp/xen-ramdisk-watch-XXXXXX";
 static struct xs_handle *xs;
 static struct rd_store *store;
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- what a toolstack and its script leave ------------------------------ */
 
@@ -100,19 +93,19 @@ static bool has_ended(pid_t pid, int *status)
 /* With status 0, by itself. */
 static bool ends(pid_t pid)
 {
-	int64_t end = now_ms() + PATIENCE;
+	int64_t end = clock_now_ms() + PATIENCE;
 	int status = -1;
 
-	while (!has_ended(pid, &status) && now_ms() < end)
+	while (!has_ended(pid, &status) && clock_now_ms() < end)
 		usleep(5000);
 	return status == 0;
 }
 
 static bool become(unsigned n)
 {
-	int64_t end = now_ms() + PATIENCE;
+	int64_t end = clock_now_ms() + PATIENCE;
 
-	while (attachments(store) != n && now_ms() < end)
+	while (attachments(store) != n && clock_now_ms() < end)
 		usleep(5000);
 	return attachments(store) == n;
 }

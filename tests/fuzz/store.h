@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/store/alias.h"
 #include "drivers/block-ram/store/lookup.h"
+#include "drivers/block-ram/store/name.h"
 
 #define FUZZ_SIZE ((size_t)16 * RD_BLOCK)
 

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* xm-ramdisk: finds the subcommand and runs it. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "include/ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/toolstack/toolstack.h"
 
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
@@ -56,6 +62,13 @@ static bool is(const char *arg, const char *a, const char *b)
 	return !strcmp(arg, a) || !strcmp(arg, b);
 }
 
+/* End what toolstacks attached, and the aliases, of domains that are gone. */
+static void clean_up(struct rd_store *store)
+{
+	hotplug_clean(store);
+	toolstack_xm_clean(store);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
@@ -73,6 +86,7 @@ int main(int argc, char **argv)
 		       RD_FORMAT);
 		return EXIT_DONE;
 	}
+	disk_clean_with(clean_up);
 	for (i = 0; i < SUBCOMMANDS; i++)
 		if (!strcmp(argv[1], subcommands[i].name))
 			return subcommands[i].run(argc - 1, argv + 1);

@@ -18,6 +18,8 @@
 #include <unistd.h>
 #include <xentoollog.h>
 
+#include "include/private/clock.h"
+
 static struct {
 	bool to_stderr;
 	bool to_journal; /* which stderr is */
@@ -150,14 +152,12 @@ bool blkback_gate_pass(struct blkback_gate *gate, int64_t second,
 void blkback_log_gated(struct blkback_gate *gate, enum blkback_level level,
 		       const char *fmt, ...)
 {
-	struct timespec now;
 	unsigned suppressed;
 	va_list ap;
 
 	if (level > settings.level)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!blkback_gate_pass(gate, now.tv_sec, &suppressed))
+	if (!blkback_gate_pass(gate, clock_now_ms() / 1000, &suppressed))
 		return;
 	va_start(ap, fmt);
 	emit(level, suppressed, fmt, ap);

@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "drivers/blkback/common/clock.h"
+#include "include/private/clock.h"
 
 #define BATCHES_A_RUN 4 /* then its owner looks around */
 #define SHARED_READS 3 /* tries, before writers are kept out */
@@ -227,7 +227,7 @@ static void count_latency(struct blkback_io *io,
 	uint64_t us;
 	unsigned i;
 
-	io->answered_us = io->timed ? blkback_now_us() : 0;
+	io->answered_us = io->timed ? clock_now_us() : 0;
 	if (!io->timed)
 		return;
 	us = io->answered_us - io->came_us;
@@ -351,7 +351,7 @@ int blkback_io_run(struct blkback_io *io)
 
 	io->timed = io->timing || io->runs % TIMED == 0;
 	/* How long it was idle is known if the last answer was timed. */
-	io->came_us = io->timed || io->answered_us ? blkback_now_us() : 0;
+	io->came_us = io->timed || io->answered_us ? clock_now_us() : 0;
 	for (batches = 0; batches < BATCHES_A_RUN; batches++) {
 		err = blkback_intake(io);
 		if (err)

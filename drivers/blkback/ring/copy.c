@@ -13,22 +13,7 @@
 #include <xen/grant_table.h>
 
 #include "drivers/blkback/ring/batch.h"
-
-/*
- * Other threads may write the block that is read, and the range's end tells:
- * the thread sanitizer cannot know, and gets a copy of relaxed accesses.
- */
-#if defined(__SANITIZE_THREAD__)
-static void move(uint8_t *to, const uint8_t *from, size_t len)
-{
-	while (len--)
-		__atomic_store_n(to++,
-				 __atomic_load_n(from++, __ATOMIC_RELAXED),
-				 __ATOMIC_RELAXED);
-}
-#else
-#define move memcpy
-#endif
+#include "include/private/memory-access.h"
 
 void blkback_copy_prepare(struct blkback_io *io,
 			  const struct blkback_request *req)
@@ -45,9 +30,9 @@ static void move_piece(const struct blkback_io_entry *e, uint8_t *guest,
 		       uint8_t *ours, size_t len)
 {
 	if (e->req.action == BLKBACK_READ)
-		move(guest, ours, len);
+		racy_copy(guest, ours, len);
 	else
-		move(ours, guest, len);
+		racy_copy(ours, guest, len);
 }
 
 static void add_piece(struct blkback_io *io, struct blkback_io_entry *e,

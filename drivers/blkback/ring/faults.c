@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "include/private/clock.h"
+
 #define MILLION 1000000
 #define BURST_US 50000 /* what a limit saves up; wakeups are a ms apart */
 #define LARGEST (BLKBACK_MAX_INDIRECT * BLKBACK_PAGE) /* bytes of a request */
@@ -57,12 +59,7 @@ static uint32_t draw(struct blkback_faults_ring *r)
 
 static void seed(struct blkback_faults_ring *r)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	r->random = ((uint64_t)t.tv_nsec << 32 ^ (uint64_t)t.tv_sec ^
-		     (uintptr_t)r) |
-		    1;
+	r->random = (clock_now_ns() * 0x9e3779b97f4a7c15ull ^ (uintptr_t)r) | 1;
 	draw(r);
 }
 

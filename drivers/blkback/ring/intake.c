@@ -12,8 +12,8 @@
 #include <string.h>
 #include <xen/grant_table.h>
 
-#include "drivers/blkback/common/clock.h"
 #include "drivers/blkback/ring/batch.h"
+#include "include/private/clock.h"
 
 _Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_SEGMENTS_A_PAGE,
 	       "a table is copied from one page");
@@ -35,7 +35,7 @@ static int take(struct blkback_io *io)
 	    blkback_faults_on(io->s.faults, &io->faults))
 		n = blkback_faults_admit(io->s.faults, &io->faults, &io->ring,
 					 (unsigned)n, BLKBACK_BATCH,
-					 (int64_t)blkback_now_us());
+					 (int64_t)clock_now_us());
 	if (n < 0)
 		return n;
 	if (n > (int)BLKBACK_BATCH)

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "drivers/blkback/common/clock.h"
+#include "include/private/clock.h"
 
 #define BUCKETS 2048u /* a power of two */
 #define NONE UINT16_MAX
@@ -125,7 +125,7 @@ static void purge(struct blkback_grants *set)
 	if (set->full == set->batch)
 		return;
 	set->full = set->batch;
-	now_ms = blkback_now_ms();
+	now_ms = clock_now_ms();
 	if (set->purged_ms && now_ms - set->purged_ms < PURGE_MS)
 		return;
 	for (i = 0; i < set->n; i++)

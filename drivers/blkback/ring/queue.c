@@ -38,8 +38,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "drivers/blkback/common/clock.h"
 #include "drivers/blkback/ring/busy-poll.h"
+#include "include/private/clock.h"
+#include "include/private/memory-access.h"
 
 #define FREE_EVENTS 32u /* in a row without a request; races make some */
 #define MAX_DELAY 16 /* ms */
@@ -73,15 +74,6 @@ struct blkback_queue {
 	enum looked looked; /* since the last answer */
 };
 
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#else
-	atomic_signal_fence(memory_order_seq_cst);
-#endif
-}
-
 /* ---- events ------------------------------------------------------------ */
 
 static void events_failed(struct blkback_queue *q)
@@ -100,7 +92,7 @@ static void unmask(struct blkback_queue *q)
 static bool unmask_is_due(const struct blkback_queue *q)
 {
 	return q->masked && q->serving && !q->more &&
-	       (!q->unmask_at || blkback_now_ms() >= q->unmask_at);
+	       (!q->unmask_at || clock_now_ms() >= q->unmask_at);
 }
 
 /* In ms: 1 for the first that is too many, doubled for as many again. */
@@ -123,7 +115,7 @@ static void take_event(struct blkback_queue *q)
 	q->unmask_at = 0;
 	if (q->idle_events < FREE_EVENTS)
 		return;
-	q->unmask_at = blkback_now_ms() + delay(q->idle_events);
+	q->unmask_at = clock_now_ms() + delay(q->idle_events);
 	blkback_log_gated(
 		&q->s.io.gates->storm, BLKBACK_WARNING,
 		"the guest sends events without requests; they are taken more slowly");
@@ -180,10 +172,10 @@ static bool comes_soon(struct blkback_queue *q)
 				q->looked = FOUND;
 				return true;
 			}
-			relax();
+			cpu_relax();
 		}
 		/* What comes at once costs no look at the clock. */
-		now = blkback_now_us();
+		now = clock_now_us();
 		if (!end)
 			end = now + q->poll.limit;
 		else if (blkback_poll_taken_away(&q->poll, now - before))
@@ -219,7 +211,7 @@ static bool look_is_due(const struct blkback_queue *q)
 {
 	int64_t at = look_at(q);
 
-	return at != INT64_MAX && blkback_now_ms() >= at;
+	return at != INT64_MAX && clock_now_ms() >= at;
 }
 
 /* ms; -1: for ever. */
@@ -233,7 +225,7 @@ static int timeout(const struct blkback_queue *q)
 		at = q->unmask_at;
 	if (at == INT64_MAX)
 		return -1;
-	left = at - blkback_now_ms();
+	left = at - clock_now_ms();
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 

@@ -491,11 +491,6 @@ static bool is_over(const struct blkback_device *dev)
 	return !dev->present && dev->phase != BLKBACK_ENDING;
 }
 
-static bool is_dirty(const struct blkback_device *dev)
-{
-	return dev->back_dirty || dev->front_dirty || dev->domain_dirty;
-}
-
 bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 {
 	unsigned i;
@@ -511,10 +506,10 @@ bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 			return false;
 		if (blkback_device_has_worker(dev))
 			blkback_device_faults(dev);
-		if (!is_dirty(dev))
+		if (!blkback_device_is_dirty(dev))
 			step(dev, now_ms);
-		if (dev->waits || (!is_dirty(dev) && phase == dev->phase &&
-				   state == dev->state))
+		if (dev->waits || (!blkback_device_is_dirty(dev) &&
+				   phase == dev->phase && state == dev->state))
 			break;
 	}
 	if (dev->waits)

@@ -146,6 +146,12 @@ void blkback_device_free(struct blkback_device *dev);
  */
 bool blkback_device_run(struct blkback_device *dev, int64_t now_ms);
 
+/* Something has changed since the device was looked at. */
+static inline bool blkback_device_is_dirty(const struct blkback_device *dev)
+{
+	return dev->back_dirty || dev->front_dirty || dev->domain_dirty;
+}
+
 /* A worker that was not told to go. */
 static inline bool blkback_device_has_worker(const struct blkback_device *dev)
 {

@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "drivers/blkback/common/clock.h"
 #include "drivers/blkback/common/control.h"
 #include "drivers/blkback/common/options.h"
+#include "include/private/clock.h"
 
 #define TRIAL 10000 /* ms for the new program to say its version */
 #define STAND_BY 120000 /* ms for it to take all devices over */
@@ -75,12 +75,12 @@ static int read_request(const char *store, char program[BLKBACK_PATH_MAX])
 /* What @fd says until its end or the time is over; its length. */
 static size_t read_all(int fd, char *text, size_t size)
 {
-	int64_t end = blkback_now_ms() + TRIAL;
+	int64_t end = clock_now_ms() + TRIAL;
 	size_t n = 0;
 
 	while (n + 1 < size) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left = end - blkback_now_ms();
+		int64_t left = end - clock_now_ms();
 		ssize_t got;
 
 		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
@@ -189,7 +189,7 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 			       const struct blkback_options *options)
 {
 	struct timespec nap = { .tv_nsec = 50000000 };
-	int64_t end = blkback_now_ms() + STAND_BY;
+	int64_t end = clock_now_ms() + STAND_BY;
 
 	/* The daemon's lock is one of them, and both would hold it. */
 	if (dup2(ready, STDERR_FILENO + 1) < 0 ||
@@ -199,7 +199,7 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 	close(STDERR_FILENO + 1);
 	/* When all is done the new program ends this process. */
 	while (getppid() == daemon) {
-		if (blkback_now_ms() > end)
+		if (clock_now_ms() > end)
 			_exit(0);
 		nanosleep(&nap, NULL);
 	}

@@ -14,12 +14,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "drivers/blkback/common/clock.h"
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/self.h"
 #include "drivers/blkback/supervisor/leftovers.h"
 #include "drivers/blkback/supervisor/spawn.h"
 #include "drivers/blkback/supervisor/state.h"
+#include "include/private/clock.h"
 
 #define XENSTORE_PATIENCE 20 /* s to answer at the start */
 #define LOCK_PATIENCE 1000 /* ms for what a killed daemon has left */
@@ -55,11 +55,11 @@ static int check_xen(char *text, size_t size)
 static int lock_whole(int fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int64_t end = blkback_now_ms() + LOCK_PATIENCE;
+	int64_t end = clock_now_ms() + LOCK_PATIENCE;
 
 	while (fcntl(fd, F_OFD_SETLK, &whole)) {
 		if ((errno != EAGAIN && errno != EACCES) ||
-		    blkback_now_ms() >= end)
+		    clock_now_ms() >= end)
 			return -errno;
 		usleep(10000);
 	}
@@ -171,7 +171,7 @@ static int start_worker(struct blkback_host *host, pid_t *pid, int *pidfd,
 {
 	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
 
-	return blkback_spare_take(&sup->spare, &sup->options, blkback_now_ms(),
+	return blkback_spare_take(&sup->spare, &sup->options, clock_now_ms(),
 				  pid, pidfd, sock);
 }
 

@@ -19,11 +19,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "drivers/blkback/common/clock.h"
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/supervisor/leftovers.h"
 #include "drivers/blkback/supervisor/live-update.h"
 #include "drivers/blkback/supervisor/state.h"
+#include "include/private/clock.h"
 
 #define WATCHES_A_TURN 4096
 #define RETRY 200 /* ms, when others' writes got in the way of ours */
@@ -210,8 +210,8 @@ static void reap_workers(struct blkback_supervisor *sup)
 		if (!dev)
 			continue;
 		/* What it said before it died comes before its death. */
-		blkback_device_message(dev, blkback_now_ms());
-		blkback_device_worker_died(dev, status, blkback_now_ms());
+		blkback_device_message(dev, clock_now_ms());
+		blkback_device_worker_died(dev, status, clock_now_ms());
 	}
 	/* No guest waits for that. */
 	rd_reap(sup->store);
@@ -221,8 +221,8 @@ static void reap_workers(struct blkback_supervisor *sup)
 static void adopted_died(struct blkback_supervisor *sup,
 			 struct blkback_device *dev)
 {
-	blkback_device_message(dev, blkback_now_ms());
-	blkback_device_worker_died(dev, -1, blkback_now_ms());
+	blkback_device_message(dev, clock_now_ms());
+	blkback_device_worker_died(dev, -1, clock_now_ms());
 	rd_reap(sup->store);
 }
 
@@ -245,7 +245,7 @@ static void replace_one(struct blkback_supervisor *sup)
 	blkback_spare_prepare(&sup->spare, &sup->options);
 	if (blkback_spare_loading(&sup->spare))
 		return;
-	blkback_device_replace(next, blkback_now_ms());
+	blkback_device_replace(next, clock_now_ms());
 }
 
 static void stop(struct blkback_supervisor *sup)
@@ -258,7 +258,7 @@ static void stop(struct blkback_supervisor *sup)
 	sup->host.stopping = true;
 	for (dev = sup->devices; dev; dev = dev->next) {
 		n += dev->pid != 0;
-		blkback_device_stop(dev, blkback_now_ms());
+		blkback_device_stop(dev, clock_now_ms());
 	}
 	blkback_log(n ? BLKBACK_WARNING : BLKBACK_INFO,
 		    "stopped with %u devices attached", n);
@@ -321,14 +321,10 @@ static void take_signals(struct blkback_supervisor *sup)
 
 /* ---- the loop ---------------------------------------------------------- */
 
-static bool is_dirty(const struct blkback_device *dev)
-{
-	return dev->back_dirty || dev->front_dirty || dev->domain_dirty;
-}
-
 static bool is_due(const struct blkback_device *dev, int64_t now)
 {
-	return (is_dirty(dev) && !(dev->waits && now < dev->ask_at)) ||
+	return (blkback_device_is_dirty(dev) &&
+		!(dev->waits && now < dev->ask_at)) ||
 	       (dev->kill_at && now >= dev->kill_at && !dev->killed);
 }
 
@@ -342,7 +338,7 @@ static int64_t sooner(int64_t a, int64_t b)
 static int64_t process_devices(struct blkback_supervisor *sup)
 {
 	struct blkback_device **link = &sup->devices, *dev;
-	int64_t deadline = 0, now = blkback_now_ms();
+	int64_t deadline = 0, now = clock_now_ms();
 
 	while ((dev = *link)) {
 		if (is_due(dev, now) && !blkback_device_run(dev, now)) {
@@ -354,11 +350,10 @@ static int64_t process_devices(struct blkback_supervisor *sup)
 		if (dev->kill_at && !dev->killed)
 			deadline = sooner(deadline, dev->kill_at);
 		/* Not done yet: no event of ours will say so again. */
-		if (is_dirty(dev))
+		if (blkback_device_is_dirty(dev))
 			deadline = sooner(deadline,
-					  dev->waits
-						  ? dev->ask_at
-						  : blkback_now_ms() + RETRY);
+					  dev->waits ? dev->ask_at
+						     : clock_now_ms() + RETRY);
 		link = &dev->next;
 	}
 	return deadline;
@@ -369,7 +364,7 @@ static int64_t tend_spare(struct blkback_supervisor *sup)
 	if (sup->host.stopping || sup->leaving)
 		return 0;
 	return blkback_spare_start_if_due(&sup->spare, &sup->options,
-					  blkback_now_ms());
+					  clock_now_ms());
 }
 
 static bool is_known(void *arg, uint32_t domid, uint32_t devid)
@@ -388,7 +383,7 @@ static void sweep(struct blkback_supervisor *sup)
 {
 	int ret = blkback_leftovers_sweep(sup->store, is_known, sup);
 
-	sup->sweep_at = ret ? blkback_now_ms() + IDLE_MS : 0;
+	sup->sweep_at = ret ? clock_now_ms() + IDLE_MS : 0;
 }
 
 /* What is due now; the time of the next deadline, or 0. */
@@ -396,7 +391,7 @@ static int64_t see_to_all(struct blkback_supervisor *sup)
 {
 	int64_t deadline = sooner(process_devices(sup), tend_spare(sup));
 
-	if (sup->sweep_at && blkback_now_ms() >= sup->sweep_at)
+	if (sup->sweep_at && clock_now_ms() >= sup->sweep_at)
 		sweep(sup);
 	deadline = sooner(deadline, sup->sweep_at);
 	replace_one(sup);
@@ -413,7 +408,7 @@ static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 		return 0;
 	if (!deadline)
 		return IDLE_MS;
-	left = deadline - blkback_now_ms();
+	left = deadline - clock_now_ms();
 	return left < 0 ? 0 : left > IDLE_MS ? IDLE_MS : (int)left;
 }
 
@@ -469,7 +464,7 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	/* The list is as it was polled until process_devices(). */
 	for (dev = sup->devices; dev; dev = dev->next, i += 2) {
 		if (sup->polls[i].revents)
-			blkback_device_message(dev, blkback_now_ms());
+			blkback_device_message(dev, clock_now_ms());
 		if (sup->polls[i + 1].revents && dev->pidfd >= 0)
 			adopted_died(sup, dev);
 	}

@@ -27,11 +27,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "drivers/blkback/common/clock.h"
 #include "drivers/blkback/common/log.h"
 #include "drivers/blkback/common/self.h"
 #include "drivers/blkback/worker/sandbox.h"
 #include "drivers/blkback/worker/state.h"
+#include "include/private/clock.h"
 
 #define ALONE 30000 /* ms that a spare one waits for the next supervisor */
 
@@ -138,7 +138,7 @@ static int wait_alone(struct worker *w)
 	w->store = open(w->options->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->store < 0 || blkback_listen_open(w, text, sizeof(text)))
 		return -EPIPE;
-	w->until = blkback_now_ms() + ALONE;
+	w->until = clock_now_ms() + ALONE;
 	return 0;
 }
 
@@ -276,7 +276,7 @@ static int step(struct worker *w)
 	ret = poll(p, 4, w->until ? ALONE : -1);
 	if (ret < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (w->until && blkback_now_ms() >= w->until) {
+	if (w->until && clock_now_ms() >= w->until) {
 		w->over = true;
 		return 0;
 	}

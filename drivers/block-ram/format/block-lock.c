@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "drivers/block-ram/format/disk.h"
+#include "include/private/clock.h"
+#include "include/private/memory-access.h"
 
 /* How long a waiter is busy, then polite, then asleep between two looks. */
 #define SPINS 64
@@ -20,21 +22,6 @@ struct patience {
 	int64_t dead_since; /* ms; 0 while its holder is not known to be dead */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000 + 1;
-}
-
-static inline void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#endif
-}
-
 /* Whether a dead holder's successor may still come. */
 static bool in_grace(struct rd_disk *disk, unsigned slot, struct patience *p)
 {
@@ -43,7 +30,7 @@ static bool in_grace(struct rd_disk *disk, unsigned slot, struct patience *p)
 
 	if (s->state != RD_SLOT_ATTACHED || !(s->flags & RD_SLOT_DURABLE))
 		return false;
-	now = now_ms();
+	now = clock_now_ms();
 	if (!p->dead_since)
 		p->dead_since = now;
 	return now - p->dead_since < RD_GRACE_MS;
@@ -76,7 +63,7 @@ static void wait_a_little(struct rd_disk *disk, rd_block_lock *lock,
 	unsigned n = p->looks++;
 
 	if (n < SPINS) {
-		relax();
+		cpu_relax();
 	} else if (n < SPINS + YIELDS) {
 		sched_yield();
 	} else if ((n - SPINS - YIELDS) % NAPS_A_QUESTION != 0 ||

@@ -13,9 +13,10 @@
 
 #include "drivers/block-ram/format/block-lock.h"
 #include "drivers/block-ram/format/header.h"
-#include "drivers/block-ram/seed/seed.h"
 
 #define RD_PART ((uint64_t)256 << 10) /* bytes of a lazy disk read at once */
+
+struct rd_seed;
 
 struct rd_store {
 	int dir; /* descriptor of the store's directory */
@@ -56,7 +57,7 @@ struct rd_disk {
 
 	/* lazy disks only */
 	rd_block_lock *parts; /* see lazy.h; NULL: all of it is loaded */
-	struct rd_seed seed;
+	struct rd_seed *seed; /* owned; see io/lazy.c */
 	pthread_t background;
 	bool has_background;
 	atomic_bool stop;

@@ -8,18 +8,6 @@
 
 const unsigned char rd_zero_block[RD_BLOCK] __attribute__((aligned(RD_BLOCK)));
 
-#if defined(__SANITIZE_THREAD__)
-void rd_copy(void *to, const void *from, size_t len)
-{
-	unsigned char *t = to;
-	const unsigned char *f = from;
-
-	while (len--)
-		__atomic_store_n(t++, __atomic_load_n(f++, __ATOMIC_RELAXED),
-				 __ATOMIC_RELAXED);
-}
-#endif
-
 const unsigned char *rd_block_read(const struct rd_disk *disk, uint64_t block)
 {
 	if (disk->view && rd_backed(disk->view, block))
@@ -46,7 +34,7 @@ unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 	 * somebody died who was writing here, or discarding.
 	 */
 	if (!whole)
-		rd_copy(to, rd_block_read(disk, block), n);
+		racy_copy(to, rd_block_read(disk, block), n);
 	return to;
 }
 

@@ -8,20 +8,9 @@
 #define BLOCK_RAM_BLOCK_H
 
 #include "drivers/block-ram/format/disk.h"
+#include "include/private/memory-access.h"
 
 extern const unsigned char rd_zero_block[RD_BLOCK];
-
-/*
- * Copies race with writers by design, and the locks tell afterwards. The
- * thread sanitizer cannot know that, so it gets a copy made of relaxed atomic
- * accesses, which is also what the language would ask for.
- */
-#if defined(__SANITIZE_THREAD__)
-void rd_copy(void *to, const void *from, size_t len);
-#else
-#include <string.h>
-#define rd_copy memcpy
-#endif
 
 /* The start of @block's bytes, for reading: rd_zero_block for a hole. */
 const unsigned char *rd_block_read(const struct rd_disk *disk, uint64_t block);

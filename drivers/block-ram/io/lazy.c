@@ -17,6 +17,7 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/seed/seed.h"
 
 #define NAP_NS 200000 /* between two looks at a part that another one reads */
 #define IOPRIO_WHO_PROCESS 1
@@ -39,7 +40,7 @@ static bool is_zero(const unsigned char *p, size_t n)
 /* Bytes of the part that the seed has: less where it was padded. */
 static size_t seed_bytes(const struct rd_disk *disk, uint64_t off, size_t n)
 {
-	uint64_t left = disk->seed.size > off ? disk->seed.size - off : 0;
+	uint64_t left = disk->seed->size > off ? disk->seed->size - off : 0;
 
 	return left < n ? (size_t)left : n;
 }
@@ -55,7 +56,7 @@ static int fill_thin(struct rd_disk *disk, uint64_t off, size_t n)
 	if (posix_memalign((void **)&buf, RD_BLOCK, RD_PART))
 		return -ENOMEM;
 	memset(buf, 0, RD_PART);
-	rc = rd_seed_read(&disk->seed, buf, off, seed_bytes(disk, off, n));
+	rc = rd_seed_read(disk->seed, buf, off, seed_bytes(disk, off, n));
 	for (pos = 0; !rc && pos < n; pos += RD_BLOCK) {
 		m = n - pos < RD_BLOCK ? n - pos : RD_BLOCK;
 		if (is_zero(buf + pos, m))
@@ -82,7 +83,7 @@ static int fill(struct rd_disk *disk, uint64_t part)
 		return fill_thin(disk, off, n);
 	rc = rd_memory_take(disk->base.fd, off, n);
 	return rc ? rc
-		  : rd_seed_read(&disk->seed, disk->base.data + off, off,
+		  : rd_seed_read(disk->seed, disk->base.data + off, off,
 				 seed_bytes(disk, off, n));
 }
 
@@ -244,31 +245,62 @@ void rd_lazy_sweep(struct rd_disk *disk)
 	}
 }
 
-int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
-		  struct rd_error *err)
+/* The seed that disk->seed points to is another file, or lost bytes. */
+static bool is_other_seed(const struct rd_disk *disk)
+{
+	return strcmp(disk->seed->id, disk->header->seed_id) ||
+	       disk->seed->size < disk->header->seed_size;
+}
+
+static void close_seed(struct rd_disk *disk)
+{
+	if (disk->seed)
+		rd_seed_close(disk->seed);
+	free(disk->seed);
+	disk->seed = NULL;
+}
+
+/* Set disk->seed: to what @seed holds, or to the file at @path. */
+static int open_seed(struct rd_disk *disk, struct rd_seed *seed,
+		     const char *path, struct rd_error *err)
 {
 	int rc = 0;
 
-	if (disk->header->loaded == disk->size) {
-		disk->parts = NULL; /* never again a question */
-		return 0;
-	}
+	disk->seed = malloc(sizeof(*disk->seed));
+	if (!disk->seed)
+		return rd_fail(err, -ENOMEM, "no memory to read seed %s", path);
 	if (seed) {
-		disk->seed = *seed;
+		*disk->seed = *seed;
 		*seed = (struct rd_seed){ .fd = -1, .direct = -1 };
 	} else {
-		rc = rd_seed_open(&disk->seed, path, err);
+		rc = rd_seed_open(disk->seed, path, err);
 	}
+	if (rc) {
+		free(disk->seed);
+		disk->seed = NULL;
+		return rc;
+	}
+	if (!is_other_seed(disk))
+		return 0;
+	close_seed(disk);
+	return rd_fail(
+		err, -EIO,
+		"seed %s is another file now, and its disk is not read to the end",
+		path);
+}
+
+int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
+		  struct rd_error *err)
+{
+	int rc;
+
+	if (disk->header->loaded == disk->size) {
+		disk->parts = NULL; /* all parts are loaded, for good */
+		return 0;
+	}
+	rc = open_seed(disk, seed, path, err);
 	if (rc)
 		return rc;
-	if (strcmp(disk->seed.id, disk->header->seed_id) ||
-	    disk->seed.size < disk->header->seed_size) {
-		rd_seed_close(&disk->seed);
-		return rd_fail(
-			err, -EIO,
-			"seed %s is another file now, and its disk is not read to the end",
-			path);
-	}
 	disk->has_background = !pthread_create(&disk->background, NULL,
 					       load_rest, disk);
 	return 0;
@@ -280,6 +312,5 @@ void rd_lazy_stop(struct rd_disk *disk)
 	if (disk->has_background)
 		pthread_join(disk->background, NULL);
 	disk->has_background = false;
-	if (disk->parts)
-		rd_seed_close(&disk->seed);
+	close_seed(disk);
 }

@@ -32,13 +32,13 @@ static void read_block(struct rd_disk *disk, uint64_t block, void *to,
 
 	if (readers_lock(disk)) {
 		rd_block_lock_acquire(disk, lock);
-		rd_copy(to, rd_block_read(disk, block) + in, len);
+		racy_copy(to, rd_block_read(disk, block) + in, len);
 		rd_block_lock_release(lock);
 		return;
 	}
 	do {
 		before = rd_block_lock_wait(disk, lock);
-		rd_copy(to, rd_block_read(disk, block) + in, len);
+		racy_copy(to, rd_block_read(disk, block) + in, len);
 		atomic_thread_fence(memory_order_acquire);
 	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
 }
@@ -63,7 +63,7 @@ static bool read_run(struct rd_disk *disk, void *to, uint64_t off, size_t len)
 	}
 	if (changed)
 		return false;
-	rd_copy(to, disk->base.data + off, len);
+	racy_copy(to, disk->base.data + off, len);
 	atomic_thread_fence(memory_order_acquire);
 	for (i = 0; i < n; i++)
 		changed |= before[i] ^
@@ -80,7 +80,7 @@ static int write_block(struct rd_disk *disk, uint64_t block, size_t in,
 	rd_block_lock_acquire(disk, lock);
 	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
 	if (to) {
-		rd_copy(to + in, from, len);
+		racy_copy(to + in, from, len);
 		rd_block_written(disk, block);
 	}
 	rd_block_lock_release(lock);

@@ -93,7 +93,7 @@ static int zero_block(struct rd_disk *disk, uint64_t off, size_t len)
 	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
 	if (!to)
 		return -ENOSPC;
-	rd_copy(to + off % RD_BLOCK, rd_zero_block, len);
+	racy_copy(to + off % RD_BLOCK, rd_zero_block, len);
 	rd_block_written(disk, block);
 	return 0;
 }

@@ -25,10 +25,11 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/seed/nbd.h"
+#include "include/private/clock.h"
 
 #define DEPTH 16 /* requests in flight */
 #define CHUNK ((size_t)1 << 20) /* bytes a request */
-#define PROGRESS_NS 100000000 /* between two calls of the progress function */
+#define PROGRESS_MS 100 /* between two reports of progress */
 
 struct request {
 	struct iocb iocb; /* first: io_getevents() hands back its address */
@@ -46,24 +47,21 @@ struct load {
 	struct request *free;
 	unsigned in_flight;
 	uint64_t done; /* bytes read or passed over */
-	struct timespec last_progress;
+	int64_t last_progress; /* ms, monotonic */
 	struct rd_error *err;
 };
 
 static int report(struct load *l, bool always)
 {
-	struct timespec now;
-	int64_t ns;
+	int64_t now;
 
 	if (l->what->loaded)
 		atomic_store_explicit(l->what->loaded, l->done,
 				      memory_order_relaxed);
 	if (!l->what->progress)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = (now.tv_sec - l->last_progress.tv_sec) * INT64_C(1000000000) +
-	     now.tv_nsec - l->last_progress.tv_nsec;
-	if (!always && ns < PROGRESS_NS)
+	now = clock_now_ms();
+	if (!always && now - l->last_progress < PROGRESS_MS)
 		return 0;
 	l->last_progress = now;
 	if (l->what->progress(l->what->progress_arg, l->done, l->seed->size))

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "include/private/clock.h"
 
 /* ---- URIs -------------------------------------------------------------- */
 
@@ -155,14 +156,6 @@ struct rd_nbd {
 	unsigned extent_count;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* -EIO, with what libnbd has just said, unless a first reason is known. */
 static int note_failure(struct rd_nbd *n)
 {
@@ -183,7 +176,7 @@ static int look(struct rd_nbd *n)
 		return 0;
 	if (rc < 0)
 		return lib.get_errno() == EINTR ? 0 : note_failure(n);
-	if (now_ms() - n->heard < QUIET_MS)
+	if (clock_now_ms() - n->heard < QUIET_MS)
 		return 0;
 	snprintf(n->why, sizeof(n->why), "no answer for %d seconds",
 		 QUIET_MS / 1000);
@@ -204,7 +197,7 @@ static int connect_to(struct rd_nbd *n, const char *uri)
 	    lib.add_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
 	    lib.aio_connect_uri(n->h, uri))
 		return note_failure(n);
-	n->heard = now_ms();
+	n->heard = clock_now_ms();
 	while (!rc && lib.aio_is_connecting(n->h) > 0)
 		rc = look(n);
 	if (!rc && lib.aio_is_ready(n->h) <= 0)
@@ -272,7 +265,7 @@ static int ended(void *arg, int *error)
 	struct rd_nbd *n = r->nbd;
 
 	n->in_flight--;
-	n->heard = now_ms();
+	n->heard = clock_now_ms();
 	if (*error && !n->failed)
 		n->failed = *error;
 	if (!*error)
@@ -298,7 +291,7 @@ int rd_nbd_start(struct rd_nbd *n, void *to, uint64_t off, size_t len)
 		return -ENOMEM;
 	*r = (struct request){ .nbd = n, .len = len };
 	if (!n->in_flight)
-		n->heard = now_ms();
+		n->heard = clock_now_ms();
 	n->in_flight++;
 	/* on failure too libnbd frees r */
 	if (lib.aio_pread(n->h, to, len, off,
@@ -365,7 +358,7 @@ static int answered(void *arg, int *error)
 	struct rd_nbd *n = arg;
 
 	n->asking = false;
-	n->heard = now_ms();
+	n->heard = clock_now_ms();
 	n->has_status &= !*error; /* what is wrong reads will tell */
 	return 1; /* libnbd may forget it */
 }
@@ -379,7 +372,7 @@ static void ask(struct rd_nbd *n, uint64_t off, uint64_t len)
 	n->extent_count = 0;
 	n->asking = true;
 	if (!n->in_flight)
-		n->heard = now_ms();
+		n->heard = clock_now_ms();
 	if (lib.aio_block_status(n->h, len, off,
 				 (nbd_extent_callback){ .callback = learn,
 							.user_data = n },

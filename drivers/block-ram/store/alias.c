@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Alias files; ramdisk.h has their format. No state; any thread. */
+#include "drivers/block-ram/store/alias.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +10,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
-#include "drivers/block-ram/store/lookup.h"
+#include "drivers/block-ram/store/name.h"
 
 #define MAGIC "xen-ramdisk alias 1\n"
 #define SEED "seed="

@@ -272,7 +272,6 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 		return NULL;
 	d->header_fd = -1;
 	d->base.fd = d->view_layer.fd = -1;
-	d->seed.fd = d->seed.direct = -1;
 	d->writable = req->writable || req->flags & RD_PRIVATE;
 	memcpy(d->id, id, sizeof(d->id));
 	d->dir = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);

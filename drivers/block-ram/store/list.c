@@ -13,6 +13,7 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/seed/seed.h"
 #include "drivers/block-ram/store/store.h"
 
 struct listing {

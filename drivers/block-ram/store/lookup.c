@@ -2,7 +2,6 @@
 /* See lookup.h. One thread a store; no lock: what it finds may be gone. */
 #include "drivers/block-ram/store/lookup.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,19 +11,8 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/seed/nbd.h"
-
-bool rd_name_valid(const char *name)
-{
-	size_t i, n = strlen(name);
-
-	if (n == 0 || n >= RD_NAME_MAX || !isalnum((unsigned char)name[0]))
-		return false;
-	for (i = 0; i < n; i++)
-		if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
-			return false;
-	/* Its files would be those of a private view of what is before that. */
-	return !strstr(name, RD_VIEW_MARK);
-}
+#include "drivers/block-ram/store/alias.h"
+#include "drivers/block-ram/store/name.h"
 
 /* ---- a disk that is there ---------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #define BLOCK_RAM_LOOKUP_H
 
 #include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/seed/seed.h"
 
 struct rd_target {
 	char id[RD_ID_MAX];
@@ -20,14 +21,5 @@ struct rd_target {
 int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_target *target, struct rd_error *err);
 void rd_target_close(struct rd_target *target);
-
-/*
- * If file @path is an alias, its seed and name: 1; 0 if it is none; -EUCLEAN
- * if it begins as one and is not.
- */
-int rd_alias_read(const char *path, char seed[RD_SEED_MAX],
-		  char name[RD_NAME_MAX], struct rd_error *err);
-
-bool rd_name_valid(const char *name);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/seed/seed.h"
 #include "drivers/block-ram/store/attach.h"
 #include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"

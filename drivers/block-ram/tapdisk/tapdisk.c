@@ -30,6 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "include/private/clock.h"
 #include "include/ramdisk.h"
 
 #include "tapdisk.h"
@@ -71,19 +72,11 @@ static bool sectors(const struct ram_vbd *v, uint64_t sector, int n,
 	return true;
 }
 
-static uint64_t microseconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
-
 /* 0 or -errno; never -EBUSY, -EAGAIN, -EINTR, which tapdisk would retry. */
 static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 		     void *buf)
 {
-	uint64_t off, start = microseconds();
+	uint64_t off, start = clock_now_us();
 	size_t len;
 	int rc;
 
@@ -104,7 +97,7 @@ static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 	}
 	*(write ? &v->writes : &v->reads) += 1;
 	*(write ? &v->written_sectors : &v->read_sectors) += (unsigned)n;
-	rd_count_latency(v->disk, write, microseconds() - start);
+	rd_count_latency(v->disk, write, clock_now_us() - start);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "include/private/clock.h"
 #include "tests/ring/ring/restart.h"
 #include "tests/unit/io/linearizability.h"
 
@@ -197,18 +198,10 @@ static bool end_worker(pid_t pid)
 
 /* ---- both -------------------------------------------------------------- */
 
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static unsigned storm(int64_t us)
 {
 	uint64_t state = 4711;
-	int64_t end = now_us() + us;
+	int64_t end = (int64_t)clock_now_us() + us;
 	pid_t worker[RINGS];
 	unsigned deaths = 0, i;
 	bool good = true;
@@ -217,7 +210,7 @@ static unsigned storm(int64_t us)
 		worker[i] = start_worker(&domain[i].side);
 	for (i = 0; i < RINGS; i++)
 		pthread_create(&domain[i].thread, NULL, live, &domain[i]);
-	while (good && now_us() < end) {
+	while (good && (int64_t)clock_now_us() < end) {
 		uint32_t r = random_of(&state);
 
 		usleep(r % 20000);

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <malloc.h>
 
-#include "drivers/blkback/common/clock.h"
 #include "drivers/blkback/supervisor/state.h"
+#include "include/private/clock.h"
 #include "tests/ring/supervisor/device.h"
 
 #define EVENTS 1000000ul
@@ -160,12 +160,12 @@ static void who_waits_comes_first(void)
 /* However often the supervisor is woken, it asks about it at times only. */
 static void storm_while_locked(void)
 {
-	int64_t begin = blkback_now_ms(), ms;
+	int64_t begin = clock_now_ms(), ms;
 
 	locked = true;
 	refused = 0;
 	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
-	ms = blkback_now_ms() - begin;
+	ms = clock_now_ms() - begin;
 	CU_ASSERT_TRUE(refused >= 1 && refused <= 2 + ms / 200);
 	CU_ASSERT_EQUAL(started, 0);
 	locked = false;

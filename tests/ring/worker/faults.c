@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker whose faults are set: faults.c has what they do to one ring. */
+#include "include/private/clock.h"
 #include "tests/ring/worker/worker.h"
 
 static int fault(struct blkback_message *msg, struct blkback_fault_set set)
@@ -93,14 +94,6 @@ static void frozen_disconnect(void)
 	CU_ASSERT_EQUAL(answered(0), 1);
 }
 
-static int64_t us_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* A delay is one of each request, with no event but the guest's. */
 static void delays(void)
 {
@@ -113,9 +106,9 @@ static void delays(void)
 			      (struct blkback_fault_set){ .delay_ms = 30 }),
 			BLKBACK_FAULT_SET);
 	for (i = 0; i < 3; i++) {
-		from = us_now();
+		from = (int64_t)clock_now_us();
 		CU_ASSERT_EQUAL(read_page(100), 0);
-		CU_ASSERT_TRUE(us_now() - from >= 30000);
+		CU_ASSERT_TRUE((int64_t)clock_now_us() - from >= 30000);
 	}
 	/* Nonsense is for another supervisor to mend. */
 	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ .errors = 4 }),

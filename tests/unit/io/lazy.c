@@ -4,6 +4,7 @@
 
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/io/lazy.h"
+#include "drivers/block-ram/seed/seed.h"
 #include "tests/unit/scratch.h"
 
 #define SIZE (24 * MIB + 700)
@@ -84,6 +85,14 @@ static void the_rest_comes_by_itself(void)
 	rd_store_close(s);
 }
 
+/* The background reader has stopped; parts are read from @seed again. */
+static void open_again(struct rd_disk *d, const char *seed)
+{
+	d->seed = malloc(sizeof(*d->seed));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(d->seed);
+	CU_ASSERT_EQUAL_FATAL(rd_seed_open(d->seed, seed, NULL), 0);
+}
+
 static void a_dead_reader_leaves_its_part(void)
 {
 	struct rd_store *s = open_store();
@@ -93,7 +102,7 @@ static void a_dead_reader_leaves_its_part(void)
 	uint64_t part;
 
 	rd_lazy_stop(d); /* what is not there yet is ours to fake */
-	CU_ASSERT_EQUAL_FATAL(rd_seed_open(&d->seed, seed, NULL), 0);
+	open_again(d, seed);
 	for (part = 0; part < rd_parts(d->size); part++) {
 		/* slot 77, which nobody lives in, began to read it */
 		if (part % 3 == 0)
@@ -127,7 +136,7 @@ static void ranges_that_may_not_wait(void)
 	uint64_t none = 0;
 
 	rd_lazy_stop(d);
-	CU_ASSERT_EQUAL_FATAL(rd_seed_open(&d->seed, seed, NULL), 0);
+	open_again(d, seed);
 	CU_ASSERT_EQUAL(differences(d, 9), 0); /* all of it is there */
 	d->parts[80] = RD_PART_ABSENT;
 	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 4096, RD_RANGE_WRITE, &held), 0);
@@ -165,7 +174,7 @@ static void a_seed_that_fails(void)
 	unsigned char x;
 
 	rd_lazy_stop(d);
-	CU_ASSERT_EQUAL_FATAL(rd_seed_open(&d->seed, seed, NULL), 0);
+	open_again(d, seed);
 	d->parts[80] = RD_PART_ABSENT;
 	CU_ASSERT_EQUAL(truncate(seed, MIB), 0);
 	CU_ASSERT_EQUAL(rd_read(d, &x, 80 * RD_PART, 1), -EIO);

@@ -244,9 +244,9 @@ static int by_range(struct worker *w, void *buf, uint64_t off, size_t len,
 		for (pos = 0; pos < len; pos += n) {
 			at = rd_range_at(&r, pos, &n);
 			if (write)
-				rd_copy(at, (char *)buf + pos, n);
+				racy_copy(at, (char *)buf + pos, n);
 			else
-				rd_copy((char *)buf + pos, at, n);
+				racy_copy((char *)buf + pos, at, n);
 		}
 		rc = rd_range_end(&r);
 	} while (rc == -EAGAIN || rc == -EWOULDBLOCK);

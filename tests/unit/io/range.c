@@ -9,6 +9,7 @@
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/io/populate.h"
 #include "tests/unit/scratch.h"
+#include "include/private/clock.h"
 
 static void bounds(void)
 {
@@ -355,10 +356,7 @@ static void hold_block_0(void *arg)
 
 static double seconds(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_now_ns() / 1e9;
 }
 
 static void *unlocker(void *arg)

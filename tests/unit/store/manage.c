@@ -7,6 +7,7 @@
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/format/header.h"
 #include "tests/unit/scratch.h"
+#include "include/private/clock.h"
 
 static struct rd_disk *attach_as(struct rd_store *s, const char *seed,
 				 bool writable, unsigned flags,
@@ -199,10 +200,7 @@ static void ended_while_it_is_locked(void)
 
 static double seconds(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_now_ns() / 1e9;
 }
 
 /* Others wait a second for a restarted process, and not for ever. */

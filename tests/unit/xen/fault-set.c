@@ -5,7 +5,7 @@
 
 #include "tests/cunit.h"
 #include "tools/xm-ramdisk/base/json.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/xen/fault-set.h"
 
 static void ratios(void)
 {

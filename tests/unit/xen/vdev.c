@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "tests/cunit.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/xen/vdev.h"
 
 static void names(void)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Values of options that several subcommands take. */
+#include "tools/xm-ramdisk/base/arguments.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
 
 static const struct flag *find(const struct flag *flags, const char *name)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Messages for the person who typed the command. */
+#include "tools/xm-ramdisk/base/message.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "tools/xm-ramdisk/xm-ramdisk.h"
 
 static void say(const char *format, va_list ap)
 {

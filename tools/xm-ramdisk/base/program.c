@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Programs and files that are installed, or built, together with this one. */
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include "tools/xm-ramdisk/base/program.h"
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 bool program_beside(const char *name, char path[PATH_MAX])
 {
@@ -19,4 +25,99 @@ bool program_beside(const char *name, char path[PATH_MAX])
 		return false;
 	snprintf(slash + 1, NAME_MAX, "%s", name);
 	return access(path, R_OK) == 0;
+}
+
+extern char **environ;
+
+/* ---- running them ------------------------------------------------------- */
+
+bool program_exists(const char *name)
+{
+	const char *path = getenv("PATH"), *end;
+	char file[4096];
+
+	for (; path && *path; path = *end ? end + 1 : end) {
+		end = strchrnul(path, ':');
+		snprintf(file, sizeof(file), "%.*s/%s", (int)(end - path), path,
+			 name);
+		if (access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* With @quiet nothing of the program's is read or shown. 0 or -errno. */
+static int spawn(const char *const argv[], bool quiet, pid_t *pid)
+{
+	posix_spawn_file_actions_t files;
+	int fd, rc;
+
+	if (posix_spawn_file_actions_init(&files))
+		return -ENOMEM;
+	for (fd = STDIN_FILENO; quiet && fd <= STDERR_FILENO; fd++)
+		posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
+						 O_RDWR, 0);
+	/* posix_spawn() changes no argument, whatever its type says */
+	rc = posix_spawnp(pid, argv[0], &files, NULL, (char *const *)argv,
+			  environ);
+	posix_spawn_file_actions_destroy(&files);
+	return -rc;
+}
+
+int program_start_quietly(const char *const argv[])
+{
+	pid_t pid;
+
+	return spawn(argv, true, &pid);
+}
+
+static int run(const char *const argv[], bool quiet)
+{
+	pid_t pid;
+	int status, rc = spawn(argv, quiet, &pid);
+
+	if (rc)
+		return rc;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+}
+
+int program_run(const char *const argv[])
+{
+	return run(argv, false);
+}
+
+int program_run_quietly(const char *const argv[])
+{
+	return run(argv, true);
+}
+
+int program_read(const char *const argv[], char *line, size_t size)
+{
+	int status, rc, fds[2];
+	posix_spawn_file_actions_t files;
+	ssize_t n = 0, got = 0;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, fds[1], STDOUT_FILENO);
+	rc = -posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv,
+			   environ);
+	posix_spawn_file_actions_destroy(&files);
+	close(fds[1]);
+	while (!rc && got < (ssize_t)size - 1 &&
+	       (n = read(fds[0], line + got, size - 1 - (size_t)got)) > 0)
+		got += n;
+	line[got] = 0;
+	close(fds[0]);
+	if (rc)
+		return rc;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An interrupted command takes back what it began, so it must not just die. */
-#include <string.h>
+#include "tools/xm-ramdisk/base/signals.h"
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include <string.h>
 
 static volatile sig_atomic_t stop;
 

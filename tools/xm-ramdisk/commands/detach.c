@@ -12,7 +12,15 @@
 #include <string.h>
 #include <xen/io/xenbus.h>
 
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/arguments.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/signals.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
+#include "tools/xm-ramdisk/xen/daemon.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/vdev.h"
 
 #define DEFAULT_SECONDS 60
 
@@ -186,7 +194,7 @@ static int detach_device(const struct detach *a, struct device *d)
 	rc = device_ask_to_close(d);
 	if (rc)
 		return rc;
-	rc = device_wait(d, gone, &s, deadline_in(a->seconds), a->stop);
+	rc = device_wait(d, gone, &s, clock_deadline(a->seconds), a->stop);
 	return rc ? say_why(a, d, rc, &s) : EXIT_DONE;
 }
 

@@ -3,8 +3,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/json.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/signals.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/disk/progress.h"
 
 static const char help[] =
 	"usage: xm-ramdisk diff [--json] NAME\n\n"

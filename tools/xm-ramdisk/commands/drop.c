@@ -2,7 +2,10 @@
 /* xm-ramdisk drop: ends what load or --keep began. */
 #include <stdio.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/arguments.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 
 static const char help[] =
 	"usage: xm-ramdisk drop NAME\n\n"

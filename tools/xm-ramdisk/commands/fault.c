@@ -12,8 +12,16 @@
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/json.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/signals.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/fault-set.h"
+#include "tools/xm-ramdisk/xen/vdev.h"
+#include "tools/xm-ramdisk/xen/who.h"
 
 #define SECONDS 20 /* for xen-ramdiskd to take it up */
 
@@ -338,7 +346,7 @@ static int change(struct device *d, const struct fault_change *change)
 		return say_failed("cannot write %s/" NODES_FAULT
 				  " in xenstore: %s",
 				  d->back, strerror(-rc));
-	rc = device_wait(d, taken_up, &s, deadline_in(SECONDS), stop);
+	rc = device_wait(d, taken_up, &s, clock_deadline(SECONDS), stop);
 	if (rc == -EINTR)
 		return say_failed(
 			"interrupted; the faults are set, and xen-ramdiskd may take them up later");

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/interface/interface.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
 
 static const struct {
 	const char *name;

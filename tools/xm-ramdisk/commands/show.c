@@ -4,8 +4,14 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/json.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/commands/report.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/xen/fault-set.h"
+#include "tools/xm-ramdisk/xen/who.h"
 
 static const char help[] =
 	"usage: xm-ramdisk show [--json] NAME\n\n"

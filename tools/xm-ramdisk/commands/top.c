@@ -9,8 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/json.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/signals.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/xen/who.h"
 
 static const char help[] =
 	"usage: xm-ramdisk top [--once] [--json]\n\n"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The store and its disks, as the subcommands use them. */
+#include "tools/xm-ramdisk/disk/disk.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -7,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/toolstack/toolstack.h"
+#include "tools/xm-ramdisk/base/arguments.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/disk/progress.h"
 
 bool disk_option(int c, struct disk_options *o)
 {
@@ -62,6 +66,13 @@ int disk_store(const char *subcommand, struct rd_store **store)
 	return disk_own_store(store);
 }
 
+static disk_clean_fn *clean;
+
+void disk_clean_with(disk_clean_fn *fn)
+{
+	clean = fn;
+}
+
 int disk_own_store(struct rd_store **store)
 {
 	struct rd_error err;
@@ -69,8 +80,8 @@ int disk_own_store(struct rd_store **store)
 	if (rd_store_open(store, NULL, &err))
 		return say_failed("%s", err.text);
 	rd_reap(*store);
-	hotplug_clean(*store);
-	road_xm_clean(*store);
+	if (clean)
+		clean(*store);
 	return EXIT_DONE;
 }
 

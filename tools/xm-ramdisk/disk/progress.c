@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A line on the terminal about a load that takes more than a second. */
+#include "tools/xm-ramdisk/disk/progress.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "include/private/clock.h"
 
 #define QUIET_MS 1000
 
@@ -15,7 +17,7 @@ void progress_start(struct progress *p, const char *seed,
 	p->seed = seed;
 	p->terminal = isatty(STDERR_FILENO);
 	p->shown = false;
-	p->start = now_ms();
+	p->start = clock_now_ms();
 	p->stop = stop;
 }
 
@@ -25,7 +27,7 @@ int progress_step(void *arg, uint64_t done, uint64_t total)
 
 	if (*p->stop)
 		return 1;
-	if (!p->terminal || total == 0 || now_ms() - p->start < QUIET_MS)
+	if (!p->terminal || total == 0 || clock_now_ms() - p->start < QUIET_MS)
 		return 0;
 	fprintf(stderr, "\r%s %s: %" PRIu64 " of %" PRIu64 " MiB (%d %%)\033[K",
 		p->verb, p->seed, done >> 20, total >> 20,

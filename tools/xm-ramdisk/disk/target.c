@@ -8,12 +8,15 @@
  * A comma in the seed's path is written twice, which no shell and no
  * configuration file changes on the way here.
  */
+#include "tools/xm-ramdisk/disk/target.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/arguments.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 
 /* End the field at @text, undoing doubled commas; what follows, or NULL. */
 static char *take_field(char *text)

@@ -11,6 +11,7 @@
  * the process that looks for it (watch.c).
  */
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/hotplug/hotplug.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +21,15 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/base/arguments.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/signals.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/disk/target.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
+#include "tools/xm-ramdisk/xen/host.h"
+#include "tools/xm-ramdisk/xen/who.h"
 
 #define KERNEL_KIND "vbd"
 #define OWN_DOMAIN "/local/domain/0/"

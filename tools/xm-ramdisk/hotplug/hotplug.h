@@ -6,10 +6,7 @@
 #ifndef XM_RAMDISK_HOTPLUG_H
 #define XM_RAMDISK_HOTPLUG_H
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
-
-/* printf and scanf format of an attachment's label: domid, devid */
-#define HOTPLUG_LABEL "xl/%u/%u"
+#include "tools/xm-ramdisk/disk/disk.h"
 
 /* A device that a toolstack makes, as the script's environment names it. */
 struct hotplug {
@@ -47,5 +44,11 @@ void hotplug_watch_start(struct rd_store *store);
 
 /* backend/vbd3: tell xen-ramdiskd the disk, and wait until it has it. */
 int hotplug_native_add(struct hotplug *h);
+
+/*
+ * End what toolstacks attached for devices that are gone. How many there were,
+ * of all devices; those of one that has an NBD client's count twice.
+ */
+unsigned hotplug_clean(struct rd_store *store);
 
 #endif

@@ -15,9 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 #include "tools/xm-ramdisk/hotplug/loop.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
+#include "tools/xm-ramdisk/xen/device.h"
 
 /* The disk as it is, whoever loaded it; false if it is not there. */
 static bool find_info(struct rd_store *store, const char *id,

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/program.h"
 
 #define CONTROL "/dev/loop-control"
 #define TRIES 64 /* others may take the free number first */
@@ -107,8 +107,8 @@ static int open_control(void)
 	int i, fd = open(CONTROL, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		host_run((const char *const[]){ "modprobe", "-q", "loop",
-						NULL });
+		program_run((const char *const[]){ "modprobe", "-q", "loop",
+						   NULL });
 	for (i = 0; fd < 0 && i < LOAD_TRIES; i++) {
 		if (i)
 			nanosleep(&pause, NULL);

@@ -12,7 +12,13 @@
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/xen/daemon.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/journal.h"
 
 #define WORKER_SECONDS 20
 
@@ -91,7 +97,7 @@ static int look(struct hotplug *h)
 static int wait_for_worker(struct hotplug *h)
 {
 	struct pollfd p = { .fd = xs_fileno(h->xs), .events = POLLIN };
-	int64_t left, deadline = deadline_in(WORKER_SECONDS);
+	int64_t left, deadline = clock_deadline(WORKER_SECONDS);
 	char **event;
 	int rc;
 
@@ -99,7 +105,7 @@ static int wait_for_worker(struct hotplug *h)
 		return say_failed("cannot watch %s in xenstore: %s", h->back,
 				  strerror(errno));
 	while ((rc = look(h)) < 0) {
-		left = deadline - now_ms();
+		left = deadline - clock_now_ms();
 		if (left <= 0 || *h->stop)
 			return say_failed(
 				"xen-ramdiskd did not take the device for %d seconds; is one of the same version running, with this store?",

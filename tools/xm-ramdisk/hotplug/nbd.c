@@ -23,7 +23,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/xen/device.h"
 
 #define LOCK_FILE "nbd.lock"
 #define SUFFIX ".nbd"
@@ -65,7 +67,7 @@ static int lock(struct rd_store *store)
 /* Into the background; it is ready when this returns. */
 static int run_nbdkit(const char *const argv[], const char *plugin)
 {
-	int rc = host_run(argv);
+	int rc = program_run(argv);
 
 	if (rc == -ENOENT)
 		return say_failed(
@@ -240,7 +242,7 @@ static int connect_free(struct rd_store *store, const char *label,
 			continue;
 		some = true;
 		snprintf(device, NBD_PATH_MAX, "/dev/nbd%d", i);
-		rc = host_run_quietly(argv);
+		rc = program_run_quietly(argv);
 		if (rc == 0)
 			return EXIT_DONE;
 		if (rc == -ENOENT)
@@ -273,7 +275,7 @@ static int make_device(struct rd_store *store, const char *label,
 	int rc, locked;
 
 	if (access("/sys/block/nbd0", F_OK))
-		host_run(
+		program_run(
 			(const char *const[]){ "modprobe", "-q", "nbd", NULL });
 	locked = lock(store);
 	rc = connect_free(store, label, path);
@@ -330,8 +332,8 @@ void nbd_remove(struct rd_store *store, const char *label)
 	size_t i;
 
 	if (nbd_find(store, label, device))
-		host_run_quietly((const char *const[]){ "nbd-client", "-d",
-							device, NULL });
+		program_run_quietly((const char *const[]){ "nbd-client", "-d",
+							   device, NULL });
 	if (pid)
 		kill(pid, SIGTERM);
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {

@@ -17,7 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/host.h"
 
 #define LOCK_FILE "watch.lock"
 #define BACKENDS "/local/domain/0/backend/vbd"
@@ -59,11 +64,11 @@ static bool wait_event(struct xs_handle *xs, int seconds,
 {
 	const struct timespec together = { .tv_nsec = TOGETHER };
 	struct pollfd p = { .fd = xs_fileno(xs), .events = POLLIN };
-	int64_t left, deadline = deadline_in(seconds);
+	int64_t left, deadline = clock_deadline(seconds);
 	bool came;
 
 	while (!(came = drain(xs)) && !*stop &&
-	       (left = deadline - now_ms()) > 0)
+	       (left = deadline - clock_now_ms()) > 0)
 		poll(&p, 1, (int)left);
 	if (came)
 		nanosleep(&together, NULL);

@@ -6,8 +6,8 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/interface/interface.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
 
 static const char *line_name(int i)
 {

@@ -92,13 +92,6 @@ void iface_facts_release(struct iface_facts *facts,
 void iface_facts_range(struct iface_facts *facts, struct iface_range range);
 /* Narrow the range to what the known values and the release allow. */
 void iface_facts_resolve(struct iface_facts *facts);
-/*
- * One side of a check: a release, a line of releases, a value, "running", or
- * a path. -EINVAL if it is none of these, and what reading it answered.
- */
-int iface_facts_parse(struct iface_facts *facts, const char *text,
-		      struct rd_error *err);
-
 /* ---- header.c: the text of Xen's headers --------------------- */
 
 #define IFACE_HEADER_MAX (1024u * 1024u) /* more of a file is not looked at */
@@ -163,6 +156,15 @@ void *iface_open_library(const char *name, struct iface_library *lib);
 
 /* -ENODEV if this is no Xen domain, with the reason in @err. */
 int iface_of_running(struct iface_facts *facts, struct rd_error *err);
+
+/* ---- side.c -------------------------------------------------- */
+
+/*
+ * One side of a check: a release, a line of releases, a value, "running", or
+ * a path. -EINVAL if it is none of these, and what reading it answered.
+ */
+int iface_facts_parse(struct iface_facts *facts, const char *text,
+		      struct rd_error *err);
 
 /* ---- compare.c ----------------------------------------------- */
 

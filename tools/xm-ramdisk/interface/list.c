@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/interface/interface.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
 
 enum form {
 	TEXT,

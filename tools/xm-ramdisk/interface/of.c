@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/interface/interface.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define FILE_MAX (256u << 20) /* of a program; the largest are 100 MiB */
 

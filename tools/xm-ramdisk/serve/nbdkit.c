@@ -15,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
 #include "tools/xm-ramdisk/serve/serve.h"
 
 #define PLUGIN "nbdkit-ramdisk-plugin.so"
@@ -235,7 +238,7 @@ static int how_it_ended(int status, int64_t since)
 {
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return EXIT_DONE;
-	if (WIFSIGNALED(status) && now_ms() - since > SOON_MS) {
+	if (WIFSIGNALED(status) && clock_now_ms() - since > SOON_MS) {
 		say_failed("nbdkit was ended by signal %d; it is started again",
 			   WTERMSIG(status));
 		return SERVE_AGAIN;
@@ -249,7 +252,7 @@ static int how_it_ended(int status, int64_t since)
 int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
 	       volatile sig_atomic_t *again)
 {
-	int64_t since = now_ms();
+	int64_t since = clock_now_ms();
 	int64_t patience = INT64_MAX; /* until when it may end by itself */
 	bool restart = false;
 	int status = 0, rc = 0;
@@ -262,8 +265,8 @@ int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
 			restart = !*stop;
 			*again = 0;
 			kill(pid, SIGTERM);
-			patience = deadline_in(PATIENCE_SECONDS);
-		} else if (now_ms() > patience) {
+			patience = clock_deadline(PATIENCE_SECONDS);
+		} else if (clock_now_ms() > patience) {
 			kill(pid, SIGKILL);
 		}
 		rc = wait_a_while(pid);

@@ -17,7 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/commands/fence.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/signals.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/serve/fence.h"
 
 static void help(void)
 {

@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 
 #define SERVE_SEEDS 64 /* in one server, at most */
 #define SERVE_THREADS 256 /* for one connection, at most */

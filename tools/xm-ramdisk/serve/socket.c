@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/serve/serve.h"
 
 #define PORT "10809" /* nbd, of the IANA's list */

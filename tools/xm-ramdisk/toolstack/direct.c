@@ -14,7 +14,14 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
+#include "tools/xm-ramdisk/xen/daemon.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/host.h"
+#include "tools/xm-ramdisk/xen/journal.h"
 
 #define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
 
@@ -65,10 +72,11 @@ static void take_back(struct device *d, const struct device_state *seen)
 
 	if (s.back && !s.domain_gone) {
 		device_ask_to_close(d);
-		device_wait(d, let_go, &s, deadline_in(CLOSE_SECONDS), &never);
+		device_wait(d, let_go, &s, clock_deadline(CLOSE_SECONDS),
+			    &never);
 	}
 	device_remove(d);
-	device_wait(d, backend_gone, &s, deadline_in(CLOSE_SECONDS), &never);
+	device_wait(d, backend_gone, &s, clock_deadline(CLOSE_SECONDS), &never);
 }
 
 static int say_why(const struct attach *a, const struct device *d,
@@ -107,14 +115,14 @@ static int connect_device(const struct attach *a, struct device *d)
 
 	if (d->domid == 0)
 		host_load_frontend();
-	rc = device_wait(d, connected_or_failed, &s, deadline_in(a->seconds),
+	rc = device_wait(d, connected_or_failed, &s, clock_deadline(a->seconds),
 			 a->stop);
 	if (toolstack_direct_stands(&s, rc == -ETIMEDOUT) > 0)
 		return EXIT_DONE;
 	/* a domain that is being destroyed loses its devices first */
 	if (rc == 0 && !s.error[0] && !s.domain_gone)
-		device_wait(d, domain_is_gone, &s, deadline_in(CLOSE_SECONDS),
-			    a->stop);
+		device_wait(d, domain_is_gone, &s,
+			    clock_deadline(CLOSE_SECONDS), a->stop);
 	rc = say_why(a, d, &s, rc);
 	take_back(d, &s);
 	return rc;

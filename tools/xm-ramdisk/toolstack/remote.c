@@ -15,9 +15,16 @@
 #include <unistd.h>
 #include <xen/io/xenbus.h>
 
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/host.h"
+#include "tools/xm-ramdisk/xen/who.h"
 
 #define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
 
@@ -48,7 +55,8 @@ static void take_back(struct device *d)
 	struct device_state s;
 
 	if (device_ask_to_close(d) == EXIT_DONE)
-		device_wait(d, closed, &s, deadline_in(CLOSE_SECONDS), &never);
+		device_wait(d, closed, &s, clock_deadline(CLOSE_SECONDS),
+			    &never);
 	device_remove(d);
 }
 
@@ -58,14 +66,14 @@ static int connect_device(const struct attach *a, struct device *d,
 	struct device_state s;
 	int rc;
 
-	host_run_quietly(
+	program_run_quietly(
 		(const char *const[]){ "modprobe", "-q", "xen-blkback", NULL });
 	if (d->domid == 0)
 		host_load_frontend();
 	rc = device_create_kernel(d, path, a->writable);
 	if (rc)
 		return rc;
-	rc = device_wait(d, connected_or_gone, &s, deadline_in(a->seconds),
+	rc = device_wait(d, connected_or_gone, &s, clock_deadline(a->seconds),
 			 a->stop);
 	if (rc == 0 && s.back == XenbusStateConnected && !s.domain_gone)
 		return EXIT_DONE;
@@ -172,7 +180,7 @@ static int detach_device(struct device *d, struct rd_store *store, bool force,
 		rc = device_ask_to_close(d);
 		if (rc)
 			return rc;
-		rc = device_wait(d, closed, &s, deadline_in(seconds), stop);
+		rc = device_wait(d, closed, &s, clock_deadline(seconds), stop);
 		if (rc)
 			return say_failed(
 				"%s still uses %s after %d seconds (mounted there?); detach it again when it lets go, or with --force",

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/xen/daemon.h"
 
 #define SCRIPT "/etc/xen/scripts/" NODES_XL_SCRIPT
 
@@ -67,7 +69,7 @@ static const char *lacks_direct(void)
 
 static const char *lacks_xl(void)
 {
-	if (!host_has_program("xl"))
+	if (!program_exists("xl"))
 		return "xl";
 	return access(SCRIPT, X_OK) ? SCRIPT " for xl" : NULL;
 }
@@ -88,7 +90,7 @@ enum toolstack toolstack_choose(char *why, size_t size)
 			direct);
 		return TOOLSTACK_XL;
 	}
-	if (host_has_program("xm")) {
+	if (program_exists("xm")) {
 		snprintf(why, size, "xm is here; not direct, which lacks %s",
 			 direct);
 		return TOOLSTACK_XM;

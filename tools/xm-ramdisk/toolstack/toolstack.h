@@ -7,7 +7,8 @@
 #ifndef XM_RAMDISK_TOOLSTACK_H
 #define XM_RAMDISK_TOOLSTACK_H
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/xen/device.h"
 
 enum toolstack {
 	TOOLSTACK_NONE,
@@ -71,6 +72,6 @@ int toolstack_remote_detach(struct device *d, bool force, int seconds,
 			    const volatile sig_atomic_t *stop);
 
 /* Remove the aliases of domains that are gone. */
-void road_xm_clean(struct rd_store *store);
+void toolstack_xm_clean(struct rd_store *store);
 
 #endif

@@ -8,7 +8,13 @@
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/disk/target.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
+#include "tools/xm-ramdisk/xen/daemon.h"
+#include "tools/xm-ramdisk/xen/vdev.h"
 
 #define LINE_MAX_BYTES (2 * RD_SEED_MAX + 256)
 /* libxl serves backendtype=tap by backend/vbd3 from here on */
@@ -66,7 +72,7 @@ int toolstack_xl_attach(const struct attach *a)
 		if (rc)
 			return rc;
 	}
-	rc = host_run(argv);
+	rc = program_run(argv);
 	if (rc < 0)
 		return say_failed("cannot run xl: %s", strerror(-rc));
 	return rc ? say_failed("xl block-attach failed; its reason is above")
@@ -108,7 +114,7 @@ int toolstack_xl_detach(struct xs_handle *xs, const char *domain,
 	if (!is_ours(xs, backend))
 		return -1;
 	snprintf(number, sizeof(number), "%u", devid);
-	rc = host_run(argv);
+	rc = program_run(argv);
 	if (rc < 0)
 		return say_failed("cannot run xl, which attached it: %s",
 				  strerror(-rc));

@@ -16,7 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/vdev.h"
 
 #define FOLDER "aliases"
 
@@ -39,7 +44,7 @@ static int find_domain(const char *domain, unsigned *domid)
 	const char *const argv[] = { "sh", "-c", command, domain, NULL };
 	char *end;
 
-	if (host_read(argv, line, sizeof(line)))
+	if (program_read(argv, line, sizeof(line)))
 		return say_failed(
 			"xm knows no domain '%s'; 'xm list' shows those there are",
 			domain);
@@ -53,7 +58,7 @@ static int find_domain(const char *domain, unsigned *domid)
 
 static int xm(const char *const argv[])
 {
-	int rc = host_run(argv);
+	int rc = program_run(argv);
 
 	if (rc < 0)
 		return say_failed("cannot run xm: %s", strerror(-rc));
@@ -178,10 +183,10 @@ static bool domain_is_there(unsigned domid)
 	const char *const argv[] = { "xm", "list", number, NULL };
 
 	snprintf(number, sizeof(number), "%u", domid);
-	return host_run_quietly(argv) <= 0;
+	return program_run_quietly(argv) <= 0;
 }
 
-void road_xm_clean(struct rd_store *store)
+void toolstack_xm_clean(struct rd_store *store)
 {
 	char folder[PATH_MAX], path[PATH_MAX];
 	unsigned domid, devid;

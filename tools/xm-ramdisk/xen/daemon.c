@@ -3,6 +3,8 @@
  * Is xen-ramdiskd there, is it ours, and if not, start it: through systemd where
  * that runs and has the unit, which then keeps it running; else ourselves.
  */
+#include "tools/xm-ramdisk/xen/daemon.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -12,7 +14,8 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
 
 #define UNIT "xen-ramdiskd.service"
 
@@ -101,7 +104,7 @@ bool daemon_installed(void)
 	char path[PATH_MAX];
 
 	return program_beside("xen-ramdiskd", path) ||
-	       host_has_program("xen-ramdiskd");
+	       program_exists("xen-ramdiskd");
 }
 
 /* Returns when the daemon serves: it puts itself into the background then. */

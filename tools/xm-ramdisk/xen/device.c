@@ -3,6 +3,8 @@
  * The xenstore nodes of one vbd, from the toolstack's side: made, looked at,
  * asked to close, and removed. drivers/blkback/common/nodes.h says what they mean.
  */
+#include "tools/xm-ramdisk/xen/device.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
@@ -15,7 +17,12 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/xen/domain.h"
+#include "tools/xm-ramdisk/xen/host.h"
+#include "tools/xm-ramdisk/xen/vdev.h"
 
 static void init(struct device *d, struct xs_handle *xs, unsigned domid,
 		 unsigned devid)
@@ -373,24 +380,11 @@ void device_remove(struct device *d)
 
 /* ---- waiting ----------------------------------------------------------- */
 
-int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
-int64_t deadline_in(int seconds)
-{
-	return now_ms() + seconds * INT64_C(1000);
-}
-
 /* Sleep until xenstore has news, a signal came, or it is time. */
 static int wait_event(struct device *d, int64_t deadline)
 {
 	struct pollfd p = { .fd = xs_fileno(d->xs), .events = POLLIN };
-	int64_t left = deadline - now_ms();
+	int64_t left = deadline - clock_now_ms();
 	char **event;
 	int rc;
 

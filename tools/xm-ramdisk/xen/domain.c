@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Domains by name and number, as xenstore has them. */
+#include "tools/xm-ramdisk/xen/domain.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
 
 #define DOMAINS "/local/domain"
 #define DOMID_MAX 0x7ff0u /* DOMID_FIRST_RESERVED of xen.h */

@@ -3,13 +3,14 @@
  * Faults on purpose, as people write and read them: the values of fault's
  * options, a change applied to what is set, and what is set as text and JSON.
  */
+#include "tools/xm-ramdisk/xen/fault-set.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tools/xm-ramdisk/base/json.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
 
 /* ---- values ------------------------------------------------------------ */
 

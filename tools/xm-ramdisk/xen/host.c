@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Is this a Xen control domain, are we root, does xenstore answer? */
+#include "tools/xm-ramdisk/xen/host.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,11 +15,10 @@
 #include <unistd.h>
 #include <xenstore_lib.h>
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
 
 #define ANSWER_SECONDS 20
-
-extern char **environ;
 
 /* Whether the first line of @path contains @word. */
 static bool file_says(const char *path, const char *word)
@@ -121,101 +122,15 @@ int host_open(const char *what, struct xs_handle **xs)
 	return EXIT_FAILED;
 }
 
-bool host_has_program(const char *name)
-{
-	const char *path = getenv("PATH"), *end;
-	char file[4096];
-
-	for (; path && *path; path = *end ? end + 1 : end) {
-		end = strchrnul(path, ':');
-		snprintf(file, sizeof(file), "%.*s/%s", (int)(end - path), path,
-			 name);
-		if (access(file, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* With @quiet nothing of the program's is read or shown. 0 or -errno. */
-static int spawn(const char *const argv[], bool quiet, pid_t *pid)
-{
-	posix_spawn_file_actions_t files;
-	int fd, rc;
-
-	if (posix_spawn_file_actions_init(&files))
-		return -ENOMEM;
-	for (fd = STDIN_FILENO; quiet && fd <= STDERR_FILENO; fd++)
-		posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
-						 O_RDWR, 0);
-	/* posix_spawn() changes no argument, whatever its type says */
-	rc = posix_spawnp(pid, argv[0], &files, NULL, (char *const *)argv,
-			  environ);
-	posix_spawn_file_actions_destroy(&files);
-	return -rc;
-}
-
-static int run(const char *const argv[], bool quiet)
-{
-	pid_t pid;
-	int status, rc = spawn(argv, quiet, &pid);
-
-	if (rc)
-		return rc;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
-}
-
-int host_run(const char *const argv[])
-{
-	return run(argv, false);
-}
-
-int host_run_quietly(const char *const argv[])
-{
-	return run(argv, true);
-}
-
-int host_read(const char *const argv[], char *line, size_t size)
-{
-	int status, rc, fds[2];
-	posix_spawn_file_actions_t files;
-	ssize_t n = 0, got = 0;
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC))
-		return -errno;
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, fds[1], STDOUT_FILENO);
-	rc = -posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv,
-			   environ);
-	posix_spawn_file_actions_destroy(&files);
-	close(fds[1]);
-	while (!rc && got < (ssize_t)size - 1 &&
-	       (n = read(fds[0], line + got, size - 1 - (size_t)got)) > 0)
-		got += n;
-	line[got] = 0;
-	close(fds[0]);
-	if (rc)
-		return rc;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
-}
-
 void host_load_frontend(void)
 {
 	static const char *const argv[] = { "modprobe", "-q", "xen-blkfront",
 					    NULL };
-	pid_t pid;
-
 	/*
 	 * Not waited for: while it loads, the driver waits for the devices that
 	 * are there, and the script of one may be who loads it. Whoever reads
 	 * our output must not wait for it either. If the driver is built in, or
 	 * loaded, modprobe fails or does nothing, and all is well.
 	 */
-	spawn(argv, true, &pid);
+	program_start_quietly(argv);
 }

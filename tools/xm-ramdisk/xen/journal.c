@@ -5,12 +5,14 @@
  * file has no name until the device's nodes are to be written, so that it goes
  * with this process if that ends before.
  */
+#include "tools/xm-ramdisk/xen/journal.h"
+
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
 
 int journal_take_room(struct rd_store *store)
 {

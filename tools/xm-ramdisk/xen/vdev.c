@@ -8,13 +8,13 @@
  *   hd   3 << 8 | disk << 6 | partition     hda and hdb
  *        22 << 8 | (disk - 2) << 6 | partition   hdc and hdd
  */
+#include "tools/xm-ramdisk/xen/vdev.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "tools/xm-ramdisk/xm-ramdisk.h"
 
 #define XVD_MAJOR 202
 #define SD_MAJOR 8

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Attachments' labels as domains and virtual devices. */
+#include "tools/xm-ramdisk/xen/who.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
-#include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/domain.h"
+#include "tools/xm-ramdisk/xen/fault-set.h"
+#include "tools/xm-ramdisk/xen/host.h"
+#include "tools/xm-ramdisk/xen/vdev.h"
 
 static bool is_device(const char *format, const char *label, struct who *w)
 {

@@ -6,7 +6,7 @@
  * or drops what it has in hand, and to start another on the same socket. When
  * this command ends, nothing that a fenced host sent can reach a disk any more.
  */
-#include "tools/xm-ramdisk/commands/fence.h"
+#include "tools/xm-ramdisk/serve/fence.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -19,6 +19,12 @@
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/arguments.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/disk.h"
 
 #define LIST "fenced"
 #define IN_FORCE "serve-%d.fenced"
@@ -180,10 +186,10 @@ void fence_in_force(const char *store, const char *text)
 static int wait_for_servers(const char *store, const char *text)
 {
 	const struct timespec nap = { .tv_nsec = LOOK_NS };
-	int64_t deadline = deadline_in(WAIT_SECONDS);
+	int64_t deadline = clock_deadline(WAIT_SECONDS);
 	int left = lagging(store, text, SIGUSR1);
 
-	while (left && now_ms() < deadline) {
+	while (left && clock_now_ms() < deadline) {
 		nanosleep(&nap, NULL);
 		left = lagging(store, text, 0);
 	}

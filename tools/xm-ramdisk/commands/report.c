@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A disk as JSON: what list, show and top print with --json. */
+#include "tools/xm-ramdisk/commands/report.h"
+
 #include "tools/xm-ramdisk/base/json.h"
-#include "tools/xm-ramdisk/xm-ramdisk.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/fault-set.h"
+#include "tools/xm-ramdisk/xen/who.h"
 
 const char *report_mode(const struct rd_attachment_info *a)
 {

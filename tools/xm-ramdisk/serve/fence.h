@@ -7,8 +7,6 @@
 #ifndef XM_RAMDISK_FENCE_H
 #define XM_RAMDISK_FENCE_H
 
-#include "tools/xm-ramdisk/xm-ramdisk.h"
-
 #define FENCE_BYTES 8192 /* of the list, at most */
 
 /* The list as it is; empty if there is none. */

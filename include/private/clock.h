@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The monotonic clock, which nobody sets back. Deadlines, pauses and latencies
+ * are measured with it. For all programs of this tree; not installed.
+ */
+#ifndef PRIVATE_CLOCK_H
+#define PRIVATE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static inline uint64_t clock_now_us(void)
+{
+	return clock_now_ns() / 1000;
+}
+
+static inline int64_t clock_now_ms(void)
+{
+	return (int64_t)(clock_now_ns() / 1000000);
+}
+
+/* A deadline @seconds from now, in milliseconds. */
+static inline int64_t clock_deadline(int seconds)
+{
+	return clock_now_ms() + (int64_t)seconds * 1000;
+}
+
+#endif

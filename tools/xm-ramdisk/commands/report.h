@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A disk and its attachments, as list, show and top print them. */
+#ifndef XM_RAMDISK_REPORT_H
+#define XM_RAMDISK_REPORT_H
+
+#include <xenstore.h>
+
+#include "include/ramdisk.h"
+#include "tools/xm-ramdisk/base/json.h"
+
+void report_json(struct json *j, struct xs_handle *xs,
+		 const struct rd_disk_info *disk);
+/* "r", "w" or "p", for a private view. */
+const char *report_mode(const struct rd_attachment_info *attachment);
+
+#endif

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../../.." || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 failed=0
-maps='README.md HACKING.md SECURITY.md CHANGELOG.md docs/architecture.md'
+maps=(README.md HACKING.md SECURITY.md CHANGELOG.md docs/architecture.md tests/*/README.md)
 
 files() { # NAME...: of the tree in the current folder, without what was built
 	local names=() n
@@ -128,11 +128,8 @@ nothing() { # NAME COMMAND...: which has nothing to say
 	ok "$name" $?
 }
 
-# shellcheck disable=SC2086 # several
-{
-	nothing "every file that is named is in the tree" missing_files $maps
-	nothing "every function that is named is defined" missing_functions $maps
-}
+nothing "every file that is named is in the tree" missing_files "${maps[@]}"
+nothing "every function that is named is defined" missing_functions "${maps[@]}"
 nothing "every link in Markdown leads somewhere" dead_links
 nothing "every folder of tests has a README" without_readme
 

@@ -89,13 +89,19 @@ usage() {
 	says "attach with a bad mode" 2 "xm-ramdisk: mode 'rw' is neither r nor w$see" \
 		"$tool" attach 0 seed xvdb rw
 	says "attach with a bad time" 2 \
-		"xm-ramdisk: '1h' is no number of seconds from 1 to 86400$see" \
+		"xm-ramdisk: --timeout=1h: expected a number of seconds from 1 to 86400$see" \
 		"$tool" attach --timeout=1h 0 seed xvdb
 	says "attach with an option without its value" 2 \
-		"xm-ramdisk: option '--timeout' is unknown or lacks its value$see" "$tool" attach --timeout
+		"xm-ramdisk: option '--timeout' needs a value$see" "$tool" attach --timeout
+	says "attach with -t without its value" 2 \
+		"xm-ramdisk: option '--timeout' needs a value$see" "$tool" attach -t
+	says "attach with a value for a switch" 2 \
+		"xm-ramdisk: option '--thin' takes no value$see" "$tool" attach --thin=yes 0 seed xvdb
+	says "attach with an unknown letter" 2 \
+		"xm-ramdisk: option '-x' is unknown$see" "$tool" attach -x 0 seed xvdb
 	fault_usage
 	says "detach without a VDEV" 2 \
-		"xm-ramdisk: expected DOMAIN VDEV, got 1 arguments; see 'xm-ramdisk detach --help'" \
+		"xm-ramdisk: expected DOMAIN VDEV, got 1 argument; see 'xm-ramdisk detach --help'" \
 		"$tool" detach 0
 	says "detach with a bad VDEV" 2 \
 		"xm-ramdisk: 'hda99' is no virtual device; expected one like xvdb, sda1, hdc or 51728; see 'xm-ramdisk detach --help'" \
@@ -108,16 +114,16 @@ fault_usage() {
 		# shellcheck disable=SC2086 # a list of words
 		says "fault $options" 2 "xm-ramdisk: $problem$see" "$tool" fault $options xvdb 0
 	done <<-'END'
-		--error=reads|'reads' is not read, write, all or none
-		--error=all --ratio=0|'0' is not a percentage from 0\.0001 to 100
+		--error=reads|--error=reads: expected read, write, all or none
+		--error=all --ratio=0|--ratio=0: expected a percentage from 0\.0001 to 100
 		--ratio=5|--ratio and --range go with --error=read, write or all
 		--error=none --range=0+1|--ratio and --range go with --error=read, write or all
-		--error=all --range=5|'5' is not a range like 0\+512 or 8M\+4K, of bytes
-		--delay=1s|'1s' is not a number of milliseconds up to 3600000
+		--error=all --range=5|--range=5: expected a range of bytes like 0\+512 or 8M\+4K
+		--delay=1s|--delay=1s: expected a number of milliseconds up to 3600000
 		--jitter=3|--jitter goes with --delay
 		--freeze --thaw|--freeze and --thaw exclude each other
-		--iops=many|'many' is not a number of requests up to 100000000
-		--bandwidth=2T|'2T' is not a number of bytes up to 1T
+		--iops=many|--iops=many: expected a number of requests up to 100000000
+		--bandwidth=2T|--bandwidth=2T: expected a number of bytes up to 1T
 	END
 	says "fault without DOMAIN" 2 "xm-ramdisk: expected NAME DOMAIN, got 1 argument$see" \
 		"$tool" fault --freeze xvdb

@@ -114,7 +114,7 @@ check "sectors that are none" refused "sector-size=1024: expected 512 or 4096" \
 check "nor behind a seed" refused "'sector-size=x' behind the seed is none of" \
 	"$tool" attach one "$seed,sector-size=x" xvdb
 check "nothing was done" says '^no RAM disks$' "$tool" list
-check "a toolstack that is none" refused "toolstack 'xend' is none of direct, xl and xm" \
+check "a toolstack that is none" refused "toolstack=xend: expected direct, xl or xm" \
 	"$tool" attach --toolstack=xend one "$seed" xvdb
 comma=$scratch/a,b.img
 cp "$seed" "$comma"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* xm-ramdisk attach: arguments, and the toolstack to go; toolstack-*.c go it. */
-#include <getopt.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,37 +8,35 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/commands/vdev-argument.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/disk/target.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 #include "tools/xm-ramdisk/xen/host.h"
-#include "tools/xm-ramdisk/xen/vdev.h"
 
 #define DEFAULT_SECONDS 60
 #define REMOTE_SECONDS 60
 
-static void help(void)
-{
-	puts("usage: xm-ramdisk attach [OPTION...] DOMAIN SEED VDEV [r|w]\n\n"
-	     "Load SEED into memory, unless it is there already, and attach it to\n"
-	     "DOMAIN as VDEV. All who attach the same SEED share one disk.\n\n"
-	     "  DOMAIN  name or number; Domain-0 too\n"
-	     "  SEED    image file or block device, nbd://HOST/EXPORT and the like (not\n"
-	     "          with --lazy), or the name of a loaded disk;\n"
-	     "          tap:ram:PATH means PATH; private, thin, lazy, keep,\n"
-	     "          name=NAME and sector-size=4096 may follow it, behind commas, as in a disk line\n"
-	     "  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
-	     "  r|w     read only, or read and write (the default)\n\n" DISK_OPTIONS_HELP
-	     "\n"
-	     "  --keep       keep the disk when nobody is attached, until drop\n"
-	     "  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
-	     "  --sector-size=512|4096  of the disk as DOMAIN sees it (512)\n"
-	     "  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
-	     "  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: do not load a copy,\n"
-	     "               share that very disk; connect again for so long (60)\n"
-	     "  --toolstack=NAME   direct, xl or xm, instead of the one that fits the host\n"
-	     "  --dry-run    print the toolstack, why it, and what would be run or written");
-}
+static const char help[] =
+	"usage: xm-ramdisk attach [OPTION...] DOMAIN SEED VDEV [r|w]\n\n"
+	"Load SEED into memory, unless it is there already, and attach it to\n"
+	"DOMAIN as VDEV. All who attach the same SEED share one disk.\n\n"
+	"  DOMAIN  name or number; Domain-0 too\n"
+	"  SEED    image file or block device, nbd://HOST/EXPORT and the like (not\n"
+	"          with --lazy), or the name of a loaded disk;\n"
+	"          tap:ram:PATH means PATH; private, thin, lazy, keep,\n"
+	"          name=NAME and sector-size=4096 may follow it, behind commas, as in a disk line\n"
+	"  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
+	"  r|w     read only, or read and write (the default)\n\n" DISK_OPTIONS_HELP
+	"\n"
+	"  --keep       keep the disk when nobody is attached, until drop\n"
+	"  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
+	"  --sector-size=512|4096  of the disk as DOMAIN sees it (512)\n"
+	"  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
+	"  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: do not load a copy,\n"
+	"               share that very disk; connect again for so long (60)\n"
+	"  --toolstack=NAME   direct, xl or xm, instead of the one that fits the host\n"
+	"  --dry-run    print the toolstack, why it, and what would be run or written";
 
 /* The prefixes under which blktap knew this kind of disk. */
 static char *strip_prefix(char *seed)
@@ -90,94 +88,70 @@ static int check_seed(const struct attach *a)
 	return EXIT_DONE;
 }
 
-/* EXIT_DONE, or the status to end with; -1 after --help. */
-static int parse(struct attach *a, int argc, char **argv)
+static int parse_toolstack(const char *value, void *to)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "toolstack", required_argument, NULL, 's' },
-		{ "dry-run", no_argument, NULL, 'n' },
-		{ "sector-size", required_argument, NULL, 'b' },
-		{ "remote", optional_argument, NULL, 'r' },
-		DISK_OPTIONS,
-		{ NULL, 0, NULL, 0 },
-	};
-	struct rd_error err;
-	int c;
+	return toolstack_parse(value, to) ? 0 : -EINVAL;
+}
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "ht:", options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			help();
-			return -1;
-		case 't':
-			if (!parse_seconds(optarg, &a->seconds))
-				break;
-			return say_usage(
-				"attach",
-				"'%s' is no number of seconds from 1 to 86400",
-				optarg);
-		case 's':
-			if (toolstack_parse(optarg, &a->toolstack))
-				break;
-			return say_usage(
-				"attach",
-				"toolstack '%s' is none of direct, xl and xm",
-				optarg);
-		case 'b':
-			if (!disk_parse_sector_size(optarg,
-						    &a->disk.sector_size))
-				break;
-			return say_usage(
-				"attach",
-				"--sector-size=%s: expected 512 or 4096",
-				optarg);
-		case 'r':
-			a->remote = REMOTE_SECONDS;
-			if (!optarg || !parse_seconds(optarg, &a->remote))
-				break;
-			return say_usage(
-				"attach",
-				"'%s' is no number of seconds from 1 to 86400",
-				optarg);
-		case 'n':
-			a->dry_run = true;
-			break;
-		default:
-			if (disk_option(c, &a->disk))
-				break;
-			return say_usage(
-				"attach",
-				"option '%s' is unknown or lacks its value",
-				argv[optind - 1]);
-		}
-	}
-	argc -= optind;
-	argv += optind;
-	if (argc < 3 || argc > 4)
-		return say_usage(
-			"attach",
-			"expected DOMAIN SEED VDEV [r|w], got %d arguments",
-			argc);
-	a->domain = argv[0];
-	if (target_parse(strip_prefix(argv[1]), &a->disk, &err))
+/* The words: DOMAIN SEED VDEV [r|w]. */
+static int parse_words(struct attach *a, char **words)
+{
+	struct rd_error err;
+
+	a->domain = words[0];
+	if (target_parse(strip_prefix(words[1]), &a->disk, &err))
 		return say_usage("attach", "%s", err.text);
-	if (vdev_parse(argv[2], &a->devid))
-		return say_usage(
-			"attach",
-			"'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
-			argv[2]);
-	a->writable = true;
-	if (argc == 4 && parse_mode(argv[3], &a->writable))
+	if (vdev_argument("attach", words[2], &a->devid))
+		return EXIT_USAGE;
+	if (words[3] && parse_mode(words[3], &a->writable))
 		return EXIT_USAGE;
 	return check_seed(a);
 }
 
+/* EXIT_DONE, or the status to end with; -1 after --help. */
+static int parse(struct attach *a, int argc, char **argv)
+{
+	bool remote = false;
+	const struct argument_option options[] = {
+		DISK_OPTIONS(&a->disk),
+		DISK_FLAG_OPTION(&a->disk, "private", RD_PRIVATE),
+		{ .name = "sector-size",
+		  .parse = disk_parse_sector_size,
+		  .to = &a->disk.sector_size,
+		  .expected = SECTOR_SIZE_EXPECTED },
+		{ .name = "timeout",
+		  .letter = 't',
+		  .parse = parse_seconds,
+		  .to = &a->seconds,
+		  .expected = SECONDS_EXPECTED },
+		{ .name = "remote",
+		  .optional = true,
+		  .given = &remote,
+		  .parse = parse_seconds,
+		  .to = &a->remote,
+		  .expected = SECONDS_EXPECTED },
+		{ .name = "toolstack",
+		  .parse = parse_toolstack,
+		  .to = &a->toolstack,
+		  .expected = "direct, xl or xm" },
+		{ .name = "dry-run", .given = &a->dry_run },
+		{ .name = NULL },
+	};
+	const struct arguments arguments = { help, options, 3, 4,
+					     "DOMAIN SEED VDEV [r|w]" };
+	char **words;
+	int rc = arguments_parse(argc, argv, &arguments, &words);
+
+	if (rc)
+		return rc;
+	if (remote && !a->remote)
+		a->remote = REMOTE_SECONDS;
+	return parse_words(a, words);
+}
+
 int cmd_attach(int argc, char **argv)
 {
-	struct attach a = { .seconds = DEFAULT_SECONDS };
+	struct attach a = { .seconds = DEFAULT_SECONDS, .writable = true };
 	char why[256];
 	int rc = parse(&a, argc, argv);
 

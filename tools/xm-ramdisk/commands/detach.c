@@ -5,7 +5,6 @@
  * are gone, the count is right.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +16,10 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/commands/vdev-argument.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 #include "tools/xm-ramdisk/xen/daemon.h"
 #include "tools/xm-ramdisk/xen/device.h"
-#include "tools/xm-ramdisk/xen/vdev.h"
 
 #define DEFAULT_SECONDS 60
 
@@ -32,59 +31,33 @@ struct detach {
 	const volatile sig_atomic_t *stop;
 };
 
-static void help(void)
-{
-	puts("usage: xm-ramdisk detach [--force] [--timeout=SECONDS] DOMAIN VDEV\n\n"
-	     "Detach VDEV from DOMAIN. The last detach discards what was written.\n\n"
-	     "  --force            do not ask the domain: take the device away\n"
-	     "  --timeout=SECONDS  for DOMAIN's frontend to let go (60)");
-}
+static const char help[] =
+	"usage: xm-ramdisk detach [--force] [--timeout=SECONDS] DOMAIN VDEV\n\n"
+	"Detach VDEV from DOMAIN. The last detach discards what was written.\n\n"
+	"  --force            do not ask the domain: take the device away\n"
+	"  --timeout=SECONDS  for DOMAIN's frontend to let go (60)";
 
 /* EXIT_DONE, or the status to end with; -1 after --help. */
 static int parse(struct detach *a, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "force", no_argument, NULL, 'f' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
+	const struct argument_option options[] = {
+		{ .name = "force", .letter = 'f', .given = &a->force },
+		{ .name = "timeout",
+		  .letter = 't',
+		  .parse = parse_seconds,
+		  .to = &a->seconds,
+		  .expected = SECONDS_EXPECTED },
+		{ .name = NULL },
 	};
-	int c;
+	const struct arguments arguments = { help, options, 2, 2,
+					     "DOMAIN VDEV" };
+	char **words;
+	int rc = arguments_parse(argc, argv, &arguments, &words);
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "hft:", options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			help();
-			return -1;
-		case 'f':
-			a->force = true;
-			break;
-		case 't':
-			if (!parse_seconds(optarg, &a->seconds))
-				break;
-			return say_usage(
-				"detach",
-				"'%s' is no number of seconds from 1 to 86400",
-				optarg);
-		default:
-			return say_usage(
-				"detach",
-				"option '%s' is unknown or lacks its value",
-				argv[optind - 1]);
-		}
-	}
-	if (argc - optind != 2)
-		return say_usage("detach",
-				 "expected DOMAIN VDEV, got %d arguments",
-				 argc - optind);
-	a->domain = argv[optind];
-	if (vdev_parse(argv[optind + 1], &a->devid))
-		return say_usage(
-			"detach",
-			"'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
-			argv[optind + 1]);
-	return EXIT_DONE;
+	if (rc)
+		return rc;
+	a->domain = words[0];
+	return vdev_argument("detach", words[1], &a->devid);
 }
 
 static bool gone(const struct device_state *s)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xm-ramdisk diff: where a disk is not its seed any more. */
+/* xm-ramdisk diff: the ranges in which a disk differs from its seed. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/json.h"
-#include "tools/xm-ramdisk/base/message.h"
-#include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
-#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/progress.h"
 
 static const char help[] =
@@ -34,39 +32,34 @@ static int print_range(void *arg, uint64_t off, uint64_t len)
 	return 0;
 }
 
-static int diff(struct rd_store *store, char **words, const void *arg)
+static int diff(struct disk_job *job)
 {
-	bool json = *(const bool *)arg;
+	bool json = *(const bool *)job->arg;
 	struct json j = { .out = stdout };
-	struct progress p;
-	struct rd_error err;
-	char id[RD_ID_MAX];
-	int rc = disk_find(store, words[0], id);
+	int rc;
 
-	if (rc)
-		return rc;
 	if (json)
 		json_open(&j, NULL, '[');
-	progress_start(&p, words[0], signals_catch());
-	rc = rd_diff(store, id, print_range, json ? &j : NULL, progress_step,
-		     &p, &err);
-	progress_end(&p);
+	rc = rd_diff(job->store, job->id, print_range, json ? &j : NULL,
+		     progress_step, &job->progress, &job->err);
 	if (json) {
 		json_close(&j);
 		putchar('\n');
 	}
-	return rc ? say_failed("%s", err.text) : EXIT_DONE;
+	return rc;
 }
 
 int cmd_diff(int argc, char **argv)
 {
 	bool json = false;
-	const struct flag flags[] = { { "json", &json }, { NULL, NULL } };
+	const struct argument_option options[] = {
+		{ .name = "json", .given = &json },
+		{ .name = NULL },
+	};
 	const struct disk_command command = {
-		.help = help,
-		.flags = flags,
-		.count = 1,
-		.expected = "NAME",
+		.arguments = { help, options, 1, 1, "NAME" },
+		.find = true,
+		.verb = "comparing",
 		.run = diff,
 		.arg = &json,
 	};

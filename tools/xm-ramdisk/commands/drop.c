@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
-#include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 
 static const char help[] =
@@ -13,21 +13,16 @@ static const char help[] =
 	"and at the last detach otherwise.\n\n"
 	"  NAME  as 'xm-ramdisk list' shows it: a name, or a seed's path or its end";
 
-static int drop(struct rd_store *store, char **words, const void *arg)
+static int drop(struct disk_job *job)
 {
 	const struct rd_disk_info *disk;
 	struct disk_list list;
-	struct rd_error err;
-	char id[RD_ID_MAX];
-	int rc = disk_find(store, words[0], id);
+	int rc = rd_keep(job->store, job->id, false, &job->err);
 
-	(void)arg;
 	if (rc)
 		return rc;
-	if (rd_keep(store, id, false, &err))
-		return say_failed("%s", err.text);
-	rc = disk_list(store, &list);
-	disk = disk_in(&list, id);
+	rc = disk_list(job->store, &list);
+	disk = disk_in(&list, job->id);
 	if (disk)
 		printf("%s goes with the last of %u attachments\n",
 		       disk_shown_name(disk), disk->attachments);
@@ -37,12 +32,9 @@ static int drop(struct rd_store *store, char **words, const void *arg)
 
 int cmd_drop(int argc, char **argv)
 {
-	static const struct flag none[] = { { NULL, NULL } };
 	const struct disk_command command = {
-		.help = help,
-		.flags = none,
-		.count = 1,
-		.expected = "NAME",
+		.arguments = { help, NULL, 1, 1, "NAME" },
+		.find = true,
 		.run = drop,
 	};
 

@@ -6,13 +6,13 @@
  * waited for.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
 #include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/json.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
@@ -28,146 +28,56 @@
 struct fault {
 	const char *name, *domain;
 	struct fault_change change;
-	bool ratio, range, jitter; /* given */
-	bool any; /* an option that changes something */
+	bool ratio, range, jitter; /* given: they refine another option */
 	bool thaw;
 	bool json;
 };
 
-static void help(void)
-{
-	puts("usage: xm-ramdisk fault [OPTION...] NAME DOMAIN\n\n"
-	     "Make the way of DOMAIN to a disk slow, dead or wrong, for tests. Others who\n"
-	     "are attached to the disk are not touched. Without an option, show what is set.\n\n"
-	     "  NAME    a virtual device of DOMAIN, or a disk as 'xm-ramdisk list' shows it\n\n"
-	     "  --error=read|write|all|none  requests end with an I/O error\n"
-	     "      --ratio=PERCENT          only so many of them, from 0.0001\n"
-	     "      --range=OFF+LEN          only those that touch these bytes (8M+4K)\n"
-	     "  --delay=MS                   before a request is carried out\n"
-	     "      --jitter=MS              and up to that much more, at random\n"
-	     "  --freeze, --thaw             all requests wait, until the thaw\n"
-	     "  --write-protect, --writable  refuse what would write\n"
-	     "  --iops=N                     requests a second at most; 0: no limit\n"
-	     "  --bandwidth=BYTES            bytes a second at most (10M); 0: no limit\n"
-	     "  --clear                      all that was set before is over\n"
-	     "  --json                       show it for programs\n\n"
-	     "An option replaces what was set of its kind; the other kinds stay. They end with\n"
-	     "the attachment.");
-}
+static const char help[] =
+	"usage: xm-ramdisk fault [OPTION...] NAME DOMAIN\n\n"
+	"Make the way of DOMAIN to a disk slow, dead or wrong, for tests. Others who\n"
+	"are attached to the disk are not touched. Without an option, show what is set.\n\n"
+	"  NAME    a virtual device of DOMAIN, or a disk as 'xm-ramdisk list' shows it\n\n"
+	"  --error=read|write|all|none  requests end with an I/O error\n"
+	"      --ratio=PERCENT          only so many of them, from 0.0001\n"
+	"      --range=OFF+LEN          only those that touch these bytes (8M+4K)\n"
+	"  --delay=MS                   before a request is carried out\n"
+	"      --jitter=MS              and up to that much more, at random\n"
+	"  --freeze, --thaw             all requests wait, until the thaw\n"
+	"  --write-protect, --writable  refuse what would write\n"
+	"  --iops=N                     requests a second at most; 0: no limit\n"
+	"  --bandwidth=BYTES            bytes a second at most (10M); 0: no limit\n"
+	"  --clear                      all that was set before is over\n"
+	"  --json                       show it for programs\n\n"
+	"An option replaces what was set of its kind; the other kinds stay. They end with\n"
+	"the attachment.";
 
 /* ---- arguments --------------------------------------------------------- */
 
-enum {
-	ERROR = 256,
-	RATIO,
-	RANGE,
-	DELAY,
-	JITTER,
-	FREEZE,
-	THAW,
-	PROTECT,
-	WRITABLE,
-	IOPS,
-	BANDWIDTH,
-	CLEAR,
-	JSON
-};
-
-static const struct option options[] = {
-	{ "error", required_argument, NULL, ERROR },
-	{ "ratio", required_argument, NULL, RATIO },
-	{ "range", required_argument, NULL, RANGE },
-	{ "delay", required_argument, NULL, DELAY },
-	{ "jitter", required_argument, NULL, JITTER },
-	{ "freeze", no_argument, NULL, FREEZE },
-	{ "thaw", no_argument, NULL, THAW },
-	{ "write-protect", no_argument, NULL, PROTECT },
-	{ "writable", no_argument, NULL, WRITABLE },
-	{ "iops", required_argument, NULL, IOPS },
-	{ "bandwidth", required_argument, NULL, BANDWIDTH },
-	{ "clear", no_argument, NULL, CLEAR },
-	{ "json", no_argument, NULL, JSON },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
-};
-
-/* What is wrong with the value of option @c in optarg; NULL if nothing is. */
-static const char *take_value(struct fault *f, int c)
-{
-	struct fault_change *ch = &f->change;
-	struct blkback_fault_set *to = &ch->to;
-
-	switch (c) {
-	case ERROR:
-		ch->error = true;
-		return fault_parse_errors(optarg, &to->errors)
-			       ? "read, write, all or none"
-			       : NULL;
-	case RATIO:
-		f->ratio = true;
-		return fault_parse_ratio(optarg, &to->ratio)
-			       ? "a percentage from 0.0001 to 100"
-			       : NULL;
-	case RANGE:
-		f->range = true;
-		return fault_parse_range(optarg, &to->range_off, &to->range_len)
-			       ? "a range like 0+512 or 8M+4K, of bytes"
-			       : NULL;
-	case DELAY:
-		ch->delay = true;
-		return fault_parse_ms(optarg, &to->delay_ms)
-			       ? "a number of milliseconds up to 3600000"
-			       : NULL;
-	case JITTER:
-		f->jitter = true;
-		return fault_parse_ms(optarg, &to->jitter_ms)
-			       ? "a number of milliseconds up to 3600000"
-			       : NULL;
-	case IOPS:
-		ch->iops = true;
-		return fault_parse_iops(optarg, &to->iops)
-			       ? "a number of requests up to 100000000"
-			       : NULL;
-	default:
-		ch->bandwidth = true;
-		return fault_parse_bandwidth(optarg, &to->bandwidth)
-			       ? "a number of bytes up to 1T"
-			       : NULL;
+/* clang-format off */
+/* Parsers of the options' values, into the struct blkback_fault_set @to. */
+#define PARSE(option, call)                                    \
+	static int parse_##option(const char *value, void *to) \
+	{                                                      \
+		struct blkback_fault_set *set = to;            \
+                                                               \
+		return call;                                   \
 	}
-}
+PARSE(error, fault_parse_errors(value, &set->errors))
+PARSE(ratio, fault_parse_ratio(value, &set->ratio))
+PARSE(range, fault_parse_range(value, &set->range_off, &set->range_len))
+PARSE(delay, fault_parse_ms(value, &set->delay_ms))
+PARSE(jitter, fault_parse_ms(value, &set->jitter_ms))
+PARSE(iops, fault_parse_iops(value, &set->iops))
+PARSE(bandwidth, fault_parse_bandwidth(value, &set->bandwidth))
 
-static int take_option(struct fault *f, int c)
-{
-	struct fault_change *ch = &f->change;
-	const char *expected;
-
-	f->any |= c != JSON;
-	switch (c) {
-	case FREEZE:
-		ch->freeze = true;
-		ch->to.freeze = 1;
-		return EXIT_DONE;
-	case THAW:
-		ch->freeze = f->thaw = true;
-		return EXIT_DONE;
-	case PROTECT:
-	case WRITABLE:
-		ch->write_protect = true;
-		ch->to.write_protect = c == PROTECT;
-		return EXIT_DONE;
-	case CLEAR:
-		ch->clear = true;
-		return EXIT_DONE;
-	case JSON:
-		f->json = true;
-		return EXIT_DONE;
-	default:
-		expected = take_value(f, c);
-		return expected ? say_usage("fault", "'%s' is not %s", optarg,
-					    expected)
-				: EXIT_DONE;
-	}
-}
+/* An option with a value; *@GIVEN becomes true when it is there. */
+#define VALUE(NAME, GIVEN, EXPECTED)                          \
+	{ .name = #NAME, .given = GIVEN,                      \
+	  .parse = parse_##NAME, .to = &f->change.to,         \
+	  .expected = EXPECTED }
+/* clang-format on */
+#define MILLISECONDS "a number of milliseconds up to 3600000"
 
 /* What options mean together. */
 static int check_options(struct fault *f)
@@ -183,6 +93,7 @@ static int check_options(struct fault *f)
 	if (f->thaw && to->freeze)
 		return say_usage("fault",
 				 "--freeze and --thaw exclude each other");
+	f->change.freeze |= f->thaw;
 	if (to->errors && !f->ratio)
 		to->ratio = BLKBACK_FAULT_ALWAYS;
 	return EXIT_DONE;
@@ -191,30 +102,49 @@ static int check_options(struct fault *f)
 /* EXIT_DONE, or the status to end with; -1 after --help. */
 static int parse(struct fault *f, int argc, char **argv)
 {
-	int c, rc;
+	struct fault_change *ch = &f->change;
+	const struct argument_option options[] = {
+		VALUE(error, &ch->error, "read, write, all or none"),
+		VALUE(ratio, &f->ratio, "a percentage from 0.0001 to 100"),
+		VALUE(range, &f->range, "a range of bytes like 0+512 or 8M+4K"),
+		VALUE(delay, &ch->delay, MILLISECONDS),
+		VALUE(jitter, &f->jitter, MILLISECONDS),
+		VALUE(iops, &ch->iops, "a number of requests up to 100000000"),
+		VALUE(bandwidth, &ch->bandwidth, "a number of bytes up to 1T"),
+		{ .name = "freeze",
+		  .given = &ch->freeze,
+		  .flags = &ch->to.freeze,
+		  .set = 1 },
+		{ .name = "thaw", .given = &f->thaw },
+		{ .name = "write-protect",
+		  .given = &ch->write_protect,
+		  .flags = &ch->to.write_protect,
+		  .set = 1 },
+		{ .name = "writable",
+		  .given = &ch->write_protect,
+		  .flags = &ch->to.write_protect,
+		  .clear = 1 },
+		{ .name = "clear", .given = &ch->clear },
+		{ .name = "json", .given = &f->json },
+		{ .name = NULL },
+	};
+	const struct arguments arguments = { help, options, 2, 2,
+					     "NAME DOMAIN" };
+	char **words;
+	int rc = arguments_parse(argc, argv, &arguments, &words);
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			help();
-			return -1;
-		}
-		if (c == '?')
-			return say_usage(
-				"fault",
-				"option '%s' is unknown or lacks its value",
-				argv[optind - 1]);
-		rc = take_option(f, c);
-		if (rc)
-			return rc;
-	}
-	if (argc - optind != 2)
-		return say_usage("fault",
-				 "expected NAME DOMAIN, got %d argument%s",
-				 argc - optind, argc - optind == 1 ? "" : "s");
-	f->name = argv[optind];
-	f->domain = argv[optind + 1];
+	if (rc)
+		return rc;
+	f->name = words[0];
+	f->domain = words[1];
 	return check_options(f);
+}
+
+/* Whether an option asks for a change; otherwise the faults are only shown. */
+static bool changes(const struct fault_change *ch)
+{
+	return ch->clear || ch->error || ch->delay || ch->freeze ||
+	       ch->write_protect || ch->iops || ch->bandwidth;
 }
 
 /* ---- which device ------------------------------------------------------ */
@@ -391,7 +321,7 @@ int cmd_fault(int argc, char **argv)
 	if (rc)
 		return rc;
 	rc = select_device(&d, f.name);
-	if (!rc && f.any)
+	if (!rc && changes(&f.change))
 		rc = change(&d, &f.change);
 	if (!rc)
 		show(&d, f.json);

@@ -10,6 +10,7 @@
 #include "tools/xm-ramdisk/base/json.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/commands/report.h"
+#include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
 #include "tools/xm-ramdisk/xen/who.h"
@@ -86,14 +87,13 @@ static void print_json(struct xs_handle *xs, const struct rd_disk_info *disks,
 
 /* ---- the command ------------------------------------------------------- */
 
-static int list(struct rd_store *store, char **words, const void *arg)
+static int list(struct disk_job *job)
 {
-	bool json = *(const bool *)arg;
+	bool json = *(const bool *)job->arg;
 	struct disk_list l;
 	struct xs_handle *xs;
-	int rc = disk_list(store, &l);
+	int rc = disk_list(job->store, &l);
 
-	(void)words;
 	xs = l.count ? who_xenstore() : NULL;
 	/* "no RAM disks" would be wrong when one of them cannot be read */
 	if (json || l.count || !rc)
@@ -107,12 +107,12 @@ static int list(struct rd_store *store, char **words, const void *arg)
 int cmd_list(int argc, char **argv)
 {
 	bool json = false;
-	const struct flag flags[] = { { "json", &json }, { NULL, NULL } };
+	const struct argument_option options[] = {
+		{ .name = "json", .given = &json },
+		{ .name = NULL },
+	};
 	const struct disk_command command = {
-		.help = help,
-		.flags = flags,
-		.count = 0,
-		.expected = "no argument",
+		.arguments = { help, options, 0, 0, "no argument" },
 		.run = list,
 		.arg = &json,
 	};

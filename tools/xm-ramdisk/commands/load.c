@@ -1,66 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xm-ramdisk load: a disk that is there before anyone attaches, and stays. */
-#include <getopt.h>
+/* xm-ramdisk load: loads a seed, and keeps the disk without an attachment. */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 
-static void help(void)
-{
-	puts("usage: xm-ramdisk load [--name=NAME] [--thin] [--lazy] SEED\n\n"
-	     "Load SEED, and keep the disk and what is written to it until it is\n"
-	     "dropped. A disk that is attached already is kept from now on.\n\n" DISK_OPTIONS_HELP);
-}
+static const char help[] =
+	"usage: xm-ramdisk load [--name=NAME] [--thin] [--lazy] SEED\n\n"
+	"Load SEED, and keep the disk and what is written to it until it is\n"
+	"dropped. A disk that is attached already is kept from now on.\n\n" DISK_OPTIONS_HELP;
 
-static int load(const struct disk_options *options)
+static int load(struct disk_job *job)
 {
-	struct rd_store *store;
+	struct disk_options options = *(const struct disk_options *)job->arg;
 	struct rd_disk *disk;
-	int rc = disk_store("load", &store);
+	int rc;
 
+	options.seed = job->words[0];
+	rc = disk_attach(job->store, &options, "xm-ramdisk load",
+			 signals_catch(), &disk);
 	if (rc)
 		return rc;
-	rc = disk_attach(store, options, "xm-ramdisk load", signals_catch(),
-			 &disk);
-	if (rc == EXIT_DONE) {
-		printf("%s: %" PRIu64 " MiB, kept until 'xm-ramdisk drop %s'\n",
-		       rd_seed(disk), rd_size(disk) >> 20,
-		       rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk));
-		rd_detach(disk);
-	}
-	rd_store_close(store);
-	return rc;
+	printf("%s: %" PRIu64 " MiB, kept until 'xm-ramdisk drop %s'\n",
+	       rd_seed(disk), rd_size(disk) >> 20,
+	       rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk));
+	rd_detach(disk);
+	return EXIT_DONE;
 }
 
 int cmd_load(int argc, char **argv)
 {
-	static const struct option known[] = {
-		{ "help", no_argument, NULL, 'h' },
-		DISK_OPTIONS,
-		{ NULL, 0, NULL, 0 },
-	};
 	struct disk_options o = { .flags = RD_KEEP };
-	int c;
+	const struct argument_option options[] = {
+		DISK_OPTIONS(&o),
+		{ .name = NULL },
+	};
+	const struct disk_command command = {
+		.arguments = { help, options, 1, 1, "SEED" },
+		.run = load,
+		.arg = &o,
+	};
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		if (c == 'h') {
-			help();
-			return EXIT_DONE;
-		}
-		if (c == 'P' || !disk_option(c, &o))
-			return say_usage(
-				"load",
-				"option '%s' is unknown or lacks its value",
-				argv[optind - 1]);
-	}
-	if (argc - optind != 1)
-		return say_usage("load", "expected SEED, got %d arguments",
-				 argc - optind);
-	o.seed = argv[optind];
-	return load(&o);
+	return disk_run(argc, argv, &command);
 }

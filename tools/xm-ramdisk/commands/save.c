@@ -18,7 +18,7 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
-#include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/progress.h"
 
 #define STEP ((uint64_t)1 << 20) /* bytes between two reports and thaws */
@@ -103,8 +103,7 @@ static int save_to(struct rd_disk *disk, const char *file)
 	if (fd < 0)
 		return say_failed("cannot write beside %s: %s", file,
 				  strerror(errno));
-	progress_start(&p, file, signals_catch());
-	p.verb = "saving";
+	progress_start(&p, "saving", file, signals_catch());
 	rc = fill(disk, fd, &p);
 	progress_end(&p);
 	close(fd);
@@ -134,26 +133,22 @@ static int may_write(const struct rd_disk *disk, const char *file, bool force)
 	return EXIT_DONE;
 }
 
-static int save(struct rd_store *store, char **words, const void *arg)
+static int save(struct disk_job *job)
 {
-	const bool *force = arg;
-	struct rd_attach_request req = {
+	const bool *force = job->arg;
+	const struct rd_attach_request req = {
+		.name = job->id,
 		.flags = RD_EXISTING,
 		.label = "xm-ramdisk save",
 	};
 	struct rd_disk *disk;
-	struct rd_error err;
-	char id[RD_ID_MAX];
-	int rc = disk_find(store, words[0], id);
+	int rc = rd_attach(job->store, &req, &disk, &job->err);
 
 	if (rc)
 		return rc;
-	req.name = id;
-	if (rd_attach(store, &req, &disk, &err))
-		return say_failed("%s", err.text);
-	rc = may_write(disk, words[1], *force);
+	rc = may_write(disk, job->words[1], *force);
 	if (rc == EXIT_DONE)
-		rc = save_to(disk, words[1]);
+		rc = save_to(disk, job->words[1]);
 	rd_detach(disk);
 	return rc;
 }
@@ -161,12 +156,13 @@ static int save(struct rd_store *store, char **words, const void *arg)
 int cmd_save(int argc, char **argv)
 {
 	bool force = false;
-	const struct flag flags[] = { { "force", &force }, { NULL, NULL } };
+	const struct argument_option options[] = {
+		{ .name = "force", .given = &force },
+		{ .name = NULL },
+	};
 	const struct disk_command command = {
-		.help = help,
-		.flags = flags,
-		.count = 2,
-		.expected = "NAME FILE",
+		.arguments = { help, options, 2, 2, "NAME FILE" },
+		.find = true,
 		.run = save,
 		.arg = &force,
 	};

@@ -9,6 +9,7 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/commands/report.h"
+#include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
 #include "tools/xm-ramdisk/xen/who.h"
@@ -114,20 +115,16 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
 		print_attachment(xs, &d->attachment[i]);
 }
 
-static int show(struct rd_store *store, char **words, const void *arg)
+static int show(struct disk_job *job)
 {
-	bool json = *(const bool *)arg;
+	bool json = *(const bool *)job->arg;
 	struct json j = { .out = stdout };
 	const struct rd_disk_info *d;
 	struct disk_list list;
 	struct xs_handle *xs;
-	char id[RD_ID_MAX];
-	int rc = disk_find(store, words[0], id);
+	int rc = disk_list(job->store, &list);
 
-	if (rc)
-		return rc;
-	rc = disk_list(store, &list);
-	d = disk_in(&list, id);
+	d = disk_in(&list, job->id);
 	xs = who_xenstore();
 	if (d && json) {
 		report_json(&j, xs, d);
@@ -135,7 +132,7 @@ static int show(struct rd_store *store, char **words, const void *arg)
 	} else if (d) {
 		print_text(xs, d);
 	} else if (!rc) {
-		rc = say_failed("%s went away meanwhile", words[0]);
+		rc = say_failed("%s was discarded meanwhile", job->words[0]);
 	}
 	if (xs)
 		xs_close(xs);
@@ -146,12 +143,13 @@ static int show(struct rd_store *store, char **words, const void *arg)
 int cmd_show(int argc, char **argv)
 {
 	bool json = false;
-	const struct flag flags[] = { { "json", &json }, { NULL, NULL } };
+	const struct argument_option options[] = {
+		{ .name = "json", .given = &json },
+		{ .name = NULL },
+	};
 	const struct disk_command command = {
-		.help = help,
-		.flags = flags,
-		.count = 1,
-		.expected = "NAME",
+		.arguments = { help, options, 1, 1, "NAME" },
+		.find = true,
 		.run = show,
 		.arg = &json,
 	};

@@ -13,6 +13,7 @@
 #include "tools/xm-ramdisk/base/json.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/xen/who.h"
 
@@ -164,13 +165,12 @@ struct switches {
 	bool once, json;
 };
 
-static int top(struct rd_store *store, char **words, const void *arg)
+static int top(struct disk_job *job)
 {
-	const struct switches *on = arg;
+	const struct switches *on = job->arg;
 	struct xs_handle *xs = who_xenstore();
-	int rc = watch(store, xs, on->once, on->json);
+	int rc = watch(job->store, xs, on->once, on->json);
 
-	(void)words;
 	if (xs)
 		xs_close(xs);
 	return rc;
@@ -179,15 +179,13 @@ static int top(struct rd_store *store, char **words, const void *arg)
 int cmd_top(int argc, char **argv)
 {
 	struct switches on = { false, false };
-	const struct flag flags[] = {
-		{ "once", &on.once },
-		{ "json", &on.json },
-		{ NULL, NULL },
+	const struct argument_option options[] = {
+		{ .name = "once", .given = &on.once },
+		{ .name = "json", .given = &on.json },
+		{ .name = NULL },
 	};
 	const struct disk_command command = {
-		.help = help,
-		.flags = flags,
-		.expected = "no argument",
+		.arguments = { help, options, 0, 0, "no argument" },
 		.run = top,
 		.arg = &on,
 	};

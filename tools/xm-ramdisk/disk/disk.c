@@ -3,44 +3,21 @@
 #include "tools/xm-ramdisk/disk/disk.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/disk/progress.h"
 
-bool disk_option(int c, struct disk_options *o)
+int disk_parse_sector_size(const char *value, void *to)
 {
-	switch (c) {
-	case 'N':
-		o->name = optarg;
-		return true;
-	case 'T':
-		o->flags |= RD_THIN;
-		return true;
-	case 'L':
-		o->flags |= RD_LAZY;
-		return true;
-	case 'K':
-		o->flags |= RD_KEEP;
-		return true;
-	case 'P':
-		o->flags |= RD_PRIVATE;
-		return true;
-	default:
-		return false;
-	}
-}
+	unsigned *sector_size = to;
 
-int disk_parse_sector_size(const char *text, unsigned *sector_size)
-{
-	*sector_size = !strcmp(text, "512")    ? 512
-		       : !strcmp(text, "4096") ? 4096
-					       : 0;
+	*sector_size = !strcmp(value, "512")    ? 512
+		       : !strcmp(value, "4096") ? 4096
+						: 0;
 	return *sector_size ? 0 : -EINVAL;
 }
 
@@ -85,23 +62,6 @@ int disk_own_store(struct rd_store **store)
 	return EXIT_DONE;
 }
 
-int disk_run(int argc, char **argv, const struct disk_command *command)
-{
-	struct rd_store *store;
-	char **words;
-	int rc = parse_words(argc, argv, command->help, command->flags,
-			     command->count, command->expected, &words);
-
-	if (rc)
-		return rc < 0 ? EXIT_DONE : rc;
-	rc = disk_store(argv[0], &store);
-	if (rc)
-		return rc;
-	rc = command->run(store, words, command->arg);
-	rd_store_close(store);
-	return rc;
-}
-
 bool disk_is_name(struct rd_store *store, const char *text)
 {
 	char id[RD_ID_MAX];
@@ -132,7 +92,7 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *o,
 		req.name = o->seed;
 		req.seed = NULL;
 	}
-	progress_start(&p, o->seed, stop);
+	progress_start(&p, "loading", o->seed, stop);
 	rc = rd_attach(store, &req, disk, &err);
 	progress_end(&p);
 	if (rc)

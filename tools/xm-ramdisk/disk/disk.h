@@ -8,7 +8,6 @@
 #include <stddef.h>
 
 #include "include/ramdisk.h"
-#include "tools/xm-ramdisk/base/arguments.h"
 
 /* What a person says of a disk to load or attach. */
 struct disk_options {
@@ -18,27 +17,25 @@ struct disk_options {
 	unsigned sector_size; /* for a domain: 512, 4096, or 0 for 512 */
 };
 
-/* getopt_long() entries and values for them; disk_option() takes the value. */
-#define DISK_OPTIONS                                \
-	{ "name", required_argument, NULL, 'N' },   \
-		{ "thin", no_argument, NULL, 'T' }, \
-		{ "lazy", no_argument, NULL, 'L' }, \
-		{ "keep", no_argument, NULL, 'K' }, \
-	{                                           \
-		"private", no_argument, NULL, 'P'   \
-	}
+/* clang-format off */
+/* Entries of an option table that set a struct disk_options. */
+#define DISK_FLAG_OPTION(o, NAME, FLAG) \
+	{ .name = NAME, .flags = &(o)->flags, .set = FLAG }
+#define DISK_OPTIONS(o)                          \
+	{ .name = "name", .text = &(o)->name },  \
+	DISK_FLAG_OPTION(o, "thin", RD_THIN),    \
+	DISK_FLAG_OPTION(o, "lazy", RD_LAZY),    \
+	DISK_FLAG_OPTION(o, "keep", RD_KEEP)
+/* clang-format on */
 #define DISK_OPTIONS_HELP                                                          \
 	"  --name=NAME  a disk of that name, apart from others of the same seed\n" \
 	"  --thin       take memory as it is needed, not all of it up front\n"     \
 	"  --lazy       do not wait for the load: read each part at its first use"
-/* True if @c, with optarg, was one of them. */
-bool disk_option(int c, struct disk_options *options);
 
-/*
- * The words of --sector-size: 0 or -EINVAL. And whether the disk is a whole
- * number of them, as an exit status.
- */
-int disk_parse_sector_size(const char *text, unsigned *sector_size);
+/* The value of --sector-size and sector-size=, into the unsigned @to. */
+int disk_parse_sector_size(const char *value, void *to);
+#define SECTOR_SIZE_EXPECTED "512 or 4096"
+/* Whether the disk's size is a whole number of sectors. An exit status. */
 int disk_check_sector_size(const struct disk_options *options,
 			   const struct rd_disk *disk);
 
@@ -72,21 +69,6 @@ int disk_own_store(struct rd_store **store);
  */
 typedef void disk_clean_fn(struct rd_store *store);
 void disk_clean_with(disk_clean_fn *fn);
-
-/*
- * A subcommand that takes switches and words and then works on the store:
- * parses (parse_words), opens the store, runs @run, closes it. Returns main's
- * exit status.
- */
-struct disk_command {
-	const char *help;
-	const struct flag *flags;
-	int count; /* of words */
-	const char *expected; /* what they are */
-	int (*run)(struct rd_store *store, char **words, const void *arg);
-	const void *arg;
-};
-int disk_run(int argc, char **argv, const struct disk_command *command);
 
 /* One of the disks of rd_list(), found as rd_find() does. An exit status. */
 struct disk_list {

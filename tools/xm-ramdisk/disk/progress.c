@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A line on the terminal about a load that takes more than a second. */
+/* The progress line of what takes more than a second; see progress.h. */
 #include "tools/xm-ramdisk/disk/progress.h"
 
 #include <inttypes.h>
@@ -10,11 +10,11 @@
 
 #define QUIET_MS 1000
 
-void progress_start(struct progress *p, const char *seed,
+void progress_start(struct progress *p, const char *verb, const char *what,
 		    const volatile sig_atomic_t *stop)
 {
-	p->verb = "loading";
-	p->seed = seed;
+	p->verb = verb;
+	p->what = what;
 	p->terminal = isatty(STDERR_FILENO);
 	p->shown = false;
 	p->start = clock_now_ms();
@@ -30,7 +30,7 @@ int progress_step(void *arg, uint64_t done, uint64_t total)
 	if (!p->terminal || total == 0 || clock_now_ms() - p->start < QUIET_MS)
 		return 0;
 	fprintf(stderr, "\r%s %s: %" PRIu64 " of %" PRIu64 " MiB (%d %%)\033[K",
-		p->verb, p->seed, done >> 20, total >> 20,
+		p->verb, p->what, done >> 20, total >> 20,
 		(int)((double)done * 100 / (double)total));
 	p->shown = true;
 	return 0;

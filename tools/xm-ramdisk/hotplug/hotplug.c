@@ -253,13 +253,14 @@ static int on_device(struct rd_store *store, const char *action,
 
 int cmd_hotplug(int argc, char **argv)
 {
-	const struct flag none[] = { { NULL, NULL } };
 	bool clean = argc == 2 && !strcmp(argv[1], "clean");
 	bool watch = argc == 2 && !strcmp(argv[1], "watch");
+	const int count = clean || watch ? 1 : 2;
+	const struct arguments arguments = { help, NULL, count, count,
+					     "an action and XENBUS_PATH" };
 	struct rd_store *store;
 	char **words;
-	int rc = parse_words(argc, argv, help, none, clean || watch ? 1 : 2,
-			     "an action and XENBUS_PATH", &words);
+	int rc = arguments_parse(argc, argv, &arguments, &words);
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;

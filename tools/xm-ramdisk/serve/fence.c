@@ -28,6 +28,7 @@
 
 #define LIST "fenced"
 #define IN_FORCE "serve-%d.fenced"
+#define ADDRESS_MAX (INET6_ADDRSTRLEN + 8) /* with /BITS */
 #define WAIT_SECONDS 30
 #define LOOK_NS 50000000
 
@@ -84,7 +85,7 @@ void fence_read(const char *store, char text[FENCE_BYTES])
 /* ---- the list ---------------------------------------------------------- */
 
 /* ADDRESS or ADDRESS/BITS in one spelling. */
-static bool canonical(const char *text, char address[INET6_ADDRSTRLEN + 8])
+static bool canonical(const char *text, char address[ADDRESS_MAX])
 {
 	const char *slash = strchr(text, '/');
 	unsigned char binary[16];
@@ -221,38 +222,59 @@ static int fence(struct rd_store *store, const char *address, bool lift)
 	return rc;
 }
 
+/* EXIT_DONE, or the status to end with; -1 after --help. */
+static int parse(int argc, char **argv, bool *lift, bool *list,
+		 char address[ADDRESS_MAX])
+{
+	const struct argument_option options[] = {
+		{ .name = "lift", .given = lift },
+		{ .name = "list", .given = list },
+		{ .name = NULL },
+	};
+	const struct arguments arguments = { help, options, 0, 1, "ADDRESS" };
+	char **words;
+	int rc = arguments_parse(argc, argv, &arguments, &words);
+
+	if (rc)
+		return rc;
+	if (*list && words[0])
+		return say_usage("fence", "--list takes no ADDRESS");
+	if (*list)
+		return EXIT_DONE;
+	if (!words[0])
+		return say_usage("fence", "expected ADDRESS or --list");
+	if (canonical(words[0], address))
+		return EXIT_DONE;
+	return say_usage(
+		"fence",
+		"'%s' is no address; expected one like 192.0.2.7, 2001:db8::7 or 192.0.2.0/24",
+		words[0]);
+}
+
+static void print_list(const char *store)
+{
+	char text[FENCE_BYTES];
+
+	fence_read(store, text);
+	fputs(*text ? text : "nothing is fenced\n", stdout);
+}
+
 int cmd_fence(int argc, char **argv)
 {
+	char address[ADDRESS_MAX];
 	bool lift = false, list = false;
-	const struct flag flags[] = {
-		{ "lift", &lift },
-		{ "list", &list },
-		{ NULL, NULL },
-	};
-	char address[INET6_ADDRSTRLEN + 8], text[FENCE_BYTES], **words;
 	struct rd_store *store;
-	int i, rc;
+	int rc = parse(argc, argv, &lift, &list, address);
 
-	for (i = 1; i < argc; i++)
-		list |= !strcmp(argv[i], "--list");
-	rc = parse_words(argc, argv, help, flags, list ? 0 : 1,
-			 list ? "nothing behind --list" : "ADDRESS", &words);
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
-	if (!list && !canonical(words[0], address))
-		return say_usage(
-			"fence",
-			"'%s' is no address; expected one like 192.0.2.7, 2001:db8::7 or 192.0.2.0/24",
-			words[0]);
 	rc = disk_store("fence", &store);
 	if (rc)
 		return rc;
-	if (list) {
-		fence_read(rd_store_path(store), text);
-		fputs(*text ? text : "nothing is fenced\n", stdout);
-	} else {
+	if (list)
+		print_list(rd_store_path(store));
+	else
 		rc = fence(store, address, lift);
-	}
 	rd_store_close(store);
 	return rc;
 }

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,95 +16,58 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/serve/fence.h"
 
-static void help(void)
-{
-	puts("usage: xm-ramdisk serve [OPTION...] SEED...\n\n"
-	     "Load each SEED into memory and serve it over NBD, until interrupted.\n"
-	     "All clients of a SEED share one disk. Needs nbdkit, not Xen.\n\n"
-	     "  SEED    image file or block device; nbd://HOST/EXPORT and the like; the\n"
-	     "          name of a loaded disk; or a directory, for the images in it\n\n" DISK_OPTIONS_HELP
-	     "\n"
-	     "  --keep       keep the disk when the server ends, until drop\n"
-	     "  --private    a copy-on-write view of its own for each client\n"
-	     "  --read-only  clients cannot write\n"
-	     "  --discard    back to the seed whenever the last client has gone\n"
-	     "  --socket=PATH    the Unix socket (SEED.sock beside the disks)\n"
-	     "  --tcp[=ADDRESS]  TCP instead; ADDRESS, :PORT or ADDRESS:PORT. Needs one of\n"
-	     "    --tls-certificates=DIRECTORY  ca-cert.pem, server-cert.pem, server-key.pem;\n"
-	     "                                  clients need certificates of the same CA\n"
-	     "    --tls-psk=FILE                keys of users, as psktool makes them\n"
-	     "    --insecure                    everyone who reaches the port can write\n"
-	     "  --threads=N  requests that nbdkit takes of one client at once (16); 1 is\n"
-	     "               quickest for a single client that waits for each answer\n"
-	     "  --background return when it serves; it runs on without a terminal");
-}
+#define TEXT_OF(macro) TEXT_OF_(macro)
+#define TEXT_OF_(text) #text
+#define SEEDS_EXPECTED "1 to " TEXT_OF(SERVE_SEEDS) " SEEDs"
+#define THREADS_EXPECTED "1 to " TEXT_OF(SERVE_THREADS)
+
+static const char help[] =
+	"usage: xm-ramdisk serve [OPTION...] SEED...\n\n"
+	"Load each SEED into memory and serve it over NBD, until interrupted.\n"
+	"All clients of a SEED share one disk. Needs nbdkit, not Xen.\n\n"
+	"  SEED    image file or block device; nbd://HOST/EXPORT and the like; the\n"
+	"          name of a loaded disk; or a directory, for the images in it\n\n" DISK_OPTIONS_HELP
+	"\n"
+	"  --keep       keep the disk when the server ends, until drop\n"
+	"  --private    a copy-on-write view of its own for each client\n"
+	"  --read-only  clients cannot write\n"
+	"  --discard    back to the seed whenever the last client has gone\n"
+	"  --socket=PATH    the Unix socket (SEED.sock beside the disks)\n"
+	"  --tcp[=ADDRESS]  TCP instead; ADDRESS, :PORT or ADDRESS:PORT. Needs one of\n"
+	"    --tls-certificates=DIRECTORY  ca-cert.pem, server-cert.pem, server-key.pem;\n"
+	"                                  clients need certificates of the same CA\n"
+	"    --tls-psk=FILE                keys of users, as psktool makes them\n"
+	"    --insecure                    everyone who reaches the port can write\n"
+	"  --threads=N  requests that nbdkit takes of one client at once (16); 1 is\n"
+	"               quickest for a single client that waits for each answer\n"
+	"  --background return when it serves; it runs on without a terminal";
 
 /* ---- arguments --------------------------------------------------------- */
 
-enum {
-	OPT_SOCKET = 256,
-	OPT_TCP,
-	OPT_CERTIFICATES,
-	OPT_PSK,
-	OPT_INSECURE,
-	OPT_READ_ONLY,
-	OPT_DISCARD,
-	OPT_THREADS,
-	OPT_BACKGROUND
-};
-
-static bool own_option(struct serve *s, int c)
+static int parse_threads(const char *value, void *to)
 {
-	switch (c) {
-	case OPT_SOCKET:
-		s->socket = optarg;
-		return true;
-	case OPT_TCP:
-		s->tcp = true;
-		s->address = optarg;
-		return true;
-	case OPT_CERTIFICATES:
-		s->certificates = optarg;
-		return true;
-	case OPT_PSK:
-		s->psk = optarg;
-		return true;
-	case OPT_INSECURE:
-		s->insecure = true;
-		return true;
-	case OPT_READ_ONLY:
-		s->read_only = true;
-		return true;
-	case OPT_DISCARD:
-		s->discard = true;
-		return true;
-	case OPT_THREADS:
-		s->threads = optarg;
-		return true;
-	case OPT_BACKGROUND:
-		s->background = true;
-		return true;
-	default:
-		return false;
-	}
+	const char **threads = to;
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (end == value || *end || n < 1 || n > SERVE_THREADS)
+		return -EINVAL;
+	*threads = value;
+	return 0;
 }
 
 /* Options that only mean something together, or not at all. */
 static int check_options(const struct serve *s)
 {
 	bool tls = s->certificates || s->psk;
-	char *end = NULL;
-	long threads = s->threads ? strtol(s->threads, &end, 10) : 1;
 
-	if (threads < 1 || threads > SERVE_THREADS || (end && *end))
-		return say_usage("serve", "--threads=%s: expected 1 to %d",
-				 s->threads, SERVE_THREADS);
 	if (s->tcp && s->socket)
 		return say_usage("serve",
 				 "--tcp and --socket exclude each other");
@@ -136,41 +98,35 @@ static int check_options(const struct serve *s)
 /* EXIT_DONE, or the status to end with; -1 after --help. */
 static int parse(struct serve *s, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "socket", required_argument, NULL, OPT_SOCKET },
-		{ "tcp", optional_argument, NULL, OPT_TCP },
-		{ "tls-certificates", required_argument, NULL,
-		  OPT_CERTIFICATES },
-		{ "tls-psk", required_argument, NULL, OPT_PSK },
-		{ "insecure", no_argument, NULL, OPT_INSECURE },
-		{ "read-only", no_argument, NULL, OPT_READ_ONLY },
-		{ "discard", no_argument, NULL, OPT_DISCARD },
-		{ "threads", required_argument, NULL, OPT_THREADS },
-		{ "background", no_argument, NULL, OPT_BACKGROUND },
-		DISK_OPTIONS,
-		{ NULL, 0, NULL, 0 },
+	const struct argument_option options[] = {
+		DISK_OPTIONS(&s->disk),
+		DISK_FLAG_OPTION(&s->disk, "private", RD_PRIVATE),
+		{ .name = "socket", .text = &s->socket },
+		{ .name = "tcp",
+		  .optional = true,
+		  .given = &s->tcp,
+		  .text = &s->address },
+		{ .name = "tls-certificates", .text = &s->certificates },
+		{ .name = "tls-psk", .text = &s->psk },
+		{ .name = "insecure", .given = &s->insecure },
+		{ .name = "read-only", .given = &s->read_only },
+		{ .name = "discard", .given = &s->discard },
+		{ .name = "threads",
+		  .parse = parse_threads,
+		  .to = &s->threads,
+		  .expected = THREADS_EXPECTED },
+		{ .name = "background", .given = &s->background },
+		{ .name = NULL },
 	};
-	int c;
+	const struct arguments arguments = { help, options, 1, SERVE_SEEDS,
+					     SEEDS_EXPECTED };
+	char **words;
+	int rc = arguments_parse(argc, argv, &arguments, &words);
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			help();
-			return -1;
-		}
-		if (!own_option(s, c) && !disk_option(c, &s->disk))
-			return say_usage(
-				"serve",
-				"option '%s' is unknown or lacks its value",
-				argv[optind - 1]);
-	}
-	if (optind == argc || argc - optind > SERVE_SEEDS)
-		return say_usage("serve",
-				 "expected 1 to %d SEEDs, got %d arguments",
-				 SERVE_SEEDS, argc - optind);
-	for (; optind < argc; optind++)
-		s->seeds[s->count++].seed = argv[optind];
+	if (rc)
+		return rc;
+	for (; *words; words++)
+		s->seeds[s->count++].seed = *words;
 	if (s->disk.name && s->count > 1)
 		return say_usage("serve", "--name is for one SEED, got %u",
 				 s->count);

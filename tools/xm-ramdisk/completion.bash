@@ -77,7 +77,8 @@ _xm_ramdisk() {
 		case $sub in
 		attach) w='--remote --remote= --timeout= --name= --private --thin --lazy --keep --sector-size= --toolstack= --dry-run --help' ;;
 		detach) w='--force --timeout= --help' ;;
-		list | show | diff) w='--json --help' ;;
+		list | diff) w='--json --help' ;;
+		show) w='--json --debug --help' ;;
 		top) w='--once --json --help' ;;
 		load) w='--name= --thin --lazy --help' ;;
 		reset | save) w='--force --help' ;;

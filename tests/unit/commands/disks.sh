@@ -116,6 +116,8 @@ completes() { # NAME EXPECTED WORDS...
 }
 completes "a subcommand completes" 'reset' re
 completes "an option completes" '--once' top --o
+completes "an option of show completes" '--json' show --j
+completes "the other option of show completes" '--debug' show --d
 completes "a disk's name completes" 'lab' drop l
 completes "a disk's name completes behind an option's value" 'lab' fault --error = read l
 completes "an option's value completes" 'write' fault --error = w

@@ -80,7 +80,7 @@ static void print_json(struct xs_handle *xs, const struct rd_disk_info *disks,
 
 	json_open(&j, NULL, '[');
 	for (i = 0; i < count; i++)
-		report_json(&j, xs, &disks[i]);
+		report_json(&j, xs, &disks[i], NULL);
 	json_close(&j);
 	putchar('\n');
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A disk as JSON: what list, show and top print with --json. */
+/* A disk as JSON: what list and show print with --json. */
 #include "tools/xm-ramdisk/commands/report.h"
 
+#include <stdio.h>
+
+#include "drivers/blkback/common/nodes.h"
 #include "tools/xm-ramdisk/base/json.h"
+#include "tools/xm-ramdisk/commands/journal-report.h"
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
 #include "tools/xm-ramdisk/xen/who.h"
@@ -36,8 +40,17 @@ static void counters(struct json *j, const struct rd_counters *c)
 	latencies(j, "write_latency_log2_us", c->write_latency);
 }
 
+/* Whether a worker of xen-ramdiskd made the attachment: it has a journal. */
+static bool is_of_worker(const char *label)
+{
+	unsigned domid, devid;
+
+	return sscanf(label, NODES_LABEL, &domid, &devid) == 2;
+}
+
 static void attachment(struct json *j, struct xs_handle *xs,
-		       const struct rd_attachment_info *a)
+		       const struct rd_attachment_info *a,
+		       const char *debug_store)
 {
 	struct who w = who_is(xs, a->label);
 	struct blkback_fault_set faults;
@@ -62,11 +75,13 @@ static void attachment(struct json *j, struct xs_handle *xs,
 		fault_json(j, "faults", &faults);
 	}
 	counters(j, &a->counters);
+	if (debug_store && is_of_worker(a->label))
+		report_journal(j, "journal", debug_store, w.domid, w.devid);
 	json_close(j);
 }
 
 void report_json(struct json *j, struct xs_handle *xs,
-		 const struct rd_disk_info *d)
+		 const struct rd_disk_info *d, const char *debug_store)
 {
 	static const char *const seed_now[] = {
 		[RD_SEED_SAME] = "same",
@@ -91,9 +106,13 @@ void report_json(struct json *j, struct xs_handle *xs,
 	json_bool(j, "lazy", d->lazy);
 	json_bool(j, "keep", d->keep);
 	json_bool(j, "half_reset", d->half_reset);
+	if (debug_store) {
+		json_string(j, "store", debug_store);
+		json_number(j, "store_format", RD_FORMAT);
+	}
 	json_open(j, "attachments", '[');
 	for (i = 0; i < d->attachments; i++)
-		attachment(j, xs, &d->attachment[i]);
+		attachment(j, xs, &d->attachment[i], debug_store);
 	json_close(j);
 	json_close(j);
 }

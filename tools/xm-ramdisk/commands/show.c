@@ -15,11 +15,12 @@
 #include "tools/xm-ramdisk/xen/who.h"
 
 static const char help[] =
-	"usage: xm-ramdisk show [--json] NAME\n\n"
+	"usage: xm-ramdisk show [--json] [--debug] NAME\n\n"
 	"Show one disk: its seed and whether that has changed, memory, options, and\n"
 	"each attachment with its counters and latencies.\n\n"
-	"  NAME    as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
-	"  --json  the same, for programs";
+	"  NAME     as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
+	"  --json   the same, for programs\n"
+	"  --debug  as --json, and the journal that each worker keeps of its requests";
 
 static const char *seed_now(enum rd_seed_now now)
 {
@@ -115,10 +116,22 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
 		print_attachment(xs, &d->attachment[i]);
 }
 
+struct switches {
+	bool json, debug;
+};
+
+static void print_json(struct disk_job *job, struct xs_handle *xs,
+		       const struct rd_disk_info *d, bool debug)
+{
+	struct json j = { .out = stdout };
+
+	report_json(&j, xs, d, debug ? rd_store_path(job->store) : NULL);
+	putchar('\n');
+}
+
 static int show(struct disk_job *job)
 {
-	bool json = *(const bool *)job->arg;
-	struct json j = { .out = stdout };
+	const struct switches *on = job->arg;
 	const struct rd_disk_info *d;
 	struct disk_list list;
 	struct xs_handle *xs;
@@ -126,14 +139,12 @@ static int show(struct disk_job *job)
 
 	d = disk_in(&list, job->id);
 	xs = who_xenstore();
-	if (d && json) {
-		report_json(&j, xs, d);
-		putchar('\n');
-	} else if (d) {
+	if (d && (on->json || on->debug))
+		print_json(job, xs, d, on->debug);
+	else if (d)
 		print_text(xs, d);
-	} else if (!rc) {
+	else if (!rc)
 		rc = say_failed("%s was discarded meanwhile", job->words[0]);
-	}
 	if (xs)
 		xs_close(xs);
 	rd_list_free(list.disks, list.count);
@@ -142,16 +153,17 @@ static int show(struct disk_job *job)
 
 int cmd_show(int argc, char **argv)
 {
-	bool json = false;
+	struct switches on = { false, false };
 	const struct argument_option options[] = {
-		{ .name = "json", .given = &json },
+		{ .name = "json", .given = &on.json },
+		{ .name = "debug", .given = &on.debug },
 		{ .name = NULL },
 	};
 	const struct disk_command command = {
 		.arguments = { help, options, 1, 1, "NAME" },
 		.find = true,
 		.run = show,
-		.arg = &json,
+		.arg = &on,
 	};
 
 	return disk_run(argc, argv, &command);

@@ -72,7 +72,7 @@ xm-ramdisk load "$u" >/dev/null
 says "the same URI is the same disk" 0 'kept until' xm-ramdisk load "NBD+unix:///?socket=$seeds/f.sock"
 [ "$(xm-ramdisk list --json | jq length)" = 1 ]
 ok "and one disk" $?
-says "show tells that its seed is on a server" 0 'on a server, which was not asked' xm-ramdisk show "$u"
+says "show tells that its seed is on a server" 0 'on a server; not checked for changes' xm-ramdisk show "$u"
 printf changed | dd of="$(data)" bs=1 seek=4196 conv=notrunc status=none
 says "diff asks the server again" 0 '^4096 4096$' xm-ramdisk diff "$u"
 xm-ramdisk reset "$u" >"$out" 2>&1 && cmp "$(data)" "$image" >>"$out" 2>&1

@@ -19,22 +19,25 @@ static const struct {
 	const char *what;
 } subcommands[] = {
 	{ "attach", cmd_attach, "attach a seed's RAM disk to a domain" },
-	{ "detach", cmd_detach, "detach it; the last detach discards it" },
-	{ "list", cmd_list, "show the disks and who is attached" },
-	{ "show", cmd_show, "show one disk, all of it" },
-	{ "top", cmd_top, "watch what the attachments do" },
+	{ "detach", cmd_detach,
+	  "detach it; the last detach discards what was written" },
+	{ "list", cmd_list, "show the disks and their attachments" },
+	{ "show", cmd_show, "show one disk in detail" },
+	{ "top", cmd_top, "show the load of each attachment, again and again" },
 	{ "load", cmd_load, "load a seed and keep it until it is dropped" },
-	{ "drop", cmd_drop, "do not keep a disk any more" },
-	{ "reset", cmd_reset, "bring a disk's seed back, in place" },
+	{ "drop", cmd_drop, "stop keeping a disk" },
+	{ "reset", cmd_reset, "load a disk's seed again, in place" },
 	{ "save", cmd_save, "write a consistent copy of a disk to a file" },
 	{ "diff", cmd_diff, "show where a disk differs from its seed" },
 	{ "fault", cmd_fault,
-	  "make a domain's way to a disk slow, dead or wrong" },
-	{ "hotplug", cmd_hotplug, "for block-ramdisk, the toolstacks' script" },
-	{ "serve", cmd_serve, "serve disks over NBD, also without Xen" },
-	{ "fence", cmd_fence, "cut another host off from what is served here" },
+	  "make a domain's requests slow, or hang, or fail" },
+	{ "hotplug", cmd_hotplug,
+	  "the work of block-ramdisk, the toolstacks' script" },
+	{ "serve", cmd_serve, "serve disks over NBD, with or without Xen" },
+	{ "fence", cmd_fence,
+	  "cut another host off from the disks served here" },
 	{ "interface", cmd_interface,
-	  "which Xen fits which, and what runs here" },
+	  "show and compare Xen's interface versions" },
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
@@ -62,7 +65,7 @@ static bool is(const char *arg, const char *a, const char *b)
 	return !strcmp(arg, a) || !strcmp(arg, b);
 }
 
-/* End what toolstacks attached, and the aliases, of domains that are gone. */
+/* Remove attachments and aliases of domains that do not exist any more. */
 static void clean_up(struct rd_store *store)
 {
 	hotplug_clean(store);

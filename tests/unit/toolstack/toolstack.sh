@@ -103,7 +103,7 @@ check "and write" says "^would write the alias .* of $seed as second" \
 	"$tool" attach --dry-run one "$seed,name=second" xvdb
 check "forced: xl" says "^would run: xl block-attach one 'script=block-ramdisk,vdev=xvdb,access=rw,target=$seed,name=a,private'" \
 	"$tool" attach --dry-run --toolstack=xl --private one "$seed,name=a" xvdb
-check "forced: direct" says '^toolstack: direct \(asked for with --toolstack\)' \
+check "forced: direct" says '^toolstack: direct \(chosen with --toolstack\)' \
 	"$tool" attach --dry-run --toolstack=direct one "$seed" xvdb
 check "sectors go with it" says 'mode=w private=0 logical-block-size=4096, of the domain one' \
 	"$tool" attach --dry-run --toolstack=direct --sector-size=4096 one "$seed" xvdb

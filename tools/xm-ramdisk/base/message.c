@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages for the person who typed the command. */
+/* Messages for the person who has typed the command; see message.h. */
 #include "tools/xm-ramdisk/base/message.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-static void say(const char *format, va_list ap)
+static void print(const char *format, va_list ap)
 {
 	fputs("xm-ramdisk: ", stderr);
 	vfprintf(stderr, format, ap);
@@ -16,7 +16,7 @@ int say_failed(const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	say(format, ap);
+	print(format, ap);
 	va_end(ap);
 	fputc('\n', stderr);
 	return EXIT_FAILED;
@@ -27,7 +27,7 @@ int say_usage(const char *subcommand, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	say(format, ap);
+	print(format, ap);
 	va_end(ap);
 	fprintf(stderr, "; see 'xm-ramdisk %s%s--help'\n",
 		subcommand ? subcommand : "", subcommand ? " " : "");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages for people, and the exit statuses. Helpers of xm-ramdisk that return
- * an exit status have printed the reason already.
+ * Messages for people, and the exit statuses. A function of xm-ramdisk that
+ * returns an exit status has printed the reason for a failure.
  */
 #ifndef XM_RAMDISK_MESSAGE_H
 #define XM_RAMDISK_MESSAGE_H
@@ -13,9 +13,12 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* One line on stderr behind the program's name. Returns EXIT_FAILED. */
+/* Print one line on stderr, after "xm-ramdisk: ". Returns EXIT_FAILED. */
 int say_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same, and where the help is. Returns EXIT_USAGE. */
+/*
+ * Print the same and, at its end, the --help to read: that of @subcommand, or
+ * of xm-ramdisk for NULL. Returns EXIT_USAGE.
+ */
 int say_usage(const char *subcommand, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Programs and files that are installed, or built, together with this one. */
+/* Other programs: finding and running them; see program.h. */
 #include "tools/xm-ramdisk/base/program.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ bool program_beside(const char *name, char path[PATH_MAX])
 
 extern char **environ;
 
-/* ---- running them ------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------ */
 
 bool program_exists(const char *name)
 {
@@ -46,7 +46,7 @@ bool program_exists(const char *name)
 	return false;
 }
 
-/* With @quiet nothing of the program's is read or shown. 0 or -errno. */
+/* With @quiet, descriptors 0 to 2 are /dev/null. 0 or -errno. */
 static int spawn(const char *const argv[], bool quiet, pid_t *pid)
 {
 	posix_spawn_file_actions_t files;
@@ -57,7 +57,7 @@ static int spawn(const char *const argv[], bool quiet, pid_t *pid)
 	for (fd = STDIN_FILENO; quiet && fd <= STDERR_FILENO; fd++)
 		posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
 						 O_RDWR, 0);
-	/* posix_spawn() changes no argument, whatever its type says */
+	/* posix_spawnp() changes no argument, although its type allows that */
 	rc = posix_spawnp(pid, argv[0], &files, NULL, (char *const *)argv,
 			  environ);
 	posix_spawn_file_actions_destroy(&files);
@@ -71,17 +71,24 @@ int program_start_quietly(const char *const argv[])
 	return spawn(argv, true, &pid);
 }
 
-static int run(const char *const argv[], bool quiet)
+int program_wait(pid_t pid)
 {
-	pid_t pid;
-	int status, rc = spawn(argv, quiet, &pid);
+	int status;
 
-	if (rc)
-		return rc;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+}
+
+static int run(const char *const argv[], bool quiet)
+{
+	pid_t pid;
+	int rc = spawn(argv, quiet, &pid);
+
+	if (rc)
+		return rc;
+	return program_wait(pid);
 }
 
 int program_run(const char *const argv[])
@@ -96,7 +103,7 @@ int program_run_quietly(const char *const argv[])
 
 int program_read(const char *const argv[], char *line, size_t size)
 {
-	int status, rc, fds[2];
+	int rc, fds[2];
 	posix_spawn_file_actions_t files;
 	ssize_t n = 0, got = 0;
 	pid_t pid;
@@ -116,8 +123,5 @@ int program_read(const char *const argv[], char *line, size_t size)
 	close(fds[0]);
 	if (rc)
 		return rc;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+	return program_wait(pid);
 }

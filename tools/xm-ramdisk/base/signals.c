@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An interrupted command takes back what it began, so it must not just die. */
+/* SIGINT and SIGTERM set a flag: the command undoes what it has begun, then ends. */
 #include "tools/xm-ramdisk/base/signals.h"
 
 #include <string.h>
@@ -16,7 +16,8 @@ const volatile sig_atomic_t *signals_catch(void)
 	struct sigaction sa;
 
 	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = on_signal; /* no SA_RESTART: waits shall end */
+	sa.sa_handler =
+		on_signal; /* no SA_RESTART: calls that wait return EINTR */
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	return &stop;

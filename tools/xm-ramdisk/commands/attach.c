@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xm-ramdisk attach: arguments, and the toolstack to go; toolstack-*.c go it. */
+/*
+ * xm-ramdisk attach: parses the arguments and chooses the toolstack, which
+ * attaches the disk. One thread, no locks.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,30 +18,30 @@
 #include "tools/xm-ramdisk/xen/host.h"
 
 #define DEFAULT_SECONDS 60
-#define REMOTE_SECONDS 60
+#define REMOTE_SECONDS 60 /* of --remote without a value */
 
 static const char help[] =
 	"usage: xm-ramdisk attach [OPTION...] DOMAIN SEED VDEV [r|w]\n\n"
-	"Load SEED into memory, unless it is there already, and attach it to\n"
-	"DOMAIN as VDEV. All who attach the same SEED share one disk.\n\n"
+	"Load SEED into memory, unless it is loaded already, and attach it to\n"
+	"DOMAIN as VDEV. All domains that attach the same SEED share one disk.\n\n"
 	"  DOMAIN  name or number; Domain-0 too\n"
 	"  SEED    image file or block device, nbd://HOST/EXPORT and the like (not\n"
 	"          with --lazy), or the name of a loaded disk;\n"
 	"          tap:ram:PATH means PATH; private, thin, lazy, keep,\n"
-	"          name=NAME and sector-size=4096 may follow it, behind commas, as in a disk line\n"
+	"          name=NAME and sector-size=4096 may follow, each after a comma, as in a disk line\n"
 	"  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
 	"  r|w     read only, or read and write (the default)\n\n" DISK_OPTIONS_HELP
 	"\n"
-	"  --keep       keep the disk when nobody is attached, until drop\n"
+	"  --keep       keep the disk after the last detach, until drop\n"
 	"  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
-	"  --sector-size=512|4096  of the disk as DOMAIN sees it (512)\n"
+	"  --sector-size=512|4096  logical sector that DOMAIN sees (512)\n"
 	"  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
-	"  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: do not load a copy,\n"
-	"               share that very disk; connect again for so long (60)\n"
-	"  --toolstack=NAME   direct, xl or xm, instead of the one that fits the host\n"
-	"  --dry-run    print the toolstack, why it, and what would be run or written";
+	"  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: load no copy of it,\n"
+	"               but share the disk of HOST; reconnect for so long (60)\n"
+	"  --toolstack=NAME   direct, xl or xm, instead of the first that this host has\n"
+	"  --dry-run    print the toolstack, the reason for it, and what it would run or write";
 
-/* The prefixes under which blktap knew this kind of disk. */
+/* Skip the prefix with which blktap wrote this kind of disk. */
 static char *strip_prefix(char *seed)
 {
 	static const char *const prefixes[] = { "tap:ram:", "tap:tapdisk:ram:",
@@ -64,7 +67,7 @@ static int parse_mode(const char *text, bool *writable)
 	return EXIT_DONE;
 }
 
-/* A seed on a server has options of its own, and lacks one. */
+/* A seed on a server has an option of its own, and cannot have some others. */
 static int check_seed(const struct attach *a)
 {
 	bool uri = !strncmp(a->disk.seed, "nbd", 3) &&
@@ -73,18 +76,18 @@ static int check_seed(const struct attach *a)
 	if (a->remote && !uri)
 		return say_usage(
 			"attach",
-			"--remote is for a disk of another host, as nbd://HOST/DISK; %s is none",
+			"--remote is for a disk that another host serves, such as nbd://HOST/DISK; %s is not one",
 			a->disk.seed);
 	if (a->remote &&
 	    (a->disk.name || a->disk.flags || a->disk.sector_size ||
 	     a->toolstack != TOOLSTACK_NONE))
 		return say_usage(
 			"attach",
-			"--remote takes the disk as it is; --name, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
+			"--remote takes the disk as the other host serves it; --name, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
 	if (uri && a->disk.flags & RD_LAZY)
 		return say_usage(
 			"attach",
-			"--lazy is for seeds on this host: xen-ramdiskd does not read from a network; leave it away, or load the disk with 'xm-ramdisk serve --lazy'");
+			"--lazy is for seeds on this host: xen-ramdiskd does not read from a network; attach without --lazy, or load the disk with 'xm-ramdisk serve --lazy'");
 	return EXIT_DONE;
 }
 
@@ -167,7 +170,7 @@ int cmd_attach(int argc, char **argv)
 	if (a.toolstack == TOOLSTACK_NONE)
 		a.toolstack = toolstack_choose(why, sizeof(why));
 	else
-		snprintf(why, sizeof(why), "asked for with --toolstack");
+		snprintf(why, sizeof(why), "chosen with --toolstack");
 	if (a.toolstack ==
 	    TOOLSTACK_NONE) /* not on Xen: the direct toolstack says so */
 		return host_is_xen() || a.dry_run ? say_failed("%s", why)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk detach: asks both ends to close, and waits. xen-ramdiskd removes
- * both directories when the disk's reference has been given back, so when they
- * are gone, the count is right.
+ * xm-ramdisk detach: asks backend and frontend to close, and waits until their
+ * xenstore directories are gone. xen-ramdiskd removes these after it has ended
+ * the attachment, so the disk's count of attachments is right then.
+ * One thread, no locks.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -34,8 +35,8 @@ struct detach {
 static const char help[] =
 	"usage: xm-ramdisk detach [--force] [--timeout=SECONDS] DOMAIN VDEV\n\n"
 	"Detach VDEV from DOMAIN. The last detach discards what was written.\n\n"
-	"  --force            do not ask the domain: take the device away\n"
-	"  --timeout=SECONDS  for DOMAIN's frontend to let go (60)";
+	"  --force            do not ask DOMAIN: remove the device at once\n"
+	"  --timeout=SECONDS  for DOMAIN's frontend to close the device (60)";
 
 /* EXIT_DONE, or the status to end with; -1 after --help. */
 static int parse(struct detach *a, int argc, char **argv)
@@ -60,12 +61,12 @@ static int parse(struct detach *a, int argc, char **argv)
 	return vdev_argument("detach", words[1], &a->devid);
 }
 
-static bool gone(const struct device_state *s)
+static bool is_removed(const struct device_state *s)
 {
 	return s->back == 0;
 }
 
-/* Ours, or somebody else's, or nothing. */
+/* Whether @d is attached, and by xm-ramdisk. An exit status. */
 static int check_attached(struct device *d)
 {
 	struct device_state s;
@@ -88,7 +89,7 @@ static int check_attached(struct device *d)
 			"%s of %s was not attached by xm-ramdisk: its backend is %s",
 			d->vdev, d->domain, backend);
 	} else {
-		/* of a backend that was removed without its frontend */
+		/* only the frontend of a device of ours is left */
 		device_remove_frontend(d);
 		rc = EXIT_DONE;
 	}
@@ -96,25 +97,25 @@ static int check_attached(struct device *d)
 	return rc;
 }
 
-static int say_why(const struct detach *a, const struct device *d, int rc,
-		   const struct device_state *s)
+static int report_failure(const struct detach *a, const struct device *d,
+			  int rc, const struct device_state *s)
 {
 	if (rc == -EINTR)
 		return say_failed(
-			"interrupted; the detach goes on as soon as %s lets go of %s",
+			"interrupted; the detach will be finished when %s closes %s",
 			d->domain, d->vdev);
 	if (rc != -ETIMEDOUT)
 		return say_failed("cannot watch xenstore: %s", strerror(-rc));
 	if (s->front == XenbusStateClosed || s->domain_gone)
 		return say_failed(
-			"xen-ramdiskd did not give %s of %s back for %d seconds; is it running?",
+			"xen-ramdiskd has not removed %s of %s for %d seconds; check that xen-ramdiskd runs",
 			d->vdev, d->domain, a->seconds);
 	return say_failed(
-		"%s still uses %s after %d seconds (mounted there?); it is detached as soon as it lets go, or at once with --force",
-		d->domain, d->vdev, a->seconds);
+		"%s still uses %s after %d seconds (mounted there?); it will be detached when %s closes it, or now with --force",
+		d->domain, d->vdev, a->seconds, d->domain);
 }
 
-/* -1 unless libxl made the device, with our script. */
+/* An exit status; -1 if libxl has not made the device by block-ramdisk. */
 static int detach_of_xl(const struct detach *a, struct device *d)
 {
 	char *backend;
@@ -128,7 +129,7 @@ static int detach_of_xl(const struct detach *a, struct device *d)
 	return rc;
 }
 
-/* Workers outlive a daemon, and only a daemon takes a device from them. */
+/* A worker can run without the daemon, but only the daemon detaches a device. */
 static int ensure_daemon(void)
 {
 	struct rd_error err = { "" };
@@ -156,7 +157,7 @@ static int detach_device(const struct detach *a, struct device *d)
 		return rc;
 	device_look(d, &s);
 	if (s.back == 0)
-		return EXIT_DONE; /* only a frontend's rest was there */
+		return EXIT_DONE; /* only a frontend was left */
 	rc = ensure_daemon();
 	if (rc)
 		return rc;
@@ -167,8 +168,9 @@ static int detach_device(const struct detach *a, struct device *d)
 	rc = device_ask_to_close(d);
 	if (rc)
 		return rc;
-	rc = device_wait(d, gone, &s, clock_deadline(a->seconds), a->stop);
-	return rc ? say_why(a, d, rc, &s) : EXIT_DONE;
+	rc = device_wait(d, is_removed, &s, clock_deadline(a->seconds),
+			 a->stop);
+	return rc ? report_failure(a, d, rc, &s) : EXIT_DONE;
 }
 
 int cmd_detach(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xm-ramdisk drop: ends what load or --keep began. */
+/* xm-ramdisk drop: the end of what load or --keep has begun. */
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
@@ -9,7 +9,7 @@
 
 static const char help[] =
 	"usage: xm-ramdisk drop NAME\n\n"
-	"Do not keep the disk any more. It is discarded now if nobody is attached,\n"
+	"Stop keeping the disk. It is discarded now if it has no attachments,\n"
 	"and at the last detach otherwise.\n\n"
 	"  NAME  as 'xm-ramdisk list' shows it: a name, or a seed's path or its end";
 
@@ -24,7 +24,7 @@ static int drop(struct disk_job *job)
 	rc = disk_list(job->store, &list);
 	disk = disk_in(&list, job->id);
 	if (disk)
-		printf("%s goes with the last of %u attachments\n",
+		printf("%s will be discarded with the last of its %u attachments\n",
 		       disk_shown_name(disk), disk->attachments);
 	rd_list_free(list.disks, list.count);
 	return rc;

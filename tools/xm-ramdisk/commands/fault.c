@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk fault: makes a domain's path to a disk slow, dead or wrong. What
- * is wanted goes into a node of the backend's directory, changed in one
- * transaction; xen-ramdiskd takes it up and says so in another, which is
- * waited for.
+ * xm-ramdisk fault: makes a domain's requests to a disk slow, or hang, or fail.
+ * One xenstore transaction changes the node "fault" of the backend's directory;
+ * xen-ramdiskd applies it and writes "fault-active", which is waited for.
+ * One thread, no locks.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,34 +23,34 @@
 #include "tools/xm-ramdisk/xen/vdev.h"
 #include "tools/xm-ramdisk/xen/who.h"
 
-#define SECONDS 20 /* for xen-ramdiskd to take it up */
+#define SECONDS 20 /* for xen-ramdiskd to apply the faults */
 
 struct fault {
 	const char *name, *domain;
 	struct fault_change change;
-	bool ratio, range, jitter; /* given: they refine another option */
+	bool ratio, range, jitter; /* given: each refines another option */
 	bool thaw;
 	bool json;
 };
 
 static const char help[] =
 	"usage: xm-ramdisk fault [OPTION...] NAME DOMAIN\n\n"
-	"Make the way of DOMAIN to a disk slow, dead or wrong, for tests. Others who\n"
-	"are attached to the disk are not touched. Without an option, show what is set.\n\n"
+	"Make the requests of DOMAIN to a disk slow, or hang, or fail, for tests. Other\n"
+	"attachments of the disk do not change. Without an option, show what is set.\n\n"
 	"  NAME    a virtual device of DOMAIN, or a disk as 'xm-ramdisk list' shows it\n\n"
 	"  --error=read|write|all|none  requests end with an I/O error\n"
-	"      --ratio=PERCENT          only so many of them, from 0.0001\n"
+	"      --ratio=PERCENT          only that share of them, from 0.0001\n"
 	"      --range=OFF+LEN          only those that touch these bytes (8M+4K)\n"
-	"  --delay=MS                   before a request is carried out\n"
-	"      --jitter=MS              and up to that much more, at random\n"
-	"  --freeze, --thaw             all requests wait, until the thaw\n"
-	"  --write-protect, --writable  refuse what would write\n"
+	"  --delay=MS                   wait before a request is carried out\n"
+	"      --jitter=MS              wait up to so much longer, at random\n"
+	"  --freeze, --thaw             let all requests wait, and carry them out\n"
+	"  --write-protect, --writable  refuse writes and discards, and accept them\n"
 	"  --iops=N                     requests a second at most; 0: no limit\n"
 	"  --bandwidth=BYTES            bytes a second at most (10M); 0: no limit\n"
-	"  --clear                      all that was set before is over\n"
-	"  --json                       show it for programs\n\n"
-	"An option replaces what was set of its kind; the other kinds stay. They end with\n"
-	"the attachment.";
+	"  --clear                      remove all that was set before\n"
+	"  --json                       show what is set, for programs\n\n"
+	"An option replaces the fault of its kind that was set; other kinds stay. All end\n"
+	"with the attachment.";
 
 /* ---- arguments --------------------------------------------------------- */
 
@@ -79,7 +79,7 @@ PARSE(bandwidth, fault_parse_bandwidth(value, &set->bandwidth))
 /* clang-format on */
 #define MILLISECONDS "a number of milliseconds up to 3600000"
 
-/* What options mean together. */
+/* Options that need or exclude each other. An exit status. */
 static int check_options(struct fault *f)
 {
 	struct blkback_fault_set *to = &f->change.to;
@@ -147,7 +147,7 @@ static bool changes(const struct fault_change *ch)
 	       ch->write_protect || ch->iops || ch->bandwidth;
 }
 
-/* ---- which device ------------------------------------------------------ */
+/* ---- the device -------------------------------------------------------- */
 
 static bool is_attached(struct device *d)
 {
@@ -157,7 +157,7 @@ static bool is_attached(struct device *d)
 	return s.back != 0;
 }
 
-/* The one device by which @d's domain is attached to disk @id. */
+/* Select the only device by which the domain of @d is attached to @disk. */
 static int select_of_disk(struct device *d, const char *name,
 			  const struct rd_disk_info *disk)
 {
@@ -229,7 +229,7 @@ static bool write_faults(struct device *d, xs_transaction_t t,
 	return xs_rm(d->xs, t, path) || errno == ENOENT;
 }
 
-/* With xenstore's errno: 0, -EAGAIN when somebody else wrote as well, -errno. */
+/* 0, -EAGAIN when another client changed the nodes meanwhile, or -errno. */
 static int try_change(struct device *d, const struct fault_change *change)
 {
 	xs_transaction_t t = xs_transaction_start(d->xs);
@@ -240,7 +240,7 @@ static int try_change(struct device *d, const struct fault_change *change)
 
 	if (t == XBT_NULL)
 		return -errno;
-	/* Never make the directory of a device that was detached meanwhile. */
+	/* a write would create the directory of a device that is detached */
 	snprintf(path, sizeof(path), "%s/state", d->back);
 	state = xs_read(d->xs, t, path, &len);
 	if (!state)
@@ -257,8 +257,8 @@ static int try_change(struct device *d, const struct fault_change *change)
 	return rc;
 }
 
-/* What is wanted is what acts; or there is no device any more. */
-static bool taken_up(const struct device_state *s)
+/* The faults that are set are applied; or the device is detached. */
+static bool is_applied(const struct device_state *s)
 {
 	return !s->back || blkback_fault_same(&s->faults, &s->faults_active);
 }
@@ -276,14 +276,15 @@ static int change(struct device *d, const struct fault_change *change)
 		return say_failed("cannot write %s/" NODES_FAULT
 				  " in xenstore: %s",
 				  d->back, strerror(-rc));
-	rc = device_wait(d, taken_up, &s, clock_deadline(SECONDS), stop);
+	rc = device_wait(d, is_applied, &s, clock_deadline(SECONDS), stop);
 	if (rc == -EINTR)
 		return say_failed(
-			"interrupted; the faults are set, and xen-ramdiskd may take them up later");
+			"interrupted; the faults of %s of %s are set, but xen-ramdiskd has not applied them yet",
+			d->vdev, d->domain);
 	if (rc == -ETIMEDOUT)
 		return say_failed(
-			"the faults are set, but xen-ramdiskd did not take them up for %d seconds; is it running?",
-			SECONDS);
+			"the faults of %s of %s are set, but xen-ramdiskd has not applied them for %d seconds; check that xen-ramdiskd runs",
+			d->vdev, d->domain, SECONDS);
 	if (rc)
 		return say_failed("cannot watch xenstore: %s", strerror(-rc));
 	if (!s.back)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk list: the disks in the store, and who is attached. Works without
- * Xen too; domains then have numbers instead of names.
+ * xm-ramdisk list: the disks in the store and their attachments. Works without
+ * Xen too; domains are shown by number then, not by name.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@
 static const char help[] =
 	"usage: xm-ramdisk load [--name=NAME] [--thin] [--lazy] SEED\n\n"
 	"Load SEED, and keep the disk and what is written to it until it is\n"
-	"dropped. A disk that is attached already is kept from now on.\n\n" DISK_OPTIONS_HELP;
+	"dropped. A disk that is loaded already is kept from now on.\n\n" DISK_OPTIONS_HELP;
 
 static int load(struct disk_job *job)
 {

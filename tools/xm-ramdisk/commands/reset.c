@@ -7,10 +7,10 @@
 
 static const char help[] =
 	"usage: xm-ramdisk reset [--force] NAME\n\n"
-	"Bring the seed's contents back, in place. Refused while somebody is\n"
-	"attached for writing, and while there are private views.\n\n"
+	"Load the seed's contents again, in place. Refused while a domain or another\n"
+	"program is attached for writing, and while there are private views.\n\n"
 	"  NAME     as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
-	"  --force  also under those who write; they see it happen";
+	"  --force  also while it is attached for writing; the guests see the change";
 
 static int reset(struct disk_job *job)
 {

@@ -21,12 +21,12 @@
 #include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/progress.h"
 
-#define STEP ((uint64_t)1 << 20) /* bytes between two reports and thaws */
+#define STEP ((uint64_t)1 << 20) /* bytes copied between two thaws */
 
 static const char help[] =
 	"usage: xm-ramdisk save [--force] NAME FILE\n\n"
-	"Write a consistent copy of the disk to FILE; zeros become holes. Domains that\n"
-	"use a part that was not written yet wait for it.\n\n"
+	"Write a consistent copy of the disk to FILE; zeros become holes. Until a part\n"
+	"of the disk is in FILE, domains that write to that part wait.\n\n"
 	"  NAME     as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
 	"  --force  replace FILE if it exists (never the seed)";
 
@@ -53,7 +53,7 @@ static int write_block(int fd, const void *p, size_t n, uint64_t off)
 	return 0;
 }
 
-/* Copy a frozen disk, thawing it on the way, also when that fails. */
+/* Copy a frozen disk, and thaw each part once it is copied; all of it on failure. */
 static int copy_frozen(struct rd_disk *disk, int fd, struct progress *p)
 {
 	uint64_t off = 0, size = rd_size(disk);
@@ -112,8 +112,8 @@ static int save_to(struct rd_disk *disk, const char *file)
 	if (!rc)
 		return EXIT_DONE;
 	unlink(temporary);
-	return say_failed("cannot save to %s: %s; nothing is left of it", file,
-			  strerror(-rc));
+	return say_failed("cannot save to %s: %s; no part of it was left there",
+			  file, strerror(-rc));
 }
 
 static int may_write(const struct rd_disk *disk, const char *file, bool force)
@@ -127,7 +127,7 @@ static int may_write(const struct rd_disk *disk, const char *file, bool force)
 		return say_failed(
 			"%s is the disk's seed, which is never written", file);
 	if (!S_ISREG(there.st_mode))
-		return say_failed("%s is there and is no file", file);
+		return say_failed("%s exists and is no regular file", file);
 	if (!force)
 		return say_failed("%s exists; --force replaces it", file);
 	return EXIT_DONE;

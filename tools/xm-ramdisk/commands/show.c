@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xm-ramdisk show: all that is known of one disk. */
+/* xm-ramdisk show: one disk and its attachments, in detail. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -28,17 +28,17 @@ static const char *seed_now(enum rd_seed_now now)
 	case RD_SEED_SAME:
 		return "unchanged since the load";
 	case RD_SEED_MODIFIED:
-		return "MODIFIED since the load; the disk is as it was loaded";
+		return "MODIFIED since the load; the disk has the old contents";
 	case RD_SEED_REPLACED:
-		return "REPLACED by another file, which would be another disk";
+		return "REPLACED by another file since the load; the disk has the old contents";
 	case RD_SEED_REMOTE:
-		return "on a server, which was not asked";
+		return "on a server; not checked for changes";
 	default:
-		return "GONE; the disk stays as it is";
+		return "GONE; the disk stays loaded";
 	}
 }
 
-/* Microseconds below which @percent of the requests were answered; 0: none. */
+/* Microseconds in which @percent of the requests in @n were done; 0: no requests. */
 static uint64_t percentile(const uint32_t *n, unsigned percent)
 {
 	uint64_t all = 0, sum = 0;
@@ -77,7 +77,8 @@ static void print_attachment(struct xs_handle *xs,
 	       a->private_view ? "private view"
 	       : a->writable   ? "writable"
 			       : "read-only",
-	       a->pid, a->alive ? "" : " (dead; it may be restarted)", text);
+	       a->pid, a->alive ? "" : " (dead; xen-ramdiskd can restart it)",
+	       text);
 	if (a->private_view)
 		printf("      memory of its own: %" PRIu64 " KiB\n",
 		       a->view_bytes >> 10);
@@ -107,7 +108,8 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
 	       d->thin ? ", as needed (thin)" : ", reserved");
 	printf("loaded:      %" PRIu64 " of %" PRIu64 " bytes%s%s\n", d->loaded,
 	       d->size, d->lazy ? ", lazily" : "",
-	       d->half_reset ? "; a reset is running or did not end" : "");
+	       d->half_reset ? "; a reset runs, or was interrupted: reset again"
+			     : "");
 	printf("lifetime:    until %s\n",
 	       d->keep ? "it is dropped" : "the last detach");
 	printf("id:          %s\n", d->id);

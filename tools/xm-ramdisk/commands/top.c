@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk top: what each attachment does, as xentop shows domains. Two
- * looks at the counters a moment apart make one picture.
+ * xm-ramdisk top: the load of each attachment, as xentop shows that of domains.
+ * A picture shows the difference between two samples of the counters.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -30,7 +30,7 @@ struct rates {
 	uint64_t errors; /* since the attach */
 };
 
-/* The same attachment in an earlier look, or NULL. */
+/* The same attachment in the earlier sample @before, or NULL. */
 static const struct rd_attachment_info *
 earlier(const struct disk_list *before, const struct rd_disk_info *disk,
 	const struct rd_attachment_info *a)
@@ -96,9 +96,9 @@ static void text_row(const struct rd_disk_info *d, const struct who *w,
 	       r->reads, r->writes, r->read_mib, r->write_mib, r->errors);
 }
 
-static void picture(struct xs_handle *xs, const struct disk_list *before,
-		    const struct disk_list *now, double seconds,
-		    struct json *json)
+static void print_picture(struct xs_handle *xs, const struct disk_list *before,
+			  const struct disk_list *now, double seconds,
+			  struct json *json)
 {
 	size_t i;
 	unsigned k;
@@ -150,8 +150,8 @@ static int watch(struct rd_store *store, struct xs_handle *xs, bool once,
 		if (screen)
 			fputs("\033[H\033[J", stdout);
 		if (!rc)
-			picture(xs, &before, &now, seconds,
-				as_json ? &j : NULL);
+			print_picture(xs, &before, &now, seconds,
+				      as_json ? &j : NULL);
 		rd_list_free(before.disks, before.count);
 		before = now;
 		if (once)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The store and its disks, as the subcommands use them. */
+/* See disk.h. */
 #include "tools/xm-ramdisk/disk/disk.h"
 
 #include <errno.h>
@@ -30,13 +30,13 @@ int disk_check_sector_size(const struct disk_options *o,
 		return EXIT_DONE;
 	return say_failed(
 		"%s has %" PRIu64
-		" bytes, which is no whole number of sectors of %u; attach it with 512, or make the seed larger",
+		" bytes, which is no whole number of sectors of %u bytes; attach it with --sector-size=512, or make the seed larger",
 		rd_seed(disk), rd_size(disk), n);
 }
 
 int disk_store(const char *subcommand, struct rd_store **store)
 {
-	/* who has no disks of their own means root's, most likely */
+	/* a user without a store of their own wants root's disks */
 	if (geteuid() != 0 && access(rd_store_default(), F_OK) < 0)
 		return say_failed("%s needs root: the disks are root's",
 				  subcommand);
@@ -78,7 +78,7 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *o,
 	struct rd_attach_request req = {
 		.seed = o->seed,
 		.name = o->name,
-		/* a view is the backend's to make */
+		/* the worker makes the private view, not this process */
 		.flags = (o->flags & ~(unsigned)RD_PRIVATE) | flags,
 		.writable = writable,
 		.label = label,

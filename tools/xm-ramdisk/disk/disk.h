@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The store and its disks, as the subcommands use them. */
+/*
+ * The store and its disks, for the subcommands and toolstacks. One thread. A
+ * function that returns an exit status has printed the reason for a failure.
+ */
 #ifndef XM_RAMDISK_DISK_H
 #define XM_RAMDISK_DISK_H
 
@@ -9,12 +12,12 @@
 
 #include "include/ramdisk.h"
 
-/* What a person says of a disk to load or attach. */
+/* The options with which a disk is loaded or attached. */
 struct disk_options {
 	const char *seed;
 	const char *name; /* or NULL */
 	unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
-	unsigned sector_size; /* for a domain: 512, 4096, or 0 for 512 */
+	unsigned sector_size; /* that a domain sees: 512, 4096; 0 means 512 */
 };
 
 /* clang-format off */
@@ -27,59 +30,67 @@ struct disk_options {
 	DISK_FLAG_OPTION(o, "lazy", RD_LAZY),    \
 	DISK_FLAG_OPTION(o, "keep", RD_KEEP)
 /* clang-format on */
-#define DISK_OPTIONS_HELP                                                          \
-	"  --name=NAME  a disk of that name, apart from others of the same seed\n" \
-	"  --thin       take memory as it is needed, not all of it up front\n"     \
+#define DISK_OPTIONS_HELP                                                             \
+	"  --name=NAME  a disk of that name, separate from others of the same seed\n" \
+	"  --thin       take memory when it is written to, not all of it at once\n"   \
 	"  --lazy       do not wait for the load: read each part at its first use"
 
-/* The value of --sector-size and sector-size=, into the unsigned @to. */
+/* Parse a value of --sector-size into the unsigned @to. 0 or -EINVAL. */
 int disk_parse_sector_size(const char *value, void *to);
 #define SECTOR_SIZE_EXPECTED "512 or 4096"
-/* Whether the disk's size is a whole number of sectors. An exit status. */
+/* Check that the disk is a whole number of sectors. An exit status. */
 int disk_check_sector_size(const struct disk_options *options,
 			   const struct rd_disk *disk);
 
-/* No such file, and a disk is called that: it is there already. */
+/* Whether @text names a loaded disk and no file. */
 bool disk_is_name(struct rd_store *store, const char *text);
 
 /*
- * Attach to the disk, for reading, with progress on the terminal. A seed that
- * is no file may be the name of a disk that is there. An exit status.
+ * Load options->seed, unless it is loaded, and attach this process to the disk
+ * under @label, for reading. Shows a progress line; non-zero *stop ends the
+ * load. The seed may also be the name of a loaded disk. An exit status.
  */
 int disk_attach(struct rd_store *store, const struct disk_options *options,
 		const char *label, const volatile sig_atomic_t *stop,
 		struct rd_disk **disk);
 
-/* The same for one that stays: @flags are added, and it may write. */
+/*
+ * The same for an attachment that may write and has more RD_* @flags, such as
+ * RD_DURABLE: it can stay after this process.
+ */
 int disk_attach_as(struct rd_store *store, const struct disk_options *options,
 		   const char *label, bool writable, unsigned flags,
 		   const volatile sig_atomic_t *stop, struct rd_disk **disk);
 
 /*
- * Open the store and throw away what is dead. An exit status. Who is not root
- * must have a store already; disk_own_store() makes one.
+ * Open the store, and remove attachments of dead processes from it. An exit
+ * status. disk_own_store() creates a missing store. disk_store() does so for
+ * root only: another user is told that @subcommand needs root.
  */
 int disk_store(const char *subcommand, struct rd_store **store);
 int disk_own_store(struct rd_store **store);
 
 /*
- * What disk_store() and disk_own_store() call with each store that they open:
- * main() has it end what toolstacks attached for domains that are gone. NULL,
- * as at the start: nothing.
+ * Set the function that disk_store() and disk_own_store() call with each store
+ * they open. main() sets one that removes what toolstacks attached to domains
+ * that do not exist any more. NULL, the initial value: none is called.
  */
 typedef void disk_clean_fn(struct rd_store *store);
 void disk_clean_with(disk_clean_fn *fn);
 
-/* One of the disks of rd_list(), found as rd_find() does. An exit status. */
+/* rd_list(); free it with rd_list_free(). */
 struct disk_list {
 	struct rd_disk_info *disks;
 	size_t count;
 };
+/* An exit status. EXIT_FAILED, too, when only some disks could be listed. */
 int disk_list(struct rd_store *store, struct disk_list *list);
+/* rd_find(). An exit status. */
 int disk_find(struct rd_store *store, const char *text, char id[RD_ID_MAX]);
+/* The disk @id in @list, or NULL. */
 const struct rd_disk_info *disk_in(const struct disk_list *list,
 				   const char *id);
-/* The name that a person would use for it. */
+/* Its name if it has one, else its seed's path. */
 const char *disk_shown_name(const struct rd_disk_info *disk);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "include/private/clock.h"
 
-#define QUIET_MS 1000
+#define QUIET_MS 1000 /* no line for what is done sooner */
 
 void progress_start(struct progress *p, const char *verb, const char *what,
 		    const volatile sig_atomic_t *stop)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk as toolstacks write it, all in one word:
+ * A disk and its options in one string:
  *
  *   SEED[,private][,thin][,lazy][,keep][,name=NAME][,sector-size=512|4096]
  *
- * The same in the target= of a domain's disk line and in the command's SEED.
- * A comma in the seed's path is written twice, which no shell and no
- * configuration file changes on the way here.
+ * target= of a domain's disk line has it, and the argument SEED of attach. A
+ * comma in the seed's path is written twice: shells, configuration files and
+ * toolstacks leave two commas as they are, which other quotes are not.
  */
 #include "tools/xm-ramdisk/disk/target.h"
 
@@ -18,7 +18,10 @@
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 
-/* End the field at @text, undoing doubled commas; what follows, or NULL. */
+/*
+ * Terminate the first field of @text, and make each doubled comma in it one.
+ * Returns the next field, or NULL.
+ */
 static char *take_field(char *text)
 {
 	char *to = text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A disk and its options in one text, as a disk line's target= has them. */
+/* A disk and its options in one string, as target= of a disk line has them. */
 #ifndef XM_RAMDISK_TARGET_H
 #define XM_RAMDISK_TARGET_H
 
@@ -9,11 +9,11 @@
 #include "tools/xm-ramdisk/disk/disk.h"
 
 /*
- * Parse SEED[,OPTION...] in place; @o points into @text then. 0, or -EINVAL
- * with the sentence in @err.
+ * Parse SEED[,OPTION...]. @text is changed, and @o points into it afterwards.
+ * 0, or -EINVAL with a sentence in @err.
  */
 int target_parse(char *text, struct disk_options *o, struct rd_error *err);
-/* The opposite; the seed's path is made absolute if the file is there. */
+/* Write @o as @text. The seed's path is made absolute if the file exists. */
 void target_format(const struct disk_options *o, char *text, size_t size);
 
 #endif

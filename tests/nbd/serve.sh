@@ -39,7 +39,7 @@ says "an address of somebody else" 1 'cannot listen on 192.0.2.1 port 1' \
 	xm-ramdisk serve --tcp=192.0.2.1:1 --insecure "$seeds/b.img"
 says "a seed that is not there" 1 "cannot open seed $seeds/none: No such file" \
 	xm-ramdisk serve "$seeds/none"
-says "certificates that are not there" 1 'nbdkit did not start; its reason is above' \
+says "certificates that are not there" 1 'nbdkit did not start; its own message is above' \
 	xm-ramdisk serve --tcp=127.0.0.1:0 --tls-certificates="$seeds/none" "$seeds/b.img"
 mkdir "$seeds/no-nbdkit"
 says "without nbdkit" 1 'cannot start nbdkit, which serves the disks: .*apt-get install nbdkit' \

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * xm-ramdisk fence: cut a host off from the disks that are served here. The
- * list is the plugin's to enforce, with deny=, which it is given when nbdkit
- * starts: so each one is asked (SIGUSR1) to end its nbdkit, which carries out
- * or drops what it has in hand, and to start another on the same socket. When
- * this command ends, nothing that a fenced host sent can reach a disk any more.
+ * nbdkit plugin enforces the list; it gets it as deny= when nbdkit starts. So
+ * this command sends SIGUSR1 to each server (xm-ramdisk serve), which ends its
+ * nbdkit and starts another on the same socket. The old nbdkit carries out or
+ * drops the requests that it has read before it ends. So when this command ends,
+ * no request of a fenced host can reach a disk. A lock file in the store's
+ * directory is held while the list changes.
  */
 #include "tools/xm-ramdisk/serve/fence.h"
 
@@ -30,17 +32,17 @@
 #define IN_FORCE "serve-%d.fenced"
 #define ADDRESS_MAX (INET6_ADDRSTRLEN + 8) /* with /BITS */
 #define WAIT_SECONDS 30
-#define LOOK_NS 50000000
+#define POLL_NS 50000000
 
 static const char help[] =
 	"usage: xm-ramdisk fence [--lift] ADDRESS\n"
 	"       xm-ramdisk fence --list\n\n"
 	"Cut a host off from every disk that this host serves over TCP. When the\n"
-	"command ends, nothing that it sent reaches a disk any more. Other hosts'\n"
-	"connections are cut too, and made again by those that can.\n\n"
+	"command ends, no request of that host reaches a disk any more. Connections of\n"
+	"other hosts are cut too; clients that can reconnect do so.\n\n"
 	"  ADDRESS  an IPv4 or IPv6 address, or a network as 192.0.2.0/24\n"
-	"  --lift   let it in again\n"
-	"  --list   show which are fenced";
+	"  --lift   let the host connect again\n"
+	"  --list   show the addresses that are fenced";
 
 /* ---- the files --------------------------------------------------------- */
 
@@ -54,7 +56,7 @@ static void read_text(const char *path, char text[FENCE_BYTES])
 		fclose(f);
 }
 
-/* In its place at once, so that nobody reads half of it. */
+/* Replace the file by rename(): no process reads half of @text. */
 static int write_text(const char *path, const char *text)
 {
 	char new[PATH_MAX + 8];
@@ -84,7 +86,7 @@ void fence_read(const char *store, char text[FENCE_BYTES])
 
 /* ---- the list ---------------------------------------------------------- */
 
-/* ADDRESS or ADDRESS/BITS in one spelling. */
+/* @text, ADDRESS or ADDRESS/BITS, in its canonical spelling. False: invalid. */
 static bool canonical(const char *text, char address[ADDRESS_MAX])
 {
 	const char *slash = strchr(text, '/');
@@ -107,7 +109,7 @@ static bool canonical(const char *text, char address[ADDRESS_MAX])
 	return true;
 }
 
-/* Where the line @address is in @text, or NULL. */
+/* The line of @text that is @address, or NULL. */
 static char *find_line(char *text, const char *address)
 {
 	size_t n = strlen(address);
@@ -129,13 +131,13 @@ static int change(char text[FENCE_BYTES], const char *address, bool lift)
 
 	if (lift && !line)
 		return say_failed(
-			"%s is not fenced; 'xm-ramdisk fence --list' shows which are",
+			"%s is not fenced; 'xm-ramdisk fence --list' shows the addresses that are",
 			address);
 	if (lift)
 		memmove(line, line + n, strlen(line + n) + 1);
 	else if (!line && strlen(text) + n >= FENCE_BYTES)
 		return say_failed(
-			"the list of fenced addresses is full; fence networks");
+			"the list of fenced addresses is full; fence a network, as 192.0.2.0/24, in place of its addresses");
 	else if (!line)
 		sprintf(text + strlen(text), "%s\n", address);
 	return EXIT_DONE;
@@ -143,8 +145,12 @@ static int change(char text[FENCE_BYTES], const char *address, bool lift)
 
 /* ---- the servers ------------------------------------------------------- */
 
-/* Call @signal for each server of the store; how many have not @text yet. */
-static int lagging(const char *store, const char *text, int signal)
+/*
+ * Send @signal, if it is not 0, to each server of the store that does not
+ * enforce @text yet. Removes the copies of killed servers. Returns how many
+ * servers there are that do not enforce @text.
+ */
+static int count_outdated(const char *store, const char *text, int signal)
 {
 	char path[PATH_MAX], has[FENCE_BYTES];
 	DIR *dir = opendir(store);
@@ -159,7 +165,7 @@ static int lagging(const char *store, const char *text, int signal)
 		snprintf(path, sizeof(path), "%s/%s", store, e->d_name);
 		read_text(path, has);
 		if (kill(pid, 0) < 0 && errno == ESRCH)
-			unlink(path); /* of one that was killed */
+			unlink(path); /* its server was killed */
 		else if (strcmp(has, text)) {
 			n++;
 			if (signal)
@@ -181,22 +187,22 @@ void fence_in_force(const char *store, const char *text)
 	else if (write_text(path, text))
 		say_failed("cannot write %s: %m", path);
 	else
-		lagging(store, text, 0); /* takes dead servers' copies away */
+		count_outdated(store, text, 0); /* for what it removes */
 }
 
 static int wait_for_servers(const char *store, const char *text)
 {
-	const struct timespec nap = { .tv_nsec = LOOK_NS };
+	const struct timespec pause = { .tv_nsec = POLL_NS };
 	int64_t deadline = clock_deadline(WAIT_SECONDS);
-	int left = lagging(store, text, SIGUSR1);
+	int left = count_outdated(store, text, SIGUSR1);
 
 	while (left && clock_now_ms() < deadline) {
-		nanosleep(&nap, NULL);
-		left = lagging(store, text, 0);
+		nanosleep(&pause, NULL);
+		left = count_outdated(store, text, 0);
 	}
 	if (left)
 		return say_failed(
-			"%d servers have not put the list into force for %d seconds; end them to be sure",
+			"%d servers do not enforce the list after %d seconds, so the host may still reach their disks; end these servers",
 			left, WAIT_SECONDS);
 	return EXIT_DONE;
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The list of fenced addresses, a file of the store, one a line. A server
- * that has put the list into force keeps a copy of it under its own process
- * number, and so `xm-ramdisk fence` knows when it is in force everywhere.
+ * The list of fenced addresses: a file in the store's directory, an address a
+ * line. A server that enforces the list writes a copy of it to a file with its
+ * process number in the name. When all copies are equal to the list, every
+ * server enforces it.
  */
 #ifndef XM_RAMDISK_FENCE_H
 #define XM_RAMDISK_FENCE_H
 
-#define FENCE_BYTES 8192 /* of the list, at most */
+#define FENCE_BYTES 8192 /* size of the list, at most */
 
-/* The list as it is; empty if there is none. */
+/* Read the list; @text is empty if there is none. */
 void fence_read(const char *store, char text[FENCE_BYTES]);
 
-/* Called by a server: @text is in force here; NULL when it ends. */
+/* A server calls this: from now on it enforces @text. NULL when it ends. */
 void fence_in_force(const char *store, const char *text);
 
 #endif

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nbdkit with our plugin, as a child of xm-ramdisk serve. The listening socket
- * is handed over the way systemd does (LISTEN_FDS), and nbdkit writes its pid
+ * nbdkit with the ramdisk plugin, as a child of xm-ramdisk serve. It inherits
+ * the listening socket by systemd's protocol (LISTEN_FDS), and writes its pid
  * into a pipe when it is ready.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +20,12 @@
 #include "tools/xm-ramdisk/serve/serve.h"
 
 #define PLUGIN "nbdkit-ramdisk-plugin.so"
-#define LISTEN_FD 3 /* of the protocol of sd_listen_fds(3) */
+#define LISTEN_FD 3 /* fixed by sd_listen_fds(3) */
 #define READY_FD 4
-#define LOOK_MS 500
-#define SOON_MS 1000 /* what crashes sooner will do so again */
-#define PATIENCE_SECONDS 5 /* for nbdkit to end when it was asked to */
+#define POLL_MS 500
+#define CRASH_LOOP_MS 1000 /* after a crash sooner than that: no restart */
+#define END_SECONDS 5 /* from SIGTERM to SIGKILL */
 #define ARGUMENTS (2 * SERVE_SEEDS + 32)
-
-extern char **environ;
 
 /* The plugin beside this program, as in a build folder, or the installed one. */
 static void plugin_name(char path[PATH_MAX])
@@ -40,28 +37,19 @@ static void plugin_name(char path[PATH_MAX])
 int serve_find_nbdkit(void)
 {
 	char plugin[PATH_MAX];
-	char *argv[] = { (char[]){ "nbdkit" }, plugin,
-			 (char[]){ "--dump-plugin" }, NULL };
-	posix_spawn_file_actions_t quiet;
-	int rc, status = -1;
-	pid_t pid;
+	const char *const argv[] = { "nbdkit", plugin, "--dump-plugin", NULL };
+	int rc;
 
 	plugin_name(plugin);
-	posix_spawn_file_actions_init(&quiet);
-	posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
-	rc = posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&quiet);
-	if (rc)
+	rc = program_run_quietly(argv);
+	if (rc == 0)
+		return EXIT_DONE;
+	if (rc < 0 && rc != -ECHILD)
 		return say_failed(
 			"cannot start nbdkit, which serves the disks: %s; on Debian: apt-get install nbdkit",
-			strerror(rc));
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return EXIT_DONE;
+			strerror(-rc));
 	return say_failed(
-		"nbdkit cannot load its plugin %s; 'make install' puts it where 'nbdkit --dump-config' says plugindir, and 'nbdkit %s --dump-plugin' tells what is wrong",
+		"nbdkit cannot load its plugin %s; 'make install' puts it where 'nbdkit --dump-config' says plugindir, and 'nbdkit %s --dump-plugin' prints what is wrong",
 		plugin, plugin);
 }
 
@@ -119,7 +107,7 @@ static void add_disks(struct arguments *a, const struct serve *s)
 		add(a, "keep=true", "");
 }
 
-/* One list, with commas. */
+/* @fenced has an address a line; deny= takes them with commas between. */
 static void add_fence(struct arguments *a, const char *fenced)
 {
 	char *list = strdup(fenced), *p;
@@ -160,13 +148,13 @@ static void make_arguments(struct arguments *a, const struct serve *s,
 
 /* ---- starting ---------------------------------------------------------- */
 
-/* In the child: the two descriptors where nbdkit expects them. */
+/* In the child: move the two descriptors to where nbdkit expects them. */
 static void run(const struct serve *s, int ready, char **argv)
 {
 	char pid[16];
 	int fd = fcntl(s->fd, F_DUPFD, READY_FD + 1);
 
-	/* neither copy may be closed by the other's */
+	/* above READY_FD: dup2() to one must not close the other */
 	ready = fcntl(ready, F_DUPFD, READY_FD + 1);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	if (fd < 0 || ready < 0 || dup2(fd, LISTEN_FD) < 0 ||
@@ -180,12 +168,11 @@ static void run(const struct serve *s, int ready, char **argv)
 	_exit(EXIT_FAILED);
 }
 
-/* Its pid comes through the pipe when it serves, and the end when it failed. */
+/* The pipe gets nbdkit's pid when it serves; it ends when nbdkit fails. */
 static int wait_until_ready(int ready, pid_t pid)
 {
 	char line[16];
 	ssize_t n;
-	int status;
 
 	do
 		n = read(ready, line, sizeof(line));
@@ -193,9 +180,8 @@ static int wait_until_ready(int ready, pid_t pid)
 	if (n > 0)
 		return EXIT_DONE;
 	kill(pid, SIGTERM);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return say_failed("nbdkit did not start; its reason is above");
+	program_wait(pid);
+	return say_failed("nbdkit did not start; its own message is above");
 }
 
 int serve_start(const struct serve *s, const char *fenced, pid_t *pid)
@@ -220,7 +206,10 @@ int serve_start(const struct serve *s, const char *fenced, pid_t *pid)
 	return rc;
 }
 
-/* A look now and then, since a signal may come just before the wait. */
+/*
+ * Wait until @pid ends, for POLL_MS at most: a signal that arrives just before
+ * poll() does not interrupt it.
+ */
 static int wait_a_while(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -228,52 +217,56 @@ static int wait_a_while(pid_t pid)
 
 	if (fd < 0)
 		return -errno;
-	poll(&p, 1, LOOK_MS);
+	poll(&p, 1, POLL_MS);
 	close(fd);
 	return 0;
 }
 
-/* A crash ends no disk, since we hold it: clients connect again. */
-static int how_it_ended(int status, int64_t since)
+/*
+ * nbdkit has ended by itself. After a crash it is restarted: this process is
+ * still attached to the disks, and clients reconnect. Unless it crashes at once.
+ */
+static int evaluate_end(int status, int64_t since)
 {
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return EXIT_DONE;
-	if (WIFSIGNALED(status) && clock_now_ms() - since > SOON_MS) {
-		say_failed("nbdkit was ended by signal %d; it is started again",
+	if (WIFSIGNALED(status) && clock_now_ms() - since > CRASH_LOOP_MS) {
+		say_failed("nbdkit was ended by signal %d; restarting it",
 			   WTERMSIG(status));
-		return SERVE_AGAIN;
+		return SERVE_RESTART;
 	}
 	if (WIFSIGNALED(status))
-		return say_failed("nbdkit was ended by signal %d, at once",
-				  WTERMSIG(status));
+		return say_failed(
+			"nbdkit was ended by signal %d as soon as it was started",
+			WTERMSIG(status));
 	return say_failed("nbdkit ended with status %d", WEXITSTATUS(status));
 }
 
 int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
-	       volatile sig_atomic_t *again)
+	       volatile sig_atomic_t *restart)
 {
 	int64_t since = clock_now_ms();
-	int64_t patience = INT64_MAX; /* until when it may end by itself */
-	bool restart = false;
+	int64_t kill_at = INT64_MAX; /* ms; set once SIGTERM was sent */
+	bool start_again = false;
 	int status = 0, rc = 0;
 	pid_t ended;
 
 	while (!rc && (ended = waitpid(pid, &status, WNOHANG)) != pid) {
 		if (ended < 0 && errno != EINTR)
 			return say_failed("cannot wait for nbdkit: %m");
-		if ((*stop || *again) && patience == INT64_MAX) {
-			restart = !*stop;
-			*again = 0;
+		if ((*stop || *restart) && kill_at == INT64_MAX) {
+			start_again = !*stop;
+			*restart = 0;
 			kill(pid, SIGTERM);
-			patience = clock_deadline(PATIENCE_SECONDS);
-		} else if (clock_now_ms() > patience) {
+			kill_at = clock_deadline(END_SECONDS);
+		} else if (clock_now_ms() > kill_at) {
 			kill(pid, SIGKILL);
 		}
 		rc = wait_a_while(pid);
 	}
 	if (rc)
 		return say_failed("cannot watch nbdkit: %s", strerror(-rc));
-	if (restart && !*stop)
-		return SERVE_AGAIN;
-	return patience != INT64_MAX ? EXIT_DONE : how_it_ended(status, since);
+	if (start_again && !*stop)
+		return SERVE_RESTART;
+	return kill_at != INT64_MAX ? EXIT_DONE : evaluate_end(status, since);
 }

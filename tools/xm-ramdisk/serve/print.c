@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How to reach a server: its URIs, and commands that are ready to be copied. */
+/* How to reach a server: URIs of its disks, and commands of clients to copy. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "tools/xm-ramdisk/serve/serve.h"
 
-/* @text as a part of a URI; a slash stays one. */
+/* @text as a part of a URI; slashes are not escaped. */
 static void put_part(FILE *to, const char *text)
 {
 	for (; *text; text++)
@@ -17,7 +17,7 @@ static void put_part(FILE *to, const char *text)
 			fprintf(to, "%%%02X", (unsigned char)*text);
 }
 
-/* @text as one word of a shell. */
+/* @text quoted as one word for a shell. */
 static void put_word(FILE *to, const char *text)
 {
 	fputc('\'', to);
@@ -48,7 +48,7 @@ static void put_uri(FILE *to, const struct serve *s, const struct served *d)
 	}
 }
 
-/* QEMU takes credentials as an object of their own, not in the URI. */
+/* With TLS, QEMU takes the credentials as an object, not in the URI. */
 static void put_qemu(const struct serve *s, const struct served *d)
 {
 	fputs("  qemu-system-x86_64 ", stdout);
@@ -106,7 +106,8 @@ static void print_disk(const struct serve *s, const struct served *d)
 			       : "shared by all clients");
 	else
 		printf("%s%s\n", d->seed,
-		       d->directory ? ": each image in it, by its name" : "");
+		       d->directory ? ": each image in it, by its file name"
+				    : "");
 	fputs("  ", stdout);
 	put_uri(stdout, s, d);
 	puts("");
@@ -121,7 +122,7 @@ void serve_print(const struct serve *s)
 	if (!s->seeds[0].directory) {
 		puts("for example:");
 		put_qemu(s, &s->seeds[0]);
-		/* the kernel's client has no keys that are shared beforehand */
+		/* nbd-client cannot use pre-shared keys */
 		if (!s->psk)
 			put_nbd_client(s, &s->seeds[0]);
 		put_nbdcopy(s, &s->seeds[0]);

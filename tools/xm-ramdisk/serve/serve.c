@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * xm-ramdisk serve: disks for machines without Xen, and for other hosts. Loads
- * the seeds where the person can see it, holds the disks, and runs nbdkit with
- * our plugin until it is interrupted. Because this process holds them, a client
- * that was cut off finds what it wrote when it comes back.
+ * the seeds with progress on the terminal, stays attached to the disks, and runs
+ * nbdkit with the ramdisk plugin until it is interrupted. The attachments of
+ * this process keep the disks when nbdkit or a client's connection ends, so a
+ * client that reconnects finds what it has written. One thread, no locks.
  */
 #include "tools/xm-ramdisk/serve/serve.h"
 
@@ -13,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/disk/disk.h"
@@ -33,21 +34,21 @@ static const char help[] =
 	"Load each SEED into memory and serve it over NBD, until interrupted.\n"
 	"All clients of a SEED share one disk. Needs nbdkit, not Xen.\n\n"
 	"  SEED    image file or block device; nbd://HOST/EXPORT and the like; the\n"
-	"          name of a loaded disk; or a directory, for the images in it\n\n" DISK_OPTIONS_HELP
+	"          name of a loaded disk; or a directory, for all images in it\n\n" DISK_OPTIONS_HELP
 	"\n"
 	"  --keep       keep the disk when the server ends, until drop\n"
-	"  --private    a copy-on-write view of its own for each client\n"
+	"  --private    each client gets a copy-on-write view of its own\n"
 	"  --read-only  clients cannot write\n"
-	"  --discard    back to the seed whenever the last client has gone\n"
-	"  --socket=PATH    the Unix socket (SEED.sock beside the disks)\n"
-	"  --tcp[=ADDRESS]  TCP instead; ADDRESS, :PORT or ADDRESS:PORT. Needs one of\n"
+	"  --discard    discard what was written whenever the last client disconnects\n"
+	"  --socket=PATH    the Unix socket (SEED.sock in the store's directory)\n"
+	"  --tcp[=ADDRESS]  listen on TCP: ADDRESS, :PORT or ADDRESS:PORT. Needs one of\n"
 	"    --tls-certificates=DIRECTORY  ca-cert.pem, server-cert.pem, server-key.pem;\n"
 	"                                  clients need certificates of the same CA\n"
-	"    --tls-psk=FILE                keys of users, as psktool makes them\n"
-	"    --insecure                    everyone who reaches the port can write\n"
-	"  --threads=N  requests that nbdkit takes of one client at once (16); 1 is\n"
-	"               quickest for a single client that waits for each answer\n"
-	"  --background return when it serves; it runs on without a terminal";
+	"    --tls-psk=FILE                pre-shared keys of users, made with psktool\n"
+	"    --insecure                    no TLS: everyone who reaches the port can write\n"
+	"  --threads=N  requests of one client that nbdkit runs at once (16); 1 is the\n"
+	"               fastest for one client that waits for each response\n"
+	"  --background return when the server is ready; it goes on without a terminal";
 
 /* ---- arguments --------------------------------------------------------- */
 
@@ -63,7 +64,7 @@ static int parse_threads(const char *value, void *to)
 	return 0;
 }
 
-/* Options that only mean something together, or not at all. */
+/* Options that need or exclude each other. An exit status. */
 static int check_options(const struct serve *s)
 {
 	bool tls = s->certificates || s->psk;
@@ -142,7 +143,7 @@ static bool is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* What was typed, and under which name the plugin will export it. */
+/* Whether each SEED is a directory or a loaded disk, and its export's name. */
 static int examine(struct serve *s, struct rd_store *store)
 {
 	unsigned i, j;
@@ -154,7 +155,7 @@ static int examine(struct serve *s, struct rd_store *store)
 		if (d->directory && s->count > 1)
 			return say_usage(
 				"serve",
-				"%s is a directory, and %u other SEEDs are given; serve it alone",
+				"%s is a directory, and %u other SEEDs are given; serve the directory alone",
 				d->seed, s->count - 1);
 		if (d->directory)
 			continue;
@@ -167,13 +168,13 @@ static int examine(struct serve *s, struct rd_store *store)
 			if (!strcmp(d->export, s->seeds[j].export))
 				return say_usage(
 					"serve",
-					"%s and %s would have the same name; serve them apart",
+					"%s and %s would have the same name for clients; use one server for each",
 					s->seeds[j].seed, d->seed);
 	}
 	return EXIT_DONE;
 }
 
-/* Load every disk, and keep a reference unless clients' are to be the last. */
+/* Load every disk and stay attached. With --discard only clients attach. */
 static int load(struct serve *s, struct rd_store *store,
 		const volatile sig_atomic_t *stop)
 {
@@ -190,17 +191,17 @@ static int load(struct serve *s, struct rd_store *store,
 	return rc;
 }
 
-static void let_go(struct serve *s)
+static void detach_all(struct serve *s)
 {
 	unsigned i;
 
 	for (i = 0; i < s->count; i++)
-		rd_detach(s->seeds[i].disk); /* NULL is none */
+		rd_detach(s->seeds[i].disk); /* or NULL */
 }
 
-/* ---- the server's life ------------------------------------------------- */
+/* ---- running ----------------------------------------------------------- */
 
-/* All of it is said; from now on nobody listens. */
+/* The command has printed everything: close the terminal. */
 static void leave_terminal(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd;
@@ -211,16 +212,16 @@ static void leave_terminal(void)
 		close(null);
 }
 
-static volatile sig_atomic_t again; /* the list of the fenced has changed */
+static volatile sig_atomic_t fence_changed; /* the list of fenced addresses */
 
 static void on_change(int signal)
 {
 	(void)signal;
-	again = 1;
+	fence_changed = 1;
 }
 
-/* The first time: tell the person, and who waits for it at @ready, if any. */
-static void tell(const struct serve *s, int ready)
+/* The server is ready: print how to reach it, and end the parent of @ready. */
+static void report_ready(const struct serve *s, int ready)
 {
 	serve_print(s);
 	if (ready < 0)
@@ -230,12 +231,12 @@ static void tell(const struct serve *s, int ready)
 		close(ready);
 }
 
-/* nbdkit after nbdkit, each with the list as it then is. */
+/* Run nbdkit again and again, each time with the list of fenced addresses. */
 static int run_servers(const struct serve *s, const char *store, int ready,
 		       const volatile sig_atomic_t *stop)
 {
 	char fenced[FENCE_BYTES];
-	bool told = false;
+	bool first = true;
 	pid_t pid;
 	int rc;
 
@@ -245,11 +246,11 @@ static int run_servers(const struct serve *s, const char *store, int ready,
 		if (rc)
 			return rc;
 		fence_in_force(store, fenced);
-		if (!told)
-			tell(s, ready);
-		told = true;
-		rc = serve_wait(pid, stop, &again);
-	} while (rc == SERVE_AGAIN);
+		if (first)
+			report_ready(s, ready);
+		first = false;
+		rc = serve_wait(pid, stop, &fence_changed);
+	} while (rc == SERVE_RESTART);
 	return rc;
 }
 
@@ -280,12 +281,12 @@ static int serve(struct serve *s, int ready)
 		rc = load(s, store, stop);
 	if (rc == EXIT_DONE)
 		rc = run(s, rd_store_path(store), ready, stop);
-	let_go(s);
+	detach_all(s);
 	rd_store_close(store);
 	return rc;
 }
 
-/* Everything happens in the child: an attachment does not survive a fork. */
+/* The child does everything: attachments must be made after fork(). */
 static int serve_in_background(struct serve *s)
 {
 	int ready[2], status;
@@ -305,9 +306,8 @@ static int serve_in_background(struct serve *s)
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) == 1)
 		return EXIT_DONE;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+	status = program_wait(pid);
+	return status < 0 ? EXIT_FAILED : status;
 }
 
 int cmd_serve(int argc, char **argv)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk serve: what its files share. serve.c has the arguments and the
- * server's life, socket.c makes what it listens on, nbdkit.c
- * starts nbdkit, and print.c tells how to reach it.
+ * xm-ramdisk serve: what its files share. serve.c parses the arguments, loads
+ * the disks and restarts nbdkit, socket.c makes the listening socket, nbdkit.c
+ * runs nbdkit, and print.c prints how to reach the server. One thread, no locks.
+ * A function that returns an exit status has printed the reason for a failure.
  */
 #ifndef XM_RAMDISK_SERVE_H
 #define XM_RAMDISK_SERVE_H
@@ -16,58 +17,61 @@
 
 struct served {
 	const char *seed; /* as it was typed */
-	bool loaded; /* the name of a disk that is there, not a seed */
-	bool directory; /* its files are the exports */
-	char export[RD_SEED_MAX]; /* its name; empty for a directory */
-	struct rd_disk *disk; /* our reference while we serve, or NULL */
+	bool loaded; /* @seed is the name of a loaded disk */
+	bool directory; /* @seed is a directory: its images are the exports */
+	char export[RD_SEED_MAX]; /* name for clients; empty for a directory */
+	struct rd_disk *disk; /* attachment of this process, or NULL */
 };
 
 struct serve {
-	struct disk_options disk; /* of every seed; disk.seed is not used */
+	struct disk_options disk; /* for every seed; disk.seed is not used */
 	bool read_only, discard, insecure, background;
 	bool tcp;
-	const char *address; /* HOST, [HOST], HOST:PORT …; NULL: everywhere */
+	const char *address; /* HOST, [HOST], HOST:PORT …; NULL: all addresses */
 	const char *certificates, *psk; /* or NULL */
-	const char *threads; /* of nbdkit for a connection; NULL: its default */
-	const char *socket; /* or NULL: beside the disks */
+	const char *threads; /* for a connection; NULL: nbdkit's default */
+	const char *socket; /* path; NULL: in the store's directory */
 	struct served seeds[SERVE_SEEDS];
 	unsigned count;
 
-	/* by serve_listen() */
-	int fd; /* listening */
+	/* set by serve_listen() */
+	int fd; /* of the listening socket */
 	char path[108]; /* of the Unix socket, or empty */
-	char host[256], port[8]; /* as clients may call them */
+	char host[256], port[8]; /* for the URI that clients use */
 };
 
 /* ---- socket.c ---------------------------------------------------- */
 
 /*
- * Make s->fd listen, on s->socket or in @store, or on s->address. A socket
- * that nobody answers is a dead server's and is taken away. An exit status.
+ * Make s->fd listen: on s->address for TCP, else on s->socket or, if that is
+ * NULL, on a socket in the directory @store. A socket file on which no process
+ * listens was left by a killed server and is removed. An exit status.
  */
 int serve_listen(struct serve *s, const char *store);
+/* Close s->fd, and remove its file. */
 void serve_unlisten(struct serve *s);
 
 /* ---- nbdkit.c ---------------------------------------------------- */
 
-/* See that nbdkit and its plugin are there. An exit status. */
+/* Check that nbdkit and its plugin are installed. An exit status. */
 int serve_find_nbdkit(void);
 /*
- * Start nbdkit on s->fd, for everyone but the addresses in the lines of
- * @fenced, and wait until it serves. An exit status, and *pid.
+ * Start nbdkit on s->fd, and wait until it serves. It refuses clients of the
+ * addresses in @fenced, one a line. An exit status; *pid is nbdkit's.
  */
 int serve_start(const struct serve *s, const char *fenced, pid_t *pid);
 /*
- * Wait until it ends, or until *stop or *again: then end it. An exit status,
- * or SERVE_AGAIN, with *again cleared.
+ * Wait until nbdkit ends. When *stop or *restart becomes non-zero, end it. An
+ * exit status, or SERVE_RESTART if nbdkit is to be started again: after
+ * *restart, which is cleared, and after a crash.
  */
-#define SERVE_AGAIN (-1)
+#define SERVE_RESTART (-1)
 int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
-	       volatile sig_atomic_t *again);
+	       volatile sig_atomic_t *restart);
 
 /* ---- print.c ----------------------------------------------------- */
 
-/* The URIs, and commands that are ready to be copied. */
+/* Print the URI of each disk, and commands of clients for the first one. */
 void serve_print(const struct serve *s);
 
 #endif

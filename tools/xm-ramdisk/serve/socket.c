@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a server listens on. It is made here, not by nbdkit, so that what is
- * wrong with it is said in one line, and clients can connect from the moment
- * on when its address is printed.
+ * The socket on which a server listens. This process makes it, not nbdkit: an
+ * error is one line of xm-ramdisk's own, and the socket accepts connections
+ * while nbdkit starts and restarts.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -17,13 +17,13 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/serve/serve.h"
 
-#define PORT "10809" /* nbd, of the IANA's list */
+#define PORT "10809" /* of nbd, registered at the IANA */
 #define BACKLOG 128
 
 /* ---- Unix -------------------------------------------------------------- */
 
-/* Whether a server answers there; or -errno. */
-static int is_alive(const struct sockaddr_un *a)
+/* 1 if a process listens on it, 0 if none does, or -errno. */
+static int has_listener(const struct sockaddr_un *a)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = 1;
 
@@ -35,19 +35,19 @@ static int is_alive(const struct sockaddr_un *a)
 	return rc;
 }
 
-/* Take the socket of a dead server away. An exit status. */
-static int make_room(const struct sockaddr_un *a)
+/* Remove the socket file that a killed server has left. An exit status. */
+static int remove_leftover(const struct sockaddr_un *a)
 {
 	struct stat st;
 	int rc;
 
 	if (lstat(a->sun_path, &st) < 0)
-		return EXIT_DONE; /* bind() will tell */
+		return EXIT_DONE; /* bind() reports any other error */
 	if (!S_ISSOCK(st.st_mode))
 		return say_failed(
 			"%s exists and is no socket; remove it, or name another with --socket=PATH",
 			a->sun_path);
-	rc = is_alive(a);
+	rc = has_listener(a);
 	if (rc > 0)
 		return say_failed(
 			"a server listens on %s already; end it, or name another socket with --socket=PATH",
@@ -56,12 +56,13 @@ static int make_room(const struct sockaddr_un *a)
 		return say_failed("cannot examine %s: %s", a->sun_path,
 				  strerror(-rc));
 	if (unlink(a->sun_path) < 0)
-		return say_failed("cannot remove the dead socket %s: %m",
-				  a->sun_path);
+		return say_failed(
+			"cannot remove the socket %s that a killed server has left: %m",
+			a->sun_path);
 	return EXIT_DONE;
 }
 
-/* The socket's path in full: the server may serve from another directory. */
+/* The socket's absolute path: clients run in other directories. */
 static int socket_path(struct serve *s, const char *store, char *path,
 		       size_t size)
 {
@@ -82,7 +83,7 @@ static int socket_path(struct serve *s, const char *store, char *path,
 	if ((size_t)n < size)
 		return EXIT_DONE;
 	return say_failed(
-		"the socket's path would have %d bytes, and %zu is the most that there can be; name a shorter one with --socket=PATH",
+		"the socket's path would have %d bytes, and %zu is the most that the kernel takes; name a shorter one with --socket=PATH",
 		n, size - 1);
 }
 
@@ -93,11 +94,11 @@ static int listen_unix(struct serve *s, const char *store)
 	int rc = socket_path(s, store, a.sun_path, sizeof(a.sun_path));
 
 	if (rc == EXIT_DONE)
-		rc = make_room(&a);
+		rc = remove_leftover(&a);
 	if (rc)
 		return rc;
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	before = umask(0077); /* who may connect may write the disk */
+	before = umask(0077); /* everyone who can connect can write the disk */
 	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		rc = say_failed("cannot make the socket %s: %m", a.sun_path);
 	umask(before);
@@ -144,7 +145,7 @@ static int bind_to(struct serve *s, const struct addrinfo *a)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (a->ai_family == AF_INET6) /* IPv4 as well, where it is everywhere */
+	if (a->ai_family == AF_INET6) /* the address :: accepts IPv4 as well */
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
 	    listen(fd, BACKLOG) == 0) {
@@ -156,7 +157,7 @@ static int bind_to(struct serve *s, const struct addrinfo *a)
 	return rc;
 }
 
-/* What was asked for may be "any port", or everywhere. */
+/* Replace port 0 by the port that was chosen, and no host by this host's name. */
 static void note_address(struct serve *s)
 {
 	struct sockaddr_storage a;
@@ -188,7 +189,7 @@ static int listen_tcp(struct serve *s)
 		return say_failed("cannot find the address %s port %s: %s",
 				  s->host, s->port, gai_strerror(rc));
 	rc = -EADDRNOTAVAIL;
-	/* IPv6 first: that one serves IPv4 too */
+	/* IPv6 first: such a socket can accept IPv4 too */
 	for (family = AF_INET6; rc && family;
 	     family = family == AF_INET6 ? AF_INET : 0)
 		for (a = list; rc && a; a = a->ai_next)

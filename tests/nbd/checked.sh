@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The plugin under tools that look for what tests do not see: AddressSanitizer
-# and UndefinedBehaviorSanitizer, valgrind, nonsense from a raw socket, and fio
-# with verification. Builds a second plugin with sanitizers.
+# The plugin under AddressSanitizer and UndefinedBehaviorSanitizer, under
+# valgrind, with invalid bytes from a raw socket, and with fio's verification.
+# Builds a second plugin with sanitizers.
 . "$(dirname "$0")/lib.bash"
 
 truncate -s 16M "$seeds/disk.img"
 store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
 
-# All that a client can ask for, with two connections at once.
+# Every kind of request, from two connections at once.
 cat >"$seeds/work.py" <<'END'
 import nbd, random, sys, threading, time
 def connect():
@@ -35,8 +35,8 @@ failed = []
 def run(h, seed):
     try: work(h, seed)
     except Exception as e: failed.append(e)
-# Opened and closed one at a time: valgrind lets no other thread run while one waits
-# for a lock of the store with F_OFD_SETLKW, not even the one that has it.
+# Opened and closed one at a time: while a thread waits for a lock of the store
+# (F_OFD_SETLKW), valgrind runs no other thread, not even the holder of the lock.
 handles = [connect() for i in (1, 2)]
 threads = [threading.Thread(target=run, args=(h, i + 1)) for i, h in enumerate(handles)]
 for t in threads: t.start()
@@ -51,7 +51,7 @@ works() { /usr/bin/python3 "$seeds/work.py" "$1"; }
 make -s SAN=address,undefined build/san-address-undefined/nbdkit-ramdisk-plugin.so >"$out" 2>&1
 ok "a plugin with sanitizers" $?
 for how in thin=false thin=true lazy=true private=true; do
-	# nbdkit itself is not built with it, and leaves memory to its end
+	# leaks are not searched: nbdkit itself, built without, frees not all memory
 	LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 \
 		serve "$seeds/san.sock" build/san-address-undefined/nbdkit-ramdisk-plugin.so "$seeds/disk.img" "$how"
@@ -60,7 +60,7 @@ for how in thin=false thin=true lazy=true private=true; do
 	end "$server"
 	cp "$log" "$out"
 	! grep -q 'Sanitizer\|runtime error' "$log"
-	ok "they have nothing to say, $how" $?
+	ok "the sanitizers report nothing, $how" $?
 	rm -f "$seeds/san.sock"
 done
 
@@ -73,9 +73,9 @@ end "$server"
 status=$?
 cp "$log" "$out"
 [ $status = 0 ] && grep -q 'ERROR SUMMARY: 0 errors' "$log"
-ok "it has nothing to say" $?
+ok "valgrind reports nothing" $?
 
-# ---- nonsense ---------------------------------------------------------------
+# ---- invalid bytes ----------------------------------------------------------
 
 serve "$seeds/raw.sock" "$plugin" "$seeds/disk.img"
 cat >"$seeds/garbage.py" <<'END'
@@ -97,7 +97,7 @@ for i in range(60):
     s = connect()
     send(s, r.randbytes(r.choice((1, 4, 64, 5000))))
     s.close()
-for i in range(60): # options: of every number, with lengths that lie
+for i in range(60): # options: every number, with wrong lengths
     s = connect()
     s.recv(18)
     d = r.randbytes(r.choice((0, 4, 40, 4000)))
@@ -106,7 +106,7 @@ for i in range(60): # options: of every number, with lengths that lie
         head = head[:12] + struct.pack(">I", r.choice((0, 1, 0xffffffff, 65537))) + d
     send(s, flags + head)
     s.close()
-for i in range(60): # requests: of every number, offset and length
+for i in range(60): # requests: every number, with extreme offsets and lengths
     s = connect()
     s.recv(18)
     send(s, flags + option(1, b""))
@@ -115,10 +115,10 @@ for i in range(60): # requests: of every number, offset and length
                         r.choice((0, 1, 4096, 0xffffffff, 1 << 26))) + r.randbytes(r.choice((0, 100))))
     s.close()
 END
-does "nonsense before, in and after the handshake" /usr/bin/python3 "$seeds/garbage.py" "$seeds/raw.sock" 1
-does "nbdkit lives" nbdsh -u "$uri" -c 'assert len(h.pread(16 << 20, 0)) == 16 << 20'
+does "invalid bytes before, in and after the handshake" /usr/bin/python3 "$seeds/garbage.py" "$seeds/raw.sock" 1
+does "nbdkit still serves" nbdsh -u "$uri" -c 'assert len(h.pread(16 << 20, 0)) == 16 << 20'
 wait_for 10 store_is_empty
-ok "and nobody is attached any more" $?
+ok "no attachment is left" $?
 
 # ---- fio --------------------------------------------------------------------
 

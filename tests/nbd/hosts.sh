@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# One host serves and two others use the disk, each in a network namespace of
-# its own, with cables between them that can be cut. What stands between a
-# client and the network is what `xm-ramdisk attach --remote` puts there:
-# nbdkit's nbd plugin and retry filter. Needs root.
+# One host serves a disk and two others use it, each in a network namespace of
+# its own; the links between them can be cut. A client reaches the network as
+# with `xm-ramdisk attach --remote`: through nbdkit's nbd plugin and retry
+# filter. Needs root.
 . "$(dirname "$0")/lib.bash"
 
 if [ "$(id -u)" != 0 ] || ! ip netns list >/dev/null 2>&1; then
@@ -13,7 +13,7 @@ if [ "$(id -u)" != 0 ] || ! ip netns list >/dev/null 2>&1; then
 fi
 n=xr$$
 store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
-host() { # NAME NUMBER: joined to the server by a cable
+host() { # NAME NUMBER: with a link to the server
 	ip netns add "$n-$1"
 	ip link add "$n$1" netns "$n-s" type veth peer name eth netns "$n-$1"
 	ip -n "$n-s" addr add "10.99.$2.1/24" dev "$n$1"
@@ -44,7 +44,7 @@ truncate -s 32M "$seeds/disk.img"
 spawn ip netns exec "$n-s" "$B/xm-ramdisk" serve --tcp --insecure "$seeds/disk.img"
 server=${spawned[-1]} log=$seeds/log.$((${#spawned[@]} - 1))
 wait_for 20 grep -q nbdcopy "$log"
-ok "one of them serves" $?
+ok "one host serves" $?
 client() { # HOST NUMBER SECONDS
 	spawn ip netns exec "$n-$1" nbdkit -f -U "$seeds/$1.sock" --filter=retry \
 		nbd "uri=nbd://10.99.$2.1/disk.img" retries="$3" retry-delay=1 retry-exponential=no
@@ -77,12 +77,12 @@ for t in threads: t.start()
 for t in threads: t.join()
 assert not errors, errors
 '
-does "both write the same blocks, and no block is of both" nbdsh -c "$both"
+does "both write the same blocks, and no block is a mix of two writes" nbdsh -c "$both"
 on s "$B/xm-ramdisk" list --json >"$out"
 jq -e '.[0].attachments | length == 1' "$out" >/dev/null
-ok "who has gone is not attached" $?
+ok "a client that has disconnected is not attached" $?
 
-# A client that goes on writing; each line of its output is a write that was done.
+# Starts a client that writes; each line of its output is a write that is done.
 writing() { # URI COUNT PAUSE
 	spawn nbdsh -u "$1" -c "
 import time
@@ -95,7 +95,7 @@ print('done', flush=True)"
 	writer=${spawned[-1]} writes=$seeds/log.$((${#spawned[@]} - 1))
 	wait_for 10 grep -q '^3$' "$writes"
 }
-finishes() { # NAME: the writer does, without an error
+finishes() { # NAME: the writer ends without an error
 	wait "$writer"
 	cp "$writes" "$out"
 	grep -qx "done" "$writes"
@@ -109,25 +109,25 @@ cp "$writes" "$seeds/cut"
 sleep 1
 cmp -s "$writes" "$seeds/cut"
 ok "a cut link stops the writer" $?
-does "and not the other host" timeout 5 nbdsh -u "$b" -c 'h.pread(512, 0)'
+does "the other host can still read" timeout 5 nbdsh -u "$b" -c 'h.pread(512, 0)'
 ip -n "$n-s" link set "${n}a" up
-finishes "and it goes on without an error when the link is back"
+finishes "the writer goes on without an error when the link is back"
 
 nbdkit_of() { on s "$B/xm-ramdisk" list --json | jq '[.[0].attachments[] | select(.label | startswith("nbd/10"))][0].pid'; }
 writing "$a" 40 0.1
 kill -KILL "$(nbdkit_of)"
 finishes "a killed nbdkit: the writer goes on without an error"
 grep -q 'nbdkit was ended by signal 9; restarting it' "$log"
-ok "it was started again" $?
-does "with what was written" nbdsh -u "$b" -c 'assert h.pread(8, 65536) == b"%8d" % 39'
+ok "nbdkit is restarted" $?
+does "what was written is there" nbdsh -u "$b" -c 'assert h.pread(8, 65536) == b"%8d" % 39'
 on s "$B/xm-ramdisk" list --json >"$out"
 jq -e '.[0].attachments | map(select(.alive | not)) | length == 0' "$out" >/dev/null
-ok "and the dead one is not attached" $?
+ok "the killed one is not attached" $?
 
 # ---- fencing ----------------------------------------------------------------
 
-says "no address" 2 "'host' is no address; expected one like" xm-ramdisk fence host
-says "no address, either" 2 'is no address' xm-ramdisk fence 10.99.1.2/33
+says "a name is no address" 2 "'host' is no address; expected one like" xm-ramdisk fence host
+says "a prefix of 33 bits is no network" 2 'is no address' xm-ramdisk fence 10.99.1.2/33
 says "nothing is fenced yet" 0 '^nothing is fenced$' xm-ramdisk fence --list
 writing "$b" 1000 0.05
 does "b is fenced" xm-ramdisk fence 10.99.2.2
@@ -136,23 +136,23 @@ last=$(grep -c . "$writes")
 wait "$writer"
 cp "$writes" "$out"
 grep -q 'command failed: ' "$writes" && ! grep -qx "done" "$writes"
-ok "its writer fails when its time is over" $?
+ok "its writer fails when its retries are over" $?
 [ "$(grep -c '^[0-9]*$' "$writes")" -le $((last + 1)) ]
-ok "and wrote nothing more" $?
-does "it cannot connect" sh -c "! ip netns exec $n-b timeout 20 nbdinfo --size nbd://10.99.2.1/disk.img"
-does "the other host can" nbdsh -u "$a" -c 'h.pwrite(b"a", 0)'
-says "the list tells it" 0 '^10.99.2.2$' xm-ramdisk fence --list
-says "what is not fenced cannot be let in" 1 '10.99.1.2 is not fenced' xm-ramdisk fence --lift 10.99.1.2
-does "b is let in again" xm-ramdisk fence --lift 10.99.2.2
-does "and connects" on b nbdinfo --size nbd://10.99.2.1/disk.img
+ok "it has written nothing more" $?
+does "b cannot connect" sh -c "! ip netns exec $n-b timeout 20 nbdinfo --size nbd://10.99.2.1/disk.img"
+does "a can write" nbdsh -u "$a" -c 'h.pwrite(b"a", 0)'
+says "fence --list prints the address" 0 '^10.99.2.2$' xm-ramdisk fence --list
+says "an address that is not fenced cannot be lifted" 1 '10.99.1.2 is not fenced' xm-ramdisk fence --lift 10.99.1.2
+does "the fence of b is lifted" xm-ramdisk fence --lift 10.99.2.2
+does "b connects" on b nbdinfo --size nbd://10.99.2.1/disk.img
 does "a network is fenced" xm-ramdisk fence 10.99.0.0/16
-does "and nobody connects" sh -c "! ip netns exec $n-a timeout 20 nbdinfo --size nbd://10.99.1.1/disk.img"
-does "until it is lifted" xm-ramdisk fence --lift 10.99.0.0/16
-does "then all do" on a nbdinfo --size nbd://10.99.1.1/disk.img
+does "no host of it can connect" sh -c "! ip netns exec $n-a timeout 20 nbdinfo --size nbd://10.99.1.1/disk.img"
+does "the fence of the network is lifted" xm-ramdisk fence --lift 10.99.0.0/16
+does "a host of it connects" on a nbdinfo --size nbd://10.99.1.1/disk.img
 
 kill -KILL "$server"
 wait "$server" 2>/dev/null
-does "a killed server: its clients fail when their time is over" sh -c \
+does "a killed server: its clients fail when their retries are over" sh -c \
 	"! timeout 30 nbdsh -u '$b' -c 'h.pread(512, 0)'"
-does "the disk is gone with it" sh -c 'xm-ramdisk list | grep -qx "no RAM disks"'
+does "its disk is discarded" sh -c 'xm-ramdisk list | grep -qx "no RAM disks"'
 finish

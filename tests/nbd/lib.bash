@@ -45,7 +45,7 @@ does() {
 	ok "$name" $?
 }
 
-# NAME STATUS REGEX COMMAND...: ends so, and says so
+# NAME STATUS REGEX COMMAND...: ends with STATUS, and prints a line that matches
 says() {
 	local name=$1 want=$2 regex=$3 status
 	shift 3
@@ -55,7 +55,7 @@ says() {
 	ok "$name" $?
 }
 
-# A process of our own in the background, which ends with the test.
+# Starts a process in the background, which is ended at the end of the test.
 spawn() { # COMMAND...
 	"$@" >"$seeds/log.$((${#spawned[@]}))" 2>&1 </dev/null &
 	spawned+=($!)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The plugin behind nbdkit, seen by programs that no one here wrote: its
-# parameters, exports, what it says that it can, and when a disk lives.
+# The plugin in nbdkit, used by clients of other projects (libnbd, QEMU): its
+# parameters, exports and flags, and when a disk is loaded and discarded.
 . "$(dirname "$0")/lib.bash"
 
 head -c 3000100 /dev/urandom >"$seeds/odd.img"
@@ -17,7 +17,7 @@ ln -s ../outside "$seeds/dir/leakdir"
 mkfifo "$seeds/dir/fifo"
 printf 'xen-ramdisk alias 1\nseed=%s\n' "$seeds/outside/secret.img" >"$seeds/dir/alias.img"
 
-run() { # PARAMETER... -- COMMAND: with $uri and $unixsocket, in one server
+run() { # PARAMETER... -- COMMAND: a server for one command, which has $uri and $unixsocket
 	local parameters=()
 	while [ "$1" != -- ]; do
 		parameters+=("$1")
@@ -25,8 +25,8 @@ run() { # PARAMETER... -- COMMAND: with $uri and $unixsocket, in one server
 	done
 	nbdkit -U - "$plugin" "${parameters[@]}" --run "$2"
 }
-# nbdkit --run ends the server with a signal, which may be faster than its last
-# detach; the next command throws away what is dead then.
+# nbdkit --run ends the server with a signal, maybe before its last detach; the
+# next command of xm-ramdisk removes an attachment that is left.
 is_emptied() {
 	xm-ramdisk list >/dev/null && store_is_empty
 }
@@ -41,10 +41,10 @@ for line in version=0.1 ramdisk_format=1 "ramdisk_store=$XEN_RAMDISK_DIR" thread
 done
 says "--help" 0 'private=true' nbdkit "$plugin" --help
 says "no seed" 1 'expected seed=IMAGE, disk=NAME or dir=' nbdkit "$plugin"
-says "a seed that is not there" 1 'cannot open seed .*/none: No such file' nbdkit "$plugin" "$seeds/none"
+says "a missing seed" 1 'cannot open seed .*/none: No such file' nbdkit "$plugin" "$seeds/none"
 says "an unknown parameter" 1 "unknown parameter 'colour'" nbdkit "$plugin" colour=red
-says "a mode that is none" 1 'mode=rw: expected r or w' nbdkit "$plugin" "$seeds/odd.img" mode=rw
-says "a switch that is none" 1 'boolean' nbdkit "$plugin" "$seeds/odd.img" thin=maybe
+says "an invalid mode" 1 'mode=rw: expected r or w' nbdkit "$plugin" "$seeds/odd.img" mode=rw
+says "an invalid switch" 1 'boolean' nbdkit "$plugin" "$seeds/odd.img" thin=maybe
 says "seeds beside a directory" 1 'dir= serves the files of a directory' \
 	nbdkit "$plugin" "$seeds/odd.img" dir="$seeds"
 says "two exports of one name" 1 'two disks would have the export name odd.img' \
@@ -55,9 +55,9 @@ says "a name before two seeds" 1 'name=x stands before the first seed=' \
 says "disk= that is not loaded" 1 "no disk 'nobody'" \
 	run disk=nobody -- 'nbdinfo "$uri"'
 
-says "deny= of what is no address" 1 'deny=: 1.2.3 is no address' nbdkit "$plugin" "$seeds/odd.img" deny=1.2.3
+says "deny= with an invalid address" 1 'deny=: 1.2.3 is no address' nbdkit "$plugin" "$seeds/odd.img" deny=1.2.3
 port=$((20000 + $$ % 20000))
-denies() { # NAME LIST WHETHER: whether 127.0.0.1 is turned away
+denies() { # NAME LIST NEGATION: a client from 127.0.0.1 is refused if NEGATION is !
 	spawn nbdkit -f -i 127.0.0.1 -p $port "$plugin" "$seeds/odd.img" deny="$2"
 	wait_for 10 sh -c "ss -ltn | grep -q '127.0.0.1:$port '"
 	does "$1" sh -c "$3 nbdinfo --size nbd://127.0.0.1:$port"
@@ -68,9 +68,9 @@ denies "deny= an address" 192.0.2.1,127.0.0.1 !
 denies "deny= a network" 127.0.0.0/9 !
 denies "deny= a network of one bit more" 127.0.0.0/7 !
 denies "deny= another network" 127.128.0.0/9 ''
-denies "deny= everything of IPv6, which is not IPv4" ::1/128,2000::/3 ''
+denies "deny= all of IPv6 does not refuse IPv4" ::1/128,2000::/3 ''
 
-# ---- what it can ------------------------------------------------------------
+# ---- flags and contents -----------------------------------------------------
 
 run "$seeds/odd.img" -- 'nbdinfo --json "$uri"' >"$out" 2>&1
 jq -e '.exports[0] | .["export-size"] == 3000320 and .can_multi_conn and .can_flush and
@@ -86,7 +86,7 @@ done
 run "$seeds/odd.img" private=true -- 'nbdinfo --json "$uri"' >"$out" 2>&1
 jq -e '.exports[0] | (.can_multi_conn | not) and (.is_read_only | not)' "$out" >/dev/null
 ok "private views: no multi-conn" $?
-does "what nbdcopy reads is the seed, padded" run "$seeds/odd.img" -- \
+does "nbdcopy reads the seed and its padding" run "$seeds/odd.img" -- \
 	"nbdcopy \"\$uri\" - | cmp -n 3000100 - '$seeds/odd.img'"
 does "qemu-img compare" run "$seeds/sparse.img" -- \
 	"qemu-img compare -f raw -F raw \"\$uri\" '$seeds/sparse.img'"
@@ -104,7 +104,7 @@ run "${many[@]}" -- 'nbdinfo --size "nbd+unix:///lab?socket=$unixsocket";
 	nbdinfo --size "nbd+unix:///odd.img?socket=$unixsocket"; nbdinfo --size "$uri"' >"$out" 2>&1
 [ "$(tr '\n' ' ' <"$out")" = '16777216 3000320 3000320 ' ]
 ok "each by its export name, the first by default" $?
-says "an export that is not there" 1 "no export 'other'; the first of 2 is odd.img" \
+says "an unknown export" 1 "no export 'other'; the first of 2 is odd.img" \
 	run "${many[@]}" -- 'nbdinfo "nbd+unix:///other?socket=$unixsocket"'
 
 run dir="$seeds/dir" -- 'nbdinfo --list --json "$uri"' >"$out" 2>/dev/null
@@ -114,29 +114,29 @@ h.opt_list(lambda name, description: names.append(name))
 print(sorted(names))"' >"$out" 2>&1
 grep -qxF "['a.img', 'alias.img', 'empty.img', 'same.img', 'sub/b.img']" "$out"
 ok "a directory's images are listed, links out of it are not" $?
-under() { # NAME EXPORT REGEX: refused, and says so
+under() { # NAME EXPORT REGEX: EXPORT is refused with REGEX
 	says "$1" 1 "$3" run dir="$seeds/dir" -- \
 		"nbdsh -c 'h.set_export_name(\"$2\")' -c 'h.connect_unix(\"'\$unixsocket'\")'"
 }
 does "a file in a folder of it" run dir="$seeds/dir" -- \
 	'[ "$(nbdinfo --size "nbd+unix:///sub/b.img?socket=$unixsocket")" = 1048576 ]'
 does "a link inside of it" run dir="$seeds/dir" -- 'nbdinfo --size "nbd+unix:///same.img?socket=$unixsocket"'
-under "not up" "../outside/secret.img" "no export '../outside/secret.img' in .*: it leads out"
-under "not up from a folder" "sub/../../outside/secret.img" 'it leads out'
-under "not from the root" "$seeds/outside/secret.img" 'it leads out'
-under "not by a link" "leak.img" "no export 'leak.img' in .*: it leads out"
-under "not by a folder's link" "leakdir/secret.img" 'it leads out'
-under "not an alias" "alias.img" 'is an alias; expected a disk image'
-under "not an empty file" "empty.img" 'is empty; expected a disk image'
-under "not a FIFO" "fifo" 'not an image file'
-under "not a folder" "sub" 'not an image file'
-under "not what is not there" "nothing" "no export 'nothing' in .*: No such file"
-does "by a link when asked" run dir="$seeds/dir" links=true -- \
+under "no path that leads up" "../outside/secret.img" "no export '../outside/secret.img' in .*: it leads out"
+under "no path up from a folder" "sub/../../outside/secret.img" 'it leads out'
+under "no absolute path" "$seeds/outside/secret.img" 'it leads out'
+under "no link that leads out" "leak.img" "no export 'leak.img' in .*: it leads out"
+under "no path through a link that leads out" "leakdir/secret.img" 'it leads out'
+under "no alias" "alias.img" 'is an alias; expected a disk image'
+under "no empty file" "empty.img" 'is empty; expected a disk image'
+under "no FIFO" "fifo" 'not an image file'
+under "no folder" "sub" 'not an image file'
+under "no missing file" "nothing" "no export 'nothing' in .*: No such file"
+does "a link that leads out, with links=true" run dir="$seeds/dir" links=true -- \
 	'nbdinfo --size "nbd+unix:///leak.img?socket=$unixsocket"'
 
-# ---- the life of a disk -----------------------------------------------------
+# ---- when a disk is loaded and discarded ------------------------------------
 
-does "nothing is left" is_emptied
+does "no disk is left" is_emptied
 serve "$seeds/a.sock" "$plugin" "$seeds/sparse.img"
 life='
 import nbd
@@ -148,13 +148,13 @@ a, b = connect(), connect()
 a.pwrite(b"seen", 100)
 assert b.pread(4, 100) == b"seen"
 a.shutdown()
-assert b.pread(4, 100) == b"seen", "the disk went with the first of two"
+assert b.pread(4, 100) == b"seen", "the first of two disconnects discarded the disk"
 b.shutdown()
 '
-does "a write is seen by others, and stays while one is there" nbdsh -c "$life"
+does "other clients see a write, and it stays while one is connected" nbdsh -c "$life"
 wait_for 10 store_is_empty
 ok "the last connection discards the disk" $?
-does "the next one gets the seed" nbdsh -u "$uri" -c 'assert h.pread(4, 100) == bytes(4)'
+does "the next connection finds the seed" nbdsh -u "$uri" -c 'assert h.pread(4, 100) == bytes(4)'
 xm-ramdisk load "$seeds/sparse.img" >/dev/null
 nbdsh -u "$uri" -c 'import subprocess
 h.pwrite(b"x" * 8192, 0)
@@ -163,11 +163,11 @@ h.flush()
 print(subprocess.run(["xm-ramdisk", "list", "--json"], capture_output=True).stdout.decode())' >"$out" 2>&1
 jq -e '.[0].attachments[0] | .mode == "w" and .writes == 1 and .write_bytes == 8192 and .reads == 1 and
 	.flushes == 1 and (.label | startswith("nbd/pid "))' "$out" >/dev/null
-ok "xm-ramdisk list shows who is there and counts" $?
+ok "xm-ramdisk list shows the connection and its counters" $?
 run label=xl/5/51728 "$seeds/odd.img" -- 'nbdsh -u "$uri" -c "import subprocess; subprocess.run([\"xm-ramdisk\", \"list\"])"' >"$out" 2>&1
 grep -qE '^  domain 5 +xvdb +w ' "$out"
-ok "label= says whose connection it is" $?
-xm-ramdisk list >/dev/null # throws away what that server left when it was ended
+ok "label= is the label of the attachment" $?
+xm-ramdisk list >/dev/null # removes what the ended server has left
 xm-ramdisk drop "$seeds/sparse.img"
 kill -KILL "$server"
 wait "$server" 2>/dev/null
@@ -185,11 +185,11 @@ assert b.pread(4, 100) == bytes(4)
 b.zero(4096, 4 << 20)
 assert a.pread(4, 4 << 20) == b"at f"
 '
-does "private views do not see each other" nbdsh -c "$views"
+does "private views do not see writes of each other" nbdsh -c "$views"
 end "$server"
 does "keep: loaded before it serves, and kept" run "$seeds/odd.img" keep=true name=kept -- true
-says "with its name" 0 'as kept: 2 MiB, kept, attached 0 times' xm-ramdisk list
-does "and served again as a disk that is there" run disk=kept -- '[ "$(nbdinfo --size "$uri")" = 3000320 ]'
+says "the kept disk has its name" 0 'as kept: 2 MiB, kept, attached 0 times' xm-ramdisk list
+does "the kept disk is served by disk=" run disk=kept -- '[ "$(nbdinfo --size "$uri")" = 3000320 ]'
 xm-ramdisk drop kept
 does "lazy" run "$seeds/odd.img" lazy=true -- \
 	"nbdcopy \"\$uri\" - | cmp -n 3000100 - '$seeds/odd.img'"
@@ -222,7 +222,7 @@ for f in (lambda: h.pread(2, h.get_size() - 1), lambda: h.pwrite(b"12", h.get_si
 for how in thin=false thin=true private=true lazy=true; do
 	does "all kinds of requests, $how" run "$seeds/odd.img" "$how" -- "nbdsh -u \"\$uri\" -c '$requests'"
 done
-does "a read-only disk refuses all that changes it" run "$seeds/odd.img" mode=r -- 'nbdsh -u "$uri" -c "
+does "a read-only disk refuses every kind of change" run "$seeds/odd.img" mode=r -- 'nbdsh -u "$uri" -c "
 h.set_strict_mode(0)
 for f in (lambda: h.pwrite(b\"x\", 0), lambda: h.zero(512, 0), lambda: h.trim(4096, 0)):
     try:
@@ -231,5 +231,5 @@ for f in (lambda: h.pwrite(b\"x\", 0), lambda: h.zero(512, 0), lambda: h.trim(40
         assert e.errno == \"EPERM\", e.errno
     else:
         raise AssertionError(\"it wrote\")"'
-does "nothing is left at the end" is_emptied
+does "no disk is left at the end" is_emptied
 finish

@@ -4,8 +4,8 @@
 # Virtual machines without Xen: QEMU boots a small Linux twice, in software, at
 # once, each with the same two disks of `xm-ramdisk serve` behind virtio. The
 # guests (qemu.init) check the second disk, write to the first, wait for what
-# the other one writes there, and say on their consoles what they saw. In the
-# end the first disk is, byte by byte, what they should have made of it.
+# the other guest writes there, and print the results on their consoles. In the
+# end the bytes of the first disk are those that the guests should have written.
 # Kernel, drivers and busybox are those of the test bed's images.
 . "$(dirname "$0")/lib.bash"
 limit=300 # seconds, of a machine that is busy with other things
@@ -20,7 +20,7 @@ images=$(tests/vm/images 2>"$out" | tail -n 1)
 [ -e "$images/vmlinux" ] && [ -e "$images/initrd" ]
 ok "a kernel and an initrd" $?
 [ $failed = 0 ] || finish
-# What is behind an image is unpacked over it.
+# The kernel unpacks an archive that follows the initrd over it.
 mkdir "$seeds/tree"
 install -m 755 tests/nbd/qemu.init "$seeds/tree/init"
 {

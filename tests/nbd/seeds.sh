@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Seeds on NBD servers: nbdkit's and qemu-nbd's, plain, over TLS, and in other
-# formats than raw; and what is said when a server is not there, goes away, or
-# falls silent. Nothing is left of an attach that fails.
+# Seeds on NBD servers: nbdkit and qemu-nbd, without and with TLS, and in other
+# formats than raw. Also the messages when a server does not exist, ends, or
+# stops answering. An attach that fails leaves nothing in the store.
 . "$(dirname "$0")/lib.bash"
 
 # 24 MiB: data, a hole, data, and an end that is no multiple of 1 MiB
@@ -15,18 +15,18 @@ head -c 3 /dev/urandom | dd of="$image" bs=1 seek=$((24 * 1048576 + 4600)) conv=
 store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
 data() { echo "$XEN_RAMDISK_DIR"/*.data; }
 
-far() { # SOCKET ARGUMENT...: an nbdkit that is the far end; $uri
+far() { # SOCKET ARGUMENT...: an nbdkit that serves the seed at $uri
 	local socket=$1
 	shift
 	serve "$socket" "$@"
 }
-# NAME URI IMAGE: loads it, and it is the image
+# NAME URI IMAGE: loads URI, and the disk equals IMAGE
 loads() {
 	xm-ramdisk load --name=far "$2" >"$out" 2>&1 && cmp "$(data)" "$3" >>"$out" 2>&1
 	ok "$1" $?
 	xm-ramdisk drop far >/dev/null 2>&1
 }
-refused() { # NAME REGEX URI [OPTION...]: the load fails, says so, leaves nothing
+refused() { # NAME REGEX URI [OPTION...]: the load fails with REGEX and leaves nothing
 	local name=$1 regex=$2
 	shift 2
 	says "$name" 1 "$regex" timeout 60 xm-ramdisk load "$@"
@@ -34,7 +34,7 @@ refused() { # NAME REGEX URI [OPTION...]: the load fails, says so, leaves nothin
 	ok "$name: nothing is left" $?
 }
 
-# Half a minute of silence, while the rest goes on.
+# Two servers that do not answer for 100 seconds, in the background of the rest.
 mkdir /dev/shm/"${seeds##*/}"
 ln -s /dev/shm/"${seeds##*/}" "$seeds/silent-store"
 far "$seeds/q.sock" --filter=delay file "$image" rdelay=100
@@ -54,7 +54,7 @@ xm-ramdisk load --thin --name=thin "$uri" >/dev/null
 ok "holes stay holes, by block status" $?
 reads=$(grep -c ' Read id' "$seeds/requests")
 [ "$reads" -le 14 ]
-ok "and are not read ($reads requests)" $?
+ok "holes are not read ($reads requests)" $?
 xm-ramdisk drop thin
 end "$server"
 far "$seeds/h.sock" --filter=noextents file "$image"
@@ -71,21 +71,21 @@ u="nbd+unix:///?socket=$seeds/f.sock"
 xm-ramdisk load "$u" >/dev/null
 says "the same URI is the same disk" 0 'kept until' xm-ramdisk load "NBD+unix:///?socket=$seeds/f.sock"
 [ "$(xm-ramdisk list --json | jq length)" = 1 ]
-ok "and one disk" $?
-says "show tells that its seed is on a server" 0 'on a server; not checked for changes' xm-ramdisk show "$u"
+ok "there is one disk" $?
+says "show prints that its seed is on a server" 0 'on a server; not checked for changes' xm-ramdisk show "$u"
 printf changed | dd of="$(data)" bs=1 seek=4196 conv=notrunc status=none
-says "diff asks the server again" 0 '^4096 4096$' xm-ramdisk diff "$u"
+says "diff reads the seed from the server again" 0 '^4096 4096$' xm-ramdisk diff "$u"
 xm-ramdisk reset "$u" >"$out" 2>&1 && cmp "$(data)" "$image" >>"$out" 2>&1
-ok "and so does reset" $?
+ok "reset reads it again, too" $?
 xm-ramdisk drop "$u"
-does "lazy: parts come as they are read" nbdkit -U - "$plugin" "$u" lazy=true \
+does "lazy: each part is read at its first use" nbdkit -U - "$plugin" "$u" lazy=true \
 	--run "nbdcopy \"\$uri\" - | cmp - '$image'"
 does "xm-ramdisk serve of a server's export" sh -c "
 	xm-ramdisk serve --background --socket='$seeds/again.sock' '$u' >/dev/null &&
 	nbdcopy 'nbd+unix:///default?socket=$seeds/again.sock' - | cmp - '$image'"
 kill "$(xm-ramdisk list --json | jq '.[0].attachments[0].pid')"
 wait_for 10 store_is_empty
-ok "and it ends" $?
+ok "the server ends and leaves nothing" $?
 
 # ---- other formats, through others' servers ---------------------------------
 
@@ -97,7 +97,7 @@ for format in qcow2 vpc vmdk; do
 	loads "$format through qemu-nbd" "nbd+unix:///image?socket=$seeds/$format.sock" "$seeds/plain.$format"
 	end "${spawned[-1]}"
 done
-# it serves one client at a time, unless it is told otherwise
+# without --shared it serves one client at a time
 spawn qemu-nbd -r -t -f raw -x image -k "$seeds/one.sock" "$seeds/plain.qcow2"
 wait_for 10 test -S "$seeds/one.sock"
 does "lazy, on a server for one client" timeout 20 nbdkit -U - "$plugin" \
@@ -149,11 +149,11 @@ qemu_connects "the command for QEMU, with certificates" "$seeds/printed" "$seeds
 qemu_refused() {
 	! (ok() { return "$2"; } && qemu_connects "" "$@")
 }
-does "which needs those of the same authority" qemu_refused "$seeds/printed" "$seeds/mixed"
+does "certificates of another authority are refused" qemu_refused "$seeds/printed" "$seeds/mixed"
 at() { echo "nbds://127.0.0.1:$port/served?tls-certificates=$1"; }
 server=$(xm-ramdisk list --json | jq '.[0].attachments[0].pid')
 far_store=$XEN_RAMDISK_DIR
-XEN_RAMDISK_DIR=$(mktemp -d /dev/shm/xen-ramdisk-test-XXXXXX) # another host's, as it were
+XEN_RAMDISK_DIR=$(mktemp -d /dev/shm/xen-ramdisk-test-XXXXXX) # in place of another host
 loads "nbds with certificates" "$(at "$seeds/pki/c")" "$image"
 refused "a server of another authority" 'cannot open seed nbds://.*certificate' "$(at "$seeds/other/c")"
 refused "a certificate of another authority" 'cannot open seed nbds://' "$(at "$seeds/mixed")"
@@ -203,9 +203,9 @@ far "$seeds/w.sock" curl "http://127.0.0.1:$(cat "$http")/image"
 loads "HTTP through nbdkit's curl plugin" "$uri" "$image"
 end "$server"
 
-# ---- servers that are not there ---------------------------------------------
+# ---- servers that do not exist ----------------------------------------------
 
-refused "nobody listens" 'cannot open seed nbd://127.0.0.1:1/x: .*Connection refused' nbd://127.0.0.1:1/x
+refused "no process listens" 'cannot open seed nbd://127.0.0.1:1/x: .*Connection refused' nbd://127.0.0.1:1/x
 refused "no such host" 'cannot open seed nbd://nowhere.invalid/x: ' nbd://nowhere.invalid/x
 refused "no such socket" 'cannot open seed nbd\+unix:.*No such file' "nbd+unix:///?socket=$seeds/none"
 serve "$seeds/e.sock" "$plugin" "$image"
@@ -219,7 +219,7 @@ refused "without libnbd" 'seed nbd://host/x needs libnbd, and libnbd.so.0 cannot
 	nbd://host/x
 unset LD_LIBRARY_PATH
 
-# ---- servers that go away ---------------------------------------------------
+# ---- servers that end, fail or do not answer --------------------------------
 
 far "$seeds/k.sock" --filter=delay file "$image" rdelay=2
 xm-ramdisk load "$uri" >"$out" 2>&1 &
@@ -229,7 +229,7 @@ kill -KILL "$server"
 wait "$loading"
 [ $? = 1 ] && grep -q "cannot read seed nbd+unix:///?socket=$seeds/k.sock: .*; nothing was attached" "$out"
 ok "a server that is killed while a disk loads" $?
-does "nothing is left of it" store_is_empty
+does "the failed load has left nothing" store_is_empty
 far "$seeds/r.sock" --filter=error file "$image" error-pread=EIO error-pread-rate=30%
 refused "a server that answers with errors" 'cannot read seed .*: Input/output error; nothing was' "$uri"
 end "$server"
@@ -243,16 +243,16 @@ wait "$loading"
 [ $SECONDS -lt 5 ] && grep -q 'was given up' "$out"
 ok "a load is interrupted at once" $?
 kill -KILL "$server"
-does "nothing is left of that" store_is_empty
+does "the interrupted load has left nothing" store_is_empty
 wait "$silent"
 [ $? = 1 ] && grep -q 'no answer for 30 seconds; nothing was attached' "$seeds/silent.out"
-ok "a server that falls silent" $?
+ok "a server that does not answer reads" $?
 wait "$sparse"
 [ $? = 1 ] && grep -q 'no answer for 30 seconds; nothing was attached' "$seeds/sparse.out"
-ok "one that is asked where its holes are" $?
+ok "a server that does not answer block status" $?
 [ -z "$(ls -A "$seeds/silent-store")" ]
-ok "nothing is left of what waited for it" $?
+ok "both loads have left nothing" $?
 rm -rf "$XEN_RAMDISK_DIR" /dev/shm/"${seeds##*/}"
 XEN_RAMDISK_DIR=$far_store
-does "nor of the server's" store_is_empty
+does "the servers have left nothing" store_is_empty
 finish

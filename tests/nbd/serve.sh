@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# xm-ramdisk serve: what it says, what it listens on, how long a disk lives,
-# and how it ends. Without Xen, and once without root.
+# xm-ramdisk serve: its arguments and messages, its sockets, when a disk is
+# discarded, and its end. Without Xen; one part without root.
 . "$(dirname "$0")/lib.bash"
 
 head -c 3000100 /dev/urandom >"$seeds/seed image.img"
 truncate -s 1M "$seeds/b.img"
 usage="; see 'xm-ramdisk serve --help'"
 
-# In the background of the test, until it has printed its last line.
+# Starts a server in the background, and waits until it has printed everything.
 serving() { # ARGUMENT...
 	spawn xm-ramdisk serve "$@"
 	server=${spawned[-1]}
@@ -33,13 +33,13 @@ says "one name for two seeds" 2 'name is for one SEED, got 2' xm-ramdisk serve -
 says "two seeds of one name" 2 'would have the same name' \
 	xm-ramdisk serve "$seeds/b.img" "$seeds/./b.img"
 says "a directory beside a seed" 2 'is a directory, and 1 other' xm-ramdisk serve "$seeds" "$seeds/b.img"
-says "an address that is none" 2 "'localhost:' is no address" \
+says "an invalid address" 2 "'localhost:' is no address" \
 	xm-ramdisk serve --tcp=localhost: --insecure "$seeds/b.img"
-says "an address of somebody else" 1 'cannot listen on 192.0.2.1 port 1' \
+says "an address of another host" 1 'cannot listen on 192.0.2.1 port 1' \
 	xm-ramdisk serve --tcp=192.0.2.1:1 --insecure "$seeds/b.img"
-says "a seed that is not there" 1 "cannot open seed $seeds/none: No such file" \
+says "a missing seed" 1 "cannot open seed $seeds/none: No such file" \
 	xm-ramdisk serve "$seeds/none"
-says "certificates that are not there" 1 'nbdkit did not start; its own message is above' \
+says "missing certificates" 1 'nbdkit did not start; its own message is above' \
 	xm-ramdisk serve --tcp=127.0.0.1:0 --tls-certificates="$seeds/none" "$seeds/b.img"
 mkdir "$seeds/no-nbdkit"
 says "without nbdkit" 1 'cannot start nbdkit, which serves the disks: .*apt-get install nbdkit' \
@@ -57,49 +57,49 @@ says "a socket's path that is a file" 1 'text exists and is no socket' \
 	xm-ramdisk serve --socket="$seeds/text" "$seeds/b.img"
 does "no failure left anything" store_is_empty
 
-# ---- the main job -----------------------------------------------------------
+# ---- serving ----------------------------------------------------------------
 
 serving "$seeds/seed image.img" "$seeds/b.img"
-ok "it serves" $?
+ok "serve is ready" $?
 socket="$XEN_RAMDISK_DIR/seed image.img.sock"
 cp "$log" "$out"
 printed=$(grep -o 'nbd+unix://[^ ]*' "$log" | head -1)
 [ "$printed" = "nbd+unix:///seed%20image.img?socket=$XEN_RAMDISK_DIR/seed%20image.img.sock" ]
-ok "it prints the URI" $?
-does "which nbdcopy takes" sh -c "nbdcopy '$printed' - | cmp -n 3000100 - '$seeds/seed image.img'"
+ok "serve prints the URI" $?
+does "nbdcopy accepts the URI" sh -c "nbdcopy '$printed' - | cmp -n 3000100 - '$seeds/seed image.img'"
 command=$(sed -n 's/^  nbdcopy/nbdcopy/p' "$log" | sed "s,COPY.img,'$seeds/copy',")
 does "the command for nbdcopy works" sh -c "$command && cmp -n 3000100 '$seeds/copy' '$seeds/seed image.img'"
 qemu=$(sed -n "s/^  qemu-system-x86_64 -drive .*file='\(.*\)' \.\.\.$/\1/p" "$log")
-does "QEMU takes what stands in its command" qemu-img info "$qemu"
+does "QEMU accepts the URI of its command" qemu-img info "$qemu"
 grep -qxF "  nbd-client -unix '$socket' /dev/nbd0 -persist -connections 4 -name 'seed image.img'" "$log"
 ok "the command for nbd-client" $?
-does "the socket is the user's own" sh -c "[ \"\$(stat -c %a '$socket')\" = 700 ]"
-does "the second seed, by its name" sh -c \
+does "only the user can connect to the socket" sh -c "[ \"\$(stat -c %a '$socket')\" = 700 ]"
+does "the second seed is served by its name" sh -c \
 	"[ \"\$(nbdinfo --size '$(uri_of b.img "$XEN_RAMDISK_DIR/seed%20image.img.sock")')\" = 1048576 ]"
 says "a second server on the socket" 1 'a server listens on .* already' xm-ramdisk serve "$seeds/seed image.img"
-does "the first one goes on" nbdinfo --size "$printed"
-says "list shows who serves" 0 'xm-ramdisk serve  *-  *r' xm-ramdisk list
-does "a client writes and goes" nbdsh -u "$printed" -c 'h.pwrite(b"kept", 7)'
-does "the next one finds it" nbdsh -u "$printed" -c 'assert h.pread(4, 7) == b"kept"'
+does "the first server still serves" nbdinfo --size "$printed"
+says "list shows the server" 0 'xm-ramdisk serve  *-  *r' xm-ramdisk list
+does "a client writes and disconnects" nbdsh -u "$printed" -c 'h.pwrite(b"kept", 7)'
+does "the next client finds it" nbdsh -u "$printed" -c 'assert h.pread(4, 7) == b"kept"'
 kill -INT "$server"
 wait "$server"
 ok "^C ends it with status 0" $?
-does "and nothing is left" store_is_empty
+does "the server has left nothing" store_is_empty
 
 serving "$seeds/b.img"
 kill -KILL "$server"
 wait "$server" 2>/dev/null
-does "a dead server's socket is there" test -S "$XEN_RAMDISK_DIR/b.img.sock"
+does "a killed server leaves its socket" test -S "$XEN_RAMDISK_DIR/b.img.sock"
 serving "$seeds/b.img"
-ok "and is no obstacle to the next" $?
+ok "the next server replaces that socket" $?
 end "$server"
 
 # ---- options ----------------------------------------------------------------
 
 serving --discard --socket="$seeds/s.sock" "$seeds/b.img"
 u=$(uri_of b.img "$seeds/s.sock")
-does "--discard: a client writes and goes" nbdsh -u "$u" -c 'h.pwrite(b"gone", 7)'
-does "and the next one finds the seed" nbdsh -u "$u" -c 'assert h.pread(4, 7) == bytes(4)'
+does "--discard: a client writes and disconnects" nbdsh -u "$u" -c 'h.pwrite(b"gone", 7)'
+does "--discard: the next client finds the seed" nbdsh -u "$u" -c 'assert h.pread(4, 7) == bytes(4)'
 end "$server"
 serving --read-only --name=lab --socket="$seeds/s.sock" "$seeds/b.img"
 does "--read-only, and --name" sh -c "nbdinfo --json '$(uri_of lab "$seeds/s.sock")' | jq -e '.exports[0].is_read_only'"
@@ -109,7 +109,7 @@ does "--private" sh -c "nbdinfo --json '$u' | jq -e '.exports[0] | (.can_multi_c
 end "$server"
 xm-ramdisk load --name=there "$seeds/b.img" >/dev/null
 serving --socket="$seeds/s.sock" there
-does "a disk that is there" nbdinfo --size "$(uri_of there "$seeds/s.sock")"
+does "a loaded disk, by its name" nbdinfo --size "$(uri_of there "$seeds/s.sock")"
 end "$server"
 xm-ramdisk drop there
 spawn xm-ramdisk serve --socket="$seeds/s.sock" "$seeds"
@@ -122,17 +122,17 @@ says "--keep outlives the server" 0 'b.img: 1 MiB, .*kept' xm-ramdisk list
 xm-ramdisk drop "$seeds/b.img"
 
 xm-ramdisk serve --background --threads=3 --socket="$seeds/s.sock" "$seeds/b.img" >"$out" 2>&1 </dev/null
-ok "--background returns when it serves" $?
-does "and it does" nbdinfo --size "$u"
+ok "--background returns when the server is ready" $?
+does "the server in the background serves" nbdinfo --size "$u"
 pid=$(xm-ramdisk list --json | jq '.[0].attachments[0].pid')
 does "--threads reaches nbdkit" sh -c "tr '\\0' ' ' <\"/proc/\$(pgrep -P $pid)/cmdline\" | grep -q -e ' --threads=3 '"
 does "SIGTERM ends it" kill "$pid"
 wait_for 10 store_is_empty
-ok "and nothing is left" $?
+ok "the server in the background has left nothing" $?
 for n in 0 257 x 1x -1; do
 	says "--threads=$n is refused" 2 "threads=$n: expected 1 to 256" xm-ramdisk serve --threads=$n "$seeds/b.img"
 done
-says "--background says what is wrong, too" 1 'cannot open seed' xm-ramdisk serve --background "$seeds/none"
+says "--background reports an error, too" 1 'cannot open seed' xm-ramdisk serve --background "$seeds/none"
 
 serving --tcp=127.0.0.1:0 --insecure "$seeds/b.img"
 tcp=$(grep -o 'nbd://[^ ]*' "$log" | head -1)
@@ -143,7 +143,7 @@ if [ -e /proc/net/if_inet6 ] && grep -q '^0*1 ' /proc/net/if_inet6; then
 	does "--tcp on an IPv6 address" nbdinfo --size "$(grep -o 'nbd://[^ ]*' "$log" | head -1)"
 	end "$server"
 fi
-does "nothing is left at the end" store_is_empty
+does "no disk is left at the end" store_is_empty
 
 # ---- without root -----------------------------------------------------------
 
@@ -154,17 +154,17 @@ if [ "$(id -u)" = 0 ]; then
 	as_nobody() {
 		env -u XEN_RAMDISK_DIR setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 	}
-	does "somebody else starts a server" as_nobody "$seeds/bin/xm-ramdisk" serve --background "$seeds/b.img"
+	does "another user starts a server" as_nobody "$seeds/bin/xm-ramdisk" serve --background "$seeds/b.img"
 	u=$(uri_of b.img /dev/shm/xen-ramdisk-65534/b.img.sock)
-	does "and reaches it" as_nobody nbdinfo --size "$u"
+	does "that user can connect" as_nobody nbdinfo --size "$u"
 	as_nobody "$seeds/bin/xm-ramdisk" list --json >"$out"
 	jq -e 'length == 1 and .[0].attachments[0].label == "xm-ramdisk serve"' "$out" >/dev/null
-	ok "and lists it" $?
+	ok "that user can list it" $?
 	pid=$(jq '.[0].attachments[0].pid' "$out")
-	does "the store is nobody else's" sh -c '[ "$(stat -c %a:%u /dev/shm/xen-ramdisk-65534)" = 700:65534 ]'
+	does "only that user can enter the store" sh -c '[ "$(stat -c %a:%u /dev/shm/xen-ramdisk-65534)" = 700:65534 ]'
 	kill "$pid"
 	wait_for 10 rmdir /dev/shm/xen-ramdisk-65534
-	ok "and it ends" $?
+	ok "that server ends and removes its store" $?
 	mkdir -m 755 /dev/shm/xen-ramdisk-65534
 	chown 65534 /dev/shm/xen-ramdisk-65534
 	says "a store that others can enter is refused" 1 'is not a directory of yours alone' \

@@ -15,7 +15,7 @@ _xm_ramdisk_attached() { # DOMAIN
 		$1 == "\"vdev\":" && mine { gsub(/[",]/, "", $2); print $2 }'
 }
 
-# Names of disks that start as typed: given ones, and seeds by path or last part.
+# Names of disks that begin with TYPED: given names, or seeds by path or file name.
 _xm_ramdisk_names() { # TYPED
 	xm-ramdisk list --json 2>/dev/null | awk -v typed="$1" '
 		function offer(name) { if (index(name, typed) == 1) print name }
@@ -38,7 +38,7 @@ _xm_ramdisk_files() { # TYPED
 	mapfile -t COMPREPLY < <(compgen -f -- "$1")
 }
 
-# What may be behind an option's "=".
+# The values of an option, which follow its "=".
 _xm_ramdisk_value() { # OPTION TYPED
 	local w
 	case $1 in
@@ -93,7 +93,7 @@ _xm_ramdisk() {
 		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
 		return
 	fi
-	# which of the arguments is being typed, options not counted
+	# the words before the cursor, without options: their number tells which is typed
 	for ((n = 2; n < COMP_CWORD; n++)); do
 		if [ "${COMP_WORDS[n]}" = = ]; then
 			((n++))

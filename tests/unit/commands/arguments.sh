@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# xm-ramdisk as a person meets it on a host without Xen: usage, help, list; and
-# what make says when a package is missing, and what install leaves. Needs
-# jq for the JSON. Prints "ok NAME" or "not ok NAME" for each test.
+# xm-ramdisk on a host without Xen: usage errors, help and list. Also the message
+# of make when a package is missing, and the files of install and uninstall.
+# Needs jq for the JSON. Prints "ok NAME" or "not ok NAME" for each test.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=$(realpath "${B:-build}")
@@ -23,7 +23,7 @@ result() { # NAME PROBLEM
 	failed=1
 }
 
-# Its status, and each line of its output must match one time REGEX from end to end.
+# COMMAND must end with STATUS and print one line, which is REGEX from end to end.
 says() { # NAME STATUS REGEX COMMAND...
 	local name=$1 want=$2 regex=$3 status problem=
 	shift 3
@@ -35,7 +35,7 @@ says() { # NAME STATUS REGEX COMMAND...
 	result "$name" "$problem"
 }
 
-# Its status, and a line that matches REGEX.
+# COMMAND must end with STATUS and print a line that matches REGEX.
 prints() { # NAME STATUS REGEX COMMAND...
 	local name=$1 want=$2 regex=$3 status problem=
 	shift 3
@@ -74,7 +74,7 @@ usage() {
 		[ "$sub" != interface ] || continue # it has subcommands of its own
 		says "$sub --bogus" 2 "xm-ramdisk: option '--bogus' is unknown.*$see" \
 			"$tool" "$sub" --bogus
-		[ "$sub" = serve ] || # any number of seeds
+		[ "$sub" = serve ] || # which takes many seeds
 			says "$sub with too many arguments" 2 "xm-ramdisk: expected .*, got .*$see" \
 			"$tool" "$sub" a b xvdb w e f g
 	done
@@ -143,16 +143,16 @@ poll_usage() {
 without_xen() {
 	local no_xen="xm-ramdisk: no Xen here: /sys/hypervisor/type does not say xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources"
 	if grep -qs xen /sys/hypervisor/type || [ -e /proc/xen/capabilities ]; then
-		return # it runs on Xen: the scenarios of tests/vm test it there
+		return # this host runs Xen; tests/vm has the tests for that
 	fi
 	says "attach without Xen" 1 "$no_xen" "$tool" attach 0 /dev/null xvdb
 	says "detach without Xen" 1 "$no_xen" "$tool" detach 0 xvdb
 	says "fault without Xen" 1 "$no_xen" "$tool" fault --freeze xvdb 0
-	says "the daemon as somebody else" 1 \
+	says "the daemon as another user" 1 \
 		'xen-ramdiskd: must be run as root, since only root may serve guests' \
 		nobody "$B/xen-ramdiskd" --store "$scratch/store"
 	[ "$(id -u)" = 0 ] || return
-	# shellcheck disable=SC2016 # what it says
+	# shellcheck disable=SC2016 # the message has backquotes
 	says "the daemon without Xen" 1 \
 		'xen-ramdiskd: no Xen here: /dev/xen/evtchn is missing; .*`make demo`\)' \
 		"$B/xen-ramdiskd" --store "$scratch/store"
@@ -161,10 +161,10 @@ without_xen() {
 # ---- list -------------------------------------------------------------------
 
 list() {
-	says "list as somebody else" 1 "xm-ramdisk: list needs root: the disks are root's" \
+	says "list as another user" 1 "xm-ramdisk: list needs root: the disks are root's" \
 		nobody "$tool" list
 	[ "$(id -u)" = 0 ] || return
-	# on tmpfs, so that none is mounted here
+	# on tmpfs, so that xm-ramdisk mounts none
 	XEN_RAMDISK_DIR=$(mktemp -d -p /dev/shm) || return
 	export XEN_RAMDISK_DIR
 	says "list of nothing" 0 'no RAM disks' "$tool" list
@@ -174,14 +174,14 @@ list() {
 	unset XEN_RAMDISK_DIR
 }
 
-json() { # NAME FILTER: jq's answer to it must be true
+json() { # NAME FILTER: jq FILTER of list --json must be true
 	local problem=
 	"$tool" list --json >"$out" 2>&1 || problem="status $? from list --json"
 	[ -n "$problem" ] || jq -e "$2" "$out" >/dev/null 2>&1 || problem="not so: $2"
 	result "$1" "$problem"
 }
 
-# A seed with a name that JSON has to quote, held as xvdb of Domain-0 would be.
+# A seed with a name that JSON has to quote, attached with the label of xvdb of Domain-0.
 lists() {
 	local seed="$scratch/a \"seed\" \\ ä" holder
 	truncate -s 3000000 "$seed"
@@ -191,23 +191,23 @@ lists() {
 	prints "list has the disk" 0 "^$scratch/a \"seed\" .*: 2 MiB, attached 1 time\$" "$tool" list
 	prints "list has the attachment" 0 "^  (Domain-0|domain 0) +xvdb +w +0 +0 +$holder\$" "$tool" list
 	json "list --json is JSON" 'length == 1'
-	json "with the seed's name" ".[0].seed == \"$scratch/a \\\"seed\\\" \\\\ ä\""
-	json "and its size, rounded up" '.[0].size == 3000320 and .[0].seed_size == 3000000'
-	json "and the attachment" '.[0].attachments | length == 1 and .[0].domid == 0 and
+	json "list --json has the seed's name" ".[0].seed == \"$scratch/a \\\"seed\\\" \\\\ ä\""
+	json "list --json has the size, rounded up" '.[0].size == 3000320 and .[0].seed_size == 3000000'
+	json "list --json has the attachment" '.[0].attachments | length == 1 and .[0].domid == 0 and
 		.[0].vdev == "xvdb" and .[0].faults.error == "none" and .[0].mode == "w" and .[0].pid == '"$holder"
-	json "and its counters" '.[0].attachments[0] | .reads == 1 and .writes == 1 and
+	json "list --json has the counters" '.[0].attachments[0] | .reads == 1 and .writes == 1 and
 		.read_bytes == 4096 and .write_bytes == 4096 and .errors == 0'
 	printf '\143' | dd of="$(echo "$XEN_RAMDISK_DIR"/*.header)" bs=1 seek=8 conv=notrunc status=none
-	says "list when its format is another" 1 \
+	says "list with a header of another format" 1 \
 		'xm-ramdisk: f-.*\.header has store format 99 and this program knows format 1: .*' "$tool" list
 	kill -KILL "$holder"
 	wait "$holder" 2>/dev/null
-	says "list after it was killed" 0 'no RAM disks' "$tool" list
+	says "list after the process was killed" 0 'no RAM disks' "$tool" list
 }
 
 # ---- make -------------------------------------------------------------------
 
-# A compiler that has every header but one.
+# A compiler that does not find one header.
 compiler_without() { # HEADER
 	cat >"$scratch/cc" <<END
 #!/bin/sh
@@ -242,7 +242,7 @@ packages() {
 	compiler_without xenstore.h
 	missing=$(make -s CC="$scratch/cc" B="$scratch/build" 2>&1 | grep -c '^missing: package libxen-dev')
 	: >"$out"
-	result "make itself says it, once" "$([ "$missing" = 1 ] || echo "$missing times")"
+	result "make reports a missing package once" "$([ "$missing" = 1 ] || echo "$missing times")"
 }
 
 install_and_uninstall() {
@@ -254,7 +254,7 @@ install_and_uninstall() {
 		! [ -s "$scratch/root/usr/share/man/man8/xm-ramdisk.8" ] ||
 		! [ -s "$scratch/root/usr/share/man/man1/nbdkit-ramdisk-plugin.1" ] ||
 		! [ -s "$scratch/root/usr/lib/nbdkit/plugins/nbdkit-ramdisk-plugin.so" ]; then
-		problem="something is not there"
+		problem="a file is missing"
 		find "$scratch/root" >"$out"
 	fi
 	result "make install" "$problem"
@@ -263,7 +263,7 @@ install_and_uninstall() {
 		NBDKITDIR=/usr/lib/nbdkit/plugins >"$out" 2>&1 ||
 		problem="make uninstall failed"
 	find "$scratch/root" ! -type d >>"$out"
-	[ ! -s "$out" ] || problem="something is left"
+	[ ! -s "$out" ] || problem="files are left"
 	result "make uninstall leaves nothing" "$problem"
 }
 

@@ -24,7 +24,7 @@ ok() { # NAME CONDITION-STATUS
 	fi
 }
 
-# NAME STATUS REGEX ARGUMENTS: xm-ramdisk ends so, and says so.
+# NAME STATUS REGEX ARGUMENTS: xm-ramdisk ends with STATUS and prints REGEX.
 says() {
 	local name=$1 want=$2 regex=$3 status
 	shift 3
@@ -43,7 +43,7 @@ does() {
 }
 
 empty() { [ ! -s "$1" ]; }
-# What a domain would do, done to the disk's file.
+# Changes a byte of the disk, as a domain could.
 scribble() { # ID OFFSET
 	printf x | dd of="$XEN_RAMDISK_DIR/$1.data" bs=1 seek="$2" conv=notrunc status=none
 }
@@ -53,20 +53,20 @@ truncate -s 16M "$seeds/sparse.img"
 cp "$seeds/a b.img" "$seeds/copy"
 
 says "an empty list" 0 '^no RAM disks$' list
-says "load says the padding" 0 'ends inside a sector; 220 zero bytes' load "$seeds/a b.img"
+says "load reports the padding" 0 'ends inside a sector; 220 zero bytes' load "$seeds/a b.img"
 says "load with a name" 0 "kept until 'xm-ramdisk drop lab'" load --name=lab --thin "$seeds/sparse.img"
-says "list shows what is kept" 0 'sparse.img as lab: 16 MiB, thin, kept, attached 0 times' list
+says "list shows a kept disk" 0 'sparse.img as lab: 16 MiB, thin, kept, attached 0 times' list
 xm-ramdisk list --json >"$out"
 jq -e 'length == 2 and .[1].name == "lab" and .[0].size == 3000320 and .[0].keep' "$out" >/dev/null
 ok "list as JSON" $?
 says "a name that is taken" 1 'the name lab belongs to' load --name=lab "$seeds/a b.img"
-says "a name that cannot be" 1 'cannot be a disk.s name' load --name=a/b "$seeds/a b.img"
+says "an invalid name" 1 'cannot be a disk.s name' load --name=a/b "$seeds/a b.img"
 says "show by the last part of the path" 0 'unchanged since the load' show 'a b.img'
 says "show by path" 0 'lifetime: +until it is dropped' show "$seeds/a b.img"
 xm-ramdisk show --json lab >"$out"
 jq -e '.thin and .seed_now == "same" and .attachments == []' "$out" >/dev/null
 ok "show as JSON" $?
-says "show of what is not there" 1 "no disk 'nobody'; there are: .*a b.img, lab" show nobody
+says "show of a disk that does not exist" 1 "no disk 'nobody'; there are: .*a b.img, lab" show nobody
 
 id=$(xm-ramdisk show --json 'a b.img' | jq -r .id)
 xm-ramdisk diff lab >"$out" 2>&1 && empty "$out"
@@ -79,23 +79,23 @@ ok "a difference as JSON" $?
 
 scribble "$id" 100
 does "save" xm-ramdisk save 'a b.img' "$seeds/saved"
-does "what was saved is the disk" cmp "$seeds/saved" "$XEN_RAMDISK_DIR/$id.data"
+does "the saved file equals the disk" cmp "$seeds/saved" "$XEN_RAMDISK_DIR/$id.data"
 does "save of a sparse disk" xm-ramdisk save lab "$seeds/sparse-saved"
-does "is sparse" test "$(stat -c '%s %b' "$seeds/sparse-saved" | awk '$1 == 16777216 && $2 < 100')"
+does "the saved file is sparse" test "$(stat -c '%s %b' "$seeds/sparse-saved" | awk '$1 == 16777216 && $2 < 100')"
 says "save over a file" 1 'exists; --force replaces it' save lab "$seeds/saved"
 does "save over a file, forced" xm-ramdisk save --force lab "$seeds/saved"
 says "save over the seed" 1 'is the disk.s seed, which is never written' save --force 'a b.img' "$seeds/a b.img"
-says "save where there is no folder" 1 'cannot write beside' save lab "$seeds/no/where"
-does "no temporary is left" test -z "$(find "$seeds" -name "*saved.*")"
+says "save into a missing folder" 1 'cannot write beside' save lab "$seeds/no/where"
+does "no temporary file is left" test -z "$(find "$seeds" -name "*saved.*")"
 
 does "reset" xm-ramdisk reset 'a b.img'
-does "is the seed again" cmp -n 3000100 "$seeds/a b.img" "$XEN_RAMDISK_DIR/$id.data"
+does "the disk equals the seed again" cmp -n 3000100 "$seeds/a b.img" "$XEN_RAMDISK_DIR/$id.data"
 does "the seed was never written" cmp "$seeds/a b.img" "$seeds/copy"
 echo x >>"$seeds/a b.img"
-says "a modified seed is told" 0 'MODIFIED since the load' show 'a b.img'
-says "and not taken for a reset" 1 'is not the file any more' reset 'a b.img'
+says "show reports a modified seed" 0 'MODIFIED since the load' show 'a b.img'
+says "reset refuses a modified seed" 1 'is not the file any more' reset 'a b.img'
 rm "$seeds/a b.img"
-says "a seed that is gone is told" 0 'GONE; the disk stays' show 'a b.img'
+says "show reports a removed seed" 0 'GONE; the disk stays' show 'a b.img'
 
 xm-ramdisk top --once --json >"$out" && jq -e '. == []' "$out" >/dev/null
 ok "top, once, as JSON" $?
@@ -122,14 +122,14 @@ completes "a disk's name completes" 'lab' drop l
 completes "a disk's name completes behind an option's value" 'lab' fault --error = read l
 completes "an option's value completes" 'write' fault --error = w
 completes "an option's values are offered" 'read write all none' fault --error =
-completes "a value that may be anything does not" '' attach --name = x
+completes "an option with any value has no completion" '' attach --name = x
 completes "a seed's last part completes" 'a b.img' show a
 completes "a seed's path completes" "$seeds/a b.img" show "$seeds/a"
 
 does "drop" xm-ramdisk drop lab
 does "drop by path" xm-ramdisk drop "$seeds/a b.img"
-says "nothing is left" 0 '^no RAM disks$' list
-does "not a file" test -z "$(ls -A "$XEN_RAMDISK_DIR")"
-says "no word too many" 2 "expected NAME, got 2 arguments; see 'xm-ramdisk drop --help'" drop a b
-says "no unknown option" 2 "option '--bogus' is unknown" save --bogus a b
+says "no disk is left" 0 '^no RAM disks$' list
+does "no file is left in the store" test -z "$(ls -A "$XEN_RAMDISK_DIR")"
+says "a word too many" 2 "expected NAME, got 2 arguments; see 'xm-ramdisk drop --help'" drop a b
+says "an unknown option" 2 "option '--bogus' is unknown" save --bogus a b
 exit $failed

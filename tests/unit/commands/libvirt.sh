@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# What libvirt's Xen driver makes of a disk that names our script: the packaged
-# driver converts a domain's XML to a configuration of xl, as `virsh
-# domxml-to-native` would on a Xen host. There is no public way to that without
-# one, so its functions are called by name. docs/libvirt.md has the result.
+# The xl configuration that libvirt's Xen driver writes for a disk of ours: the
+# packaged driver converts a domain's XML, as `virsh domxml-to-native` does on a
+# Xen host. Without Xen libvirt has no public function for that, so the driver's
+# internal ones are called by name. docs/libvirt.md has the result.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 out=$(mktemp) || exit 1
@@ -38,7 +38,7 @@ print(text.value.decode())
 END
 }
 
-# What the XML's disk becomes, exactly.
+# The disk of the XML becomes exactly LINE.
 becomes() { # NAME LINE ELEMENTS
 	convert "$3" >"$out" 2>&1
 	if grep -qxF "disk = [ \"$2\" ]" "$out"; then

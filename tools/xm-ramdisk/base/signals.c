@@ -16,8 +16,8 @@ const volatile sig_atomic_t *signals_catch(void)
 	struct sigaction sa;
 
 	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler =
-		on_signal; /* no SA_RESTART: calls that wait return EINTR */
+	sa.sa_handler = on_signal;
+	/* without SA_RESTART: calls that wait return EINTR */
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	return &stop;

@@ -152,35 +152,46 @@ static int parse(struct attach *a, int argc, char **argv)
 	return parse_words(a, words);
 }
 
+/* The disk of another host. */
+static int attach_remote(struct attach *a)
+{
+	if (a->dry_run) {
+		toolstack_remote_show(a);
+		return EXIT_DONE;
+	}
+	a->stop = signals_catch();
+	return toolstack_remote_attach(a);
+}
+
+/* A disk of this host, by a->toolstack, which was chosen for the reason @why. */
+static int attach_local(struct attach *a, const char *why)
+{
+	/* without Xen the direct toolstack prints the message that fits */
+	if (a->toolstack == TOOLSTACK_NONE && !host_is_xen() && !a->dry_run)
+		return toolstack_direct_attach(a);
+	if (a->toolstack == TOOLSTACK_NONE)
+		return say_failed("%s", why);
+	if (a->dry_run) {
+		printf("toolstack: %s (%s)\n", toolstack_name(a->toolstack),
+		       why);
+		toolstack_show(a);
+		return EXIT_DONE;
+	}
+	a->stop = signals_catch();
+	return toolstack_attach(a);
+}
+
 int cmd_attach(int argc, char **argv)
 {
 	struct attach a = { .seconds = DEFAULT_SECONDS, .writable = true };
-	char why[256];
+	char why[256] = "chosen with --toolstack";
 	int rc = parse(&a, argc, argv);
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
-	if (a.remote) {
-		a.stop = signals_catch();
-		if (!a.dry_run)
-			return toolstack_remote_attach(&a);
-		toolstack_remote_show(&a);
-		return EXIT_DONE;
-	}
+	if (a.remote)
+		return attach_remote(&a);
 	if (a.toolstack == TOOLSTACK_NONE)
 		a.toolstack = toolstack_choose(why, sizeof(why));
-	else
-		snprintf(why, sizeof(why), "chosen with --toolstack");
-	if (a.toolstack ==
-	    TOOLSTACK_NONE) /* not on Xen: the direct toolstack says so */
-		return host_is_xen() || a.dry_run ? say_failed("%s", why)
-						  : toolstack_direct_attach(&a);
-	if (a.dry_run) {
-		printf("toolstack: %s (%s)\n", toolstack_name(a.toolstack),
-		       why);
-		toolstack_show(&a);
-		return EXIT_DONE;
-	}
-	a.stop = signals_catch();
-	return toolstack_attach(&a);
+	return attach_local(&a, why);
 }

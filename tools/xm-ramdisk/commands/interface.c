@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk interface: which Xen fits which. Finds the subcommand of the
- * subcommand; docs/xm-ramdisk-interface.8 is the manual.
+ * xm-ramdisk interface: which versions of Xen's interfaces fit together. This
+ * file finds and runs the subcommand of "interface"; see
+ * docs/xm-ramdisk-interface.8.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -17,16 +18,13 @@ static const struct {
 	const char *arguments, *what;
 } subcommands[] = {
 	{ "list", iface_cmd_list, "", "every release and its versions" },
-	{ "show", iface_cmd_show, "RELEASE|VALUE", "one of them" },
+	{ "show", iface_cmd_show, "RELEASE|VALUE", "one release" },
 	{ "of", iface_cmd_of, "PATH",
-	  "versions of a tree, tarball, header, "
-	  "program" },
+	  "versions of a tree, tarball, header or program" },
 	{ "running", iface_cmd_running, "",
-	  "the hypervisor under us, and Xen's "
-	  "libraries" },
+	  "versions of this host's hypervisor and libraries" },
 	{ "check", iface_cmd_check, "BUILT ON",
-	  "does the one work on the "
-	  "other" },
+	  "does a program built for BUILT work on ON" },
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
@@ -36,7 +34,7 @@ static void help(FILE *to)
 	size_t i;
 
 	fputs("usage: xm-ramdisk interface SUBCOMMAND [ARGUMENT...]\n\n"
-	      "Which Xen fits which: interface, domctl and sysctl versions.\n\n",
+	      "Show and compare Xen's interface, domctl and sysctl versions.\n\n",
 	      to);
 	for (i = 0; i < SUBCOMMANDS; i++)
 		fprintf(to, "  %-8s %-14s %s\n", subcommands[i].name,
@@ -49,8 +47,7 @@ static void help(FILE *to)
 static int finish(int status)
 {
 	if ((fflush(stdout) || ferror(stdout)) && status != EXIT_USAGE)
-		return say_failed("cannot write the answer: standard output "
-				  "failed");
+		return say_failed("cannot write to the standard output: %m");
 	return status;
 }
 
@@ -66,7 +63,7 @@ int cmd_interface(int argc, char **argv)
 		help(stdout);
 		return finish(EXIT_DONE);
 	}
-	optind = 0; /* main may have used getopt; 0 starts anew */
+	optind = 0; /* glibc: getopt_long() starts with a new argv */
 	opterr = 0;
 	for (i = 0; i < SUBCOMMANDS; i++)
 		if (!strcmp(argv[1], subcommands[i].name))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The journal of an attached device, as show --json --debug prints it. */
+/* The journal of an attached device, as show --debug prints it. */
 #ifndef XM_RAMDISK_JOURNAL_REPORT_H
 #define XM_RAMDISK_JOURNAL_REPORT_H
 

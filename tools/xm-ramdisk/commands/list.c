@@ -95,7 +95,7 @@ static int list(struct disk_job *job)
 	int rc = disk_list(job->store, &l);
 
 	xs = l.count ? who_xenstore() : NULL;
-	/* "no RAM disks" would be wrong when one of them cannot be read */
+	/* after an error "no RAM disks" could be wrong: there may be one */
 	if (json || l.count || !rc)
 		(json ? print_json : print_text)(xs, l.disks, l.count);
 	if (xs)

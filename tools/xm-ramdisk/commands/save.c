@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk save: the disk as it is at one moment, in a file. All blocks are
- * frozen at once and thawed as they are written, so whoever uses one that was
- * not written yet waits for it. The file is made under another name beside its
- * own and renamed when it is complete and on the disk.
+ * xm-ramdisk save: a copy of the disk at one moment, in a file. All blocks are
+ * frozen (their locks are held) at once, and each is thawed when it is copied: a
+ * domain that uses a frozen block waits until then. The file is written under a
+ * temporary name in its folder, and renamed when all of it is on the disk.
  */
 #include <errno.h>
 #include <fcntl.h>

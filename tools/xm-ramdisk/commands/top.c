@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * xm-ramdisk top: the load of each attachment, as xentop shows that of domains.
- * A picture shows the difference between two samples of the counters.
+ * It takes samples of the counters, and prints the rates between two of them.
  */
 #include <inttypes.h>
 #include <poll.h>

@@ -65,7 +65,7 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *options,
 /*
  * Open the store, and remove attachments of dead processes from it. An exit
  * status. disk_own_store() creates a missing store. disk_store() does so for
- * root only: another user is told that @subcommand needs root.
+ * root only; another user gets the message that @subcommand needs root.
  */
 int disk_store(const char *subcommand, struct rd_store **store);
 int disk_own_store(struct rd_store **store);

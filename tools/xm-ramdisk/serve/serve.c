@@ -220,7 +220,10 @@ static void on_change(int signal)
 	fence_changed = 1;
 }
 
-/* The server is ready: print how to reach it, and end the parent of @ready. */
+/*
+ * The server is ready: print how to reach it. In the background, @ready is a
+ * pipe to the parent, which ends when it reads a byte; otherwise -1.
+ */
 static void report_ready(const struct serve *s, int ready)
 {
 	serve_print(s);

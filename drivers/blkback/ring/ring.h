@@ -37,10 +37,14 @@ struct blkback_layout {
 
 extern const struct blkback_layout blkback_layouts[BLKBACK_PROTOCOLS];
 
+#ifndef RD_MODEL /* tests/model has its own */
+typedef _Atomic uint32_t blkback_index;
+#endif
+
 /* The first page of a ring; slots follow. xen/io/ring.h */
 struct blkback_sring {
-	_Atomic uint32_t req_prod, req_event; /* requests */
-	_Atomic uint32_t rsp_prod, rsp_event; /* responses */
+	blkback_index req_prod, req_event; /* requests */
+	blkback_index rsp_prod, rsp_event; /* responses */
 	uint8_t pad[48];
 	uint8_t slot[];
 };

@@ -10,11 +10,13 @@
 #include "include/private/memory-access.h"
 
 /* How long a waiter is busy, then polite, then asleep between two looks. */
+#ifndef SPINS
 #define SPINS 64
 #define YIELDS 32
 #define NAP_NS 50000
 /* Naps between two questions to the kernel whether the holder lives. */
 #define NAPS_A_QUESTION 8
+#endif
 
 /* How long somebody has waited for one lock. */
 struct patience {

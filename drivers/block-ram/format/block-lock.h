@@ -30,7 +30,9 @@
 #define RD_OWNER_SHIFT 48
 #define RD_SEQUENCE (((uint64_t)1 << RD_OWNER_SHIFT) - 1)
 
-typedef _Atomic uint64_t rd_block_lock; /* a scalar, not a struct */
+#ifndef RD_MODEL /* tests/model has its own */
+typedef _Atomic uint64_t rd_block_lock;
+#endif
 
 _Static_assert(RD_RANGE_MAX / RD_BLOCK + 1 < RD_STRIPES,
 	       "a range never has two blocks on one stripe");

@@ -80,14 +80,26 @@ struct rd_disk; /* one attachment to one disk */
 const char *rd_store_default(void);
 
 /*
- * Open the store in @dir; NULL means rd_store_default(), and that it must be
- * this user's own if it is in RD_USER_STORE_DIR: -EPERM.
- * The directory is made (mode 0700) when it is missing. When it is not on
- * tmpfs, a tmpfs of its own is mounted there, which needs CAP_SYS_ADMIN.
- * Close with rd_store_close(); open attachments do not need the store.
+ * Open the store in @dir; NULL means rd_store_default(). The directory is made
+ * (mode 0700) when it is missing. When it is empty and not on tmpfs, a tmpfs of
+ * its own is mounted on it, which needs CAP_SYS_ADMIN. Close with
+ * rd_store_close(); open attachments do not need the store.
+ *
+ *   -EPERM      another user owns the directory or may write it (or read it, in
+ *               RD_USER_STORE_DIR); it is a symbolic link, or no directory
+ *   -ENOTEMPTY  it is not on tmpfs and has something in it, which a mount would
+ *               hide
  */
 int rd_store_open(struct rd_store **store, const char *dir,
 		  struct rd_error *err);
+
+/*
+ * The same for a caller that only looks: nothing is made or mounted. Where no
+ * store is, the store is empty: rd_list() finds no disk, and rd_find() none to
+ * name.
+ */
+int rd_store_open_existing(struct rd_store **store, const char *dir,
+			   struct rd_error *err);
 void rd_store_close(struct rd_store *store);
 
 /* Canonical path of the store's directory; valid until rd_store_close(). */

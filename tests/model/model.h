@@ -33,8 +33,7 @@ static int64_t clock_now_ms()
 }
 
 /* Check all executions with at most @bound preemptions. */
-template <typename test>
-static bool model_run(const char *name, unsigned bound)
+template <typename test> static bool model_run(const char *name, unsigned bound)
 {
 	rl::test_params p;
 	bool ok;
@@ -45,7 +44,8 @@ static bool model_run(const char *name, unsigned bound)
 	p.progress_output_period = 1000000;
 	ok = rl::simulate<test>(p);
 	fflush(stdout);
-	printf("\n%s %s (%llu executions)\n", ok ? "ok" : "not ok", name, (unsigned long long)p.stop_iteration);
+	printf("\n%s %s (%llu executions)\n", ok ? "ok" : "not ok", name,
+	       (unsigned long long)p.stop_iteration);
 	return ok;
 }
 

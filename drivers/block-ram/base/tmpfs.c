@@ -37,15 +37,6 @@ static bool is_mount(int fd)
 	       here.st_dev != up.st_dev;
 }
 
-/* Whether @path still leads to the directory behind @fd, not over it. */
-static bool same(int fd, const char *path)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 /* One that cannot be read is not. */
 static bool is_empty(int fd)
 {
@@ -62,7 +53,7 @@ static bool is_empty(int fd)
 	return n == 2;
 }
 
-static int make(const char *dir, struct rd_error *err)
+int rd_tmpfs_make(const char *dir, struct rd_error *err)
 {
 	char *up, *slash;
 	int rc = 0;
@@ -73,7 +64,7 @@ static int make(const char *dir, struct rd_error *err)
 	slash = up ? strrchr(up, '/') : NULL;
 	if (errno == ENOENT && slash && slash != up) {
 		*slash = 0;
-		rc = make(up, err);
+		rc = rd_tmpfs_make(up, err);
 		if (!rc && mkdir(dir, 0700) < 0 && errno != EEXIST)
 			rc = rd_fail(err, -errno, "cannot make %s: %m", dir);
 	} else {
@@ -83,41 +74,100 @@ static int make(const char *dir, struct rd_error *err)
 	return rc;
 }
 
-/* @fd is the directory, locked. */
-static int mount_here(int fd, const char *dir, struct rd_error *err)
+/*
+ * Open @dir itself, no symbolic link. A directory in which somebody else may
+ * make or replace files is no place for disks: -EPERM.
+ */
+static int open_own(const char *dir, struct rd_error *err)
 {
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int rc = -errno;
+
+	if (fd < 0 && (rc == -ELOOP || rc == -ENOTDIR))
+		return rd_fail(
+			err, -EPERM,
+			"%s is not a directory; name one of your own in $XEN_RAMDISK_DIR, not a symbolic link to one",
+			dir);
+	if (fd < 0)
+		return rd_fail(err, rc, "cannot open %s: %s", dir,
+			       strerror(-rc));
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+	    !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return fd;
+	close(fd);
+	return rd_fail(
+		err, -EPERM,
+		"%s is not yours alone to write; name a directory of your own in $XEN_RAMDISK_DIR",
+		dir);
+}
+
+/* Whether a tmpfs is to be mounted on @fd before it is a store's directory. */
+static bool needs_mount(int fd, bool own)
+{
+	if (!on_tmpfs(fd))
+		return true;
+	/* A store that is in use stays one, whoever could not mount for it. */
+	return own && !is_mount(fd) && is_empty(fd);
+}
+
+/* Mount a tmpfs on the directory behind @fd, which is locked. 0 or -errno. */
+static int mount_on(int fd, const char *dir, struct rd_error *err)
+{
+	char path[32];
 	int rc;
 
-	if (!same(fd, dir))
-		return 0; /* another process was quicker */
-	/* A store that is in use stays one, whoever could not mount for it. */
-	if (on_tmpfs(fd) && !is_empty(fd))
-		return 0;
-	if (mount("xen-ramdisk", dir, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		  MOUNT_OPTIONS) == 0)
+	if (!is_empty(fd))
+		return rd_fail(
+			err, -ENOTEMPTY,
+			"%s is not on tmpfs and has files in it, so nothing is mounted there; name an empty directory of your own in $XEN_RAMDISK_DIR",
+			dir);
+	/* The directory that was checked, whatever its name leads to by now. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (mount("xen-ramdisk", path, "tmpfs",
+		  MS_NOSUID | MS_NODEV | MS_NOEXEC, MOUNT_OPTIONS) == 0)
 		return 0;
 	rc = -errno;
 	if (on_tmpfs(fd))
-		return 0; /* not one of its own, but it will do */
+		return 0; /* No tmpfs of its own: the one that it is on serves. */
 	return rd_fail(err, rc,
 		       "%s is not on tmpfs, and mounting one there failed: %s",
 		       dir, strerror(-rc));
 }
 
-int rd_tmpfs_prepare(const char *dir, bool own, struct rd_error *err)
+static void lock(int fd)
 {
-	int fd, rc = make(dir, err);
+	while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+		;
+}
 
-	if (rc)
-		return rc;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return rd_fail(err, -errno, "cannot open %s: %m", dir);
-	if (!on_tmpfs(fd) || (own && !is_mount(fd))) {
-		while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
-			;
-		rc = mount_here(fd, dir, err);
+int rd_tmpfs_open(const char *dir, bool own, struct rd_error *err)
+{
+	int rc, top, fd = open_own(dir, err);
+
+	if (fd < 0 || !needs_mount(fd, own))
+		return fd;
+	lock(fd);
+	/* Another process may have mounted on it before we had the lock. */
+	top = open_own(dir, err);
+	if (top >= 0 && needs_mount(top, own)) {
+		rc = mount_on(top, dir, err);
+		close(top);
+		top = rc ? rc : open_own(dir, err);
 	}
 	close(fd);
-	return rc;
+	return top;
+}
+
+int rd_tmpfs_open_existing(const char *dir, struct rd_error *err)
+{
+	int fd;
+
+	if (access(dir, F_OK) < 0 && errno == ENOENT)
+		return -ENOENT;
+	fd = open_own(dir, err);
+	if (fd < 0 || on_tmpfs(fd))
+		return fd;
+	close(fd);
+	return -ENOENT;
 }

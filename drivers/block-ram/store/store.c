@@ -31,17 +31,13 @@ const char *rd_store_default(void)
 	return own;
 }
 
-/* Anyone can make a directory in /dev/shm: is this one ours alone? */
-static int check_owner(const char *dir, struct rd_error *err)
+/* Anyone can make a directory in /dev/shm: is this one ours alone to read? */
+static int check_private(const char *dir, int fd, struct rd_error *err)
 {
 	struct stat st;
 
-	if (strncmp(dir, RD_USER_STORE_DIR, strlen(RD_USER_STORE_DIR)))
-		return 0;
-	if (lstat(dir, &st) < 0)
-		return rd_fail(err, -errno, "cannot examine %s: %m", dir);
-	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-	    !(st.st_mode & (S_IRWXG | S_IRWXO)))
+	if (strncmp(dir, RD_USER_STORE_DIR, strlen(RD_USER_STORE_DIR)) ||
+	    (fstat(fd, &st) == 0 && !(st.st_mode & (S_IRWXG | S_IRWXO))))
 		return 0;
 	return rd_fail(
 		err, -EPERM,
@@ -49,41 +45,73 @@ static int check_owner(const char *dir, struct rd_error *err)
 		dir);
 }
 
-static int open_dir(struct rd_store *s, const char *dir, struct rd_error *err)
+/* Set s->dir. With @make the directory, and a tmpfs, are made if missing. */
+static int open_dir(struct rd_store *s, const char *dir, bool make,
+		    struct rd_error *err)
 {
-	s->path = realpath(dir, NULL);
-	if (!s->path)
-		return rd_fail(err, -errno, "cannot open %s: %m", dir);
-	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir < 0)
-		return rd_fail(err, -errno, "cannot open %s: %m", s->path);
-	return 0;
-}
+	bool own = !strcmp(dir, RD_STORE_DIR);
+	int rc = make ? rd_tmpfs_make(dir, err) : 0;
 
-int rd_store_open(struct rd_store **store, const char *dir,
-		  struct rd_error *err)
-{
-	bool any = !dir || !*dir;
-	struct rd_store *s;
-	int rc;
-
-	if (any)
-		dir = rd_store_default();
-	rc = rd_tmpfs_prepare(dir, !strcmp(dir, RD_STORE_DIR), err);
-	if (!rc && any)
-		rc = check_owner(dir, err);
 	if (rc)
 		return rc;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return rd_fail(err, -ENOMEM, "out of memory");
-	s->dir = -1;
-	rc = open_dir(s, dir, err);
+	rc = make ? rd_tmpfs_open(dir, own, err)
+		  : rd_tmpfs_open_existing(dir, err);
+	if (rc == -ENOENT && !make)
+		return 0; /* an empty store */
+	if (rc < 0)
+		return rc;
+	s->dir = rc;
+	return check_private(dir, s->dir, err);
+}
+
+/* @dir without the slashes at its end, which would follow a symbolic link. */
+static char *plain_path(const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return strndup(dir, n);
+}
+
+static int open_store(struct rd_store **store, const char *dir, bool make,
+		      struct rd_error *err)
+{
+	char *path = plain_path(dir && *dir ? dir : rd_store_default());
+	struct rd_store *s = calloc(1, sizeof(*s));
+	int rc = 0;
+
+	if (!s || !path)
+		rc = rd_fail(err, -ENOMEM, "out of memory");
+	if (s)
+		s->dir = -1;
+	if (!rc)
+		rc = open_dir(s, path, make, err);
+	if (!rc) {
+		s->path = realpath(path, NULL);
+		if (!s->path)
+			s->path = strdup(path);
+		if (!s->path)
+			rc = rd_fail(err, -ENOMEM, "out of memory");
+	}
+	free(path);
 	if (rc)
 		rd_store_close(s);
 	else
 		*store = s;
 	return rc;
+}
+
+int rd_store_open(struct rd_store **store, const char *dir,
+		  struct rd_error *err)
+{
+	return open_store(store, dir, true, err);
+}
+
+int rd_store_open_existing(struct rd_store **store, const char *dir,
+			   struct rd_error *err)
+{
+	return open_store(store, dir, false, err);
 }
 
 void rd_store_close(struct rd_store *store)
@@ -136,6 +164,8 @@ int rd_store_walk(struct rd_store *store, rd_walk_fn *fn, void *arg)
 	int rc = 0, fd;
 	DIR *d;
 
+	if (store->dir < 0)
+		return 0; /* rd_store_open_existing() found no store */
 	/* a description of its own: a shared one would share the position */
 	fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	d = fd < 0 ? NULL : fdopendir(fd);

@@ -13,13 +13,17 @@
 #define memory_order_seq_cst rl::mo_seq_cst
 
 #define atomic_load_explicit(object, order) ((object)->load(order, $))
-#define atomic_store_explicit(object, value, order) ((object)->store(value, order, $))
+#define atomic_store_explicit(object, value, order) \
+	((object)->store(value, order, $))
 #define atomic_load(object) ((object)->load(rl::mo_seq_cst, $))
 #define atomic_store(object, value) ((object)->store(value, rl::mo_seq_cst, $))
-#define atomic_compare_exchange_strong_explicit(object, seen, value, good, bad) \
+#define atomic_compare_exchange_strong_explicit(object, seen, value, good, \
+						bad)                       \
 	((object)->compare_exchange_strong(*(seen), value, good, $, bad, $))
-#define atomic_compare_exchange_strong(object, seen, value) \
-	atomic_compare_exchange_strong_explicit(object, seen, value, rl::mo_seq_cst, rl::mo_seq_cst)
+#define atomic_compare_exchange_strong(object, seen, value)          \
+	atomic_compare_exchange_strong_explicit(object, seen, value, \
+						rl::mo_seq_cst,      \
+						rl::mo_seq_cst)
 #define atomic_thread_fence(order) (rl::atomic_thread_fence(order, $))
 #define atomic_signal_fence(order) (rl::atomic_signal_fence(order, $))
 

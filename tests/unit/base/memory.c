@@ -146,23 +146,35 @@ static bool is_own_mount(const char *dir)
 	       here.st_dev != up.st_dev;
 }
 
+/* 0, or what rd_tmpfs_open() answered. */
+static int prepare(const char *dir, bool own)
+{
+	int fd = rd_tmpfs_open(dir, own, NULL);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 /* A disk that was made by somebody who may not mount stays where it is found. */
 static void no_mount_over_a_store(void)
 {
 	char dir[200], file[256];
 
 	snprintf(dir, sizeof(dir), "%s/own", scratch_store);
-	CU_ASSERT_EQUAL(rd_tmpfs_prepare(dir, false, NULL), 0);
+	CU_ASSERT_EQUAL(rd_tmpfs_make(dir, NULL), 0);
+	CU_ASSERT_EQUAL(prepare(dir, false), 0);
 	CU_ASSERT_FALSE(is_own_mount(dir));
 	snprintf(file, sizeof(file), "%s/x.header", dir);
 	CU_ASSERT_EQUAL(close(open(file, O_CREAT | O_WRONLY, 0600)), 0);
-	CU_ASSERT_EQUAL(rd_tmpfs_prepare(dir, true, NULL), 0);
+	CU_ASSERT_EQUAL(prepare(dir, true), 0);
 	CU_ASSERT_FALSE(is_own_mount(dir));
 	CU_ASSERT_EQUAL(access(file, F_OK), 0);
 	CU_ASSERT_EQUAL(unlink(file), 0);
-	CU_ASSERT_EQUAL(rd_tmpfs_prepare(dir, true, NULL), 0);
+	CU_ASSERT_EQUAL(prepare(dir, true), 0);
 	CU_ASSERT_TRUE(is_own_mount(dir));
-	CU_ASSERT_EQUAL(rd_tmpfs_prepare(dir, true, NULL), 0);
+	CU_ASSERT_EQUAL(prepare(dir, true), 0);
 	CU_ASSERT_EQUAL(umount(dir), 0); /* one */
 	CU_ASSERT_FALSE(is_own_mount(dir));
 	CU_ASSERT_EQUAL(rmdir(dir), 0);

@@ -100,6 +100,8 @@ int rd_store_open(struct rd_store **store, const char *dir,
  */
 int rd_store_open_existing(struct rd_store **store, const char *dir,
 			   struct rd_error *err);
+/* Whether rd_store_open_existing() found one. */
+bool rd_store_exists(const struct rd_store *store);
 void rd_store_close(struct rd_store *store);
 
 /* Canonical path of the store's directory; valid until rd_store_close(). */

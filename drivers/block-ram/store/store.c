@@ -114,6 +114,11 @@ int rd_store_open_existing(struct rd_store **store, const char *dir,
 	return open_store(store, dir, false, err);
 }
 
+bool rd_store_exists(const struct rd_store *store)
+{
+	return store->dir >= 0;
+}
+
 void rd_store_close(struct rd_store *store)
 {
 	if (!store)

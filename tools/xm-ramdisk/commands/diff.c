@@ -60,6 +60,7 @@ int cmd_diff(int argc, char **argv)
 		.arguments = { help, options, 1, 1, "NAME" },
 		.find = true,
 		.verb = "comparing",
+		.reads = true,
 		.run = diff,
 		.arg = &json,
 	};

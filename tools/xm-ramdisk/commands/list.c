@@ -113,6 +113,7 @@ int cmd_list(int argc, char **argv)
 	};
 	const struct disk_command command = {
 		.arguments = { help, options, 0, 0, "no argument" },
+		.reads = true,
 		.run = list,
 		.arg = &json,
 	};

@@ -163,6 +163,7 @@ int cmd_save(int argc, char **argv)
 	const struct disk_command command = {
 		.arguments = { help, options, 2, 2, "NAME FILE" },
 		.find = true,
+		.reads = true,
 		.run = save,
 		.arg = &force,
 	};

@@ -164,6 +164,7 @@ int cmd_show(int argc, char **argv)
 	const struct disk_command command = {
 		.arguments = { help, options, 1, 1, "NAME" },
 		.find = true,
+		.reads = true,
 		.run = show,
 		.arg = &on,
 	};

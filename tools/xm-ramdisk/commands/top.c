@@ -186,6 +186,7 @@ int cmd_top(int argc, char **argv)
 	};
 	const struct disk_command command = {
 		.arguments = { help, options, 0, 0, "no argument" },
+		.reads = true,
 		.run = top,
 		.arg = &on,
 	};

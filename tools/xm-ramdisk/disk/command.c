@@ -28,7 +28,8 @@ int disk_run(int argc, char **argv, const struct disk_command *command)
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
-	rc = disk_store(argv[0], &job.store);
+	rc = command->reads ? disk_existing_store(argv[0], &job.store)
+			    : disk_store(argv[0], &job.store);
 	if (rc)
 		return rc;
 	rc = run(&job, command);

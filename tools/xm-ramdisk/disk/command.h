@@ -24,6 +24,7 @@ struct disk_job {
 
 struct disk_command {
 	struct arguments arguments;
+	bool reads; /* makes no store: rd_store_open_existing() */
 	bool find; /* words[0] names a disk, which is found before @run */
 	/*
 	 * "comparing", "resetting": the progress line. While it is shown,

@@ -34,15 +34,6 @@ int disk_check_sector_size(const struct disk_options *o,
 		rd_seed(disk), rd_size(disk), n);
 }
 
-int disk_store(const char *subcommand, struct rd_store **store)
-{
-	/* a user without a store of their own wants root's disks */
-	if (geteuid() != 0 && access(rd_store_default(), F_OK) < 0)
-		return say_failed("%s needs root: the disks are root's",
-				  subcommand);
-	return disk_own_store(store);
-}
-
 static disk_clean_fn *clean;
 
 void disk_clean_with(disk_clean_fn *fn)
@@ -50,16 +41,46 @@ void disk_clean_with(disk_clean_fn *fn)
 	clean = fn;
 }
 
-int disk_own_store(struct rd_store **store)
+typedef int open_fn(struct rd_store **store, const char *dir,
+		    struct rd_error *err);
+
+static int open_with(open_fn *open, struct rd_store **store)
 {
 	struct rd_error err;
 
-	if (rd_store_open(store, NULL, &err))
+	if (open(store, NULL, &err))
 		return say_failed("%s", err.text);
 	rd_reap(*store);
-	if (clean)
+	if (clean && rd_store_exists(*store))
 		clean(*store);
 	return EXIT_DONE;
+}
+
+/* A user without a store of their own wants root's disks. An exit status. */
+static int check_user(const char *subcommand)
+{
+	if (geteuid() == 0 || access(rd_store_default(), F_OK) == 0)
+		return EXIT_DONE;
+	return say_failed("%s needs root: the disks are root's", subcommand);
+}
+
+int disk_store(const char *subcommand, struct rd_store **store)
+{
+	int rc = check_user(subcommand);
+
+	return rc ? rc : open_with(rd_store_open, store);
+}
+
+int disk_existing_store(const char *subcommand, struct rd_store **store)
+{
+	int rc = check_user(subcommand);
+
+	return rc ? rc : open_with(rd_store_open_existing, store);
+}
+
+int disk_own_store(struct rd_store **store)
+{
+	return open_with(rd_store_open, store);
 }
 
 bool disk_is_name(struct rd_store *store, const char *text)

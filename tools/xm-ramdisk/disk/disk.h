@@ -68,6 +68,8 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *options,
  * root only; another user gets the message that @subcommand needs root.
  */
 int disk_store(const char *subcommand, struct rd_store **store);
+/* As disk_store(), for commands that only read: nothing is made or mounted. */
+int disk_existing_store(const char *subcommand, struct rd_store **store);
 int disk_own_store(struct rd_store **store);
 
 /*

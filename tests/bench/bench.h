@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the benchmarks share: time, settings from the environment, and the
- * spread of what interleaved rounds measured. With $BENCH_RESULTS, each figure
- * is also appended to that file, a line of JSON each, from which
- * build-aux/bench-report makes the record and the picture.
+ * For the benchmarks in C: the time, settings from the environment, and the
+ * spread of the figures of all rounds. tests/vm/lib/spread.sh has the same
+ * quartiles for those in shell. If $BENCH_RESULTS is set, bench_keep() appends
+ * each figure to that file as a line of JSON; build-aux/bench-report makes the
+ * record and the picture of these lines. Only the main thread calls these
+ * functions.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -25,7 +27,7 @@ static inline double bench_now(void) /* s */
 	return (double)clock_now_ns() * 1e-9;
 }
 
-/* A number from 1 to @max. */
+/* The number from 1 to @max in the variable @name; @value if it is unset. */
 static inline size_t bench_setting(const char *name, size_t value, size_t max)
 {
 	const char *text = getenv(name);
@@ -38,7 +40,7 @@ static inline size_t bench_setting(const char *name, size_t value, size_t max)
 	exit(2);
 }
 
-/* $BENCH_ROUNDS wins over what a program takes by itself. */
+/* $BENCH_ROUNDS; @value if it is unset. */
 static inline unsigned bench_rounds(unsigned value)
 {
 	return (unsigned)bench_setting("BENCH_ROUNDS", value, BENCH_MAX_ROUNDS);
@@ -51,7 +53,7 @@ static int bench_by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Sorts @v. */
+/* Sorts @v. The quartiles are members of @v, not means of two. */
 static inline struct bench_spread bench_spread(double *v, unsigned n)
 {
 	qsort(v, n, sizeof(*v), bench_by_value);
@@ -59,7 +61,28 @@ static inline struct bench_spread bench_spread(double *v, unsigned n)
 				      v[n / 2], v[3 * n / 4], v[n - 1] };
 }
 
-/* Keep a figure; names are ours, without anything to escape. */
+/* The spread of the ratios @a[i] / @b[i] of @n rounds, times @scale. */
+static inline struct bench_spread bench_ratios(const double *a, const double *b,
+					       double scale, unsigned n)
+{
+	double ratio[BENCH_MAX_ROUNDS];
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		ratio[i] = scale * a[i] / b[i];
+	return bench_spread(ratio, n);
+}
+
+/*
+ * Which of @n candidates runs as the @k-th in @round. Each round begins with
+ * another candidate: what ran before in the same round has filled the caches.
+ */
+static inline unsigned bench_turn(unsigned round, unsigned k, unsigned n)
+{
+	return (round + k) % n;
+}
+
+/* Append a figure to $BENCH_RESULTS. The names have nothing to escape. */
 static inline void bench_keep(const char *bench, const char *what,
 			      const char *unit, const struct bench_spread *s)
 {

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How long the first attach of a seed takes, against `cat SEED >/dev/null`,
- * `cp SEED` and `dd iflag=direct` to tmpfs, and how much of the seed each
- * leaves in the page cache. All are run in turn, round after round, with the seed's page cache
- * dropped before each, so that what the machine does meanwhile hits all alike.
+ * Measures how long the first attach of a seed takes, compared with
+ * `cat SEED >/dev/null`, `cp SEED` and `dd iflag=direct` to tmpfs, and how much of
+ * the seed each leaves in the page cache. The four take turns in every round, so
+ * that other load on the machine slows all of them; the seed's pages are dropped
+ * from the page cache before each.
  *
- *   load [FOLDER]      of the seed, on a disk; default $B, or build
+ *   load [FOLDER]      puts the seed into FOLDER, which is on a disk;
+ *                      default: $B, or build
  *
- * $BENCH_MIB, $BENCH_ROUNDS and $BENCH_TMPFS (1024, 7, /dev/shm) change the
- * seed's size, the rounds, and where store and copy go.
+ * $BENCH_MIB (1024) is the seed's size, $BENCH_ROUNDS (7) the number of rounds,
+ * $BENCH_TMPFS (/dev/shm) the folder of the store and of the copies.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,24 +29,24 @@
 
 #define MIB ((size_t)1 << 20)
 
-enum way {
+enum method {
 	ATTACH,
 	CAT,
 	CP,
 	DD,
-	WAYS
+	METHODS
 };
 
-static const char *const names[WAYS] = { "xm-ramdisk (rd_attach)",
-					 "cat SEED >/dev/null",
-					 "cp SEED to tmpfs",
-					 "dd iflag=direct to tmpfs" };
+static const char *const names[METHODS] = { "xm-ramdisk (rd_attach)",
+					    "cat SEED >/dev/null",
+					    "cp SEED to tmpfs",
+					    "dd iflag=direct to tmpfs" };
 
 static char seed[PATH_MAX], dir[PATH_MAX], copy[PATH_MAX + 8];
 static size_t size;
 static unsigned rounds;
-static double seconds[WAYS][BENCH_MAX_ROUNDS];
-static double cached[WAYS][BENCH_MAX_ROUNDS]; /* MiB */
+static double seconds[METHODS][BENCH_MAX_ROUNDS];
+static double cached[METHODS][BENCH_MAX_ROUNDS]; /* MiB */
 
 static void die(const char *what)
 {
@@ -62,7 +64,7 @@ static void clean_up(void)
 		rmdir(dir);
 }
 
-/* Data that no file system compresses or leaves out. */
+/* Random data: no file system compresses it or stores it as a hole. */
 static void make_seed(void)
 {
 	unsigned char *block = malloc(MIB);
@@ -114,9 +116,9 @@ static double in_cache(void) /* MiB */
 	return (double)(n * page) / (double)MIB;
 }
 
-/* ---- the ways ---------------------------------------------------------- */
+/* ---- what is compared -------------------------------------------------- */
 
-static double attach(void)
+static double time_attach(void)
 {
 	struct rd_attach_request req = { .seed = seed, .label = "bench" };
 	struct rd_store *store;
@@ -143,7 +145,7 @@ static void send_output_to(const char *path)
 		_exit(126);
 }
 
-static double program(enum way way)
+static double run_program(enum method method)
 {
 	char from[PATH_MAX + 8], to[PATH_MAX + 16];
 	double start = bench_now();
@@ -155,10 +157,10 @@ static double program(enum way way)
 	pid = fork();
 
 	if (pid == 0) {
-		if (way == CAT) {
+		if (method == CAT) {
 			send_output_to("/dev/null");
 			execlp("cat", "cat", seed, (char *)NULL);
-		} else if (way == DD) {
+		} else if (method == DD) {
 			execlp("dd", "dd", "iflag=direct", "bs=1M", from, to,
 			       "status=none", (char *)NULL);
 		} else {
@@ -167,8 +169,8 @@ static double program(enum way way)
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status) {
-		fprintf(stderr, "load: '%s' ended with status %d\n", names[way],
-			status);
+		fprintf(stderr, "load: '%s' ended with status %d\n",
+			names[method], status);
 		exit(1);
 	}
 	start = bench_now() - start;
@@ -180,25 +182,21 @@ static double program(enum way way)
 
 static void print_results(void)
 {
-	struct bench_spread s[WAYS], c, ratio;
-	unsigned i;
+	struct bench_spread s[METHODS], c, ratio;
 	int w;
 
-	printf("%zu MiB, %u rounds in turn, page cache dropped before each\n\n"
+	printf("%zu MiB, %u interleaved rounds, page cache dropped before each\n\n"
 	       "%-24s %8s %17s %9s %7s %12s\n",
 	       size / MIB, rounds, "", "median s", "min - max", "MiB/s",
 	       "ratio", "left cached");
-	for (w = 0; w < WAYS; w++) {
-		double of_rounds[BENCH_MAX_ROUNDS];
-
-		for (i = 0; i < rounds; i++)
-			of_rounds[i] = seconds[w][i] / seconds[ATTACH][i];
-		ratio = bench_spread(of_rounds, rounds);
+	/* Ratios first: bench_spread() sorts the rounds below. */
+	for (w = 0; w < METHODS; w++) {
+		ratio = bench_ratios(seconds[w], seconds[ATTACH], 1, rounds);
 		if (w != ATTACH)
 			bench_keep("load", names[w],
 				   "times rd_attach's seconds", &ratio);
 	}
-	for (w = 0; w < WAYS; w++) {
+	for (w = 0; w < METHODS; w++) {
 		s[w] = bench_spread(seconds[w], rounds);
 		c = bench_spread(cached[w], rounds);
 		bench_keep("load", names[w], "s", &s[w]);
@@ -207,7 +205,7 @@ static void print_results(void)
 		       (double)size / (double)MIB / s[w].median,
 		       s[w].median / s[ATTACH].median, c.median);
 	}
-	printf("\nratio: its seconds to those of rd_attach; above 1 is slower\n");
+	printf("\nratio: seconds divided by those of rd_attach; above 1 is slower than rd_attach\n");
 }
 
 int main(int argc, char **argv)
@@ -230,10 +228,11 @@ int main(int argc, char **argv)
 	snprintf(copy, sizeof(copy), "%s/copy", dir);
 	make_seed();
 	for (i = 0; i < rounds; i++) {
-		for (w = 0; w < WAYS; w++) {
+		for (w = 0; w < METHODS; w++) {
 			drop_cache();
-			seconds[w][i] = w == ATTACH ? attach()
-						    : program((enum way)w);
+			seconds[w][i] = w == ATTACH
+						? time_attach()
+						: run_program((enum method)w);
 			cached[w][i] = in_cache();
 		}
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the store costs: random copies through rd_read, rd_write and ranges
- * against memcpy on a mapping of the same bytes, in interleaved rounds, by 1, 2
- * and 4 processes; attach and detach; memory beside the disk's own; and attach
- * in a store of 1,000 disks and 10,000 attachments. Numbers are medians over
- * the rounds, with the quartiles.
+ * Measures the store: random copies through rd_read, rd_write and ranges,
+ * compared with memcpy on a mapping of the same bytes, by 1, 2 and 4 processes;
+ * the time of attach and detach, also in a store of 1,000 disks and 10,000
+ * attachments; and the memory that a disk takes beside its contents. Figures are
+ * medians of interleaved rounds, with the quartiles.
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -22,7 +22,7 @@
 #include "tests/bench/bench.h"
 
 #define SIZE ((size_t)256 << 20)
-#define ROUNDS 101u /* the most */
+#define ROUNDS 101u /* maximum */
 #define WAYS 5u
 #define ROUND_BYTES ((size_t)8 << 20)
 
@@ -116,8 +116,8 @@ static void copy(struct copier *c, unsigned way, uint64_t off, bool write)
 	}
 }
 
-/* Seconds for a round of random copies. */
-static double round_of(struct copier *c, unsigned way, bool write, uint64_t x)
+/* Seconds for a round of random copies; @x seeds their places. */
+static double time_round(struct copier *c, unsigned way, bool write, uint64_t x)
 {
 	size_t n = ROUND_BYTES / c->len;
 	double start = bench_now();
@@ -129,10 +129,10 @@ static double round_of(struct copier *c, unsigned way, bool write, uint64_t x)
 	return bench_now() - start;
 }
 
-/* Way 0 is timed in both directions: 0 for reads, WAYS for writes. */
+/* memcpy is timed twice: index 0 is its reads, index WAYS its writes. */
 struct shared {
 	double seconds[4][ROUNDS][WAYS + 1];
-	_Atomic unsigned at[ROUNDS][WAYS + 1];
+	_Atomic unsigned arrived[ROUNDS][WAYS + 1]; /* processes */
 };
 
 static void child(struct shared *sh, const char *seed, unsigned me,
@@ -150,7 +150,7 @@ static void child(struct shared *sh, const char *seed, unsigned me,
 	must(c.map == MAP_FAILED || posix_memalign((void **)&c.buf, 4096, len),
 	     "map");
 	memset(c.buf, 1, len);
-	for (w = 1; w < WAYS; w++) /* page tables of both mappings */
+	for (w = 1; w < WAYS; w++) /* fill the page tables of both mappings */
 		for (r = 0; r < SIZE / 4096; r++) {
 			rd_read(c.d, c.buf, r * 4096ull, 512);
 			c.buf[0] = c.map[r * 4096ull];
@@ -163,24 +163,23 @@ static void child(struct shared *sh, const char *seed, unsigned me,
 			unsigned way = w % WAYS;
 			bool write = way == 2 || way == 4 || w == WAYS;
 
-			sh->at[r][w]++;
-			while (sh->at[r][w] < processes)
+			sh->arrived[r][w]++;
+			while (sh->arrived[r][w] < processes)
 				sched_yield();
-			sh->seconds[me][r][w] = round_of(
+			sh->seconds[me][r][w] = time_round(
 				&c, way, write,
-				/* no bytes that the way before left cached */
+				/* other places than the way before, whose bytes are cached */
 				((uint64_t)me << 40) + r * 977 + w * 7919u);
 		}
 	_exit(0);
 }
 
-static void report(const char *what, double *v, unsigned n, const char *unit)
+static void report(const char *what, const struct bench_spread *s,
+		   const char *unit)
 {
-	struct bench_spread s = bench_spread(v, n);
-
-	printf("%-40s %8.2f %s (%.2f to %.2f)\n", what, s.median, unit, s.q1,
-	       s.q3);
-	bench_keep("range", what, unit, &s);
+	printf("%-40s %8.2f %s (%.2f to %.2f)\n", what, s->median, unit, s->q1,
+	       s->q3);
+	bench_keep("range", what, unit, s);
 	fflush(stdout);
 }
 
@@ -188,7 +187,8 @@ static void copies(const char *seed, unsigned processes, size_t len)
 {
 	struct shared *sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	double v[ROUNDS];
+	double plain[ROUNDS], ours[ROUNDS];
+	struct bench_spread s;
 	char text[64];
 	unsigned i, r, w;
 
@@ -199,17 +199,16 @@ static void copies(const char *seed, unsigned processes, size_t len)
 		;
 	for (w = 1; w < WAYS; w++) {
 		for (r = 0; r < rounds; r++) {
-			double plain = 0, ours = 0;
-
+			plain[r] = ours[r] = 0;
 			for (i = 0; i < processes; i++) {
-				plain += sh->seconds[i][r][w % 2 ? 0 : WAYS];
-				ours += sh->seconds[i][r][w];
+				plain[r] += sh->seconds[i][r][w % 2 ? 0 : WAYS];
+				ours[r] += sh->seconds[i][r][w];
 			}
-			v[r] = 100 * plain / ours;
 		}
 		snprintf(text, sizeof(text), "%zu KiB, %u processes, %s",
 			 len / 1024, processes, way_name[w]);
-		report(text, v, rounds, "% of memcpy");
+		s = bench_ratios(plain, ours, 100, rounds);
+		report(text, &s, "% of memcpy");
 	}
 	munmap(sh, sizeof(*sh));
 }
@@ -219,6 +218,7 @@ static void copies(const char *seed, unsigned processes, size_t len)
 static void attach_detach(struct rd_store *s, const char *seed,
 			  const char *what)
 {
+	struct bench_spread us;
 	double v[400];
 	unsigned i;
 
@@ -227,7 +227,8 @@ static void attach_detach(struct rd_store *s, const char *seed,
 		rd_detach(attach(s, seed));
 		v[i] = 1e6 * (bench_now() - v[i]);
 	}
-	report(what, v, 400, "us");
+	us = bench_spread(v, 400);
+	report(what, &us, "us");
 }
 
 static void memory(struct rd_store *s)
@@ -236,7 +237,7 @@ static void memory(struct rd_store *s)
 	size_t n;
 
 	must(rd_list(s, &l, &n, NULL), "list");
-	printf("%-40s %8.3f %% of the disk\n", "memory beside its bytes",
+	printf("%-40s %8.3f %% of the disk\n", "memory beside its contents",
 	       100.0 * ((double)l[0].memory - (double)l[0].size) /
 		       (double)l[0].size);
 	rd_list_free(l, n);
@@ -244,8 +245,8 @@ static void memory(struct rd_store *s)
 
 #define HOLDERS 20u
 
-/* A share of the crowd, as far as one process's descriptors go. */
-static void hold(unsigned holder, unsigned disks, unsigned each, int done)
+/* One process's share: no process may open the descriptors of all attachments. */
+static void hold_share(unsigned holder, unsigned disks, unsigned each, int done)
 {
 	struct rd_store *s = open_store();
 	char name[32];
@@ -260,8 +261,9 @@ static void hold(unsigned holder, unsigned disks, unsigned each, int done)
 		pause();
 }
 
-/* @disks disks with @each attachments. */
-static void crowd(struct rd_store *s, unsigned disks, unsigned each)
+/* Attach and detach in a store of @disks disks with @each attachments. */
+static void attach_in_full_store(struct rd_store *s, unsigned disks,
+				 unsigned each)
 {
 	pid_t pid[HOLDERS];
 	char what[64], c;
@@ -273,8 +275,8 @@ static void crowd(struct rd_store *s, unsigned disks, unsigned each)
 	for (i = 0; i < HOLDERS; i++) {
 		pid[i] = fork();
 		if (pid[i] == 0)
-			hold(i, disks, each, p[1]);
-		/* one after the other: they all attach to the same disks */
+			hold_share(i, disks, each, p[1]);
+		/* One process at a time: all of them attach to the same disks. */
 		must(read(p[0], &c, 1) != 1, "holder");
 	}
 	snprintf(what, sizeof(what), "attach + detach, %u disks of %u", disks,
@@ -289,8 +291,8 @@ static void crowd(struct rd_store *s, unsigned disks, unsigned each)
 	close(p[1]);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *ftw)
+static int remove_entry(const char *path, const struct stat *st, int type,
+			struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
 	return remove(path);
@@ -321,10 +323,10 @@ int main(void)
 	attach_detach(s, seed, "attach + detach of a loaded disk");
 	memory(s);
 	rd_detach(d);
-	crowd(s, 1000, 10);
-	crowd(s, 1, 4000);
+	attach_in_full_store(s, 1000, 10);
+	attach_in_full_store(s, 1, 4000);
 	rd_store_close(s);
-	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	nftw(seeds, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	nftw(seeds, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	return 0;
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The backend's request path at the machine's own speed: rings of requests
- * through intake, validation and copying on the real store, with the fake
- * libxengnttab and libxenevtchn, against memcpy of the same bytes between the
- * same pages. Persistent grants and grant copy (which the fake does by memcpy),
- * by size, one request or 32 at a time. Ways take turns, round after round.
+ * Measures the backend's request path without Xen: intake, validation and
+ * copying of ring requests run on the real store with the fake libxengnttab and
+ * libxenevtchn. Compared with memcpy of the same bytes between the same pages, for
+ * persistent grants and grant copy (which the fake does by memcpy), by size, one
+ * request or 32 at a time. The three take turns in every round.
  *
- *   ring                    tables of nanoseconds and of library calls
- *   ring --count KIND SIZE  N requests of one kind, and nothing else: for
- *                           tests/bench/instructions. KIND is read, write,
- *                           read-copy or write-copy; SIZE is in KiB
+ *   ring                    prints tables of nanoseconds and of library calls
+ *   ring --count KIND SIZE  runs requests of one kind only and prints their
+ *                           number, for tests/bench/instructions. KIND is read,
+ *                           write, read-copy or write-copy; SIZE is in KiB
  *
- * $BENCH_ROUNDS (51) changes the rounds.
+ * $BENCH_ROUNDS replaces the 51 rounds. The queue of queue_calls() has a thread of
+ * its own; all else runs in the main thread.
  */
 #include "tests/bench/bench.h"
 
@@ -32,8 +33,8 @@
 
 #define DISK ((size_t)256 << 20)
 #define SLOTS 32u
-#define FIRST_PAGE 64u /* of data; the rest hold tables */
-#define PAGES 1024u /* of data, the set keeps them all */
+#define FIRST_PAGE 64u /* of data; pages before hold rings and segment tables */
+#define PAGES 1024u /* of data; the backend keeps all of them mapped */
 #define TABLE_PAGE 1u
 #define ROUND_BYTES ((size_t)4 << 20)
 #define COUNTED 2000u /* requests for --count */
@@ -52,17 +53,17 @@ static const unsigned depths[] = { 1, SLOTS };
 
 static char dir[64];
 static struct rd_disk *disk;
-static uint8_t *map; /* of the disk's data */
+static uint8_t *map; /* the disk's contents */
 static struct blkback_io *io[WAYS];
 static struct blkback_io_gates gates;
 static uint64_t state = 88172645463325252u;
-static unsigned clocks; /* clock_gettime() by the backend */
+static unsigned clock_calls; /* of clock_gettime(), also by this program */
 
 int __real_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(clockid_t id, struct timespec *t)
 {
-	clocks++;
+	clock_calls++;
 	return __real_clock_gettime(id, t);
 }
 
@@ -91,7 +92,7 @@ static void clean_up(void)
 		rd_detach(disk);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (dir[0] && system(command))
-		fprintf(stderr, "%s is left\n", dir);
+		fprintf(stderr, "ring: cannot remove %s\n", dir);
 }
 
 static void open_disk(void)
@@ -123,7 +124,7 @@ static void open_disk(void)
 	close(fd);
 }
 
-/* Page tables of both mappings, and memory. */
+/* Fill the page tables of both mappings, so that no round does. */
 static void touch_disk(void)
 {
 	static uint8_t block[4096];
@@ -132,7 +133,7 @@ static void touch_disk(void)
 	for (i = 0; i < DISK; i += sizeof(block)) {
 		memset(block, (int)(i >> 12), sizeof(block));
 		must(!rd_write(disk, block, i, sizeof(block)), "write");
-		must(map[i] == block[0], "the mapping");
+		must(map[i] == block[0], "the mapping has other contents");
 	}
 }
 
@@ -206,7 +207,7 @@ static uint64_t draw_block(unsigned pages)
 	return draw() % (DISK / 4096 / pages) * pages;
 }
 
-/* @n requests, @depth at a time; the seconds that the backend took. */
+/* Run @n requests, @depth at a time; returns the seconds that the backend took. */
 static double requests(enum way way, bool write, unsigned pages, unsigned depth,
 		       unsigned n)
 {
@@ -222,16 +223,16 @@ static double requests(enum way way, bool write, unsigned pages, unsigned depth,
 		ring->rsp_event = prod + depth;
 		ring->req_prod = prod + depth;
 		start = bench_now();
-		must(!blkback_io_run(io[way]), "a run");
+		must(!blkback_io_run(io[way]), "blkback_io_run");
 		seconds += bench_now() - start;
 		for (i = 0; i < depth; i++)
 			must(!ring->ring[(prod + i) % SLOTS].rsp.status,
-			     "a request");
+			     "a request failed");
 	}
 	return seconds;
 }
 
-static double plain(bool write, unsigned pages, unsigned depth, unsigned n)
+static double copy_plain(bool write, unsigned pages, unsigned depth, unsigned n)
 {
 	uint64_t block[SLOTS];
 	double seconds = 0, start;
@@ -254,52 +255,51 @@ static double plain(bool write, unsigned pages, unsigned depth, unsigned n)
 	return seconds;
 }
 
-static double one_way(enum way way, bool write, unsigned pages, unsigned depth,
-		      unsigned n)
+static double time_way(enum way way, bool write, unsigned pages, unsigned depth,
+		       unsigned n)
 {
-	return way == PLAIN ? plain(write, pages, depth, n)
+	return way == PLAIN ? copy_plain(write, pages, depth, n)
 			    : requests(way, write, pages, depth, n);
 }
 
 /* ---- tables ------------------------------------------------------------ */
 
-static unsigned how_many(unsigned pages)
+static unsigned requests_of_round(unsigned pages)
 {
 	unsigned n = (unsigned)(ROUND_BYTES / 4096 / pages);
 
 	return n < SLOTS ? SLOTS : n;
 }
 
-static void cell(unsigned rounds, bool write, unsigned kib, unsigned depth)
+static void measure(unsigned rounds, bool write, unsigned kib, unsigned depth)
 {
-	static double ns[WAYS][BENCH_MAX_ROUNDS], rate[WAYS][BENCH_MAX_ROUNDS];
-	unsigned n = how_many(kib / 4), r, k;
-	struct bench_spread spread[WAYS], share;
+	static double ns[WAYS][BENCH_MAX_ROUNDS];
+	unsigned n = requests_of_round(kib / 4), r, k;
+	struct bench_spread spread[WAYS], share[WAYS];
 	char what[64];
 	enum way way;
 
 	for (r = 0; r < rounds; r++) {
-		/* Who comes first changes from round to round. */
 		for (k = 0; k < WAYS; k++) {
-			way = (r + k) % WAYS;
+			way = bench_turn(r, k, WAYS);
 			ns[way][r] = 1e9 / n *
-				     one_way(way, write, kib / 4, depth, n);
+				     time_way(way, write, kib / 4, depth, n);
 		}
-		for (way = 0; way < WAYS; way++)
-			rate[way][r] = 100 * ns[PLAIN][r] / ns[way][r];
 	}
+	/* Ratios first: bench_spread() sorts the rounds. */
+	for (way = PERSISTENT; way < WAYS; way++)
+		share[way] = bench_ratios(ns[PLAIN], ns[way], 100, rounds);
 	for (way = 0; way < WAYS; way++)
 		spread[way] = bench_spread(ns[way], rounds);
 	printf("%-5s %5u KiB %5u %9.0f", write ? "write" : "read", kib, depth,
 	       spread[PLAIN].median);
 	for (way = PERSISTENT; way < WAYS; way++) {
-		share = bench_spread(rate[way], rounds);
 		printf(" %9.0f %5.0f (%.0f to %.0f)", spread[way].median,
-		       share.median, share.q1, share.q3);
+		       share[way].median, share[way].q1, share[way].q3);
 		snprintf(what, sizeof(what), "%s %u KiB, %u at a time, %s",
 			 write ? "write" : "read", kib, depth,
 			 way == COPY ? "grant copy" : "persistent");
-		bench_keep("ring", what, "% of memcpy", &share);
+		bench_keep("ring", what, "% of memcpy", &share[way]);
 		bench_keep("ring", what, "ns", &spread[way]);
 	}
 	printf("\n");
@@ -308,18 +308,18 @@ static void cell(unsigned rounds, bool write, unsigned kib, unsigned depth)
 
 static void calls(bool write, unsigned kib, unsigned depth, enum way way)
 {
-	unsigned n = how_many(kib / 4), before;
+	unsigned n = requests_of_round(kib / 4), ours;
 
 	fake_calls = fake_ops = fake_notified = 0;
-	clocks = 0;
+	clock_calls = 0;
 	requests(way, write, kib / 4, depth, n);
-	/* two of each turn are this program's */
-	before = 2 * n / depth;
+	/* requests() reads the clock twice for each batch. */
+	ours = 2 * n / depth;
 	printf("%-5s %5u KiB %5u  %-11s %8.2f %8.2f %8.2f %8.2f\n",
 	       write ? "write" : "read", kib, depth,
 	       way == COPY ? "grant copy" : "persistent",
 	       (double)fake_calls / n, (double)fake_ops / n,
-	       (double)fake_notified / n, (double)(clocks - before) / n);
+	       (double)fake_notified / n, (double)(clock_calls - ours) / n);
 }
 
 /* ---- a queue's system calls -------------------------------------------- */
@@ -353,8 +353,8 @@ int __wrap_xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
 	return __real_xenevtchn_unmask(h, port);
 }
 
-/* As a guest's frontend: an event only when the ring asks for one. */
-static void ask_queue(struct blkif_sring *ring, unsigned depth)
+/* As a frontend does: send an event only if req_event asks for one. */
+static void send_and_wait(struct blkif_sring *ring, unsigned depth)
 {
 	uint32_t old = ring->req_prod, prod = old + depth;
 	unsigned i;
@@ -401,10 +401,10 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 		     !blkback_queue_start(queue, text, sizeof(text)),
 	     text);
 	for (i = 0; i < 20; i++)
-		ask_queue(ring, depth);
+		send_and_wait(ring, depth);
 	polls = waits = unmasks = fake_notified = 0;
 	for (i = 0; i < n / depth; i++)
-		ask_queue(ring, depth);
+		send_and_wait(ring, depth);
 	printf("%5u %7u %8.2f %8.2f %8.2f %8.2f\n", depth, poll_us,
 	       (double)polls / n, (double)waits / n, (double)fake_notified / n,
 	       (double)unmasks / n);
@@ -417,21 +417,21 @@ static void tables(unsigned rounds)
 	unsigned s, d, w;
 	enum way way;
 
-	printf("ns a request; in %% of memcpy's rate, median (quartiles) of %u rounds in turn\n\n"
+	printf("ns for a request; in %% of memcpy's rate, median (quartiles) of %u interleaved rounds\n\n"
 	       "%-5s %9s %5s %9s %22s %25s\n",
 	       rounds, "", "", "depth", "memcpy", "persistent",
 	       "grant copy (fake)");
 	for (d = 0; d < DEPTHS; d++)
 		for (s = 0; s < SIZES; s++)
 			for (w = 0; w < 2; w++)
-				cell(rounds, w, sizes[s], depths[d]);
-	printf("\ncalls a request\n%-5s %9s %5s  %-11s %8s %8s %8s %8s\n", "",
-	       "", "depth", "", "copies", "pieces", "notify", "clock");
+				measure(rounds, w, sizes[s], depths[d]);
+	printf("\ncalls for each request\n%-5s %9s %5s  %-11s %8s %8s %8s %8s\n",
+	       "", "", "depth", "", "copies", "pieces", "notify", "clock");
 	for (d = 0; d < DEPTHS; d++)
 		for (s = 0; s < SIZES; s++)
 			for (way = PERSISTENT; way < WAYS; way++)
 				calls(true, sizes[s], depths[d], way);
-	printf("\na queue's system calls a request, writes of 4 KiB\n"
+	printf("\nsystem calls of a queue's thread for each request, writes of 4 KiB\n"
 	       "%5s %7s %8s %8s %8s %8s\n",
 	       "depth", "--poll", "poll", "read", "notify", "unmask");
 	for (d = 0; d < DEPTHS; d++) {
@@ -450,7 +450,7 @@ static int count(const char *kind, const char *kib)
 	if ((strncmp(kind, "read", 4) && strncmp(kind, "write", 5)) || n < 4 ||
 	    n > 1024 || n % 4) {
 		fprintf(stderr,
-			"ring: --count KIND SIZE; see the top of ring.c\n");
+			"ring: --count KIND SIZE; KIND is read, write, read-copy or write-copy, SIZE a multiple of 4 up to 1024\n");
 		return 2;
 	}
 	open_rings();
@@ -463,20 +463,20 @@ static int count(const char *kind, const char *kib)
 int main(int argc, char **argv)
 {
 	enum way way;
-	int ret = 0;
+	int rc = 0;
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	open_disk();
 	if (argc == 4 && !strcmp(argv[1], "--count")) {
-		ret = count(argv[2], argv[3]);
+		rc = count(argv[2], argv[3]);
 	} else {
 		touch_disk();
 		open_rings();
-		/* maps the pages, so that no round does */
+		/* The backend maps the persistent grants here, not in a round. */
 		requests(PERSISTENT, false, 256, SLOTS, 4 * SLOTS);
 		tables(bench_rounds(51));
 	}
 	for (way = PERSISTENT; way < WAYS; way++)
 		blkback_io_free(io[way]);
-	return ret;
+	return rc;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tapdisk driver against plain memory, through the same stand-in for
- * tapdisk: how long a seed takes to attach, against read(2) of the file in
- * large pieces into memory; and requests of 64 KiB at random places, against
- * the same calls of a driver that is nothing but memcpy. Both take turns, round
- * after round, so that what the machine does meanwhile hits both alike.
+ * Compares the tapdisk driver with plain memory, both called by the same
+ * substitute for tapdisk: the time to attach a seed with read(2) of the file in
+ * pieces of 1 MiB, and requests of 64 KiB at random places with the same calls of
+ * a driver that only calls memcpy. Both take turns in every round, so that other
+ * load on the machine slows both.
  *
- *   tapdisk [FOLDER]      of the seed, on a disk; default $B, or build
+ *   tapdisk [FOLDER]      puts the seed into FOLDER, which is on a disk;
+ *                         default: $B, or build
  *
- * $BENCH_MIB and $BENCH_ROUNDS (1024, 7) change the seed's size and the rounds.
- * Needs twice the seed's size in memory.
+ * $BENCH_MIB (1024) is the seed's size, $BENCH_ROUNDS (7) the number of rounds,
+ * $BENCH_TMPFS (/dev/shm) the folder of the store. Needs twice the seed's size in
+ * memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,22 +29,21 @@
 #define REQUEST ((size_t)64 << 10) /* bytes */
 #define REQUESTS 16384u /* a round: 1 GiB */
 
-enum what {
+enum operation {
 	LOAD,
 	READ,
 	WRITE,
-	WHATS
+	OPERATIONS
 };
-enum who {
+enum side {
 	DRIVER,
 	PLAIN,
-	WHOS
+	SIDES
 };
 
-static const char *const names[WHATS] = { "load", "read 64 KiB",
-					  "write 64 KiB" };
-static double seconds[WHATS][WHOS][BENCH_MAX_ROUNDS];
-static double ratio[BENCH_MAX_ROUNDS];
+static const char *const operation_name[OPERATIONS] = { "load", "read 64 KiB",
+							"write 64 KiB" };
+static double seconds[OPERATIONS][SIDES][BENCH_MAX_ROUNDS];
 static char seed[PATH_MAX], dir[PATH_MAX];
 static size_t size;
 static unsigned char *plain; /* size bytes */
@@ -94,10 +95,10 @@ static int open_seed_cold(void)
 	return fd;
 }
 
-/* ---- the stand-in: blktap1's, in which a close is the end --------------- */
+/* ---- the driver of plain memory, and the completion callback ------------ */
 
-static int ended(struct disk_driver *d, int res, uint64_t sector, int n, int id,
-		 void *prv)
+static int complete(struct disk_driver *d, int res, uint64_t sector, int n,
+		    int id, void *prv)
 {
 	(void)d, (void)sector, (void)n, (void)id, (void)prv;
 	completed += res == 0;
@@ -168,7 +169,7 @@ static double requests(struct disk_driver *d, queue_fn *queue, unsigned round,
 	for (i = 0; i < REQUESTS; i++) {
 		x = x * 1664525u + 1013904223u;
 		sector = (x >> 8) % (size / 4096 - REQUEST / 4096 + 1) * 8;
-		queue(d, sector, REQUEST / 512, buf, ended, 0, NULL);
+		queue(d, sector, REQUEST / 512, buf, complete, 0, NULL);
 	}
 	start = bench_now() - start;
 	if (completed != REQUESTS) {
@@ -187,15 +188,14 @@ static void measure(unsigned round)
 
 	d.private = calloc(1, (size_t)tapdisk_ram.private_data_size);
 	memset(buf, (int)round, REQUEST);
-	/* who comes first changes from round to round */
-	for (k = 0; k < WHOS; k++) {
-		if ((k + round) % 2)
+	for (k = 0; k < SIDES; k++) {
+		if (bench_turn(round, k, SIDES) == PLAIN)
 			seconds[LOAD][PLAIN][round] = load_plain();
 		else
 			seconds[LOAD][DRIVER][round] = load_driver(&d);
 	}
-	for (k = 0; k < WHOS; k++) {
-		if ((k + round) % 2) {
+	for (k = 0; k < SIDES; k++) {
+		if (bench_turn(round, k, SIDES) == PLAIN) {
 			seconds[READ][PLAIN][round] = requests(&d, plain_read,
 							       round, buf);
 			seconds[WRITE][PLAIN][round] = requests(&d, plain_write,
@@ -217,30 +217,31 @@ static void measure(unsigned round)
 
 static void print_results(unsigned rounds)
 {
-	struct bench_spread s[WHOS], r;
+	struct bench_spread s[SIDES], r;
 	double bytes;
-	unsigned i;
 	int w, k;
 
-	printf("%zu MiB, %u rounds in turn; %u requests of 64 KiB a round\n\n"
+	printf("%zu MiB, %u interleaved rounds; %u requests of 64 KiB a round\n\n"
 	       "%-14s %12s %12s %8s %17s\n",
 	       size / MIB, rounds, REQUESTS, "", "driver", "memcpy", "ratio",
 	       "min - max");
-	for (w = 0; w < WHATS; w++) {
-		for (i = 0; i < rounds; i++)
-			ratio[i] = seconds[w][DRIVER][i] / seconds[w][PLAIN][i];
-		r = bench_spread(ratio, rounds);
-		bench_keep("tapdisk", names[w], "times memcpy's seconds", &r);
-		for (k = 0; k < WHOS; k++)
+	for (w = 0; w < OPERATIONS; w++) {
+		/* Ratios first: bench_spread() sorts the rounds. */
+		r = bench_ratios(seconds[w][DRIVER], seconds[w][PLAIN], 1,
+				 rounds);
+		bench_keep("tapdisk", operation_name[w],
+			   "times memcpy's seconds", &r);
+		for (k = 0; k < SIDES; k++)
 			s[k] = bench_spread(seconds[w][k], rounds);
 		bytes = w == LOAD ? (double)size : (double)(REQUEST * REQUESTS);
 		printf("%-14s %6.0f MiB/s %6.0f MiB/s %8.2f %8.2f -%7.2f\n",
-		       names[w], bytes / (double)MIB / s[DRIVER].median,
+		       operation_name[w],
+		       bytes / (double)MIB / s[DRIVER].median,
 		       bytes / (double)MIB / s[PLAIN].median,
 		       s[DRIVER].median / s[PLAIN].median, r.min, r.max);
 	}
-	printf("\nratio: of the medians of seconds, driver to memcpy; above 1 is slower. The\n"
-	       "spread is that of the rounds' ratios. load: cold page cache, against read(2)\n");
+	printf("\nratio: median seconds of the driver divided by those of memcpy; above 1 is slower.\n"
+	       "min - max: of the ratios of the rounds. load: cold page cache, compared with read(2)\n");
 }
 
 int main(int argc, char **argv)

@@ -109,16 +109,47 @@ result $? "no two texts of it overlap"
 grep -qE '"cpu": "[^"]+"' docs/bench/results.json
 result $? "docs/bench/results.json has the CPU"
 
-# A log of a benchmark in the test bed becomes figures; the quartiles are the same
-# in Python, shell and C (tests/bench/bench.h).
+# The same numbers go through the three implementations of the quartiles: in Python
+# as the log of a benchmark in the test bed, in shell and in C.
+print_spread() { # reads a record
+	python3 -c 'import json, sys
+f = json.load(sys.stdin)
+f = f.get("figures", [f])[0]
+print(f["bench"], f["what"], f["unit"], f["rounds"], *(f"{f[k]:g}" for k in ("min", "q1", "median", "q3", "max")))'
+}
+
+spread_in_c() {
+	cat >"$scratch/spread.c" <<'END'
+#define _GNU_SOURCE
+#include <string.h>
+#include "tests/bench/bench.h"
+int main(void)
+{
+	double v[] = { 5, 1, 9, 3, 8, 2 };
+	struct bench_spread s = bench_spread(v, 6);
+
+	bench_keep("disk-line", "read:4k:1:alone direct", "KiB/s", &s);
+	return 0;
+}
+END
+	"${CC:-cc}" -I. -o "$scratch/spread" "$scratch/spread.c" && BENCH_RESULTS=$scratch/c "$scratch/spread"
+}
+
+expected='disk-line read:4k:1:alone direct KiB/s 6 1 2 5 8 9'
 mkdir "$scratch/logs"
 : >"$scratch/logs/results"
 printf 'raw xvdb read:4k:1:alone %s\n' 5 1 9 3 8 2 >"$scratch/logs/disk-line.log"
 build-aux/bench-report "$scratch/logs" "$scratch/report" >"$scratch/out" 2>&1 &&
-	python3 -c 'import json, sys
-f = json.load(open(sys.argv[1]))["figures"][0]
-print(f["bench"], f["what"], *(f"{f[k]:g}" for k in ("min", "q1", "median", "q3", "max")))' \
-		"$scratch/report/results.json" >"$scratch/out" 2>&1 &&
-	grep -qx 'disk-line read:4k:1:alone direct 1 2 5 8 9' "$scratch/out"
+	print_spread <"$scratch/report/results.json" >"$scratch/out" 2>&1 &&
+	grep -qx "$expected" "$scratch/out"
 result $? "a log of the test bed becomes figures"
+# shellcheck source=tests/vm/lib/spread.sh
+. tests/vm/lib/spread.sh
+BENCH_RESULTS=$scratch/shell keep_figure disk-line 'read:4k:1:alone direct' KiB/s 5 1 9 3 8 2 &&
+	print_spread <"$scratch/shell" >"$scratch/out" 2>&1 &&
+	grep -qx "$expected" "$scratch/out" && [ "$(median 5 1 9 3 8 2)" = 5 ]
+result $? "shell has the same quartiles"
+spread_in_c >"$scratch/out" 2>&1 && print_spread <"$scratch/c" >"$scratch/out" 2>&1 &&
+	grep -qx "$expected" "$scratch/out"
+result $? "C has the same quartiles"
 exit $failed

@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# fio in guests, for benchmarks that compare their disks; a benchmark sources
-# it. A cell is OPERATION:SIZE:DEPTH, such as randread:4k:32.
+# fio in guests, for benchmarks that compare the disks of a guest; a benchmark
+# sources this file. A cell is OPERATION:SIZE:DEPTH, such as randread:4k:32.
 #
-#   fio_brd N            /images/seed of $mib MiB, and N RAM disks of the kernel's (brd)
-#                        with the same contents
-#   fio_guest GUEST VCPUS BRD QDISK  a guest with that on three backends that keep
-#                        their bytes in Domain-0's memory: xvdb is ours, xvdc xen-blkback's on
-#                        /dev/ramBRD, xvdd QEMU's on /dev/ramQDISK
-#   fio_cells GUEST DEVICES LABEL JOBS CELL...  runs each cell for $seconds s over the
-#                        first $mib MiB of each of the devices, one device behind the
-#                        other; prints a line "DEVICE CELL+LABEL KiB/s" for each
-#   fio_both GUEST GUEST DEVICES LABEL CELL...  the same in two guests at once: what
-#                        both moved together in $seconds s, counted from when both
-#                        have been busy for a while; they have $lead s (5) to get there
-#   fio_turn ROUND DEVICE...      the devices, each round beginning with another
-#   fio_table FILE NAME=DEVICE... such lines of all rounds as a table: a median and its
-#                        spread for each, and what the rounds say of the first one's
-#                        ratio to each other one: median and middle half
+#   fio_brd N            makes /images/seed of $mib MiB, and N RAM disks of the kernel
+#                        (brd) with the same contents
+#   fio_guest GUEST VCPUS BRD QDISK   starts a guest with three disks, on three backends
+#                        that keep their bytes in the memory of Domain-0: xvdb on
+#                        xen-ramdiskd, xvdc on xen-blkback over /dev/ramBRD, xvdd on
+#                        QEMU over /dev/ramQDISK
+#   fio_cells GUEST DEVICES LABEL JOBS CELL...   runs each cell for $seconds s over the
+#                        first $mib MiB of each device, one device after the other;
+#                        prints a line "DEVICE CELL+LABEL KiB/s" for each
+#   fio_both GUEST GUEST DEVICES LABEL CELL...   runs the same in two guests at once and
+#                        prints the sum of both. Measures $seconds s, beginning $lead s
+#                        (5) after the start, when both guests are busy.
+#   fio_turn ROUND DEVICE...   prints the devices; each round begins with another device
+#   fio_table FILE NAME=DEVICE...   prints a table of such lines of all rounds: for each
+#                        device the median, minimum and maximum; for the ratio of the
+#                        first device to each other one the median and the middle half
+
+# In the test bed and on the host the file is in the same folder.
+. "${BASH_SOURCE%/*}/spread.sh"
 
 fio_brd() { # N
 	local n
-	# shellcheck disable=SC2154 # the benchmark sets it
+	# shellcheck disable=SC2154 # the benchmark sets mib
 	modprobe brd rd_nr="$1" rd_size=$((mib * 1024)) &&
 		dd if=/dev/urandom of=/images/seed bs=1M count="$mib" status=none || return
 	for ((n = 0; n < $1; n++)); do
@@ -30,8 +34,8 @@ fio_brd() { # N
 	done
 }
 
-# A QEMU backend cannot be attached to a guest that was created without one. It
-# reads a key map even without a screen, and any will do.
+# A disk with a QEMU backend cannot be attached to a guest that was created without
+# one. QEMU opens its key map even without a screen; an empty file is enough.
 fio_guest() { # NAME VCPUS BRD QDISK
 	mkdir -p /usr/share/qemu/keymaps && : >/usr/share/qemu/keymaps/en-us
 	guest_start "$1" fio "vcpus=$2" \
@@ -40,7 +44,7 @@ fio_guest() { # NAME VCPUS BRD QDISK
 		guest_run "$1" 'cmp /dev/xvdb /dev/xvdc && cmp /dev/xvdb /dev/xvdd'
 }
 
-# What every load has, as text for a guest's shell.
+# The options of every fio run, as text for a shell in the guest.
 fio_options() { # DEVICE OPERATION SIZE DEPTH SECONDS
 	# shellcheck disable=SC2154 # the benchmark sets mib
 	echo "--name=b --filename=/dev/$1 --direct=1 --ioengine=libaio --rw=$2 --bs=$3" \
@@ -56,7 +60,7 @@ fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
 			script+="run $device $rw $bs $depth"$'\n'
 		done
 	done
-	# shellcheck disable=SC2016,SC2154 # run's own; the benchmark sets seconds
+	# shellcheck disable=SC2016,SC2154 # $1 to $4 are those of run(); the benchmark sets seconds
 	guest_run "$guest" "run() {
 		fio $(fio_options '$1' '$2' '$3' '$4' "$seconds") --numjobs=$jobs \
 			--group_reporting --minimal --terse-version=3 >/tmp/fio || exit
@@ -104,49 +108,46 @@ fio_turn() { # ROUND DEVICE...
 fio_table() { # FILE NAME=DEVICE...
 	local file=$1
 	shift
-	awk -v names="$*" '
+	awk -v names="$*" "$spread_awk"'
 		{ if (!($2 in seen)) { seen[$2] = 1; order[++cells] = $2 }
-		  v[$2, $1, ++n[$2, $1]] = $3 }
-		function sort(m, i, j, t) {
-			for (i = 2; i <= m; i++) {
-				t = a[i]
-				for (j = i - 1; j > 0 && a[j] > t; j--) a[j + 1] = a[j]
-				a[j + 1] = t
-			}
-			return m
+		  kib[$2, $1, n[$2, $1]++] = $3 }
+		function spread_of(cell, dev,    i, a) {
+			for (i = 0; i < n[cell, dev]; i++) a[i] = kib[cell, dev, i] + 0
+			spread(a, n[cell, dev])
 		}
-		function values(c, d, i) {
-			for (i = 1; i <= n[c, d]; i++) a[i] = v[c, d, i]
-			return sort(n[c, d])
-		}
-		function ratios(c, d, e, i, m) {
+		function spread_of_ratios(cell, dev, other,    i, m, a) {
 			m = 0
-			for (i = 1; i <= n[c, d]; i++) if (v[c, e, i]) a[++m] = v[c, d, i] / v[c, e, i]
-			return sort(m)
+			for (i = 0; i < n[cell, dev]; i++)
+				if (kib[cell, other, i]) a[m++] = kib[cell, dev, i] / kib[cell, other, i]
+			spread(a, m)
+		}
+		function print_head(    k) {
+			printf "%-10s %4s %5s %-6s", "operation", "size", "depth", "guest"
+			for (k = 1; k <= devices; k++) printf " %8s %17s", name[k], "min-max KiB/s"
+			for (k = 2; k <= devices; k++) printf " %8s %11s", "/" name[k], "middle half"
+			print ""
+		}
+		function print_cell(cell,    k, w) {
+			split(cell, w, ":")
+			printf "%-10s %4s %5s %-6s", w[1], w[2], w[3], w[4]
+			for (k = 1; k <= devices; k++) {
+				spread_of(cell, device[k])
+				printf " %8d %17s", median, min "-" max
+			}
+			for (k = 2; k <= devices; k++) {
+				spread_of_ratios(cell, device[1], device[k])
+				printf " %8.2f   %.2f-%.2f", median, q1, q3
+			}
+			print ""
 		}
 		END {
-			all = split(names, name, " ")
-			printf "%-10s %4s %5s %-6s", "operation", "size", "depth", "guest"
-			for (k = 1; k <= all; k++) {
+			devices = split(names, name, " ")
+			for (k = 1; k <= devices; k++) {
 				split(name[k], w, "=")
 				name[k] = w[1]
 				device[k] = w[2]
-				printf " %8s %17s", w[1], "min-max KiB/s"
 			}
-			for (k = 2; k <= all; k++) printf " %8s %11s", "/" name[k], "middle half"
-			print ""
-			for (i = 1; i <= cells; i++) {
-				c = order[i]; split(c, w, ":")
-				printf "%-10s %4s %5s %-6s", w[1], w[2], w[3], w[4]
-				for (k = 1; k <= all; k++) {
-					m = values(c, device[k])
-					printf " %8d %17s", a[int((m + 1) / 2)], a[1] "-" a[m]
-				}
-				for (k = 2; k <= all; k++) {
-					m = ratios(c, device[1], device[k]); q = int((m + 3) / 4)
-					printf " %8.2f   %.2f-%.2f", a[int((m + 1) / 2)], a[q], a[m + 1 - q]
-				}
-				print ""
-			}
+			print_head()
+			for (i = 1; i <= cells; i++) print_cell(order[i])
 		}' "$file"
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes JSON (RFC 8259) to a stream, indented, keys in the order of the
- * calls. @key is NULL inside an array. Up to JSON_DEPTH levels.
+ * Writes JSON (RFC 8259) to a stream, indented, with the keys in the order of
+ * the calls. @key is NULL inside an array, and for the outermost value. Nested
+ * up to JSON_DEPTH levels. A stream's errors are its owner's to check.
  */
 #ifndef XM_RAMDISK_JSON_H
 #define XM_RAMDISK_JSON_H
@@ -16,12 +17,13 @@ struct json {
 	FILE *out;
 	unsigned depth;
 	char close[JSON_DEPTH];
-	bool more[JSON_DEPTH]; /* this level has a value already */
+	bool more[JSON_DEPTH]; /* a value of this level has been written */
 };
 
-/* @bracket is '{' or '['. */
+/* Begin an object ('{') or an array ('['); json_close() ends the innermost. */
 void json_open(struct json *j, const char *key, char bracket);
 void json_close(struct json *j);
+/* @value NULL: null. Bytes that are no UTF-8 are written as \u00XX. */
 void json_string(struct json *j, const char *key, const char *value);
 void json_number(struct json *j, const char *key, uint64_t value);
 void json_bool(struct json *j, const char *key, bool value);

@@ -44,27 +44,31 @@ static void print_check(const struct iface_check *c)
 	}
 }
 
+static void json_answer(struct json *j, const char *key,
+			const struct iface_answer *a)
+{
+	json_open(j, key, '{');
+	json_string(j, "verdict", iface_verdict_name(a->verdict));
+	json_string(j, "rule", a->rule);
+	json_string(j, "why", a->why);
+	json_close(j);
+}
+
 static void json_check(const struct iface_check *c)
 {
-	const struct iface_answer *a;
+	struct json j = { .out = stdout };
 	int i;
 
-	fputs("{\"built\": ", stdout);
-	iface_facts_json(stdout, &c->built);
-	fputs(", \"on\": ", stdout);
-	iface_facts_json(stdout, &c->on);
-	printf(", \"verdict\": \"%s\", \"rule\": \"%s\", \"decided_by\": \"%s\"",
-	       iface_verdict_name(c->verdict), line(c, c->decided)->rule,
-	       key(c->decided));
-	for (i = 0; i <= IFACE_CALLS; i++) {
-		a = line(c, i);
-		printf(",\n \"%s\": {\"verdict\": \"%s\", \"rule\": \"%s\", "
-		       "\"why\": ",
-		       key(i), iface_verdict_name(a->verdict), a->rule);
-		iface_json_string(stdout, a->why);
-		fputc('}', stdout);
-	}
-	puts("}");
+	json_open(&j, NULL, '{');
+	iface_json_facts(&j, "built", &c->built);
+	iface_json_facts(&j, "on", &c->on);
+	json_string(&j, "verdict", iface_verdict_name(c->verdict));
+	json_string(&j, "rule", line(c, c->decided)->rule);
+	json_string(&j, "decided_by", key(c->decided));
+	for (i = 0; i <= IFACE_CALLS; i++)
+		json_answer(&j, key(i), line(c, i));
+	json_close(&j);
+	putchar('\n');
 }
 
 static int verdict_status(enum iface_verdict verdict)
@@ -178,30 +182,37 @@ static void print_running(const struct iface_facts *facts, const char *why,
 		       libs[i].path[0] ? libs[i].path : "not installed");
 }
 
+static void json_library(struct json *j, const struct iface_library *lib)
+{
+	if (!lib->path[0]) {
+		json_string(j, lib->name, NULL);
+		return;
+	}
+	json_open(j, lib->name, '{');
+	json_string(j, "version", lib->version);
+	json_string(j, "path", lib->path);
+	json_close(j);
+}
+
 static void json_running(const struct iface_facts *facts, const char *why,
 			 const struct iface_library *libs, size_t n)
 {
+	struct json j = { .out = stdout };
 	size_t i;
 
-	fputs("{\"hypervisor\": ", stdout);
-	if (why)
-		fputs("null, \"reason\": ", stdout);
-	if (why)
-		iface_json_string(stdout, why);
-	else
-		iface_facts_json(stdout, facts);
-	fputs(",\n \"libraries\": {", stdout);
-	for (i = 0; i < n; i++) {
-		printf("%s\n  \"%s\": ", i ? "," : "", libs[i].name);
-		if (!libs[i].path[0]) {
-			fputs("null", stdout);
-			continue;
-		}
-		printf("{\"version\": \"%s\", \"path\": ", libs[i].version);
-		iface_json_string(stdout, libs[i].path);
-		fputc('}', stdout);
+	json_open(&j, NULL, '{');
+	if (why) {
+		json_string(&j, "hypervisor", NULL);
+		json_string(&j, "reason", why);
+	} else {
+		iface_json_facts(&j, "hypervisor", facts);
 	}
-	puts("}}");
+	json_open(&j, "libraries", '{');
+	for (i = 0; i < n; i++)
+		json_library(&j, &libs[i]);
+	json_close(&j);
+	json_close(&j);
+	putchar('\n');
 }
 
 static const char running_help[] =

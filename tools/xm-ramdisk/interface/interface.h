@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "include/ramdisk.h"
+#include "tools/xm-ramdisk/base/json.h"
 
 /* Exit statuses of `interface check`; 0, 1 and 2 are those of the tool. */
 enum {
@@ -201,13 +202,16 @@ void iface_compare(struct iface_check *check, unsigned count);
 
 /* ---- printing ---------------------------------------------------------- */
 
-void iface_json_string(FILE *to, const char *text); /* with its quotes */
 void iface_csv_field(FILE *to, const char *text);
 /* "0x00040e00", or "-" for calls it does not have. Returns @text. */
 const char *iface_value_text(unsigned value, char text[16]);
-/* Both print one object of the facts, as the subcommands of and running do. */
-void iface_facts_json(FILE *to, const struct iface_facts *facts);
+/* The same in JSON, null for calls it does not have. */
+void iface_json_value(struct json *j, const char *key, unsigned value);
+/* The facts of one side: as an object, as text, and as either on stdout. */
+void iface_json_facts(struct json *j, const char *key,
+		      const struct iface_facts *facts);
 void iface_facts_print(FILE *to, const struct iface_facts *facts);
+void iface_facts_show(const struct iface_facts *facts, bool json);
 int iface_svg_write(FILE *to);
 
 /* ---- the subcommands: argv[0] is the name ------------------------------ */

@@ -18,111 +18,154 @@ enum form {
 	CSV
 };
 
-static void one_release(const struct iface_release *r, enum form form)
-{
-	const char *field[] = { r->name, r->date,   NULL,        NULL,
-				NULL,    r->blktap, r->toolstack };
-	static const char *const key[] = { "release",  "date",   "interface",
-					   "domctl",   "sysctl", "blktap",
-					   "toolstack" };
-	char text[IFACE_CALLS][16];
-	size_t i;
+/* One column of a list: its key in JSON and CSV, its heading and width in text. */
+struct column {
+	const char *key, *heading;
+	int width;
+	bool cut; /* text: to the width */
+};
 
-	for (i = 0; i < IFACE_CALLS; i++)
-		field[2 + i] = iface_value_text(r->value[i], text[i]);
-	for (i = 0; i < 7; i++) {
-		if (form == TEXT) {
-			printf(i == 6   ? "%s"
-			       : i == 5 ? "%-14.14s "
-					: "%-10s ",
-			       field[i]);
-		} else if (form == CSV) {
-			iface_csv_field(stdout, field[i]);
-			fputs(i == 6 ? "" : ",", stdout);
-		} else {
-			printf("%s\"%s\": ", i ? ", " : "{", key[i]);
-			if (strcmp(field[i], "-"))
-				iface_json_string(stdout, field[i]);
-			else
-				fputs("null", stdout);
-		}
-	}
-	fputs(form == JSON ? "}" : "\n", stdout);
+static const struct column release_columns[] = {
+	{ "release", "release", 10, false },
+	{ "date", "date", 10, false },
+	{ "interface", "interface", 10, false },
+	{ "domctl", "domctl", 10, false },
+	{ "sysctl", "sysctl", 10, false },
+	{ "blktap", "blktap", 14, true },
+	{ "toolstack", "toolstack", 0, false },
+};
+
+static const struct column change_columns[] = {
+	{ "date", "date", 10, false },
+	{ "commit", "commit", 12, false },
+	{ "from", "from", 10, false },
+	{ "to", "to", 10, false },
+	{ "branch", "branch", 11, false },
+	{ "first_release", "first release", 14, false },
+	{ "hg_changeset", "hg changeset", 18, false },
+	{ "why", "why", 0, false },
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define FIELDS_MAX COUNT(change_columns)
+
+/* The fields of one row, in the order of its columns; "-" is none. */
+struct row {
+	const char *field[FIELDS_MAX];
+	char value[IFACE_CALLS][16];
+};
+
+static void release_row(size_t i, struct row *row)
+{
+	const struct iface_release *r = &iface_releases[i];
+	size_t call;
+
+	row->field[0] = r->name;
+	row->field[1] = r->date;
+	for (call = 0; call < IFACE_CALLS; call++)
+		row->field[2 + call] = iface_value_text(r->value[call],
+							row->value[call]);
+	row->field[5] = r->blktap;
+	row->field[6] = r->toolstack;
 }
 
-static void one_change(const struct iface_change *c, enum form form)
+static void change_row(size_t i, struct row *row)
 {
-	char from[16], to[16];
-	const char *field[] = { c->date,
-				c->git,
-				iface_value_text(c->from, from),
-				iface_value_text(c->to, to),
-				c->branch,
-				c->first_release,
-				c->hg,
-				c->why };
-	static const char *const key[] = { "date",         "commit",
-					   "from",         "to",
-					   "branch",       "first_release",
-					   "hg_changeset", "why" };
-	static const int width[] = { 10, 12, 10, 10, 11, 14, 18, 0 };
-	size_t i;
+	const struct iface_change *c = &iface_changes[i];
 
-	for (i = 0; i < 8; i++) {
-		if (form == TEXT) {
-			printf("%-*s%s", width[i], field[i], i == 7 ? "" : " ");
-		} else if (form == CSV) {
-			iface_csv_field(stdout, field[i]);
-			fputs(i == 7 ? "" : ",", stdout);
-		} else {
-			printf("%s\"%s\": ", i ? ", " : "{", key[i]);
-			if (strcmp(field[i], "-"))
-				iface_json_string(stdout, field[i]);
-			else
-				fputs("null", stdout);
-		}
-	}
-	fputs(form == JSON ? "}" : "\n", stdout);
+	row->field[0] = c->date;
+	row->field[1] = c->git;
+	row->field[2] = iface_value_text(c->from, row->value[0]);
+	row->field[3] = iface_value_text(c->to, row->value[1]);
+	row->field[4] = c->branch;
+	row->field[5] = c->first_release;
+	row->field[6] = c->hg;
+	row->field[7] = c->why;
 }
 
-static void list_releases(enum form form)
-{
-	size_t i;
+/* A list to be printed: its columns, and row @i of @rows by @fill. */
+struct list {
+	const struct column *column;
+	size_t columns, rows;
+	void (*fill)(size_t i, struct row *row);
+};
 
-	if (form == TEXT)
-		printf("%-10s %-10s %-10s %-10s %-10s %-14s %s\n", "release",
-		       "date", "interface", "domctl", "sysctl", "blktap",
-		       "toolstack");
+static void text_field(const struct list *l, size_t i, const char *text)
+{
+	const struct column *c = &l->column[i];
+
+	printf("%-*.*s%s", c->width, c->cut ? c->width : -1, text,
+	       i + 1 < l->columns ? " " : "\n");
+}
+
+static void list_text(const struct list *l)
+{
+	struct row row;
+	size_t i, k;
+
+	for (k = 0; k < l->columns; k++)
+		text_field(l, k, l->column[k].heading);
+	for (i = 0; i < l->rows; i++) {
+		l->fill(i, &row);
+		for (k = 0; k < l->columns; k++)
+			text_field(l, k, row.field[k]);
+	}
+}
+
+static void csv_field(const struct list *l, size_t i, const char *text)
+{
+	iface_csv_field(stdout, text);
+	putchar(i + 1 < l->columns ? ',' : '\n');
+}
+
+static void list_csv(const struct list *l)
+{
+	struct row row;
+	size_t i, k;
+
+	for (k = 0; k < l->columns; k++)
+		csv_field(l, k, l->column[k].key);
+	for (i = 0; i < l->rows; i++) {
+		l->fill(i, &row);
+		for (k = 0; k < l->columns; k++)
+			csv_field(l, k, row.field[k]);
+	}
+}
+
+static void list_json(const struct list *l)
+{
+	struct json j = { .out = stdout };
+	struct row row;
+	size_t i, k;
+
+	json_open(&j, NULL, '[');
+	for (i = 0; i < l->rows; i++) {
+		l->fill(i, &row);
+		json_open(&j, NULL, '{');
+		for (k = 0; k < l->columns; k++)
+			json_string(&j, l->column[k].key,
+				    strcmp(row.field[k], "-") ? row.field[k]
+							      : NULL);
+		json_close(&j);
+	}
+	json_close(&j);
+	putchar('\n');
+}
+
+static void list(enum form form, bool changes)
+{
+	const struct list releases = { release_columns, COUNT(release_columns),
+				       iface_release_count, release_row };
+	const struct list all_changes = { change_columns, COUNT(change_columns),
+					  iface_change_count, change_row };
+	const struct list *l = changes ? &all_changes : &releases;
+
+	if (form == JSON)
+		list_json(l);
+	else if (form == CSV)
+		list_csv(l);
 	else
-		fputs(form == JSON ? "[\n"
-				   : "release,date,interface,domctl,"
-				     "sysctl,blktap,toolstack\n",
-		      stdout);
-	for (i = 0; i < iface_release_count; i++) {
-		one_release(&iface_releases[i], form);
-		if (form == JSON)
-			puts(i + 1 < iface_release_count ? "," : "\n]");
-	}
-}
-
-static void list_changes(enum form form)
-{
-	size_t i;
-
-	if (form == TEXT)
-		printf("%-10s %-12s %-10s %-10s %-11s %-14s %-18s %s\n", "date",
-		       "commit", "from", "to", "branch", "first release",
-		       "hg changeset", "why");
-	else
-		fputs(form == JSON ? "[\n"
-				   : "date,commit,from,to,branch,"
-				     "first_release,hg_changeset,why\n",
-		      stdout);
-	for (i = 0; i < iface_change_count; i++) {
-		one_change(&iface_changes[i], form);
-		if (form == JSON)
-			puts(i + 1 < iface_change_count ? "," : "\n]");
-	}
+		list_text(l);
 }
 
 static int list_svg(const char *path)
@@ -197,10 +240,7 @@ int iface_cmd_list(int argc, char **argv)
 				 "--json, --csv and --svg exclude each other");
 	if (svg)
 		return list_svg(svg);
-	if (changes)
-		list_changes(form);
-	else
-		list_releases(form);
+	list(form, changes);
 	return EXIT_DONE;
 }
 
@@ -224,12 +264,11 @@ static void show_release(const struct iface_release *r, bool json)
 	snprintf(facts.name, sizeof(facts.name), "%s", r->name);
 	snprintf(facts.how, sizeof(facts.how), "%s", r->evidence);
 	iface_facts_release(&facts, r);
-	if (json) {
-		iface_facts_json(stdout, &facts);
+	if (!json)
+		facts.release[0] = '\0'; /* the name has it */
+	iface_facts_show(&facts, json);
+	if (json)
 		return;
-	}
-	facts.release[0] = '\0';
-	iface_facts_print(stdout, &facts);
 	printf("  date          %s\n  blktap        %s\n  toolstack     %s\n",
 	       r->date, r->blktap, r->toolstack);
 	show_change(r->value[IFACE_GUEST]);
@@ -245,45 +284,79 @@ static bool is_change(unsigned value)
 	return false;
 }
 
+/* Which releases have the value, as JSON. */
+static void json_releases_of(unsigned value)
+{
+	struct json j = { .out = stdout };
+	struct iface_range range;
+	int call;
+
+	json_open(&j, NULL, '{');
+	iface_json_value(&j, "value", value);
+	for (call = 0; call < IFACE_CALLS; call++) {
+		range = iface_value_range(call, value);
+		if (!range.first) {
+			json_string(&j, iface_call_name(call), NULL);
+			continue;
+		}
+		json_open(&j, iface_call_name(call), '{');
+		json_string(&j, "first", range.first->name);
+		json_string(&j, "last", range.last->name);
+		json_close(&j);
+	}
+	json_close(&j);
+	putchar('\n');
+}
+
+/* The same as text. */
+static void print_releases_of(unsigned value)
+{
+	char text[IFACE_RANGE_MAX];
+	struct iface_range range;
+	bool any = false;
+	int call;
+
+	printf("0x%08x\n", value);
+	for (call = 0; call < IFACE_CALLS; call++) {
+		range = iface_value_range(call, value);
+		if (!range.first)
+			continue;
+		printf("  %-12s  %s\n", iface_call_name(call),
+		       iface_range_text(range, text));
+		any = true;
+	}
+	if (!any)
+		puts("  interface     of no release");
+	show_change(value);
+}
+
+/* Whether a release has the value, in any of its calls, or a change made it. */
+static bool is_known(unsigned value)
+{
+	bool found = value && is_change(value);
+	int call;
+
+	for (call = 0; call < IFACE_CALLS; call++)
+		found |= iface_value_range(call, value).first != NULL;
+	return found;
+}
+
 /* A number: a value of the interface, or a small one of domctl and sysctl. */
 static int show_value(const char *text, bool json)
 {
-	char *end, range[IFACE_RANGE_MAX];
-	unsigned long value = strtoul(text, &end, 0);
-	bool found = *end == '\0' && value && is_change((unsigned)value);
-	struct iface_range of;
-	int call, n = 0;
+	unsigned long value;
+	char *end;
 
-	for (call = 0; !*end && call < IFACE_CALLS; call++)
-		found |= iface_value_range(call, (unsigned)value).first != NULL;
-	if (*end || !found || value > 0xffffffffUL)
+	value = strtoul(text, &end, 0);
+	if (*end || value > 0xffffffffUL || !is_known((unsigned)value))
 		return say_failed("no release and no change in the table has "
 				  "the value '%s'; see xm-ramdisk interface "
 				  "list --changes",
 				  text);
 	if (json)
-		printf("{\"value\": \"0x%08lx\"", value);
+		json_releases_of((unsigned)value);
 	else
-		printf("0x%08lx\n", value);
-	for (call = 0; call < IFACE_CALLS; call++) {
-		of = iface_value_range(call, (unsigned)value);
-		if (json)
-			printf(", \"%s\": ", iface_call_name(call));
-		if (json && of.first)
-			printf("{\"first\": \"%s\", \"last\": \"%s\"}",
-			       of.first->name, of.last->name);
-		else if (json)
-			fputs("null", stdout);
-		else if (of.first && ++n)
-			printf("  %-12s  %s\n", iface_call_name(call),
-			       iface_range_text(of, range));
-	}
-	if (json)
-		puts("}");
-	else if (!n)
-		puts("  interface     of no release");
-	if (!json)
-		show_change((unsigned)value);
+		print_releases_of((unsigned)value);
 	return EXIT_DONE;
 }
 
@@ -313,10 +386,7 @@ static int show(const char *text, bool json)
 				? err.text
 				: "show expects "
 				  "a release or a value; for a path use of");
-	if (json)
-		iface_facts_json(stdout, &facts);
-	else
-		iface_facts_print(stdout, &facts);
+	iface_facts_show(&facts, json);
 	return EXIT_DONE;
 }
 

@@ -249,9 +249,6 @@ int iface_cmd_of(int argc, char **argv)
 	snprintf(facts.name, sizeof(facts.name), "%s", argv[optind]);
 	if (iface_of_path(&facts, argv[optind], &err))
 		return say_failed("%s", err.text);
-	if (json)
-		iface_facts_json(stdout, &facts);
-	else
-		iface_facts_print(stdout, &facts);
+	iface_facts_show(&facts, json);
 	return EXIT_DONE;
 }

@@ -4,22 +4,6 @@
 
 #include "tools/xm-ramdisk/interface/interface.h"
 
-void iface_json_string(FILE *to, const char *text)
-{
-	const unsigned char *c;
-
-	fputc('"', to);
-	for (c = (const unsigned char *)text; *c; c++)
-		if (*c == '"' || *c == '\\')
-			fprintf(to, "\\%c", *c);
-		else if (*c < 0x20 || *c >= 0x7f)
-			/* A path need not be UTF-8: bytes as Latin-1. */
-			fprintf(to, "\\u%04x", *c);
-		else
-			fputc(*c, to);
-	fputc('"', to);
-}
-
 void iface_csv_field(FILE *to, const char *text)
 {
 	const char *c;
@@ -45,38 +29,41 @@ const char *iface_value_text(unsigned value, char text[16])
 	return text;
 }
 
-void iface_facts_json(FILE *to, const struct iface_facts *facts)
+void iface_json_value(struct json *j, const char *key, unsigned value)
 {
 	char text[16];
+
+	json_string(j, key, value ? iface_value_text(value, text) : NULL);
+}
+
+void iface_json_facts(struct json *j, const char *key,
+		      const struct iface_facts *facts)
+{
+	const struct iface_range *range = &facts->range;
 	int call;
 
-	fputs("{\"name\": ", to);
-	iface_json_string(to, facts->name);
-	fputs(", \"release\": ", to);
-	if (facts->release[0])
-		iface_json_string(to, facts->release);
-	else
-		fputs("null", to);
-	for (call = 0; call < IFACE_CALLS; call++) {
-		fprintf(to, ", \"%s\": ", iface_call_name(call));
-		if (facts->known[call] && facts->value[call])
-			iface_json_string(to,
-					  iface_value_text(facts->value[call],
-							   text));
-		else
-			fputs("null", to);
+	json_open(j, key, '{');
+	json_string(j, "name", facts->name);
+	json_string(j, "release", facts->release[0] ? facts->release : NULL);
+	for (call = 0; call < IFACE_CALLS; call++)
+		iface_json_value(j, iface_call_name(call),
+				 facts->known[call] ? facts->value[call] : 0);
+	json_string(j, "first", range->first ? range->first->name : NULL);
+	json_string(j, "last", range->first ? range->last->name : NULL);
+	json_string(j, "how", facts->how);
+	json_close(j);
+}
+
+void iface_facts_show(const struct iface_facts *facts, bool json)
+{
+	struct json j = { .out = stdout };
+
+	if (!json) {
+		iface_facts_print(stdout, facts);
+		return;
 	}
-	fputs(", \"first\": ", to);
-	if (facts->range.first) {
-		iface_json_string(to, facts->range.first->name);
-		fputs(", \"last\": ", to);
-		iface_json_string(to, facts->range.last->name);
-	} else {
-		fputs("null, \"last\": null", to);
-	}
-	fputs(", \"how\": ", to);
-	iface_json_string(to, facts->how);
-	fputs("}\n", to);
+	iface_json_facts(&j, NULL, facts);
+	putchar('\n');
 }
 
 void iface_facts_print(FILE *to, const struct iface_facts *facts)

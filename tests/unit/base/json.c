@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The JSON writer of tools/xm-ramdisk/base/json.c. */
+#include <string.h>
+
+#include "tests/cunit.h"
+#include "tools/xm-ramdisk/base/json.h"
+
+/* What the writer makes of one string. */
+static void string_is(const char *text, const char *expected)
+{
+	char out[256] = "";
+	struct json j = { .out = fmemopen(out, sizeof(out), "w") };
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(j.out);
+	json_string(&j, NULL, text);
+	fclose(j.out);
+	CU_ASSERT_STRING_EQUAL(out, expected);
+}
+
+static void escapes(void)
+{
+	string_is("", "\"\"");
+	string_is("a\"b\\c/d", "\"a\\\"b\\\\c/d\"");
+	string_is("\n\t\x1f\x7f", "\"\\u000a\\u0009\\u001f\x7f\"");
+	string_is(NULL, "null");
+}
+
+static void utf8_stays(void)
+{
+	string_is("\xc3\xa9", "\"\xc3\xa9\"");
+	string_is("\xe2\x82\xac", "\"\xe2\x82\xac\"");
+	string_is("\xed\x9f\xbf\xee\x80\x80", "\"\xed\x9f\xbf\xee\x80\x80\"");
+	string_is("\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"");
+	string_is("\xf4\x8f\xbf\xbf", "\"\xf4\x8f\xbf\xbf\"");
+}
+
+static void other_bytes_are_escaped(void)
+{
+	string_is("\xe9", "\"\\u00e9\"");
+	string_is("\xe9t\xe9", "\"\\u00e9t\\u00e9\"");
+	string_is("\x80\xff", "\"\\u0080\\u00ff\"");
+	/* cut off; longer than needed; a surrogate; beyond 0x10ffff */
+	string_is("\xe2\x82", "\"\\u00e2\\u0082\"");
+	string_is("\xc0\xaf", "\"\\u00c0\\u00af\"");
+	string_is("\xe0\x80\xaf", "\"\\u00e0\\u0080\\u00af\"");
+	string_is("\xed\xa0\x80", "\"\\u00ed\\u00a0\\u0080\"");
+	string_is("\xf4\x90\x80\x80", "\"\\u00f4\\u0090\\u0080\\u0080\"");
+	string_is("\xf8\x88\x80\x80\x80",
+		  "\"\\u00f8\\u0088\\u0080\\u0080\\u0080\"");
+}
+
+static void nesting(void)
+{
+	char out[256] = "";
+	struct json j = { .out = fmemopen(out, sizeof(out), "w") };
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(j.out);
+	json_open(&j, NULL, '{');
+	json_number(&j, "n", UINT64_MAX);
+	json_open(&j, "list", '[');
+	json_bool(&j, NULL, true);
+	json_string(&j, NULL, NULL);
+	json_close(&j);
+	json_open(&j, "empty", '{');
+	json_close(&j);
+	json_close(&j);
+	fclose(j.out);
+	CU_ASSERT_STRING_EQUAL(out, "{\n  \"n\": 18446744073709551615,\n"
+				    "  \"list\": [\n    true,\n    null\n  ],\n"
+				    "  \"empty\": {}\n}");
+}
+
+static const struct test tests[] = {
+	{ "what JSON escapes", escapes },
+	{ "UTF-8 is written as it is", utf8_stays },
+	{ "bytes that are no UTF-8", other_bytes_are_escaped },
+	{ "objects and arrays", nesting },
+};
+
+int main(void)
+{
+	return RUN_TESTS("json", tests);
+}

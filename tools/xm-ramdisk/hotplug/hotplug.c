@@ -11,9 +11,7 @@
  * the process that looks for it (watch.c).
  */
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
-#include "tools/xm-ramdisk/hotplug/hotplug.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +25,11 @@
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/disk/target.h"
+#include "tools/xm-ramdisk/hotplug/lock.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/who.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define KERNEL_KIND "vbd"
 #define OWN_DOMAIN "/local/domain/0/"
@@ -47,15 +47,6 @@ static const char help[] =
 	"          add starts it in the background";
 
 /* ---- what is asked for -------------------------------------------------- */
-
-static char *read_node(const struct hotplug *h, const char *name)
-{
-	char path[128];
-	unsigned len;
-
-	snprintf(path, sizeof(path), "%s/%s", h->back, name);
-	return xs_read(h->xs, XBT_NULL, path, &len);
-}
 
 /* The kind, with its number noted; NULL if it is no device of ours. */
 static const char *parse_path(struct hotplug *h, const char *path)
@@ -91,12 +82,12 @@ static char *strip_driver(char *params)
 
 static int read_wanted(struct hotplug *h)
 {
-	char *mode = read_node(h, "mode");
+	char *mode = xenstore_read(h->xs, XBT_NULL, h->back, "mode");
 	struct rd_error err;
 
 	h->writable = mode && strchr(mode, 'w');
 	free(mode);
-	h->target = read_node(h, "params");
+	h->target = xenstore_read(h->xs, XBT_NULL, h->back, "params");
 	if (!h->target)
 		return say_failed(
 			"%s/params is not in xenstore; expected the target of a disk line",
@@ -115,29 +106,15 @@ static int read_wanted(struct hotplug *h)
 static bool device_is_there(struct xs_handle *xs, unsigned domid,
 			    unsigned devid)
 {
-	char path[96], *state;
-	unsigned len;
+	char dir[96], *state;
 
 	if (domid && !xs_is_domain_introduced(xs, domid))
 		return false;
-	snprintf(path, sizeof(path),
-		 OWN_DOMAIN "backend/" KERNEL_KIND "/%u/%u/state", domid,
-		 devid);
-	state = xs_read(xs, XBT_NULL, path, &len);
+	snprintf(dir, sizeof(dir), OWN_DOMAIN "backend/" KERNEL_KIND "/%u/%u",
+		 domid, devid);
+	state = xenstore_read(xs, XBT_NULL, dir, "state");
 	free(state);
 	return state != NULL;
-}
-
-/* On the directory itself: no file of it is left there. */
-static int lock_clean(struct rd_store *store, int how)
-{
-	int fd = open(rd_store_path(store), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0 && flock(fd, how) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
 }
 
 /* Opened for the first label: most commands find none. */
@@ -151,7 +128,7 @@ static void begin_cleaning(struct cleaning *c, struct rd_store *store)
 {
 	if (c->found++)
 		return;
-	c->locked = lock_clean(store, LOCK_EX | LOCK_NB);
+	c->locked = hotplug_lock(store, NULL, LOCK_EX | LOCK_NB);
 	if (c->locked >= 0)
 		c->xs = who_xenstore();
 }
@@ -188,7 +165,7 @@ static void each_label(struct rd_store *store,
 
 int hotplug_hold(struct rd_store *store)
 {
-	return lock_clean(store, LOCK_SH);
+	return hotplug_lock(store, NULL, LOCK_SH);
 }
 
 unsigned hotplug_clean(struct rd_store *store)

@@ -17,69 +17,61 @@
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 #include "tools/xm-ramdisk/xen/daemon.h"
-#include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/journal.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define WORKER_SECONDS 20
+
+/* What is written in one transaction: the disk for the daemon. */
+struct offer {
+	struct hotplug *h;
+	const struct rd_disk *disk;
+};
 
 static bool write_node(struct hotplug *h, xs_transaction_t t, const char *name,
 		       const char *value)
 {
-	char path[128];
+	char path[64];
 
-	snprintf(path, sizeof(path), "%s/" NODES_XL_FOLDER "/%s", h->back,
-		 name);
-	return xs_write(h->xs, t, path, value, (unsigned)strlen(value));
+	snprintf(path, sizeof(path), NODES_XL_FOLDER "/%s", name);
+	return xenstore_write(h->xs, t, h->back, path, value);
 }
 
-static bool write_all(struct hotplug *h, xs_transaction_t t,
-		      const struct rd_disk *disk)
+static bool write_disk(xs_transaction_t t, void *arg)
 {
+	const struct offer *o = arg;
+	struct hotplug *h = o->h;
 	char format[16], sector_size[16];
 
 	snprintf(format, sizeof(format), "%u", RD_FORMAT);
 	snprintf(sector_size, sizeof(sector_size), "%u", h->disk.sector_size);
 	return write_node(h, t, "format", format) &&
 	       write_node(h, t, "store", rd_store_path(h->store)) &&
-	       write_node(h, t, "params", rd_seed(disk)) &&
-	       write_node(h, t, "disk", rd_id(disk)) &&
+	       write_node(h, t, "params", rd_seed(o->disk)) &&
+	       write_node(h, t, "disk", rd_id(o->disk)) &&
 	       write_node(h, t, "private",
 			  h->disk.flags & RD_PRIVATE ? "1" : "0") &&
 	       (!h->disk.sector_size ||
 		write_node(h, t, NODES_BLOCK_SIZE, sector_size));
 }
 
-static int tell(struct hotplug *h, const struct rd_disk *disk)
+static int offer_disk(struct hotplug *h, const struct rd_disk *disk)
 {
-	xs_transaction_t t;
-	bool written;
+	struct offer offer = { h, disk };
+	int rc = xenstore_transaction(h->xs, write_disk, &offer);
 
-	do {
-		t = xs_transaction_start(h->xs);
-		written = t != XBT_NULL && write_all(h, t, disk);
-		if (t != XBT_NULL && xs_transaction_end(h->xs, t, !written) &&
-		    written)
-			return EXIT_DONE;
-	} while (written && errno == EAGAIN);
-	return say_failed("cannot write %s to xenstore: %s", h->back,
-			  strerror(errno));
-}
-
-static char *read_node(struct hotplug *h, const char *name)
-{
-	char path[128];
-	unsigned len;
-
-	snprintf(path, sizeof(path), "%s/%s", h->back, name);
-	return xs_read(h->xs, XBT_NULL, path, &len);
+	return rc ? say_failed("cannot write %s to xenstore: %s", h->back,
+			       strerror(-rc))
+		  : EXIT_DONE;
 }
 
 /* EXIT_DONE or EXIT_FAILED once it is known, -1 as long as it is not. */
 static int look(struct hotplug *h)
 {
-	char *attached = read_node(h, NODES_XL_FOLDER "/attached");
-	char *error = read_node(h, "error");
-	char *state = read_node(h, "state");
+	char *attached = xenstore_read(h->xs, XBT_NULL, h->back,
+				       NODES_XL_FOLDER "/attached");
+	char *error = xenstore_read(h->xs, XBT_NULL, h->back, "error");
+	char *state = xenstore_read(h->xs, XBT_NULL, h->back, "state");
 	int rc = -1;
 
 	if (attached)
@@ -126,7 +118,7 @@ static int add_disk(struct hotplug *h, const struct rd_disk *disk, int journal)
 		return rc;
 	/* libxl removes the device when this fails, and xen-ramdiskd that file */
 	journal_leave(h->store, journal, h->domid, h->devid);
-	rc = tell(h, disk);
+	rc = offer_disk(h, disk);
 	return rc == EXIT_DONE ? wait_for_worker(h) : rc;
 }
 

@@ -14,7 +14,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,9 +22,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
-#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/hotplug/lock.h"
 
 #define LOCK_FILE "nbd.lock"
 #define SUFFIX ".nbd"
@@ -46,20 +46,6 @@ static void file_of(struct rd_store *store, const char *label,
 	for (p = path + dir; *p; p++)
 		if (*p == '/')
 			*p = ':';
-}
-
-static int lock(struct rd_store *store)
-{
-	char path[FILE_MAX];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/" LOCK_FILE, rd_store_path(store));
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0 && flock(fd, LOCK_EX) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
 }
 
 /* ---- the server --------------------------------------------------------- */
@@ -193,25 +179,19 @@ static int serve_remote(struct rd_store *store, const char *label,
 
 static pid_t read_pid(struct rd_store *store, const char *label)
 {
-	char path[FILE_MAX], comm[64] = "";
-	pid_t pid = 0;
-	FILE *f;
+	char path[FILE_MAX], line[64];
+	pid_t pid;
 
 	file_of(store, label, ".pid", path);
-	f = fopen(path, "re");
-	if (!f)
+	if (!file_first_line(path, line, sizeof(line)) ||
+	    sscanf(line, "%d", &pid) != 1 || pid <= 1)
 		return 0;
-	if (fscanf(f, "%d", &pid) != 1 || pid <= 1)
-		pid = 0;
-	fclose(f);
-	/* the number may be another's by now */
+	/* the number may be another process's by now */
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	f = pid ? fopen(path, "re") : NULL;
-	if (f && !fgets(comm, sizeof(comm), f))
-		comm[0] = 0;
-	if (f)
-		fclose(f);
-	return strcmp(comm, "nbdkit\n") ? 0 : pid;
+	return file_first_line(path, line, sizeof(line)) &&
+			       !strcmp(line, "nbdkit")
+		       ? pid
+		       : 0;
 }
 
 /* ---- the device --------------------------------------------------------- */
@@ -277,7 +257,7 @@ static int make_device(struct rd_store *store, const char *label,
 	if (access("/sys/block/nbd0", F_OK))
 		program_run(
 			(const char *const[]){ "modprobe", "-q", "nbd", NULL });
-	locked = lock(store);
+	locked = hotplug_lock(store, LOCK_FILE, LOCK_EX);
 	rc = connect_free(store, label, path);
 	if (rc == EXIT_DONE)
 		rc = note(store, label, path);
@@ -312,16 +292,9 @@ bool nbd_find(struct rd_store *store, const char *label,
 	      char path[NBD_PATH_MAX])
 {
 	char file[FILE_MAX];
-	FILE *f;
 
 	file_of(store, label, SUFFIX, file);
-	f = fopen(file, "re");
-	path[0] = 0;
-	if (f && fgets(path, NBD_PATH_MAX, f))
-		path[strcspn(path, "\n")] = 0;
-	if (f)
-		fclose(f);
-	return path[0];
+	return file_first_line(file, path, NBD_PATH_MAX) && path[0];
 }
 
 void nbd_remove(struct rd_store *store, const char *label)

@@ -7,7 +7,6 @@
  * the store is held by the one that watches. xen-ramdiskd is not needed on this
  * toolstack, and it has not the right to end devices of the kernel.
  */
-#include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -21,7 +20,7 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
-#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/hotplug/lock.h"
 #include "tools/xm-ramdisk/xen/host.h"
 
 #define LOCK_FILE "watch.lock"
@@ -34,16 +33,7 @@ extern char **environ;
 
 static int take_lock(struct rd_store *store)
 {
-	char path[PATH_MAX];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/" LOCK_FILE, rd_store_path(store));
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+	return hotplug_lock(store, LOCK_FILE, LOCK_EX | LOCK_NB);
 }
 
 static bool drain(struct xs_handle *xs)

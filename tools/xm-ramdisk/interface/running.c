@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/interface/interface.h"
 
 #define HYPERCALL_SYSCTL 35u
@@ -25,28 +26,18 @@
 #define XENVER_VERSION 0
 #define XENVER_EXTRAVERSION 1
 
-static bool read_line(const char *path, char *text, size_t size)
-{
-	FILE *f = fopen(path, "re");
-	bool ok = f && fgets(text, (int)size, f);
-
-	if (f)
-		fclose(f);
-	if (ok)
-		text[strcspn(text, "\n")] = '\0';
-	return ok;
-}
-
 static bool release_of_sysfs(char release[64])
 {
-	char type[16], major[8], minor[8], extra[32] = "";
+	char type[16], major[8], minor[8], extra[32];
 
-	if (!read_line("/sys/hypervisor/type", type, sizeof(type)) ||
+	if (!file_first_line("/sys/hypervisor/type", type, sizeof(type)) ||
 	    strcmp(type, "xen") ||
-	    !read_line("/sys/hypervisor/version/major", major, sizeof(major)) ||
-	    !read_line("/sys/hypervisor/version/minor", minor, sizeof(minor)))
+	    !file_first_line("/sys/hypervisor/version/major", major,
+			     sizeof(major)) ||
+	    !file_first_line("/sys/hypervisor/version/minor", minor,
+			     sizeof(minor)))
 		return false;
-	read_line("/sys/hypervisor/version/extra", extra, sizeof(extra));
+	file_first_line("/sys/hypervisor/version/extra", extra, sizeof(extra));
 	snprintf(release, 64, "%s.%s%s", major, minor, extra);
 	return true;
 }

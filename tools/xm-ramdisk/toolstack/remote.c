@@ -25,6 +25,7 @@
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/who.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
 
@@ -148,18 +149,16 @@ void toolstack_remote_show(const struct attach *a)
 /* What the device uses, if it is one of this toolstack. */
 static bool is_remote(struct device *d, struct rd_store *store)
 {
-	char label[RD_LABEL_MAX], path[NBD_PATH_MAX], *backend, *script,
-		node[160];
+	char label[RD_LABEL_MAX], path[NBD_PATH_MAX], *backend, *script;
 	struct device kernel = *d;
-	unsigned len;
 	bool ours;
 
 	device_use_kernel(&kernel);
 	label_of(d, label);
 	if (device_backend(d, &backend))
 		return false;
-	snprintf(node, sizeof(node), "%s/script", kernel.back);
-	script = xs_read(d->xs, XBT_NULL, node, &len); /* libxl's have one */
+	/* libxl's devices have one */
+	script = xenstore_read(d->xs, XBT_NULL, kernel.back, "script");
 	ours = !script && !strcmp(backend, kernel.back) &&
 	       nbd_find(store, label, path);
 	free(script);

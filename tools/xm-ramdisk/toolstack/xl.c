@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
 #include "tools/xm-ramdisk/disk/disk.h"
@@ -15,6 +16,7 @@
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 #include "tools/xm-ramdisk/xen/daemon.h"
 #include "tools/xm-ramdisk/xen/vdev.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define LINE_MAX_BYTES (2 * RD_SEED_MAX + 256)
 /* libxl serves backendtype=tap by backend/vbd3 from here on */
@@ -23,14 +25,9 @@
 
 static int read_number(const char *path)
 {
-	FILE *f = fopen(path, "re");
-	int n = -1;
+	char line[16];
 
-	if (f && fscanf(f, "%d", &n) != 1)
-		n = -1;
-	if (f)
-		fclose(f);
-	return n;
+	return file_first_line(path, line, sizeof(line)) ? atoi(line) : -1;
 }
 
 static bool has_vbd3(void)
@@ -90,13 +87,10 @@ void toolstack_xl_show(const struct attach *a)
 /* Whether libxl made the device with our script. */
 static bool is_ours(struct xs_handle *xs, const char *backend)
 {
-	char path[160], *script;
+	char *script = xenstore_read(xs, XBT_NULL, backend, "script");
 	const char *name;
-	unsigned len;
 	bool ours;
 
-	snprintf(path, sizeof(path), "%s/script", backend);
-	script = xs_read(xs, XBT_NULL, path, &len);
 	name = script ? strrchr(script, '/') : NULL;
 	ours = script && !strcmp(name ? name + 1 : script, NODES_XL_SCRIPT);
 	free(script);

@@ -7,10 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
@@ -18,8 +16,6 @@
 #include "tools/xm-ramdisk/base/program.h"
 
 #define UNIT "xen-ramdiskd.service"
-
-extern char **environ;
 
 /* 1 if a daemon of ours runs, 0 if none does, -1 if it was said why not. */
 static int running(struct rd_store *store)
@@ -51,49 +47,21 @@ static int running(struct rd_store *store)
 	return -1;
 }
 
-/* The exit status of @argv, or -errno when it cannot be run. */
-static int run(char **argv, const posix_spawn_file_actions_t *actions)
-{
-	int status = -1, rc;
-	pid_t pid;
-
-	rc = posix_spawnp(&pid, argv[0], actions, NULL, argv, environ);
-	if (rc)
-		return -rc;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-}
-
 /* Whether systemd runs here and knows a unit that serves this store. */
 static bool is_service(struct rd_store *store)
 {
-	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "cat" },
-			 (char[]){ UNIT }, NULL };
-	posix_spawn_file_actions_t quiet;
-	int rc;
-
 	/* as sd_booted(3) finds out */
-	if (access("/run/systemd/system", F_OK) ||
-	    strcmp(rd_store_path(store), RD_STORE_DIR) ||
-	    posix_spawn_file_actions_init(&quiet))
-		return false;
-	posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null",
-					 O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null",
-					 O_WRONLY, 0);
-	rc = run(argv, &quiet);
-	posix_spawn_file_actions_destroy(&quiet);
-	return rc == 0;
+	return access("/run/systemd/system", F_OK) == 0 &&
+	       !strcmp(rd_store_path(store), RD_STORE_DIR) &&
+	       program_run_quietly((const char *const[]){ "systemctl", "cat",
+							  UNIT, NULL }) == 0;
 }
 
 /* Returns when it has said that it is ready. */
 static int start_service(void)
 {
-	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "start" },
-			 (char[]){ UNIT }, NULL };
-
-	if (run(argv, NULL) == 0)
+	if (program_run((const char *const[]){ "systemctl", "start", UNIT,
+					       NULL }) == 0)
 		return EXIT_DONE;
 	return say_failed("systemd could not start " UNIT
 			  "; 'journalctl -u " UNIT "' has the reason");
@@ -110,17 +78,17 @@ bool daemon_installed(void)
 /* Returns when the daemon serves: it puts itself into the background then. */
 static int start(struct rd_store *store)
 {
-	char program[PATH_MAX], dir[PATH_MAX];
-	char *argv[] = { program, (char[]){ "--store" }, dir, NULL };
+	char program[PATH_MAX];
+	const char *const argv[] = { program, "--store", rd_store_path(store),
+				     NULL };
 	int rc;
 
 	if (is_service(store))
 		return start_service();
 	if (!program_beside("xen-ramdiskd", program))
 		strcpy(program, "xen-ramdiskd"); /* the one in $PATH */
-	snprintf(dir, sizeof(dir), "%s", rd_store_path(store));
-	rc = run(argv, NULL);
-	if (rc < 0)
+	rc = program_run(argv);
+	if (rc < 0 && rc != -ECHILD) /* -ECHILD: it was killed */
 		return say_failed("cannot start %s: %s", program,
 				  strerror(-rc));
 	if (rc == 0)

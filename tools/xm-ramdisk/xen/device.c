@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
@@ -23,6 +22,7 @@
 #include "tools/xm-ramdisk/xen/domain.h"
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/vdev.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
 
 static void init(struct device *d, struct xs_handle *xs, unsigned domid,
 		 unsigned devid)
@@ -66,11 +66,7 @@ void device_close(struct device *d)
 static char *read_node(struct device *d, xs_transaction_t t, const char *dir,
 		       const char *name)
 {
-	char path[128];
-	unsigned len;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return xs_read(d->xs, t, path, &len);
+	return xenstore_read(d->xs, t, dir, name);
 }
 
 static int read_state(struct device *d, const char *dir)
@@ -157,10 +153,7 @@ void device_look(struct device *d, struct device_state *state)
 static bool write_node(struct device *d, xs_transaction_t t, const char *dir,
 		       const char *name, const char *value)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return xs_write(d->xs, t, path, value, (unsigned)strlen(value));
+	return xenstore_write(d->xs, t, dir, name, value);
 }
 
 static bool write_number(struct device *d, xs_transaction_t t, const char *dir,
@@ -294,39 +287,38 @@ int device_check_free(struct device *d)
 	return used ? say_in_use(d, used) : EXIT_DONE;
 }
 
+/* One attempt to make a device. */
+struct creation {
+	struct device *d;
+	const struct wanted *w;
+	char *used; /* the holder of the vdev, if it is in use */
+};
+
+static bool write_device(xs_transaction_t t, void *arg)
+{
+	struct creation *c = arg;
+	struct device *d = c->d;
+
+	c->used = holder(d, t);
+	if (c->used)
+		return false;
+	xs_rm(d->xs, t, d->front); /* an earlier frontend's rest */
+	return (c->w->phy ? write_kernel_backend(d, t, c->w)
+			  : write_backend(d, t, c->w)) &&
+	       write_frontend(d, t);
+}
+
 static int create(struct device *d, const struct wanted *w)
 {
-	xs_transaction_t t;
-	char *used;
-	bool written;
+	struct creation c = { d, w, NULL };
+	int rc = xenstore_transaction(d->xs, write_device, &c);
 
-	for (;;) {
-		t = xs_transaction_start(d->xs);
-		if (t == XBT_NULL)
-			break;
-		used = holder(d, t);
-		if (used) {
-			xs_transaction_end(d->xs, t, true);
-			return say_in_use(d, used);
-		}
-		xs_rm(d->xs, t, d->front); /* an earlier frontend's rest */
-		written = (w->phy ? write_kernel_backend(d, t, w)
-				  : write_backend(d, t, w)) &&
-			  write_frontend(d, t);
-		if (!written) {
-			int e = errno;
-
-			xs_transaction_end(d->xs, t, true);
-			errno = e;
-			break;
-		}
-		if (xs_transaction_end(d->xs, t, false))
-			return EXIT_DONE;
-		if (errno != EAGAIN) /* somebody else wrote: again */
-			break;
-	}
-	return say_failed("cannot write the nodes of %s for %s to xenstore: %s",
-			  d->vdev, d->domain, strerror(errno));
+	if (c.used)
+		return say_in_use(d, c.used);
+	return rc ? say_failed(
+			    "cannot write the nodes of %s for %s to xenstore: %s",
+			    d->vdev, d->domain, strerror(-rc))
+		  : EXIT_DONE;
 }
 
 int device_create(struct device *d, const char *store,
@@ -348,23 +340,21 @@ int device_create_kernel(struct device *d, const char *path, bool writable)
 	return create(d, &(struct wanted){ .phy = path, .writable = writable });
 }
 
+static bool write_closing(xs_transaction_t t, void *arg)
+{
+	struct device *d = arg;
+
+	return write_node(d, t, d->back, "online", "0") &&
+	       write_number(d, t, d->back, "state", XenbusStateClosing);
+}
+
 int device_ask_to_close(struct device *d)
 {
-	xs_transaction_t t;
-	bool written;
+	int rc = xenstore_transaction(d->xs, write_closing, d);
 
-	do {
-		t = xs_transaction_start(d->xs);
-		written = t != XBT_NULL &&
-			  write_node(d, t, d->back, "online", "0") &&
-			  write_number(d, t, d->back, "state",
-				       XenbusStateClosing);
-		if (t != XBT_NULL && xs_transaction_end(d->xs, t, !written) &&
-		    written)
-			return EXIT_DONE;
-	} while (written && errno == EAGAIN);
-	return say_failed("cannot ask %s of %s to close in xenstore: %s",
-			  d->vdev, d->domain, strerror(errno));
+	return rc ? say_failed("cannot ask %s of %s to close in xenstore: %s",
+			       d->vdev, d->domain, strerror(-rc))
+		  : EXIT_DONE;
 }
 
 void device_remove_frontend(struct device *d)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define DOMAINS "/local/domain"
 #define DOMID_MAX 0x7ff0u /* DOMID_FIRST_RESERVED of xen.h */
@@ -29,11 +30,10 @@ static bool parse_domid(const char *text, unsigned *domid)
 static bool read_name(struct xs_handle *xs, unsigned domid,
 		      char name[DOMAIN_NAME_MAX])
 {
-	char path[64], *value;
-	unsigned len;
+	char dir[64], *value;
 
-	snprintf(path, sizeof(path), DOMAINS "/%u/name", domid);
-	value = xs_read(xs, XBT_NULL, path, &len);
+	snprintf(dir, sizeof(dir), DOMAINS "/%u", domid);
+	value = xenstore_read(xs, XBT_NULL, dir, "name");
 	if (!value)
 		return false;
 	snprintf(name, DOMAIN_NAME_MAX, "%s", value);

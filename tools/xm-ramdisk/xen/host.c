@@ -3,36 +3,20 @@
 #include "tools/xm-ramdisk/xen/host.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <xenstore_lib.h>
 
+#include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
 
 #define ANSWER_SECONDS 20
-
-/* Whether the first line of @path contains @word. */
-static bool file_says(const char *path, const char *word)
-{
-	char line[128] = "";
-	FILE *f = fopen(path, "re");
-
-	if (!f)
-		return false;
-	if (!fgets(line, sizeof(line), f))
-		line[0] = 0;
-	fclose(f);
-	return strstr(line, word) != NULL;
-}
 
 /*
  * With xenstored gone its device in the kernel still opens, and a read from it
@@ -86,7 +70,10 @@ static bool socket_is_dead(const char *path)
 
 bool host_is_xen(void)
 {
-	return file_says("/sys/hypervisor/type", "xen") ||
+	char type[16];
+
+	return (file_first_line("/sys/hypervisor/type", type, sizeof(type)) &&
+		!strcmp(type, "xen")) ||
 	       access("/proc/xen/capabilities", F_OK) == 0;
 }
 

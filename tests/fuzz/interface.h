@@ -7,10 +7,13 @@
 #ifndef FUZZ_INTERFACE_H
 #define FUZZ_INTERFACE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/elf.h"
+#include "tools/xm-ramdisk/interface/header.h"
+#include "tools/xm-ramdisk/interface/tar.h"
 
 struct bytes {
 	const unsigned char *data;

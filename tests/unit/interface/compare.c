@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "tests/cunit.h"
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/compare.h"
+#include "tools/xm-ramdisk/interface/side.h"
 
 #define RELEASES_MAX 512
 #define DATA "tools/xm-ramdisk/interface/versions.tsv"

@@ -7,7 +7,7 @@
 
 #include "include/xen-interface.h"
 #include "tests/cunit.h"
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/table.h"
 
 /* The survey's table: release and __XEN_LATEST_INTERFACE_VERSION__. */
 static const struct {

@@ -10,7 +10,7 @@
 
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/subcommands.h"
 
 static const struct {
 	const char *name;

@@ -14,13 +14,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/archive.h"
+#include "tools/xm-ramdisk/interface/elf.h"
+#include "tools/xm-ramdisk/interface/tar.h"
 
 #define IMAGE_MAX (64u << 20) /* of a hypervisor; they are 3 MiB */
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * xm-ramdisk interface check BUILT ON, and running: the verdict for people and
- * scripts, and what hypervisor and libraries are here.
- */
+/* xm-ramdisk interface check BUILT ON: the verdict for people and scripts. */
 #include <getopt.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "tools/xm-ramdisk/base/message.h"
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/compare.h"
+#include "tools/xm-ramdisk/interface/print.h"
+#include "tools/xm-ramdisk/interface/side.h"
+#include "tools/xm-ramdisk/interface/subcommands.h"
 
 static const char *line_name(int i)
 {
@@ -162,95 +162,4 @@ int iface_cmd_check(int argc, char **argv)
 	if (!count)
 		count = IFACE_COUNT_GUEST | IFACE_COUNT_TOOLS;
 	return check(argv[optind], argv[optind + 1], count, json);
-}
-
-/* ---- running -------------------------------------------------------------- */
-
-static void print_running(const struct iface_facts *facts, const char *why,
-			  const struct iface_library *libs, size_t n)
-{
-	size_t i;
-
-	if (why)
-		printf("no hypervisor: %s\n", why);
-	else
-		iface_facts_print(stdout, facts);
-	puts("libraries");
-	for (i = 0; i < n; i++)
-		printf("  %-20s %-6s %s\n", libs[i].name,
-		       libs[i].path[0] ? libs[i].version : "-",
-		       libs[i].path[0] ? libs[i].path : "not installed");
-}
-
-static void json_library(struct json *j, const struct iface_library *lib)
-{
-	if (!lib->path[0]) {
-		json_string(j, lib->name, NULL);
-		return;
-	}
-	json_open(j, lib->name, '{');
-	json_string(j, "version", lib->version);
-	json_string(j, "path", lib->path);
-	json_close(j);
-}
-
-static void json_running(const struct iface_facts *facts, const char *why,
-			 const struct iface_library *libs, size_t n)
-{
-	struct json j = { .out = stdout };
-	size_t i;
-
-	json_open(&j, NULL, '{');
-	if (why) {
-		json_string(&j, "hypervisor", NULL);
-		json_string(&j, "reason", why);
-	} else {
-		iface_json_facts(&j, "hypervisor", facts);
-	}
-	json_open(&j, "libraries", '{');
-	for (i = 0; i < n; i++)
-		json_library(&j, &libs[i]);
-	json_close(&j);
-	json_close(&j);
-	putchar('\n');
-}
-
-static const char running_help[] =
-	"usage: xm-ramdisk interface running [--json]\n\n"
-	"The hypervisor under us with its versions, and Xen's libraries that are\n"
-	"installed. Exit status 1 if there is no hypervisor.\n";
-
-int iface_cmd_running(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct iface_library libs[IFACE_LIBRARIES];
-	struct iface_facts facts = { 0 };
-	struct rd_error err = { "" };
-	bool json = false;
-	const char *why;
-	size_t n;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(running_help, stdout);
-			return EXIT_DONE;
-		}
-		if (c != 'j')
-			return say_usage("interface running", "bad option '%s'",
-					 argv[optind - 1]);
-		json = true;
-	}
-	if (optind < argc)
-		return say_usage("interface running",
-				 "running takes no argument '%s'",
-				 argv[optind]);
-	why = iface_of_running(&facts, &err) ? err.text : NULL;
-	n = iface_libraries(libs);
-	(json ? json_running : print_running)(&facts, why, libs, n);
-	return why ? EXIT_FAILED : EXIT_DONE;
 }

@@ -9,9 +9,10 @@
  * xen-compat.h, domctl.c and sysctl.c of Xen are the source of all of them.
  */
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/compare.h"
 
 /* From this line on some domctls are stable, and ask with version 0. */
 #define STABLE_MAJOR 4

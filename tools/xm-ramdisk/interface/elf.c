@@ -12,10 +12,11 @@
 #include <elf.h>
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/elf.h"
 
 #define MARK "xen-interface-mark: interface="
 

@@ -3,9 +3,10 @@
  * What is known about one side of a comparison, wherever it comes from: a
  * release, a line of releases, a value, a path, or the running hypervisor.
  */
+#include <stdio.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/facts.h"
 
 void iface_facts_range(struct iface_facts *facts, struct iface_range range)
 {
@@ -42,7 +43,7 @@ static bool may_be(const struct iface_facts *facts,
 	return true;
 }
 
-static bool knows_something(const struct iface_facts *facts)
+bool iface_facts_any(const struct iface_facts *facts)
 {
 	return facts->known[IFACE_GUEST] || facts->known[IFACE_DOMCTL] ||
 	       facts->known[IFACE_SYSCTL];
@@ -60,7 +61,7 @@ void iface_facts_resolve(struct iface_facts *facts)
 		return;
 	}
 	facts->range.first = facts->range.last = NULL;
-	for (i = 0; knows_something(facts) && i < iface_release_count; i++) {
+	for (i = 0; iface_facts_any(facts) && i < iface_release_count; i++) {
 		r = &iface_releases[i];
 		if (!may_be(facts, r))
 			continue;

@@ -9,10 +9,11 @@
  * conditions around it are not: the macros looked for stand outside any.
  */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/header.h"
 
 #define LINE_MAX_LEN 256
 

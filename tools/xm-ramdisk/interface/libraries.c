@@ -6,9 +6,11 @@
  */
 #include <dlfcn.h>
 #include <link.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/libraries.h"
+#include "tools/xm-ramdisk/interface/table.h"
 
 /* Libraries of a stable ABI count up by themselves; the others follow Xen. */
 static const struct {

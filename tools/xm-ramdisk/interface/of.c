@@ -5,14 +5,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/xm-ramdisk/base/message.h"
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/archive.h"
+#include "tools/xm-ramdisk/interface/elf.h"
+#include "tools/xm-ramdisk/interface/header.h"
+#include "tools/xm-ramdisk/interface/of.h"
+#include "tools/xm-ramdisk/interface/options.h"
+#include "tools/xm-ramdisk/interface/print.h"
+#include "tools/xm-ramdisk/interface/subcommands.h"
 
 #define FILE_MAX (256u << 20) /* of a program; the largest are 100 MiB */
 
@@ -224,31 +230,19 @@ static const char help[] =
 
 int iface_cmd_of(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct iface_facts facts = { 0 };
 	struct rd_error err = { "" };
 	bool json = false;
-	int c;
+	int rc;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_DONE;
-		}
-		if (c != 'j')
-			return say_usage("interface of", "bad option '%s'",
-					 argv[optind - 1]);
-		json = true;
-	}
+	rc = iface_parse_json(argc, argv, help, &json);
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
 	if (argc - optind != 1)
 		return say_usage("interface of", "of expects one PATH");
 	snprintf(facts.name, sizeof(facts.name), "%s", argv[optind]);
 	if (iface_of_path(&facts, argv[optind], &err))
 		return say_failed("%s", err.text);
-	iface_facts_show(&facts, json);
+	iface_print_facts(&facts, json);
 	return EXIT_DONE;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Text, JSON and CSV of what the subcommands of interface have in common. */
+#include <stdio.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/print.h"
 
 void iface_csv_field(FILE *to, const char *text)
 {
@@ -54,34 +55,34 @@ void iface_json_facts(struct json *j, const char *key,
 	json_close(j);
 }
 
-void iface_facts_show(const struct iface_facts *facts, bool json)
-{
-	struct json j = { .out = stdout };
-
-	if (!json) {
-		iface_facts_print(stdout, facts);
-		return;
-	}
-	iface_json_facts(&j, NULL, facts);
-	putchar('\n');
-}
-
-void iface_facts_print(FILE *to, const struct iface_facts *facts)
+static void print_text(const struct iface_facts *facts)
 {
 	char text[16], range[IFACE_RANGE_MAX];
 	int call;
 
-	fprintf(to, "%s\n", facts->name);
+	printf("%s\n", facts->name);
 	if (facts->release[0])
-		fprintf(to, "  calls itself  %s\n", facts->release);
+		printf("  calls itself  %s\n", facts->release);
 	for (call = 0; call < IFACE_CALLS; call++)
-		fprintf(to, "  %-12s  %s\n", iface_call_name(call),
-			!facts->known[call] ? "not known"
-			: !facts->value[call]
-				? "none (dom0_ops)"
-				: iface_value_text(facts->value[call], text));
-	fprintf(to, "  releases      %s\n",
-		facts->range.first ? iface_range_text(facts->range, range)
-				   : "none of the table has these values");
-	fprintf(to, "  known         %s\n", facts->how);
+		printf("  %-12s  %s\n", iface_call_name(call),
+		       !facts->known[call] ? "not known"
+		       : !facts->value[call]
+			       ? "none (dom0_ops)"
+			       : iface_value_text(facts->value[call], text));
+	printf("  releases      %s\n",
+	       facts->range.first ? iface_range_text(facts->range, range)
+				  : "none of the table has these values");
+	printf("  known         %s\n", facts->how);
+}
+
+void iface_print_facts(const struct iface_facts *facts, bool json)
+{
+	struct json j = { .out = stdout };
+
+	if (!json) {
+		print_text(facts);
+		return;
+	}
+	iface_json_facts(&j, NULL, facts);
+	putchar('\n');
 }

@@ -11,12 +11,18 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tools/xm-ramdisk/base/file.h"
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/interface/libraries.h"
+#include "tools/xm-ramdisk/interface/options.h"
+#include "tools/xm-ramdisk/interface/print.h"
+#include "tools/xm-ramdisk/interface/running.h"
+#include "tools/xm-ramdisk/interface/subcommands.h"
 
 #define HYPERCALL_SYSCTL 35u
 #define HYPERCALL_DOMCTL 36u
@@ -196,4 +202,83 @@ int iface_of_running(struct iface_facts *facts, struct rd_error *err)
 			  "root in Domain-0, and libxencall)");
 	from_table(facts);
 	return 0;
+}
+
+/* ---- the subcommand ----------------------------------------------------- */
+
+static void print_running(const struct iface_facts *facts, const char *why,
+			  const struct iface_library *libs, size_t n)
+{
+	size_t i;
+
+	if (why)
+		printf("no hypervisor: %s\n", why);
+	else
+		iface_print_facts(facts, false);
+	puts("libraries");
+	for (i = 0; i < n; i++)
+		printf("  %-20s %-6s %s\n", libs[i].name,
+		       libs[i].path[0] ? libs[i].version : "-",
+		       libs[i].path[0] ? libs[i].path : "not installed");
+}
+
+static void json_library(struct json *j, const struct iface_library *lib)
+{
+	if (!lib->path[0]) {
+		json_string(j, lib->name, NULL);
+		return;
+	}
+	json_open(j, lib->name, '{');
+	json_string(j, "version", lib->version);
+	json_string(j, "path", lib->path);
+	json_close(j);
+}
+
+static void json_running(const struct iface_facts *facts, const char *why,
+			 const struct iface_library *libs, size_t n)
+{
+	struct json j = { .out = stdout };
+	size_t i;
+
+	json_open(&j, NULL, '{');
+	if (why) {
+		json_string(&j, "hypervisor", NULL);
+		json_string(&j, "reason", why);
+	} else {
+		iface_json_facts(&j, "hypervisor", facts);
+	}
+	json_open(&j, "libraries", '{');
+	for (i = 0; i < n; i++)
+		json_library(&j, &libs[i]);
+	json_close(&j);
+	json_close(&j);
+	putchar('\n');
+}
+
+static const char running_help[] =
+	"usage: xm-ramdisk interface running [--json]\n\n"
+	"The hypervisor under us with its versions, and Xen's libraries that are\n"
+	"installed. Exit status 1 if there is no hypervisor.\n";
+
+int iface_cmd_running(int argc, char **argv)
+{
+	struct iface_library libs[IFACE_LIBRARIES];
+	struct iface_facts facts = { 0 };
+	struct rd_error err = { "" };
+	bool json = false;
+	const char *why;
+	size_t n;
+	int rc;
+
+	rc = iface_parse_json(argc, argv, running_help, &json);
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	if (optind < argc)
+		return say_usage("interface running",
+				 "running takes no argument '%s'",
+				 argv[optind]);
+	why = iface_of_running(&facts, &err) ? err.text : NULL;
+	n = iface_libraries(libs);
+	(json ? json_running : print_running)(&facts, why, libs, n);
+	return why ? EXIT_FAILED : EXIT_DONE;
 }

@@ -4,11 +4,14 @@
  * an interface value, a path, or the running hypervisor.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/of.h"
+#include "tools/xm-ramdisk/interface/running.h"
+#include "tools/xm-ramdisk/interface/side.h"
 
 /* "4.17": the whole line. True if @text has that form. */
 static bool parse_line(const char *text, unsigned *major, unsigned *minor)

@@ -9,10 +9,12 @@
  * docs/ can be compared.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/svg.h"
+#include "tools/xm-ramdisk/interface/table.h"
 
 #define WIDTH 1600.0
 #define HEIGHT 1040.0

@@ -3,10 +3,11 @@
  * The tables of releases and changes, generated from the data, and looking
  * things up in them. Constant; any thread may call.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/table.h"
 
 #include "interface-table.inc"
 

@@ -11,10 +11,12 @@
  * Formats: v7, ustar, GNU (long names), pax (path and size).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/interface/interface.h"
+#include "tools/xm-ramdisk/interface/header.h"
+#include "tools/xm-ramdisk/interface/tar.h"
 
 #define BLOCK 512u
 #define NAME_MAX_LEN 4096u
@@ -284,12 +286,6 @@ static int read_members(struct tar *tar)
 	return tar->members ? 0 : -EINVAL;
 }
 
-static bool knows(const struct iface_facts *f)
-{
-	return f->known[IFACE_GUEST] || f->known[IFACE_DOMCTL] ||
-	       f->known[IFACE_SYSCTL];
-}
-
 int iface_tar_read(struct iface_facts *facts, iface_read_fn *read, void *arg)
 {
 	struct tar *tar = calloc(1, sizeof(*tar));
@@ -301,7 +297,7 @@ int iface_tar_read(struct iface_facts *facts, iface_read_fn *read, void *arg)
 	tar->arg = arg;
 	rc = read_members(tar);
 	for (i = 0; !rc && i < IFACE_LAYOUTS; i++) {
-		if (!knows(&tar->found[i]))
+		if (!iface_facts_any(&tar->found[i]))
 			continue;
 		memcpy(facts->known, tar->found[i].known, sizeof(facts->known));
 		memcpy(facts->value, tar->found[i].value, sizeof(facts->value));

@@ -1,48 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interface versions of Xen, from the first that had one to the newest known,
- * and what source code needs to compile against the headers of all of them.
+ * The interface versions of all releases of Xen since 3.0.2, and the
+ * definitions by which one source compiles against the headers of all of them.
  *
  * Generated from tools/xm-ramdisk/interface/versions.tsv and changes.tsv:
- * change those and run `make interface`. Needs nothing else: copy this one
- * file into any project. C99 and later, C++17, gcc and clang. Nothing here
- * is linked: macros and static inline functions only.
+ * change those and run `make interface`. This file includes no other of its
+ * project: copy it into yours. C99 and later, C++17, gcc and clang. Nothing
+ * has to be linked: it has macros and static inline functions only.
  *
- * 1. The numbers. XEN_INTERFACE_4_17_0 is the newest interface that the
- *    headers of Xen 4.17.0 know; XEN_DOMCTL_4_17_0 and XEN_SYSCTL_4_17_0 are
- *    its control interfaces. XEN_INTERFACE_V_00040e00 is a value itself.
- *    In #if as well:
+ * 1. The numbers. XEN_INTERFACE_4_17_0 is the newest interface in the headers
+ *    of Xen 4.17.0; XEN_DOMCTL_4_17_0 and XEN_SYSCTL_4_17_0 are the versions of
+ *    its control interfaces. XEN_INTERFACE_V_00040e00 is the value 0x00040e00.
+ *    These work in #if:
  *       XEN_INTERFACE_OF(4, 17, 0)             0x00040e00
  *       XEN_INTERFACE_RELEASES(0x00040e00)     "4.14.0 to 4.18.6"
  *    and at run time xen_interface_of("4.17.0"), xen_domctl_of(),
  *    xen_sysctl_of(), xen_interface_releases(0x00040e00).
  *
- * 2. Asking for an interface, and being told when it cannot be had:
+ * 2. Asking for an interface, and a sentence if the headers lack it:
  *       #define XEN_INTERFACE_NEEDED XEN_INTERFACE_4_0_0
  *       #include <xen-interface.h>
  *       #include <xen/io/ring.h> ...
- *    Name the lowest interface that your code needs. It is what Xen's headers
- *    are then asked for; if they are too old the compiler stops with a
- *    sentence. Barriers are defined under the name that those headers use,
- *    unless you have defined your own. With __XEN_TOOLS__ Xen's headers
- *    always take their newest interface, which is then only checked.
+ *    Name the lowest interface that your code needs. This file asks Xen's
+ *    headers for it; if they are too old, the compiler stops with a sentence.
+ *    Barriers are defined under the names that the headers use, unless your
+ *    code has defined them. With __XEN_TOOLS__ Xen's headers always take
+ *    their newest interface, and this file only checks it.
  *
  * 3. Newer names on older headers. Include this file once more after Xen's
  *    headers, and code written with today's names compiles against old ones:
  *    the barriers, ring sizes and copies, grant_entry_v1, block operations,
- *    status codes, event channel operations. A name that Xen's headers have
- *    is never touched. That a name compiles does not mean that the hypervisor
- *    or the other end knows it: negotiate features, and expect -ENOSYS.
+ *    status codes, event channel operations. A name that Xen's headers define
+ *    is never redefined. The hypervisor or the other domain may still lack
+ *    what a name stands for: negotiate features, and expect -ENOSYS.
  *
- * XEN_INTERFACE_MARK; in one file of a program leaves a note in it by which
- * `xm-ramdisk interface of PROGRAM` tells what it was built against.
+ * XEN_INTERFACE_MARK; in one file of a program puts a note into the program:
+ * `xm-ramdisk interface of PROGRAM` reads which interface it was built for.
  */
 #ifndef XEN_INTERFACE_H
 #define XEN_INTERFACE_H
 
 #include <string.h>
 
-/* Nobody has to use every look-up. */
+/* No warning for look-ups that a program does not use. */
 #ifdef __GNUC__
 # define XEN_INTERFACE_FUNCTION static inline __attribute__((unused))
 #else
@@ -488,7 +488,7 @@
 #define XEN_DOMCTL_4_22_0 0x00000018
 #define XEN_SYSCTL_4_22_0 0x00000016
 
-/* ---- a constant for each value, and the releases whose newest it is ---- */
+/* ---- a constant for each value, and the releases that have it ---------- */
 
 #define XEN_INTERFACE_V_00030101 0x00030101
 #define XEN_INTERFACE_RELEASES_0x00030101 \
@@ -581,7 +581,7 @@
 	XEN_DOMCTL_##major##_##minor##_##point
 #define XEN_SYSCTL_OF(major, minor, point) \
 	XEN_SYSCTL_##major##_##minor##_##point
-/* A value spelled as above: 0x and eight lower-case digits. A string. */
+/* The releases with a value, written 0x and eight lower-case digits: a string. */
 #define XEN_INTERFACE_RELEASES(value) XEN_INTERFACE_RELEASES_PASTE(value)
 #define XEN_INTERFACE_RELEASES_PASTE(value) XEN_INTERFACE_RELEASES_##value
 
@@ -589,7 +589,7 @@
 
 struct xen_interface_release {
 	const char *release;
-	unsigned int interface, domctl, sysctl; /* 0: had none */
+	unsigned int interface, domctl, sysctl; /* 0: no such calls */
 };
 
 /* By index from 0, in the order of the releases' numbers; NULL after the last. */
@@ -748,7 +748,7 @@ xen_interface_release_at(unsigned int index)
 	return index < sizeof(table) / sizeof(table[0]) ? &table[index] : NULL;
 }
 
-/* By name, as in "4.17.0" or "3.0.2-2"; NULL if it is not known. */
+/* By name, as in "4.17.0" or "3.0.2-2"; NULL for any other. */
 XEN_INTERFACE_FUNCTION const struct xen_interface_release *
 xen_interface_release(const char *release)
 {
@@ -761,7 +761,7 @@ xen_interface_release(const char *release)
 	return found;
 }
 
-/* The value of a release; 0 if the release is not known or had none. */
+/* The value of a release; 0 for an unknown release, or one without the calls. */
 XEN_INTERFACE_FUNCTION unsigned int xen_interface_of(const char *release)
 {
 	const struct xen_interface_release *found =
@@ -786,7 +786,7 @@ XEN_INTERFACE_FUNCTION unsigned int xen_sysctl_of(const char *release)
 	return found ? found->sysctl : 0;
 }
 
-/* As in "4.14.0 to 4.18.6", "in no release"; NULL if the value is not known. */
+/* "4.14.0 to 4.18.6", or "in no release"; NULL for an unknown value. */
 XEN_INTERFACE_FUNCTION const char *xen_interface_releases(unsigned int value)
 {
 	switch (value) {
@@ -858,9 +858,9 @@ XEN_INTERFACE_FUNCTION const char *xen_interface_releases(unsigned int value)
 # endif
 
 /*
- * What do the headers know? xen-compat.h may be read before a version is
- * chosen: it then chooses the oldest, which is replaced below. Its own #error
- * would stop without saying what to do.
+ * The newest interface of the headers. xen-compat.h is included before a
+ * version is chosen, so that its own #error, which does not say what to do, is
+ * not reached. It chooses the oldest version, which is replaced below.
  */
 # if defined(__has_include) && !defined(__XEN_PUBLIC_XEN_COMPAT_H__) && \
 	defined(XEN_INTERFACE_ASKED)
@@ -876,52 +876,52 @@ XEN_INTERFACE_FUNCTION const char *xen_interface_releases(unsigned int value)
 # endif
 # ifdef XEN_INTERFACE_TOO_OLD
 #  if XEN_INTERFACE_NEEDED <= 0x00030101
-#   error "this code needs Xen interface 0x00030101, known to the headers of Xen 3.0.2-2 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00030101, which the headers of Xen 3.0.2-2 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00030204
-#   error "this code needs Xen interface 0x00030204, known to the headers of Xen 3.0.3_0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00030204, which the headers of Xen 3.0.3_0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00030205
-#   error "this code needs Xen interface 0x00030205, known to the headers of Xen 3.0.4_1 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00030205, which the headers of Xen 3.0.4_1 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00030207
-#   error "this code needs Xen interface 0x00030207, known to the headers of Xen 3.2.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00030207, which the headers of Xen 3.2.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00030209
-#   error "this code needs Xen interface 0x00030209, known to the headers of Xen 3.3.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00030209, which the headers of Xen 3.3.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x0003020a
-#   error "this code needs Xen interface 0x0003020a, known to the headers of Xen 4.0.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x0003020a, which the headers of Xen 4.0.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040200
-#   error "this code needs Xen interface 0x00040200, known to the headers of Xen 4.2.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040200, which the headers of Xen 4.2.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040300
-#   error "this code needs Xen interface 0x00040300, known to the headers of Xen 4.3.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040300, which the headers of Xen 4.3.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040400
-#   error "this code needs Xen interface 0x00040400, known to the headers of Xen 4.4.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040400, which the headers of Xen 4.4.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040500
-#   error "this code needs Xen interface 0x00040500, known to the headers of Xen 4.5.1 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040500, which the headers of Xen 4.5.1 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040600
-#   error "this code needs Xen interface 0x00040600, known to the headers of Xen 4.6.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040600, which the headers of Xen 4.6.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040700
-#   error "this code needs Xen interface 0x00040700, known to the headers of Xen 4.7.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040700, which the headers of Xen 4.7.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040800
-#   error "this code needs Xen interface 0x00040800, known to the headers of Xen 4.8.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040800, which the headers of Xen 4.8.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040900
-#   error "this code needs Xen interface 0x00040900, known to the headers of Xen 4.9.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040900, which the headers of Xen 4.9.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040901
-#   error "this code needs Xen interface 0x00040901, known to the headers of Xen 4.11.3 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040901, which the headers of Xen 4.11.3 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040a00
-#   error "this code needs Xen interface 0x00040a00, known to the headers of Xen 4.12.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040a00, which the headers of Xen 4.12.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040a01
-#   error "this code needs Xen interface 0x00040a01, known to the headers of Xen 4.12.2 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040a01, which the headers of Xen 4.12.2 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040d00
-#   error "this code needs Xen interface 0x00040d00, known to the headers of Xen 4.13.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040d00, which the headers of Xen 4.13.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00040e00
-#   error "this code needs Xen interface 0x00040e00, known to the headers of Xen 4.14.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00040e00, which the headers of Xen 4.14.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  elif XEN_INTERFACE_NEEDED <= 0x00041300
-#   error "this code needs Xen interface 0x00041300, known to the headers of Xen 4.19.0 and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED"
+#   error "this code needs Xen interface 0x00041300, which the headers of Xen 4.19.0 and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED"
 #  else
-#   error "XEN_INTERFACE_NEEDED is newer than every Xen release that this header knows, and than the Xen headers found here: correct it"
+#   error "XEN_INTERFACE_NEEDED is newer than every release of Xen in this header, and than the Xen headers found here: correct it"
 #  endif
 # endif
 # ifdef __XEN_LATEST_INTERFACE_VERSION__
 # if XEN_INTERFACE_NEEDED == 0x00040901 && __XEN_LATEST_INTERFACE_VERSION__ == 0x00040a00
-#  error "this code needs Xen interface 0x00040901, a value of stable-4.11 only; the headers found here have 0x00040a00, which is a greater number and lacks that change: build with another point release"
+#  error "this code needs Xen interface 0x00040901, which only stable-4.11 has; the headers found here have 0x00040a00, a greater number without the change: build with another point release"
 # endif
 # endif
 
@@ -930,7 +930,7 @@ XEN_INTERFACE_FUNCTION const char *xen_interface_releases(unsigned int value)
 #   undef __XEN_INTERFACE_VERSION__
 #   define __XEN_INTERFACE_VERSION__ XEN_INTERFACE_NEEDED
 #   if __XEN_LATEST_INTERFACE_VERSION__ == 0x00030101
-#    undef __HYPERVISOR_sched_op /* 3.0.2 set it for those who ask for less */
+#    undef __HYPERVISOR_sched_op /* 3.0.2 defines it if an older one is asked for */
 #   endif
 #  endif
 # endif
@@ -942,7 +942,7 @@ XEN_INTERFACE_FUNCTION const char *xen_interface_releases(unsigned int value)
 
 /*
  * Barriers for memory shared with another domain. ring.h calls them xen_mb()
- * from 0x00030208 on; before that, and for those who ask for less, mb().
+ * if 0x00030208 or later is asked for, and mb() otherwise.
  */
 # if __XEN_INTERFACE_VERSION__ >= 0x00030208
 #  ifndef xen_mb
@@ -988,9 +988,10 @@ XEN_INTERFACE_FUNCTION const char *xen_interface_releases(unsigned int value)
 
 /* ---- today's names on older headers -------------------------------------
  *
- * Outside the guard: read again at every inclusion, and each part is silent
- * until the Xen header that it completes has been included. Numbers are those
- * of the releases that introduced the names; they are part of the ABI.
+ * Outside the include guard, so that it is read at every inclusion. Each part
+ * takes effect once the Xen header that it completes has been included. The
+ * comment behind a name is the release that introduced it. The values are part
+ * of the ABI, and never change.
  */
 #if defined(XEN_INTERFACE_NEEDED) && defined(__XEN_PUBLIC_IO_RING_H__) && \
 	!defined(XEN_INTERFACE_COMPAT_RING)
@@ -1028,8 +1029,8 @@ XEN_INTERFACE_FUNCTION const char *xen_interface_releases(unsigned int value)
 	(((_prod) - (_r)->rsp_cons) > RING_SIZE(_r))
 # endif
 /*
- * One copy out of the shared page that the compiler may not undo by reading
- * the page again (XSA-155).
+ * Copy from the shared page exactly once: without the barriers the compiler
+ * could read the page again, after the other domain has changed it (XSA-155).
  */
 # ifndef RING_COPY_REQUEST /* 4.7 */
 #  define RING_COPY_REQUEST(_r, _idx, _req)                           \
@@ -1111,14 +1112,14 @@ struct blkif_request_indirect {
 	blkif_vdev_t handle;
 	grant_ref_t indirect_grefs[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
 #  if defined(__i386__)
-	uint64_t pad; /* so the request is as long as on x86_64 */
+	uint64_t pad; /* to the length of the request on x86_64 */
 #  endif
 };
 typedef struct blkif_request_indirect blkif_request_indirect_t;
 # endif
 #endif
 
-/* Segments in one 4 KiB page of an indirect request; no header names it. */
+/* Segments in one 4 KiB page of an indirect request. Xen's headers lack it. */
 #if defined(XEN_INTERFACE_NEEDED) && !defined(XEN_BLKIF_SEGS_PER_INDIRECT_PAGE)
 # define XEN_BLKIF_SEGS_PER_INDIRECT_PAGE \
 	(4096u / sizeof(struct blkif_request_segment))

@@ -308,11 +308,11 @@ marked() {
 }
 linked() {
 	echo 'int main(void) { return 0; }' | gcc -x c -o "$tmp/linked" - -Wl,--no-as-needed -lxenctrl &&
-		says 'it needs libxenctrl.so.4.17' of "$tmp/linked" && grep -q 'domctl +*.*0x00000015' "$tmp/said"
+		says 'the file needs libxenctrl.so.4.17' of "$tmp/linked" && grep -q 'domctl +*.*0x00000015' "$tmp/said"
 }
 unmarked() {
 	gcc -x c -o "$tmp/un" - <<<'int main(void) { return 0; }' && exits 1 of "$tmp/un" &&
-		says 'does not tell' of "$tmp/un"
+		says 'nothing in the file shows' of "$tmp/un"
 }
 soname() { # VERSION REGEX: a library of that line
 	gcc -shared -nostdlib -x c -o "$tmp/lib.so" "-Wl,-soname,libxenctrl.so.$1" - <<<'int x;' &&

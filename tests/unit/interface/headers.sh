@@ -95,7 +95,7 @@ hypervisor() { # SUITE: the packed hypervisor tells the release of its package
 	tree=$(tests/debian-packages "$1" xen-system-amd64:xen-hypervisor-) &&
 		"$B/xm-ramdisk" interface of "$tree"/boot/xen-*.gz &&
 		"$B/xm-ramdisk" interface of "$tree"/boot/xen-*.gz | xargs |
-			grep -F "releases $(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete" | release_of) known"
+			grep -F "releases $(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete" | release_of) source"
 }
 
 # Unstable may have a line that nobody has put into the data yet; then there is

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tarballs as releases come: packed with gzip, bzip2 or xz (and zstd), or not.
+ * Tarballs of releases, plain or packed with gzip, bzip2, xz or zstd, and
+ * hypervisors, which are packed as well (xen.gz). One thread; the unpacking
+ * program is a child process, which iface_of_archive() starts and waits for.
  *
- * WHY PROGRAMS. gzip, bzip2 and xz unpack; our own reader, 300 lines that are
- * fuzzed, looks at the members. libarchive would do both and would become a
- * dependency of the daily tool for one look-up; running tar itself would print
- * members without their names. The packer runs without a shell, its input is
- * the open file and its output our pipe, so no name of the archive's ever
- * reaches an argument or the file system. It may write no file, use 512 MiB
- * of memory and 120 s of processor time, and dies of its closed pipe as soon as
- * all is known or a limit of tar.c is passed.
+ * WHY PROGRAMS. gzip, bzip2, xz or zstd unpacks, and tar.c, 300 lines that are
+ * fuzzed, reads the members. libarchive would do both, and would be a
+ * dependency of the daily tool for one look-up; tar itself would print the
+ * members' contents without their names.
+ *
+ * THE CHILD runs without a shell. Its input is the open file and its output is
+ * a pipe to this process, so no name in the archive becomes an argument or a
+ * file. It may write no file and use 512 MiB of memory and 120 s of processor
+ * time. When all values are found, or a limit of tar.c is passed, the pipe is
+ * closed, and SIGPIPE ends the child.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +29,7 @@
 #include "tools/xm-ramdisk/interface/elf.h"
 #include "tools/xm-ramdisk/interface/tar.h"
 
-#define IMAGE_MAX (64u << 20) /* of a hypervisor; they are 3 MiB */
+#define IMAGE_MAX (64u << 20) /* bytes of a hypervisor, which has about 3 MiB */
 
 static const struct packer {
 	const char *program;
@@ -59,22 +63,22 @@ static long read_fd(void *arg, void *buf, size_t len)
 	return n < 0 ? -errno : n;
 }
 
-static void limit(int what, rlim_t value)
+static void set_limit(int what, rlim_t value)
 {
 	struct rlimit l = { value, value };
 
 	setrlimit(what, &l);
 }
 
-/* In the child: never returns. 127 says that there is no such program. */
+/* Runs in the child and never returns. Exit status 127: no such program. */
 static void run_packer(const char *program, int in, int out)
 {
 	int quiet;
 
-	limit(RLIMIT_AS, (rlim_t)512 << 20);
-	limit(RLIMIT_CPU, 120);
-	limit(RLIMIT_FSIZE, 0);
-	limit(RLIMIT_CORE, 0);
+	set_limit(RLIMIT_AS, (rlim_t)512 << 20);
+	set_limit(RLIMIT_CPU, 120);
+	set_limit(RLIMIT_FSIZE, 0);
+	set_limit(RLIMIT_CORE, 0);
 	signal(SIGPIPE, SIG_DFL);
 	quiet = open("/dev/null", O_WRONLY);
 	if (dup2(quiet, 2) < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0)
@@ -84,11 +88,13 @@ static void run_packer(const char *program, int in, int out)
 }
 
 /*
- * Our end of the pipe is closed, so a packer that still writes dies of it: no
- * error. One that ended by itself says whether the file was whole; gzip's 2 is
- * a warning (bytes after the end).
+ * Wait for the child; the result is @rc, or why the child failed. The read end
+ * of the pipe is closed: that SIGPIPE ended the child is no error. A child
+ * that ended by itself has an exit status: gzip's 2 is a warning (bytes behind
+ * the end of the data).
  */
-static int reap(pid_t pid, const char *program, int rc, struct rd_error *err)
+static int wait_for_packer(pid_t pid, const char *program, int rc,
+			   struct rd_error *err)
 {
 	int status = 0;
 
@@ -99,14 +105,14 @@ static int reap(pid_t pid, const char *program, int rc, struct rd_error *err)
 		return rc;
 	if (WEXITSTATUS(status) == 127) {
 		snprintf(err->text, sizeof(err->text),
-			 "cannot run %s, which unpacks it: install the package "
-			 "%s, or unpack the archive and give the folder",
+			 "cannot run %s, which unpacks this file: install the "
+			 "package %s, or unpack the file and give the folder",
 			 program,
 			 !strcmp(program, "xz") ? "xz-utils" : program);
 		return -ENOENT;
 	}
 	snprintf(err->text, sizeof(err->text),
-		 "%s cannot unpack it: the file is damaged, or needs more than "
+		 "%s cannot unpack the file: it is damaged, or needs more than "
 		 "512 MiB of memory",
 		 program);
 	return -EBADMSG;
@@ -120,7 +126,6 @@ static int consume_tar(struct iface_facts *facts, int fd, struct rd_error *err)
 	return iface_tar_read(facts, read_fd, &fd);
 }
 
-/* A hypervisor is packed as well: xen.gz. */
 static int consume_image(struct iface_facts *facts, int fd,
 			 struct rd_error *err)
 {
@@ -161,9 +166,10 @@ static int read_packed(struct iface_facts *facts, const char *program, int fd,
 	}
 	rc = consume(facts, ends[0], err);
 	close(ends[0]);
-	return reap(pid, program, rc, err);
+	return wait_for_packer(pid, program, rc, err);
 }
 
+/* A sentence for @rc, unless @err has one. */
 static void explain(int rc, struct rd_error *err)
 {
 	const char *why = strerror(-rc);
@@ -171,13 +177,13 @@ static void explain(int rc, struct rd_error *err)
 	if (err->text[0])
 		return;
 	if (rc == -EINVAL)
-		why = "expected a tar archive or a hypervisor inside, and "
-		      "there is neither";
+		why = "expected a tar archive or a hypervisor in it, and "
+		      "found neither";
 	else if (rc == -EBADMSG)
-		why = "the tar archive in it is damaged or cut off";
+		why = "the tar archive is damaged or cut off";
 	else if (rc == -EFBIG)
-		why = "the tar archive in it is larger than any release of "
-		      "Xen; unpack it and give the folder";
+		why = "the tar archive is larger than any release of Xen; "
+		      "unpack it and give the folder";
 	snprintf(err->text, sizeof(err->text), "%s", why);
 }
 
@@ -195,8 +201,7 @@ int iface_of_archive(struct iface_facts *facts, const char *path, int fd,
 	program = iface_packer(head, (size_t)n);
 	err->text[0] = '\0';
 	snprintf(facts->how, sizeof(facts->how),
-		 "from the headers in the "
-		 "tarball%s%s",
+		 "the headers in the tarball%s%s",
 		 program ? ", unpacked by " : "", program ? program : "");
 	rc = program ? read_packed(facts, program, fd, consume_tar, err)
 		     : consume_tar(facts, fd, err);

@@ -9,7 +9,8 @@
 #include "tools/xm-ramdisk/interface/side.h"
 #include "tools/xm-ramdisk/interface/subcommands.h"
 
-static const char *line_name(int i)
+/* The answers, in the order in which they are printed; source is the last. */
+static const char *answer_name(int i)
 {
 	static const char *const name[] = { "guest interface", "domctl",
 					    "sysctl", "source" };
@@ -17,13 +18,13 @@ static const char *line_name(int i)
 	return name[i];
 }
 
-/* The same in JSON, where the sides have their values by that name. */
-static const char *key(int i)
+/* The same in JSON, where built and on have their values by that name. */
+static const char *answer_key(int i)
 {
 	return i == IFACE_CALLS ? "source" : iface_call_name(i);
 }
 
-static const struct iface_answer *line(const struct iface_check *c, int i)
+static const struct iface_answer *answer_at(const struct iface_check *c, int i)
 {
 	return i == IFACE_CALLS ? &c->source : &c->call[i];
 }
@@ -35,11 +36,11 @@ static void print_check(const struct iface_check *c)
 
 	printf("%s on %s: %s\n", c->built.name, c->on.name,
 	       iface_verdict_name(c->verdict));
-	printf("  decided by %s (%s)\n", line(c, c->decided)->rule,
-	       line_name(c->decided));
+	printf("  decided by %s (%s)\n", answer_at(c, c->decided)->rule,
+	       answer_name(c->decided));
 	for (i = 0; i <= IFACE_CALLS; i++) {
-		a = line(c, i);
-		printf("  %-15s  %s: %s [%s]\n", line_name(i),
+		a = answer_at(c, i);
+		printf("  %-15s  %s: %s [%s]\n", answer_name(i),
 		       iface_verdict_name(a->verdict), a->why, a->rule);
 	}
 }
@@ -63,10 +64,10 @@ static void json_check(const struct iface_check *c)
 	iface_json_facts(&j, "built", &c->built);
 	iface_json_facts(&j, "on", &c->on);
 	json_string(&j, "verdict", iface_verdict_name(c->verdict));
-	json_string(&j, "rule", line(c, c->decided)->rule);
-	json_string(&j, "decided_by", key(c->decided));
+	json_string(&j, "rule", answer_at(c, c->decided)->rule);
+	json_string(&j, "decided_by", answer_key(c->decided));
 	for (i = 0; i <= IFACE_CALLS; i++)
-		json_answer(&j, key(i), line(c, i));
+		json_answer(&j, answer_key(i), answer_at(c, i));
 	json_close(&j);
 	putchar('\n');
 }
@@ -96,8 +97,8 @@ static int check(const char *built, const char *on, unsigned count, bool json)
 		return say_failed("%s", err.text);
 	iface_compare(&c, count);
 	if (c.decided < 0)
-		return say_failed("%s and %s tell nothing that can be compared "
-				  "here; name a release for one of them",
+		return say_failed("nothing that %s and %s have in common can be "
+				  "compared; name a release for one of them",
 				  built, on);
 	if (json)
 		json_check(&c);
@@ -111,12 +112,12 @@ static const char check_help[] =
 	"                                  BUILT ON\n\n"
 	"Does what was built against BUILT work on ON? Each is a release (4.17.5),\n"
 	"a line of releases (4.17), a value (0x00040e00), a path as `interface of`\n"
-	"takes it, or `running`, the hypervisor under us.\n\n"
-	"  -g, --guest    the verdict counts the guest interface\n"
-	"  -t, --tools    it counts domctl and sysctl, which tools call\n"
-	"  -s, --source   it counts compiling against ON's headers\n"
-	"                 (without any: --guest --tools)\n"
-	"  -j, --json     as JSON\n\n"
+	"takes it, or `running`, the hypervisor of this host.\n\n"
+	"  -g, --guest    the guest interface counts for the verdict\n"
+	"  -t, --tools    domctl and sysctl, which tools call, count\n"
+	"  -s, --source   compiling against ON's headers counts\n"
+	"                 (default: --guest --tools)\n"
+	"  -j, --json     print JSON\n\n"
 	"exit status: 0 compatible, 3 compatible with a warning, 4 incompatible,\n"
 	"1 failed, 2 usage\n";
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Completion of `xm-ramdisk interface`: completion.bash calls this function
-# with the words behind `interface`; the last one is being typed.
+# Completion of `xm-ramdisk interface`: ../completion.bash calls this function
+# with the words behind `interface`; the last word is being typed.
 _xm_ramdisk_interface() { # WORD...
 	local cur=${*: -1} sub=${1-} words=
 	if [ $# -le 1 ]; then

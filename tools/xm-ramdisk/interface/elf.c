@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a program or library says of the Xen that it was built against: the
- * note of XEN_INTERFACE_MARK, or the version in the soname of libxenctrl and
- * its sisters, which follows the release, be it its own or one that it needs;
- * and of a hypervisor, if its version stands in it as a string.
- * The domctl number itself is an immediate operand somewhere in the code and
- * is not searched for.
+ * Which Xen a program or library was built against. Three sources:
  *
- * The file may be anything: every offset goes through inside().
+ *   - the note that XEN_INTERFACE_MARK of xen-interface.h leaves in a program;
+ *   - the soname of a library whose version is the release's (libxenctrl and
+ *     others), if the file is such a library or needs one;
+ *   - in a hypervisor, its version as a string.
+ *
+ * The domctl number itself is an immediate operand in the code, and is not
+ * searched for.
+ *
+ * The file is not trusted: each access goes through inside(). No state.
  */
 #include <elf.h>
 #include <endian.h>
@@ -29,11 +32,13 @@ struct elf {
 	unsigned phentsize, phnum;
 };
 
+/* Whether the file has @len bytes from offset @at on. */
 static bool inside(const struct elf *e, uint64_t at, uint64_t len)
 {
 	return len <= e->len && at <= e->len - len;
 }
 
+/* The number of @size bytes at offset @at; 0 if it is outside the file. */
 static uint64_t get(const struct elf *e, uint64_t at, unsigned size)
 {
 	uint64_t v = 0;
@@ -102,6 +107,7 @@ static int open_elf(struct elf *e, const unsigned char *data, size_t len)
 	return 0;
 }
 
+/* Entry @i of the dynamic section. */
 static void dynamic_at(const struct elf *e, uint64_t i, uint64_t *tag,
 		       uint64_t *value)
 {
@@ -111,6 +117,7 @@ static void dynamic_at(const struct elf *e, uint64_t i, uint64_t *tag,
 	*value = get(e, e->dyn + 2 * word * i + word, word);
 }
 
+/* The file offset of the names of the dynamic section, or UINT64_MAX. */
 static uint64_t strings(const struct elf *e, uint64_t entries)
 {
 	uint64_t i, tag, value;
@@ -123,7 +130,7 @@ static uint64_t strings(const struct elf *e, uint64_t entries)
 	return UINT64_MAX;
 }
 
-/* "libxenctrl.so.4.17" is of the line 4.17: those libraries that follow it. */
+/* The line of a library whose version is the release's: "libxenctrl.so.4.17". */
 static bool release_library(const char *name, unsigned *major, unsigned *minor)
 {
 	static const char *const library[] = {
@@ -144,7 +151,7 @@ static bool release_library(const char *name, unsigned *major, unsigned *minor)
 	return false;
 }
 
-/* Some lines kept the soname of the one before: tools/libxc/Makefile. */
+/* Some lines kept the soname of the line before (tools/libxc/Makefile). */
 static struct iface_range lines_of_soname(unsigned major, unsigned minor)
 {
 	struct iface_range range = iface_line_of(major, minor);
@@ -161,6 +168,7 @@ static struct iface_range lines_of_soname(unsigned major, unsigned minor)
 	return range;
 }
 
+/* @verb: how the file relates to library @name. */
 static bool from_library(struct iface_facts *facts, const char *name,
 			 const char *verb)
 {
@@ -172,7 +180,8 @@ static bool from_library(struct iface_facts *facts, const char *name,
 	range = lines_of_soname(major, minor);
 	if (!range.first)
 		return false;
-	snprintf(facts->how, sizeof(facts->how), "it %s %.64s", verb, name);
+	snprintf(facts->how, sizeof(facts->how), "the file %s %.64s", verb,
+		 name);
 	iface_facts_range(facts, range);
 	return true;
 }
@@ -202,7 +211,7 @@ static bool from_dynamic(struct iface_facts *facts, const struct elf *e)
 	return false;
 }
 
-/* What follows one MARK: a value, or it is only this file's own string. */
+/* The value behind one MARK. Without, MARK is the string in xm-ramdisk itself. */
 static bool mark_at(struct iface_facts *facts, const unsigned char *at,
 		    size_t left)
 {
@@ -218,7 +227,7 @@ static bool mark_at(struct iface_facts *facts, const unsigned char *at,
 	facts->known[IFACE_GUEST] = true;
 	facts->value[IFACE_GUEST] = v;
 	snprintf(facts->how, sizeof(facts->how),
-		 "its XEN_INTERFACE_MARK: interface=%.70s", text);
+		 "the file's XEN_INTERFACE_MARK: interface=%.70s", text);
 	return true;
 }
 
@@ -235,7 +244,7 @@ static bool from_mark(struct iface_facts *facts, const unsigned char *data,
 	return false;
 }
 
-/* "4.20.3" of "4.20.3+127-gc42374a105-0", if it stands at the start of @at. */
+/* The release that a string begins with: 4.20.3 of "4.20.3+127-gc42374a105-0". */
 static const struct iface_release *release_at(const unsigned char *at,
 					      size_t left)
 {
@@ -255,7 +264,7 @@ static const struct iface_release *release_at(const unsigned char *at,
 
 /*
  * A hypervisor prints its version from numbers in its code, which are not
- * looked for. Distributions often have it in full in a string as well.
+ * searched for. Those of distributions often have it as a string too.
  */
 static bool from_hypervisor(struct iface_facts *facts,
 			    const unsigned char *data, size_t len)
@@ -272,7 +281,7 @@ static bool from_hypervisor(struct iface_facts *facts,
 	if (!r)
 		return false;
 	snprintf(facts->how, sizeof(facts->how),
-		 "by the table, from the version in this hypervisor");
+		 "the table, for the version in this hypervisor");
 	iface_facts_release(facts, r);
 	return true;
 }
@@ -292,9 +301,9 @@ int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,
 	    from_hypervisor(facts, data, len))
 		return 0;
 	snprintf(err->text, sizeof(err->text),
-		 "%.200s: the file does not tell what Xen it was built against: "
-		 "it has no XEN_INTERFACE_MARK and needs no library whose "
-		 "version follows Xen's (libxenctrl); name its release instead",
+		 "%.200s: nothing in the file shows which Xen it was built "
+		 "against: it has no XEN_INTERFACE_MARK and needs no library "
+		 "with Xen's version (libxenctrl); name its release instead",
 		 facts->name);
 	return -ENOENT;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * What is known about one side of a comparison, wherever it comes from: a
- * release, a line of releases, a value, a path, or the running hypervisor.
- */
+/* See facts.h. No state; any thread may call. */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +29,7 @@ void iface_facts_release(struct iface_facts *facts,
 	iface_facts_range(facts, one);
 }
 
+/* Whether release @r has all the values that are known. */
 static bool may_be(const struct iface_facts *facts,
 		   const struct iface_release *r)
 {

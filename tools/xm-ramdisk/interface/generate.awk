@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Makes everything that is C out of the data: the public header, or the tables
-# of the tool. It also refuses data that cannot be right, so that a typing
-# error in a new line ends the build and not somebody's evening.
+# Generates C from the data: the public header, or the tables of the tool. Data
+# that cannot be right is refused, so that a typing error in a new line stops
+# the build.
 #
 #   awk -v what=header -f generate.awk changes.tsv versions.tsv compat.h.in
 #   awk -v what=tables -f generate.awk changes.tsv versions.tsv
 #
-# POSIX awk only. Hexadecimal constants are compared as strings: all of them
-# are 0x and eight lower-case digits, which sort as the numbers do.
+# POSIX awk only. Hexadecimal constants are compared as strings: each is 0x and
+# eight lower-case digits, and so their order is that of the numbers.
 
 BEGIN { FS = "\t"; status = 0 }
 
@@ -20,7 +20,7 @@ function fail(text) {
 
 function hex(text) { return text ~ /^0x[0-9a-f]+$/ && length(text) == 10 }
 
-# A release's name as part of a C name: 3.0.3_0, 3.0.2-2, 3.4.0-rc3.
+# A release's name as part of a C name; releases are 3.0.3_0, 3.0.2-2, 3.4.0-rc3.
 function cname(text) { gsub(/[^0-9A-Za-z]/, "_", text); return text }
 
 FNR == 1 { file++ }
@@ -48,7 +48,7 @@ file == 2 {
 	if (NF != 8)
 		fail("expected 8 columns, found " NF)
 	if ($1 in seen)
-		fail("release " $1 " is there twice")
+		fail("release " $1 " has two lines")
 	if ($1 !~ /^[0-9]+\.[0-9]+\.[0-9]+/)
 		fail("a release is MAJOR.MINOR.POINT, not " $1)
 	if (!hex($3) || ($4 != "-" && !hex($4)) || ($5 != "-" && !hex($5)))
@@ -65,10 +65,11 @@ file == 2 {
 	next
 }
 
-# ---- compat.h.in: kept for the end -----------------------------------------
+# ---- compat.h.in: its lines are kept until END -------------------------------
 
 file == 3 { body[++lines] = $0 }
 
+# Insert v into value[], which is in ascending order, once.
 function note_value(v,    i, j) {
 	if (v in known)
 		return
@@ -81,8 +82,8 @@ function note_value(v,    i, j) {
 	values++
 }
 
-# Where value v is the newest known one: "4.14.0 to 4.18.6", or "" if never
-# released. Sets first and last.
+# The releases with value v: "4.14.0 to 4.18.6", or "" if there are none. Sets
+# first and last to the names of the first and the last of them.
 function releases(v,    i, text, start) {
 	first = last = text = ""
 	for (i = 1; i <= n + 1; i++) {
@@ -118,7 +119,7 @@ END {
 	else if (what == "tables")
 		tables()
 	else
-		fail("what is header or tables")
+		fail("give -v what=header or -v what=tables")
 }
 
 # ---- the tool's tables -----------------------------------------------------
@@ -143,8 +144,8 @@ function tables(    i) {
 	print "};"
 }
 
-# The value that has on the master branch what change i brought to a stable
-# one; 0 if change i is no backport.
+# If change i is a backport: the value that the same change has on the master
+# branch. Otherwise 0.
 function master_value(i) {
 	if (c_back[i] == "-")
 		return "0"
@@ -219,22 +220,24 @@ function header_value_table(    i) {
 		printf "\tcase %s:\n\t\treturn XEN_INTERFACE_RELEASES_%s;\n", value[i], value[i]
 }
 
-# One sentence for each value: #error cannot print a number.
+# A sentence for each value, since #error cannot print a number.
 function header_too_old(    i, word) {
 	word = "if"
 	for (i = 1; i <= values; i++) {
 		if (releases(value[i]) == "")
 			continue
 		printf "#  %s XEN_INTERFACE_NEEDED <= %s\n", word, value[i]
-		printf "#   error \"this code needs Xen interface %s, known to the headers of Xen %s and newer; those found here are older: build with newer ones, or lower XEN_INTERFACE_NEEDED\"\n", value[i], first
+		printf "#   error \"this code needs Xen interface %s, which the headers of Xen %s and later have; the headers found here are older: build with later ones, or lower XEN_INTERFACE_NEEDED\"\n", value[i], first
 		word = "elif"
 	}
 	print "#  else"
-	print "#   error \"XEN_INTERFACE_NEEDED is newer than every Xen release that this header knows, and than the Xen headers found here: correct it\""
+	print "#   error \"XEN_INTERFACE_NEEDED is newer than every release of Xen in this header, and than the Xen headers found here: correct it\""
 	print "#  endif"
 }
 
-# A stable branch's value is smaller than later releases' that lack what it has.
+# A stable branch that took a change from master has a value of its own, which
+# is smaller than those of later releases without that change. An #error for
+# each pair: code that needs the former, headers with the latter.
 function header_not_ordered(    i, j, k, m, excused) {
 	for (i = 1; i <= changes; i++) {
 		m = master_value(i)
@@ -250,7 +253,7 @@ function header_not_ordered(    i, j, k, m, excused) {
 			if (excused)
 				continue
 			printf "# if XEN_INTERFACE_NEEDED == %s && __XEN_LATEST_INTERFACE_VERSION__ == %s\n", c_new[i], value[j]
-			printf "#  error \"this code needs Xen interface %s, a value of %s only; the headers found here have %s, which is a greater number and lacks that change: build with another point release\"\n", c_new[i], c_branch[i], value[j]
+			printf "#  error \"this code needs Xen interface %s, which only %s has; the headers found here have %s, a greater number without the change: build with another point release\"\n", c_new[i], c_branch[i], value[j]
 			print "# endif"
 		}
 	}

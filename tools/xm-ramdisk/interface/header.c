@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads the versions out of the text of Xen's headers, and the release out of
- * xen/Makefile. The text may be anything: nothing is executed or included, no
- * byte outside it is looked at, and a number that does not parse is no number.
+ * Reads the versions from the text of Xen's headers, and the release from
+ * xen/Makefile. The text is not trusted: nothing of it is executed or included,
+ * and no byte outside it is read. No state; any thread may call.
  *
- * One pass: comments become a space and continued lines are joined, as the
- * preprocessor does it; then each line that is a #define is looked at. The
- * conditions around it are not: the macros looked for stand outside any.
+ * One pass: each comment becomes a space and continued lines are joined, as
+ * the preprocessor does; then each #define is parsed. Conditions (#if) are
+ * ignored: in Xen's headers the three macros stand outside of all conditions.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@ struct reader {
 	size_t len, at;
 };
 
+/* Whether the next two characters are @two. */
 static bool ahead(const struct reader *r, const char *two)
 {
 	return r->len - r->at >= 2 && !memcmp(r->text + r->at, two, 2);
@@ -41,7 +42,7 @@ static bool continued(const struct reader *r)
 	       (r->len - r->at >= 3 && !memcmp(r->text + r->at, "\\\r\n", 3));
 }
 
-/* The next logical line, cut at LINE_MAX_LEN. False at the end. */
+/* The next logical line, cut at LINE_MAX_LEN. False at the end of the text. */
 static bool next_line(struct reader *r, char line[LINE_MAX_LEN], bool comments)
 {
 	size_t n = 0;
@@ -72,7 +73,8 @@ static bool next_line(struct reader *r, char line[LINE_MAX_LEN], bool comments)
 	return true;
 }
 
-static char *word(char **at)
+/* The next word at *@at, which moves behind it; empty at the end. */
+static char *next_word(char **at)
 {
 	char *start;
 
@@ -86,8 +88,8 @@ static char *word(char **at)
 	return start;
 }
 
-/* A C integer: decimal, octal or hex, a suffix, and parentheses around it. */
-static bool number(char *text, unsigned *value)
+/* A C integer: decimal, octal or hex, with suffix and parentheses, or false. */
+static bool parse_number(char *text, unsigned *value)
 {
 	unsigned long v;
 	size_t len;
@@ -108,7 +110,8 @@ static bool number(char *text, unsigned *value)
 	return true;
 }
 
-static bool take(struct iface_facts *facts, const char *name, char *text)
+/* Store the value of #define @name @text, if it is one of the three macros. */
+static bool take_macro(struct iface_facts *facts, const char *name, char *text)
 {
 	static const struct {
 		const char *name;
@@ -124,7 +127,7 @@ static bool take(struct iface_facts *facts, const char *name, char *text)
 	for (i = 0; i < sizeof(macro) / sizeof(macro[0]); i++) {
 		if (strcmp(name, macro[i].name))
 			continue;
-		if (facts->known[macro[i].call] || !number(text, &value))
+		if (facts->known[macro[i].call] || !parse_number(text, &value))
 			return false;
 		facts->known[macro[i].call] = true;
 		facts->value[macro[i].call] = value;
@@ -140,35 +143,36 @@ bool iface_header_parse(struct iface_facts *facts, const char *text, size_t len)
 	bool found = false;
 
 	while (next_line(&r, line, true)) {
-		char *at = line, *first = word(&at), *name;
+		char *at = line, *first = next_word(&at), *name;
 
 		if (!strcmp(first, "#"))
-			first = word(&at);
+			first = next_word(&at);
 		else if (*first == '#')
 			first++;
 		else
 			continue;
 		if (strcmp(first, "define"))
 			continue;
-		name = word(&at);
-		found |= take(facts, name, word(&at));
+		name = next_word(&at);
+		found |= take_macro(facts, name, next_word(&at));
 	}
 	return found;
 }
 
-/* "export XEN_SUBVERSION    = 17": the part behind =, if it is that variable. */
-static bool assigned(char *line, const char *name, char *value, size_t size)
+/* Whether @line assigns to @name ("export XEN_SUBVERSION = 17"), and what. */
+static bool parse_assignment(char *line, const char *name, char *value,
+			     size_t size)
 {
-	char *at = line, *first = word(&at), *op;
+	char *at = line, *first = next_word(&at), *op;
 
 	if (!strcmp(first, "export"))
-		first = word(&at);
+		first = next_word(&at);
 	if (strcmp(first, name))
 		return false;
-	op = word(&at);
+	op = next_word(&at);
 	if (strcmp(op, "=") && strcmp(op, "?=") && strcmp(op, ":="))
 		return false;
-	snprintf(value, size, "%s", word(&at));
+	snprintf(value, size, "%s", next_word(&at));
 	return true;
 }
 
@@ -181,12 +185,14 @@ bool iface_makefile_parse(struct iface_facts *facts, const char *text,
 
 	while (next_line(&r, line, false)) {
 		memcpy(copy, line, sizeof(copy));
-		if (assigned(copy, "XEN_VERSION", major, sizeof(major)))
+		if (parse_assignment(copy, "XEN_VERSION", major, sizeof(major)))
 			continue;
 		memcpy(copy, line, sizeof(copy));
-		if (assigned(copy, "XEN_SUBVERSION", minor, sizeof(minor)))
+		if (parse_assignment(copy, "XEN_SUBVERSION", minor,
+				     sizeof(minor)))
 			continue;
-		assigned(line, "XEN_EXTRAVERSION", extra, sizeof(extra));
+		parse_assignment(line, "XEN_EXTRAVERSION", extra,
+				 sizeof(extra));
 	}
 	if (!isdigit((unsigned char)major[0]) ||
 	    !isdigit((unsigned char)minor[0]))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which of Xen's libraries are installed. Nothing here is linked: the loader
- * is asked for one soname after the other, so one package of xm-ramdisk works
- * beside every libxenctrl, whose soname changes with each release, and without.
+ * Which of Xen's libraries are installed. xm-ramdisk is not linked to them:
+ * dlopen() tries one soname after the other. The soname of libxenctrl changes
+ * with each release, and one build of xm-ramdisk works with all of them, and
+ * on a host that has none. No state.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -12,11 +13,11 @@
 #include "tools/xm-ramdisk/interface/libraries.h"
 #include "tools/xm-ramdisk/interface/table.h"
 
-/* Libraries of a stable ABI count up by themselves; the others follow Xen. */
+/* Libraries with a stable ABI have versions of their own; others the release's. */
 static const struct {
 	const char *name;
 	bool follows_release;
-	unsigned newest; /* soname of the stable ones to try, downwards */
+	unsigned newest; /* of a stable ABI: the version to try first */
 } known[] = {
 	{ "libxenctrl", true, 0 },           { "libxenguest", true, 0 },
 	{ "libxenlight", true, 0 },          { "libxenstore", false, 4 },
@@ -28,7 +29,7 @@ static const struct {
 _Static_assert(sizeof(known) / sizeof(known[0]) == IFACE_LIBRARIES,
 	       "IFACE_LIBRARIES is the number of rows");
 
-/* Releases that are not in the table yet, so that those work as well. */
+/* Lines newer than the newest of the table that are tried too. */
 #define LINES_AHEAD 8u
 
 static void *try_version(const char *name, const char *version,
@@ -48,7 +49,7 @@ static void *try_version(const char *name, const char *version,
 	return handle;
 }
 
-/* From the newest line that there may be down to the oldest of the table. */
+/* From the newest line that may be installed down to 3.0. */
 static void *try_releases(const char *name, struct iface_library *lib)
 {
 	const struct iface_release *newest =

@@ -24,7 +24,7 @@ enum form {
 struct column {
 	const char *key, *heading;
 	int width;
-	bool cut; /* text: to the width */
+	bool cut; /* longer text is cut to the width */
 };
 
 static const struct column release_columns[] = {
@@ -51,7 +51,7 @@ static const struct column change_columns[] = {
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define FIELDS_MAX COUNT(change_columns)
 
-/* The fields of one row, in the order of its columns; "-" is none. */
+/* The fields of one row, in the order of its columns; "-" is an empty field. */
 struct row {
 	const char *field[FIELDS_MAX];
 	char value[IFACE_CALLS][16];
@@ -190,10 +190,11 @@ static int list_svg(const char *path)
 static const char list_help[] =
 	"usage: xm-ramdisk interface list [--changes] [--json|--csv]\n"
 	"       xm-ramdisk interface list --svg FILE\n\n"
-	"Every release of Xen with its interface, domctl and sysctl versions.\n\n"
-	"  -c, --changes    what changed the interface, with its commit, instead\n"
-	"  -j, --json       as JSON\n"
-	"  -C, --csv        as CSV (RFC 4180)\n"
+	"Print every release of Xen with its interface, domctl and sysctl versions.\n\n"
+	"  -c, --changes    print the changes of the interface, with their commits,\n"
+	"                   instead\n"
+	"  -j, --json       print JSON\n"
+	"  -C, --csv        print CSV (RFC 4180)\n"
 	"  -s, --svg FILE   draw the time line; - is standard output\n";
 
 int iface_cmd_list(int argc, char **argv)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk interface of PATH: what a tree, a tarball, a folder of installed
- * headers, one header, a program or a library says of its versions.
+ * xm-ramdisk interface of PATH: the versions in a source tree, a tarball, a
+ * folder of installed headers, one header, a program, a library or a
+ * hypervisor. Finds out which of these PATH is, and calls the parser for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,16 +21,16 @@
 #include "tools/xm-ramdisk/interface/print.h"
 #include "tools/xm-ramdisk/interface/subcommands.h"
 
-#define FILE_MAX (256u << 20) /* of a program; the largest are 100 MiB */
+#define FILE_MAX (256u << 20) /* bytes of a program; large ones have 100 MiB */
 
-static int fail(struct rd_error *err, const char *path, int rc)
+static int say_unreadable(struct rd_error *err, const char *path, int rc)
 {
 	snprintf(err->text, sizeof(err->text), "cannot read %.300s: %s", path,
 		 strerror(-rc));
 	return rc;
 }
 
-/* The file's first @max bytes, malloc'ed. 0 or -errno, and then nothing. */
+/* Up to @max bytes of the file, for the caller to free. 0 or -errno. */
 static int read_file(int fd, size_t max, unsigned char **data, size_t *len)
 {
 	unsigned char *buf;
@@ -64,7 +65,7 @@ typedef bool parse_fn(struct iface_facts *facts, const char *text, size_t len);
 static bool parse_file(struct iface_facts *facts, int dir, const char *path,
 		       parse_fn *parse)
 {
-	/* O_NONBLOCK: a fifo in the tree must not stop us. */
+	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
 	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	unsigned char *data;
 	bool found = false;
@@ -82,7 +83,7 @@ static bool parse_file(struct iface_facts *facts, int dir, const char *path,
 	return found;
 }
 
-/* Headers in one place of a folder; some are missing in some releases. */
+/* The headers in one place of a folder. Old releases lack some of them. */
 static bool parse_place(struct iface_facts *facts, int dir, const char *place)
 {
 	static const char *const file[] = {
@@ -113,8 +114,8 @@ static int of_folder(struct iface_facts *facts, const char *path, int dir,
 	for (i = 0; i < sizeof(place) / sizeof(place[0]); i++) {
 		if (!parse_place(facts, dir, place[i]))
 			continue;
-		snprintf(facts->how, sizeof(facts->how),
-			 "from the headers in %s", *place[i] ? place[i] : "it");
+		snprintf(facts->how, sizeof(facts->how), "the headers in %s",
+			 *place[i] ? place[i] : "the folder");
 		if (i < 2)
 			parse_file(facts, dir, i ? "Makefile" : "xen/Makefile",
 				   iface_makefile_parse);
@@ -123,8 +124,8 @@ static int of_folder(struct iface_facts *facts, const char *path, int dir,
 	snprintf(err->text, sizeof(err->text),
 		 "%.300s: expected a source tree of Xen or a folder with its "
 		 "headers, and found no xen-compat.h, domctl.h or sysctl.h "
-		 "that defines a version; give one that has xen/include/public "
-		 "or include/xen",
+		 "that defines a version; give a folder that has "
+		 "xen/include/public or include/xen",
 		 path);
 	return -ENOENT;
 }
@@ -144,16 +145,16 @@ static int of_content(struct iface_facts *facts, const char *path,
 	    iface_header_parse(facts, (const char *)data,
 			       len < IFACE_HEADER_MAX ? len
 						      : IFACE_HEADER_MAX)) {
-		snprintf(facts->how, sizeof(facts->how), "from this header");
+		snprintf(facts->how, sizeof(facts->how), "this header");
 		return 0;
 	}
 	snprintf(
 		err->text, sizeof(err->text), "%.300s: %s", path,
 		is_text(data, len)
-			? "it defines no interface, domctl or sysctl version; give "
+			? "this text defines no interface, domctl or sysctl version; give "
 			  "xen-compat.h, domctl.h, sysctl.h, or their folder"
-			: "expected a header, a tarball, a program or a library, and it "
-			  "is none of these");
+			: "expected a header, a tarball, a program or a library, and "
+			  "this file is none of these");
 	return -EINVAL;
 }
 
@@ -166,7 +167,7 @@ static int of_file(struct iface_facts *facts, const char *path, int fd,
 	int rc;
 
 	if (n < 0)
-		return fail(err, path, -errno);
+		return say_unreadable(err, path, -errno);
 	if (iface_packer(head, (size_t)n) ||
 	    (n >= 512 && !memcmp(head + 257, "ustar", 5))) {
 		rc = iface_of_archive(facts, path, fd, err);
@@ -183,7 +184,7 @@ static int of_file(struct iface_facts *facts, const char *path, int fd,
 	}
 	rc = read_file(fd, FILE_MAX, &data, &len);
 	if (rc)
-		return fail(err, path, rc);
+		return say_unreadable(err, path, rc);
 	rc = of_content(facts, path, data, len, err);
 	free(data);
 	return rc;
@@ -198,14 +199,14 @@ int iface_of_path(struct iface_facts *facts, const char *path,
 
 	if (fd < 0 && errno == ENOENT && !strchr(path, '/')) {
 		snprintf(err->text, sizeof(err->text),
-			 "'%.60s' is no release, no value and no path here; "
-			 "expected one like 4.17.5, 0x00040e00, ./xen-4.17.5 "
-			 "or running",
+			 "'%.60s' is no release, no value and no path; "
+			 "expected for example 4.17.5, 0x00040e00, "
+			 "./xen-4.17.5 or running",
 			 path);
 		return -ENOENT;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		rc = fail(err, path, -errno);
+		rc = say_unreadable(err, path, -errno);
 	} else if (S_ISDIR(st.st_mode)) {
 		rc = of_folder(facts, path, fd, err);
 	} else if (S_ISREG(st.st_mode)) {
@@ -224,9 +225,9 @@ int iface_of_path(struct iface_facts *facts, const char *path,
 
 static const char help[] =
 	"usage: xm-ramdisk interface of [--json] PATH\n\n"
-	"What interface, domctl and sysctl versions PATH has. PATH is a source\n"
-	"tree of Xen, a release's tarball (gzip, bzip2, xz, zstd or plain), a\n"
-	"folder with installed headers, one header, or a program or library.\n";
+	"Print the interface, domctl and sysctl versions of PATH: a source tree of\n"
+	"Xen, a release's tarball (gzip, bzip2, xz, zstd or plain), a folder with\n"
+	"installed headers, one header, a program, a library or a hypervisor.\n";
 
 int iface_cmd_of(int argc, char **argv)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Text, JSON and CSV of what the subcommands of interface have in common. */
+/* See print.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -62,7 +62,7 @@ static void print_text(const struct iface_facts *facts)
 
 	printf("%s\n", facts->name);
 	if (facts->release[0])
-		printf("  calls itself  %s\n", facts->release);
+		printf("  own release   %s\n", facts->release);
 	for (call = 0; call < IFACE_CALLS; call++)
 		printf("  %-12s  %s\n", iface_call_name(call),
 		       !facts->known[call] ? "not known"
@@ -71,8 +71,8 @@ static void print_text(const struct iface_facts *facts)
 			       : iface_value_text(facts->value[call], text));
 	printf("  releases      %s\n",
 	       facts->range.first ? iface_range_text(facts->range, range)
-				  : "none of the table has these values");
-	printf("  known         %s\n", facts->how);
+				  : "no release of the table has these values");
+	printf("  source        %s\n", facts->how);
 }
 
 void iface_print_facts(const struct iface_facts *facts, bool json)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hypervisor under us. Its release comes from /sys/hypervisor or else from
- * libxenctrl; its guest interface follows from the table. Its domctl and
- * sysctl numbers are asked of the hypervisor itself where that is possible:
- * it compares the number before it looks at anything else, so a call with a
- * command that does not exist answers -EACCES for every number but its own,
- * and does nothing (xen/common/domctl.c, sysctl.c).
+ * xm-ramdisk interface running: the hypervisor of this host, and the libraries
+ * of Xen that are installed. No state; one thread.
  *
- * Prototypes are our own: libxenctrl and libxencall are found at run time.
+ *   release         from /sys/hypervisor, or else from libxenctrl
+ *   guest interface from the table, by the release
+ *   domctl, sysctl  from the hypervisor itself, or else from the table
+ *
+ * PROBING. The hypervisor compares the version of a domctl before all else
+ * (xen/common/domctl.c, sysctl.c). So a call with a command that does not
+ * exist has no effect, and fails with EACCES unless it has the right version.
+ *
+ * libxenctrl and libxencall are loaded at run time, with prototypes written
+ * here.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,7 +33,7 @@
 #define HYPERCALL_DOMCTL 36u
 #define NO_SUCH_COMMAND 0xffffffffu
 #define NO_SUCH_VERSION 0xfffffff0u
-#define PROBE_UP_TO 128u /* the numbers have reached 0x18 in twenty years */
+#define PROBE_UP_TO 128u /* after twenty years the numbers are at 0x18 */
 #define XENVER_VERSION 0
 #define XENVER_EXTRAVERSION 1
 
@@ -48,14 +53,14 @@ static bool release_of_sysfs(char release[64])
 	return true;
 }
 
-/* Xen's libraries print when they cannot open it, so it is tried before. */
-static bool may_call(void)
+/* Xen's libraries print an error if they cannot open privcmd: check first. */
+static bool can_call(void)
 {
 	return !access("/dev/xen/privcmd", R_OK | W_OK) ||
 	       !access("/proc/xen/privcmd", R_OK | W_OK);
 }
 
-/* dlsym's answer as a function, which ISO C cannot cast. */
+/* Sets a function pointer from dlsym(), which ISO C does not let one cast. */
 #define SYMBOL(handle, name, pointer) \
 	(*(void **)&(pointer) = dlsym(handle, name), (pointer) != NULL)
 
@@ -65,9 +70,10 @@ static bool release_of_libxenctrl(char release[64])
 	int (*version)(void *, int, void *), (*close)(void *), v = -1;
 	struct iface_library lib;
 	void *handle = iface_open_library("libxenctrl", &lib), *xc = NULL;
-	char extra[1024] = ""; /* 16 in the header, and not for us to know */
+	char extra[1024] =
+		""; /* 16 bytes in today's ABI, which is not stable */
 
-	if (handle && may_call() && SYMBOL(handle, "xc_interface_open", open) &&
+	if (handle && can_call() && SYMBOL(handle, "xc_interface_open", open) &&
 	    SYMBOL(handle, "xc_version", version) &&
 	    SYMBOL(handle, "xc_interface_close", close))
 		xc = open(NULL, NULL, 0);
@@ -120,7 +126,7 @@ static void prober_close(struct prober *p)
 		dlclose(p->handle);
 }
 
-/* Both structs begin with command and version, each 32 bits. */
+/* struct xen_domctl and xen_sysctl begin with command and version, 32 bits each. */
 static bool accepts(struct prober *p, unsigned op, uint32_t version)
 {
 	uint32_t head[2] = { NO_SUCH_COMMAND, version };
@@ -132,12 +138,12 @@ static bool accepts(struct prober *p, unsigned op, uint32_t version)
 		 errno == EACCES);
 }
 
-/* The number that the hypervisor takes, or 0. */
+/* The version that the hypervisor accepts, or 0. */
 static uint32_t probe(struct prober *p, unsigned op)
 {
 	uint32_t version;
 
-	/* Something that takes every number does not compare them. */
+	/* No hypervisor has this version: if it is accepted, none are compared. */
 	if (accepts(p, op, NO_SUCH_VERSION))
 		return 0;
 	for (version = 1; version < PROBE_UP_TO; version++)
@@ -151,7 +157,7 @@ static bool probe_control(struct iface_facts *facts)
 	struct prober p = { NULL };
 	uint32_t domctl = 0, sysctl = 0;
 
-	if (may_call() && prober_open(&p)) {
+	if (can_call() && prober_open(&p)) {
 		domctl = probe(&p, HYPERCALL_DOMCTL);
 		sysctl = probe(&p, HYPERCALL_SYSCTL);
 	}
@@ -183,10 +189,10 @@ int iface_of_running(struct iface_facts *facts, struct rd_error *err)
 		from = "libxenctrl";
 		if (!release_of_libxenctrl(facts->release)) {
 			snprintf(err->text, sizeof(err->text),
-				 "no Xen hypervisor is under this system: "
+				 "this system does not run on Xen: "
 				 "/sys/hypervisor/type is not xen, and no "
-				 "libxenctrl answers; run this in a domain of "
-				 "Xen, or name a release");
+				 "libxenctrl reaches a hypervisor; run this in "
+				 "a domain of Xen, or name a release");
 			return -ENODEV;
 		}
 	}
@@ -197,9 +203,9 @@ int iface_of_running(struct iface_facts *facts, struct rd_error *err)
 		 "release from %s, interface from the table, domctl and sysctl "
 		 "%s",
 		 from,
-		 probed ? "asked of the hypervisor"
-			: "from the table (the hypervisor was not asked: that takes "
-			  "root in Domain-0, and libxencall)");
+		 probed ? "from the hypervisor"
+			: "from the table (asking the hypervisor takes root in "
+			  "Domain-0, and libxencall)");
 	from_table(facts);
 	return 0;
 }
@@ -257,8 +263,8 @@ static void json_running(const struct iface_facts *facts, const char *why,
 
 static const char running_help[] =
 	"usage: xm-ramdisk interface running [--json]\n\n"
-	"The hypervisor under us with its versions, and Xen's libraries that are\n"
-	"installed. Exit status 1 if there is no hypervisor.\n";
+	"Print the versions of the hypervisor of this host, and which libraries of\n"
+	"Xen are installed. Exit status 1 if there is no hypervisor.\n";
 
 int iface_cmd_running(int argc, char **argv)
 {

@@ -15,6 +15,7 @@
 #include "tools/xm-ramdisk/interface/subcommands.h"
 #include "tools/xm-ramdisk/interface/table.h"
 
+/* The changes that made a value. */
 static void show_change(unsigned value)
 {
 	const struct iface_change *c;
@@ -23,7 +24,7 @@ static void show_change(unsigned value)
 	for (i = 0; i < iface_change_count; i++) {
 		c = &iface_changes[i];
 		if (c->to == value)
-			printf("  made          %s, commit %s on %s: %s\n",
+			printf("  made on       %s, by commit %s on %s: %s\n",
 			       c->date, c->git, c->branch, c->why);
 	}
 }
@@ -36,7 +37,7 @@ static void show_release(const struct iface_release *r, bool json)
 	snprintf(facts.how, sizeof(facts.how), "%s", r->evidence);
 	iface_facts_release(&facts, r);
 	if (!json)
-		facts.release[0] = '\0'; /* the name has it */
+		facts.release[0] = '\0'; /* the text begins with it */
 	iface_print_facts(&facts, json);
 	if (json)
 		return;
@@ -45,7 +46,7 @@ static void show_release(const struct iface_release *r, bool json)
 	show_change(r->value[IFACE_GUEST]);
 }
 
-static bool is_change(unsigned value)
+static bool is_made_by_change(unsigned value)
 {
 	size_t i;
 
@@ -97,14 +98,14 @@ static void print_releases_of(unsigned value)
 		any = true;
 	}
 	if (!any)
-		puts("  interface     of no release");
+		puts("  interface     in no release");
 	show_change(value);
 }
 
 /* Whether a release has the value, in any of its calls, or a change made it. */
 static bool is_known(unsigned value)
 {
-	bool found = value && is_change(value);
+	bool found = value && is_made_by_change(value);
 	int call;
 
 	for (call = 0; call < IFACE_CALLS; call++)
@@ -121,8 +122,8 @@ static int show_value(const char *text, bool json)
 	value = strtoul(text, &end, 0);
 	if (*end || value > 0xffffffffUL || !is_known((unsigned)value))
 		return say_failed("no release and no change in the table has "
-				  "the value '%s'; see xm-ramdisk interface "
-				  "list --changes",
+				  "the value '%s'; 'xm-ramdisk interface list "
+				  "--changes' shows the values",
 				  text);
 	if (json)
 		json_releases_of((unsigned)value);
@@ -133,8 +134,9 @@ static int show_value(const char *text, bool json)
 
 static const char show_help[] =
 	"usage: xm-ramdisk interface show [--json] RELEASE|LINE|VALUE\n\n"
-	"What is known of a release (4.17.5), of a line of releases (4.17), or\n"
-	"which releases have a value (0x00040e00; 0x15 for domctl and sysctl).\n";
+	"Print what the table has about a release (4.17.5) or a line of releases\n"
+	"(4.17), or which releases have a value (0x00040e00; 0x15 for domctl and\n"
+	"sysctl).\n";
 
 static int show(const char *text, bool json)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One side of a comparison as a person names it: a release, a line of releases,
- * an interface value, a path, or the running hypervisor.
+ * Finds out what a person names as one side of a check: a release, a line of
+ * releases, an interface value, the running hypervisor, or a path. No state.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "tools/xm-ramdisk/interface/running.h"
 #include "tools/xm-ramdisk/interface/side.h"
 
-/* "4.17": the whole line. True if @text has that form. */
+/* A line of releases, such as "4.17". True if @text has that form. */
 static bool parse_line(const char *text, unsigned *major, unsigned *minor)
 {
 	char rest;
@@ -30,7 +30,8 @@ static bool looks_like_release(const char *text)
 	       sscanf(text, "%2u.%3u.%3u", &a, &b, &c) == 3;
 }
 
-static int unknown_release(const char *text, struct rd_error *err)
+/* The sentence for a release that the table lacks. */
+static int say_unknown_release(const char *text, struct rd_error *err)
 {
 	char known[IFACE_RANGE_MAX];
 	unsigned major, minor;
@@ -46,8 +47,9 @@ static int unknown_release(const char *text, struct rd_error *err)
 			 text, iface_range_text(line, known));
 	else
 		snprintf(err->text, sizeof(err->text),
-			 "release %.40s is not in the table, which goes from "
-			 "%s to %s; give one of these, or a path",
+			 "release %.40s is not in the table, which begins with "
+			 "%s and ends with %s; give one of its releases, or a "
+			 "path",
 			 text, iface_releases[0].name,
 			 iface_releases[iface_release_count - 1].name);
 	return -EINVAL;
@@ -64,8 +66,8 @@ static int parse_value(struct iface_facts *facts, const char *text,
 	if (errno || *end || !text[2] || value > 0xffffffffUL ||
 	    value < 0x00030101UL) {
 		snprintf(err->text, sizeof(err->text),
-			 "'%.40s' is no interface value: expected one like "
-			 "0x00040e00; for domctl and sysctl numbers name a "
+			 "'%.40s' is no interface value: expected for example "
+			 "0x00040e00; for a domctl or sysctl number name a "
 			 "release",
 			 text);
 		return -EINVAL;
@@ -73,7 +75,7 @@ static int parse_value(struct iface_facts *facts, const char *text,
 	facts->known[IFACE_GUEST] = true;
 	facts->value[IFACE_GUEST] = (unsigned)value;
 	snprintf(facts->how, sizeof(facts->how),
-		 "an interface value, which says nothing of domctl and sysctl");
+		 "an interface value; it tells no domctl and sysctl version");
 	facts->range = iface_value_range(IFACE_GUEST, (unsigned)value);
 	return 0;
 }
@@ -89,7 +91,7 @@ int iface_facts_parse(struct iface_facts *facts, const char *text,
 	if (!strcmp(text, "running"))
 		return iface_of_running(facts, err);
 	if (release) {
-		snprintf(facts->how, sizeof(facts->how), "by the table (%s)",
+		snprintf(facts->how, sizeof(facts->how), "the table (%s)",
 			 release->evidence);
 		iface_facts_release(facts, release);
 		return 0;
@@ -99,12 +101,12 @@ int iface_facts_parse(struct iface_facts *facts, const char *text,
 	if (parse_line(text, &major, &minor) &&
 	    iface_line_of(major, minor).first) {
 		snprintf(facts->how, sizeof(facts->how),
-			 "by the table: what all releases of %u.%u agree in",
+			 "the table: the values that all releases of %u.%u have",
 			 major, minor);
 		iface_facts_range(facts, iface_line_of(major, minor));
 		return 0;
 	}
 	if (looks_like_release(text))
-		return unknown_release(text, err);
+		return say_unknown_release(text, err);
 	return iface_of_path(facts, text, err);
 }

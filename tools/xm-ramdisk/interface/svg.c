@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The time line as a picture: one column for each line of releases, one panel
- * for each kind of call, and in it a staircase of its values. A stair inside a
- * column is a point release that changed a number, and is marked.
+ * The time line as a picture (SVG): a column for each line of releases, a panel
+ * for each kind of call, and in each panel a staircase of the call's values. A
+ * step inside a column is a point release that changed a number; it is marked
+ * with a diamond.
  *
- * The picture is wider than high for slides, has no script and no outer
- * resource, and comes out the same for the same table, so that the one in
- * docs/ can be compared.
+ * The picture is wider than high, for slides. It has no script and refers to
+ * no other file. The same table gives the same bytes: a test compares the
+ * picture in docs/. No state beside struct picture.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -51,7 +52,7 @@ struct panel {
 	unsigned stairs;
 };
 
-/* 3.0.2, 3.0.3 and 3.0.4 were what 4.1, 4.2 and 4.3 are: a line each. */
+/* 3.0.2, 3.0.3 and 3.0.4 are lines, as 4.1, 4.2 and 4.3 are. */
 static bool same_column(const struct iface_release *a,
 			const struct iface_release *b)
 {
@@ -84,15 +85,15 @@ static double column_x(const struct picture *p, unsigned i)
 	return LEFT + i * p->width;
 }
 
-/* Left edge of the slot of release @k of column @i. */
+/* The left edge of release @k in column @i, which its releases share evenly. */
 static double slot_x(const struct picture *p, unsigned i, unsigned k)
 {
 	return column_x(p, i) + k * p->width / p->column[i].releases;
 }
 
-static void text(const struct picture *p, double x, double y, int size,
-		 const char *anchor, const char *fill, const char *weight,
-		 const char *words)
+static void draw_text(const struct picture *p, double x, double y, int size,
+		      const char *anchor, const char *fill, const char *weight,
+		      const char *words)
 {
 	const char *c;
 
@@ -108,7 +109,7 @@ static void text(const struct picture *p, double x, double y, int size,
 	fputs("</text>\n", p->to);
 }
 
-static void diamond(const struct picture *p, double x, double y)
+static void draw_diamond(const struct picture *p, double x, double y)
 {
 	fprintf(p->to,
 		"<path d=\"M%.1f %.1fl6 6l-6 6l-6-6z\" fill=\"" MARK
@@ -127,13 +128,14 @@ static void open_picture(const struct picture *p)
 		"<title>Interface versions of Xen</title>\n"
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
 		WIDTH, HEIGHT);
-	text(p, LEFT, 52, 34, "start", INK, "bold", "Which Xen fits which");
+	draw_text(p, LEFT, 52, 34, "start", INK, "bold",
+		  "Which Xen fits which");
 	snprintf(words, sizeof(words),
 		 "Interface, domctl and sysctl versions of %zu releases, Xen %s "
 		 "to %s",
 		 iface_release_count, iface_releases[0].name,
 		 iface_releases[iface_release_count - 1].name);
-	text(p, LEFT, 82, 18, "start", FAINT, "normal", words);
+	draw_text(p, LEFT, 82, 18, "start", FAINT, "normal", words);
 }
 
 /* ---- columns, their names and the years ------------------------------------ */
@@ -163,8 +165,8 @@ static void name_columns(const struct picture *p, double y)
 		else
 			snprintf(name, sizeof(name), "%u.%u", r->major % 100,
 				 r->minor % 1000);
-		text(p, column_x(p, i) + p->width / 2, y, 15, "middle", INK,
-		     "bold", name);
+		draw_text(p, column_x(p, i) + p->width / 2, y, 15, "middle",
+			  INK, "bold", name);
 	}
 }
 
@@ -173,7 +175,7 @@ static int year(const char *date)
 	return atoi(date); /* "-" is 0 */
 }
 
-/* Of releases without a date we know those of the changes in them. */
+/* For releases without a date: the years of the changes that are in them. */
 static void undated_years(const struct iface_release *last, char words[32])
 {
 	int from = 0, to = 0;
@@ -189,8 +191,9 @@ static void undated_years(const struct iface_release *last, char words[32])
 	snprintf(words, 32, "%d to %d", from, to);
 }
 
-static void one_year(const struct picture *p, unsigned i, unsigned end,
-		     double y)
+/* The years of columns @i up to @end, which is the first of the next year. */
+static void draw_year(const struct picture *p, unsigned i, unsigned end,
+		      double y)
 {
 	int when = year(p->column[i].first->date);
 	double x = column_x(p, i) + 1.5, w = (end - i) * p->width - 3;
@@ -204,7 +207,7 @@ static void one_year(const struct picture *p, unsigned i, unsigned end,
 		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
 		"height=\"22\" rx=\"4\" fill=\"#e4e9ee\"/>\n",
 		x, y, w);
-	text(p, x + w / 2, y + 16, 13, "middle", FAINT, "normal", words);
+	draw_text(p, x + w / 2, y + 16, 13, "middle", FAINT, "normal", words);
 }
 
 static void draw_years(const struct picture *p, double y)
@@ -216,7 +219,7 @@ static void draw_years(const struct picture *p, double y)
 			if (year(p->column[end].first->date) !=
 			    year(p->column[i].first->date))
 				break;
-		one_year(p, i, end, y);
+		draw_year(p, i, end, y);
 	}
 }
 
@@ -259,12 +262,12 @@ static double stair_y(const struct panel *panel, unsigned value)
 	return panel->top + panel->height - 24 - i * step;
 }
 
-/* Calls @each for every release that has a value. */
-static void walk(const struct picture *p, const struct panel *panel,
-		 void (*each)(const struct picture *p,
-			      const struct panel *panel,
-			      const struct iface_release *r, unsigned i,
-			      unsigned k, unsigned before))
+/* Calls @each for every release that has a value; @before is the value before. */
+static void each_value(const struct picture *p, const struct panel *panel,
+		       void (*each)(const struct picture *p,
+				    const struct panel *panel,
+				    const struct iface_release *r, unsigned i,
+				    unsigned k, unsigned before))
 {
 	unsigned i, k, before = 0, value;
 
@@ -278,9 +281,10 @@ static void walk(const struct picture *p, const struct panel *panel,
 		}
 }
 
-static void to_slot(const struct picture *p, const struct panel *panel,
-		    const struct iface_release *r, unsigned i, unsigned k,
-		    unsigned before)
+/* The part of the path that is release @k of column @i. */
+static void draw_step(const struct picture *p, const struct panel *panel,
+		      const struct iface_release *r, unsigned i, unsigned k,
+		      unsigned before)
 {
 	double y = stair_y(panel, r->value[panel->call]);
 	double x = slot_x(p, i, k);
@@ -290,9 +294,9 @@ static void to_slot(const struct picture *p, const struct panel *panel,
 	fprintf(p->to, "H%.1f", x + p->width / p->column[i].releases);
 }
 
-static void dot(const struct picture *p, const struct panel *panel,
-		const struct iface_release *r, unsigned i, unsigned k,
-		unsigned before)
+static void draw_dot(const struct picture *p, const struct panel *panel,
+		     const struct iface_release *r, unsigned i, unsigned k,
+		     unsigned before)
 {
 	(void)before;
 	fprintf(p->to,
@@ -303,10 +307,10 @@ static void dot(const struct picture *p, const struct panel *panel,
 		stair_y(panel, r->value[panel->call]), panel->colour, r->name);
 }
 
-/* The value stands left of its stair, where nothing else is. */
-static void label(const struct picture *p, const struct panel *panel,
-		  const struct iface_release *r, unsigned i, unsigned k,
-		  unsigned before)
+/* The value is left of its step, where the panel is empty. */
+static void draw_label(const struct picture *p, const struct panel *panel,
+		       const struct iface_release *r, unsigned i, unsigned k,
+		       unsigned before)
 {
 	double x = slot_x(p, i, k), y = stair_y(panel, r->value[panel->call]);
 	char words[16];
@@ -317,15 +321,15 @@ static void label(const struct picture *p, const struct panel *panel,
 		 panel->call == IFACE_GUEST ? "0x%08x" : "0x%x",
 		 r->value[panel->call]);
 	if (before)
-		text(p, x - (k ? 10 : 5), y + 3, 12, "end", panel->colour,
-		     "bold", words);
+		draw_text(p, x - (k ? 10 : 5), y + 3, 12, "end", panel->colour,
+			  "bold", words);
 	else
-		text(p, x + 3, y + 17, 12, "start", panel->colour, "bold",
-		     words);
+		draw_text(p, x + 3, y + 17, 12, "start", panel->colour, "bold",
+			  words);
 	if (!k || !before)
 		return;
-	diamond(p, x, y);
-	text(p, x + 8, y + 16, 13, "start", MARK, "bold", r->name);
+	draw_diamond(p, x, y);
+	draw_text(p, x + 8, y + 16, 13, "start", MARK, "bold", r->name);
 }
 
 static void draw_panel(const struct picture *p, const struct panel *panel)
@@ -335,22 +339,22 @@ static void draw_panel(const struct picture *p, const struct panel *panel)
 	fprintf(p->to, "<path d=\"M%.1f %.1fH%.1f\" stroke=\"#c3ccd5\"/>\n",
 		LEFT, bottom, WIDTH - RIGHT);
 	fprintf(p->to, "<path d=\"");
-	walk(p, panel, to_slot);
+	each_value(p, panel, draw_step);
 	fprintf(p->to,
 		"\" fill=\"none\" stroke=\"%s\" stroke-width=\"3.2\" "
 		"stroke-linejoin=\"round\"/>\n",
 		panel->colour);
-	walk(p, panel, dot);
-	walk(p, panel, label);
-	text(p, LEFT + 12, panel->top + 34, 24, "start", panel->colour, "bold",
-	     panel->title);
-	text(p, LEFT + 12, panel->top + 58, 15, "start", FAINT, "normal",
-	     panel->caption);
+	each_value(p, panel, draw_dot);
+	each_value(p, panel, draw_label);
+	draw_text(p, LEFT + 12, panel->top + 34, 24, "start", panel->colour,
+		  "bold", panel->title);
+	draw_text(p, LEFT + 12, panel->top + 58, 15, "start", FAINT, "normal",
+		  panel->caption);
 }
 
 /* ---- legend ----------------------------------------------------------------------- */
 
-/* The oldest backport: the one that greater values do without. */
+/* The oldest change that a stable branch took from master. */
 static const struct iface_change *oldest_backport(void)
 {
 	const struct iface_change *c, *oldest = NULL;
@@ -364,7 +368,8 @@ static const struct iface_change *oldest_backport(void)
 	return oldest;
 }
 
-static void not_ordered(const struct picture *p, double y)
+/* An example of two values that are not in the order of their changes. */
+static void draw_not_ordered(const struct picture *p, double y)
 {
 	const struct iface_change *c = oldest_backport();
 	const struct iface_release *r = iface_releases;
@@ -376,10 +381,10 @@ static void not_ordered(const struct picture *p, double y)
 	if (!c || r == end || r->value[IFACE_GUEST] >= c->master)
 		return;
 	snprintf(words, sizeof(words),
-		 "The interface is not ordered across stable branches: 0x%08x "
+		 "Interface numbers are not ordered across stable branches: 0x%08x "
 		 "(%s) has a change that the greater 0x%08x (%s) lacks.",
 		 c->to, c->first_release, r->value[IFACE_GUEST], r->name);
-	text(p, LEFT + 310, y, 15, "start", INK, "normal", words);
+	draw_text(p, LEFT + 310, y, 15, "start", INK, "normal", words);
 }
 
 static void draw_legend(const struct picture *p, double y)
@@ -388,17 +393,20 @@ static void draw_legend(const struct picture *p, double y)
 		"<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#fff\" "
 		"stroke=\"" FAINT "\" stroke-width=\"2\"/>\n",
 		LEFT + 12, y - 5);
-	text(p, LEFT + 28, y, 15, "start", INK, "normal", "one release");
-	diamond(p, LEFT + 150, y - 5);
-	text(p, LEFT + 166, y, 15, "start", INK, "normal", "a point release");
-	text(p, LEFT + 166, y + 20, 15, "start", INK, "normal", "changed it");
-	not_ordered(p, y);
-	text(p, LEFT + 310, y + 24, 15, "start", INK, "normal",
-	     "The interface is a number of the source: code for a lower one runs "
-	     "on. domctl and sysctl are compared at every call: equal, or "
-	     "-EACCES.");
-	text(p, WIDTH - RIGHT, y + 52, 13, "end", FAINT, "normal",
-	     "xm-ramdisk interface list --svg");
+	draw_text(p, LEFT + 28, y, 15, "start", INK, "normal", "one release");
+	draw_diamond(p, LEFT + 150, y - 5);
+	draw_text(p, LEFT + 166, y, 15, "start", INK, "normal",
+		  "a point release");
+	draw_text(p, LEFT + 166, y + 20, 15, "start", INK, "normal",
+		  "changed it");
+	draw_not_ordered(p, y);
+	draw_text(
+		p, LEFT + 310, y + 24, 15, "start", INK, "normal",
+		"The interface is a number of the source: older code works on. "
+		"domctl and sysctl must be equal: otherwise each call fails "
+		"with -EACCES.");
+	draw_text(p, WIDTH - RIGHT, y + 52, 13, "end", FAINT, "normal",
+		  "xm-ramdisk interface list --svg");
 }
 
 int iface_svg_write(FILE *to)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The tables of releases and changes, generated from the data, and looking
- * things up in them. Constant; any thread may call.
- */
+/* See table.h. build/gen/interface-table.inc is what generate.awk writes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +37,8 @@ static const char *skip_prefix(const char *text)
 	return text;
 }
 
-/* The survey of 2009 wrote 3.0.3_0 for what everybody calls 3.0.3. */
-static bool short_for(const char *text, const char *name)
+/* Whether @text is @name without its last part: 3.0.3 for 3.0.3_0. */
+static bool is_short_for(const char *text, const char *name)
 {
 	size_t len = strlen(text);
 
@@ -58,7 +55,7 @@ const struct iface_release *iface_release_find(const char *text)
 		if (!strcmp(r->name, text))
 			return r;
 	for (r = releases; r < END; r++)
-		if (short_for(text, r->name) && strchr(text, '.') &&
+		if (is_short_for(text, r->name) && strchr(text, '.') &&
 		    strchr(strchr(text, '.') + 1, '.'))
 			return r;
 	return NULL;

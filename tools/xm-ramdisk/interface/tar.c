@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads a tar archive as a stream and looks at Xen's headers in it.
+ * Reads a tar archive as a stream, and parses Xen's headers in it.
  *
- * The archive may be hostile. Nothing is created, followed or executed: a
- * member's name is only compared, links and devices are skipped, and of a
- * member that is looked at no more than IFACE_HEADER_MAX bytes are kept. What
- * an archive can cost is bounded by bytes and by members; the program that
- * unpacks it is bounded by archive.c.
+ * The archive may be hostile. Nothing is created, followed or executed: the
+ * name of a member is only compared, links and devices are skipped, and of a
+ * header no more than IFACE_HEADER_MAX bytes are kept. IFACE_TAR_MAX bytes and
+ * IFACE_TAR_MEMBERS members bound the work; archive.c bounds the program that
+ * unpacks.
  *
- * Formats: v7, ustar, GNU (long names), pax (path and size).
+ * Formats: v7, ustar, GNU (long names), pax (path and size). All of the state
+ * is in struct tar.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,10 +26,11 @@
 struct tar {
 	iface_read_fn *read;
 	void *arg;
-	uint64_t total;
+	uint64_t total; /* bytes read */
 	unsigned members;
-	char name[NAME_MAX_LEN]; /* of the next member, if set before it */
-	bool has_size; /* the same of its size */
+	/* name and size of the next member, if a member before it gave them */
+	char name[NAME_MAX_LEN];
+	bool has_size;
 	uint64_t size;
 	struct iface_facts found[IFACE_LAYOUTS];
 };
@@ -39,7 +41,7 @@ struct member {
 	char type;
 };
 
-/* All of @len bytes: 0, -ENODATA at the end, -errno. */
+/* Exactly @len bytes. 0, -ENODATA if the archive ends before, -errno. */
 static int read_all(struct tar *tar, void *buf, size_t len)
 {
 	size_t done = 0;
@@ -78,8 +80,8 @@ static uint64_t padding(uint64_t size)
 	return (BLOCK - size % BLOCK) % BLOCK;
 }
 
-/* An octal field, or GNU's base 256. -EINVAL if neither. */
-static int field(const unsigned char *text, size_t len, uint64_t *value)
+/* A number of a header: octal, or GNU's base 256. 0, or -EINVAL if neither. */
+static int parse_field(const unsigned char *text, size_t len, uint64_t *value)
 {
 	uint64_t v = 0;
 	size_t i = 0;
@@ -110,7 +112,7 @@ static bool sum_is_right(const unsigned char block[BLOCK])
 	uint64_t sum = 0;
 	size_t i;
 
-	if (field(block + 148, 8, &want))
+	if (parse_field(block + 148, 8, &want))
 		return false;
 	for (i = 0; i < BLOCK; i++)
 		sum += i >= 148 && i < 156 ? ' ' : block[i];
@@ -127,8 +129,8 @@ static bool is_empty(const unsigned char block[BLOCK])
 	return true;
 }
 
-/* The name of a header that was not given one by a long-name member. */
-static void short_name(struct tar *tar, const unsigned char block[BLOCK])
+/* The name in the header, unless a member before it gave a longer one. */
+static void take_short_name(struct tar *tar, const unsigned char block[BLOCK])
 {
 	int prefix = 0;
 
@@ -141,7 +143,7 @@ static void short_name(struct tar *tar, const unsigned char block[BLOCK])
 		 "%.100s", (const char *)block);
 }
 
-/* Reads a member that says something of the next one: at most @max bytes. */
+/* The content of a member that describes the next member, cut at @max bytes. */
 static int read_text(struct tar *tar, uint64_t size, char *text, size_t max)
 {
 	size_t n = size < max - 1 ? (size_t)size : max - 1;
@@ -151,7 +153,7 @@ static int read_text(struct tar *tar, uint64_t size, char *text, size_t max)
 	return rc ? rc : skip(tar, size - n + padding(size));
 }
 
-/* One record of a pax header, "LENGTH KEY=VALUE\n". Returns its length or 0. */
+/* Take one record of a pax header, "LENGTH KEY=VALUE\n": its length, or 0. */
 static size_t pax_record(struct tar *tar, const char *at, size_t left)
 {
 	char *key, *end;
@@ -194,8 +196,11 @@ static int read_pax(struct tar *tar, uint64_t size)
 	return rc;
 }
 
-/* How many folders a release puts around its headers: one; a package, two. */
-static bool deep(const char *path)
+/*
+ * A release's tarball has one folder around the tree, a package's two. A path
+ * with more folders is that of another copy of the headers.
+ */
+static bool is_deep(const char *path)
 {
 	const char *at;
 	int slashes = 0;
@@ -211,7 +216,7 @@ static int read_member(struct tar *tar, const struct member *m)
 {
 	uint64_t n = m->size < IFACE_HEADER_MAX ? m->size : IFACE_HEADER_MAX;
 	bool makefile;
-	int layout = deep(m->name) ? -1 : iface_layout(m->name, &makefile);
+	int layout = is_deep(m->name) ? -1 : iface_layout(m->name, &makefile);
 	char *text;
 	int rc;
 
@@ -229,17 +234,18 @@ static int read_member(struct tar *tar, const struct member *m)
 	return rc ? rc : skip(tar, m->size - n + padding(m->size));
 }
 
-static bool complete(const struct iface_facts *f)
+/* Whether nothing else has to be found. */
+static bool is_complete(const struct iface_facts *f)
 {
 	return f->known[IFACE_GUEST] && f->known[IFACE_DOMCTL] &&
 	       f->known[IFACE_SYSCTL] && f->release[0];
 }
 
-/* What is behind one header block. Clears what was said of this member. */
+/* Read the member behind header @block. */
 static int one_member(struct tar *tar, const unsigned char block[BLOCK])
 {
 	struct member m = { tar->name, 0, (char)block[156] };
-	int rc = field(block + 124, 12, &m.size);
+	int rc = parse_field(block + 124, 12, &m.size);
 
 	if (rc || ++tar->members > IFACE_TAR_MEMBERS)
 		return rc ? rc : -EFBIG;
@@ -251,7 +257,7 @@ static int one_member(struct tar *tar, const unsigned char block[BLOCK])
 		return read_pax(tar, m.size);
 	if (m.type == 'g' || m.type == 'K')
 		return skip(tar, m.size + padding(m.size));
-	short_name(tar, block);
+	take_short_name(tar, block);
 	if (tar->has_size)
 		m.size = tar->size;
 	if (m.size > IFACE_TAR_MAX)
@@ -278,7 +284,7 @@ static int read_members(struct tar *tar)
 		rc = one_member(tar, block);
 		if (rc)
 			return rc == -ENODATA ? -EBADMSG : rc;
-		if (complete(&tar->found[0]))
+		if (is_complete(&tar->found[0]))
 			return 0;
 	}
 	if (rc != -ENODATA)

@@ -141,7 +141,7 @@ poll_usage() {
 # ---- no Xen here ------------------------------------------------------------
 
 without_xen() {
-	local no_xen="xm-ramdisk: no Xen here: /sys/hypervisor/type does not say xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources"
+	local no_xen="xm-ramdisk: no Xen here: /sys/hypervisor/type is not xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources"
 	if grep -qs xen /sys/hypervisor/type || [ -e /proc/xen/capabilities ]; then
 		return # this host runs Xen; tests/vm has the tests for that
 	fi

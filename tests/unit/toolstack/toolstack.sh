@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The toolstacks of xm-ramdisk attach, on a host that has neither Xen nor
-# xend: the choice and what --dry-run says; and the xm toolstack against a stand-in
-# that refuses what each version of xm refused.
+# The toolstacks of xm-ramdisk attach, on a host that has neither Xen nor xend:
+# which one is chosen and what --dry-run prints; and the xm toolstack against
+# tests/helpers/xm-stand-in, which refuses what each version of xm refused.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=$(realpath "${B:-build}")
@@ -95,35 +95,35 @@ check "without Xen and without toolstacks: what is lacking, in one line" refused
 	'^xm-ramdisk: no way to attach a disk here: this host lacks /dev/xen/gntdev.*; or xl; or xm with blktap$' \
 	env PATH=/usr/bin:/bin "$tool" attach --dry-run one "$seed" xvdb
 PATH=$scratch/bin:$PATH
-check "with xm alone: the xm toolstack, and why" says '^toolstack: xm \(xm is here; not direct, which lacks ' \
+check "with xm alone: the xm toolstack, and the reason" says '^toolstack: xm \(xm is here; direct lacks ' \
 	"$tool" attach --dry-run one "$seed" xvdb
-check "what it would run" says "^would run: xm block-attach one tap:ram:$XEN_RAMDISK_DIR/aliases/DOMID.51728 xvdb r\$" \
+check "--dry-run prints what xm would be called with" says "^would run: xm block-attach one tap:ram:$XEN_RAMDISK_DIR/aliases/DOMID.51728 xvdb r\$" \
 	"$tool" attach --dry-run one "$seed" xvdb r
-check "and write" says "^would write the alias .* of $seed as second" \
+check "the alias it would write" says "^would write the alias .* of $seed as second" \
 	"$tool" attach --dry-run one "$seed,name=second" xvdb
-check "forced: xl" says "^would run: xl block-attach one 'script=block-ramdisk,vdev=xvdb,access=rw,target=$seed,name=a,private'" \
+check "--toolstack=xl" says "^would run: xl block-attach one 'script=block-ramdisk,vdev=xvdb,access=rw,target=$seed,name=a,private'" \
 	"$tool" attach --dry-run --toolstack=xl --private one "$seed,name=a" xvdb
-check "forced: direct" says '^toolstack: direct \(chosen with --toolstack\)' \
+check "--toolstack=direct" says '^toolstack: direct \(asked for with --toolstack\)' \
 	"$tool" attach --dry-run --toolstack=direct one "$seed" xvdb
-check "sectors go with it" says 'mode=w private=0 logical-block-size=4096, of the domain one' \
+check "direct: --sector-size is written" says 'mode=w private=0 logical-block-size=4096, of the domain one' \
 	"$tool" attach --dry-run --toolstack=direct --sector-size=4096 one "$seed" xvdb
-check "and by xl's toolstack" says "target=$seed,sector-size=4096'" \
+check "xl: sector-size is in the disk line" says "target=$seed,sector-size=4096'" \
 	"$tool" attach --dry-run --toolstack=xl one "$seed,sector-size=4096" xvdb
-check "sectors that are none" refused "sector-size=1024: expected 512 or 4096" \
+check "a sector size that is not supported" refused "sector-size=1024: expected 512 or 4096" \
 	"$tool" attach --sector-size=1024 one "$seed" xvdb
-check "nor behind a seed" refused "'sector-size=x' behind the seed is none of" \
+check "a sector size behind the seed that is no number" refused "'sector-size=x' behind the seed is none of" \
 	"$tool" attach one "$seed,sector-size=x" xvdb
-check "nothing was done" says '^no RAM disks$' "$tool" list
-check "a toolstack that is none" refused "toolstack=xend: expected direct, xl or xm" \
+check "--dry-run loads no disk" says '^no RAM disks$' "$tool" list
+check "an unknown toolstack" refused "toolstack 'xend' is none of direct, xl and xm" \
 	"$tool" attach --toolstack=xend one "$seed" xvdb
 comma=$scratch/a,b.img
 cp "$seed" "$comma"
 check "a comma in a path stays doubled in the disk line" says ',target=.*/a,,b\.img,thin' \
 	"$tool" attach --dry-run --toolstack=xl one "${comma//,/,,},thin" xvdb
-check "one that is not doubled is said" refused "'b\.img' behind the seed is none of" \
+check "a comma that is not doubled is refused" refused "'b\.img' behind the seed is none of" \
 	"$tool" attach --dry-run one "$comma" xvdb
 
-# ---- the stand-in refuses what they refused ----------------------------------
+# ---- the stand-in refuses what xm refused ------------------------------------
 
 touch "$scratch/other.img"
 cp "$seed" "$scratch/other.img"
@@ -158,7 +158,7 @@ done <<'END'
 4.4 yes yes
 END
 
-# ---- and xm gets past each ------------------------------------------
+# ---- the tool attaches with each version of xm ------------------------------
 
 for v in 3.0.3 3.0.4 3.1 3.2 3.3 3.4.0-rc3 4.0 4.1 4.2 4.3 4.4; do
 	fresh_xm "$v"
@@ -179,16 +179,16 @@ done
 # ---- what goes wrong ---------------------------------------------------------
 
 fresh_xm 3.3
-check "no such domain" refused "^xm-ramdisk: xm knows no domain 'four'" attach four "$seed" xvdb
-check "no such seed: xm is not asked" refused 'nowhere' attach one "$scratch/nowhere" xvdb
-check "indeed not" never_said block-attach
-check "a private view" refused "blktap's disks have no private views" attach --private one "$seed" xvdb
-check "large sectors" refused "blktap's disks have sectors of 512" attach --sector-size=4096 one "$seed" xvdb
+check "no such domain" refused "^xm-ramdisk: xm has no domain 'four'" attach four "$seed" xvdb
+check "no such seed" refused 'nowhere' attach one "$scratch/nowhere" xvdb
+check "xm block-attach was not run" never_said block-attach
+check "xm: a private view" refused "blktap's disks have no private views" attach --private one "$seed" xvdb
+check "xm: 4 KiB sectors" refused "blktap's disks have sectors of 512" attach --sector-size=4096 one "$seed" xvdb
 check "attach" attach one "$seed" xvdb
 check "the same vdev again" refused 'attached already' attach one "$seed" xvdb
 xm block-attach two "tap:ram:$scratch/other.img" xvdb w
-check "a vdev that xm refuses" refused 'xm block-attach failed; its reason is above' attach two "$seed" xvdb
-check "leaves no alias" aliases_are 1
+check "xm refuses the vdev" refused 'xm block-attach failed; its reason is above' attach two "$seed" xvdb
+check "no alias is left of it" aliases_are 1
 check "detach" "$tool" detach one xvdb
 xm destroy two
 check "nothing is left" says '^no RAM disks$' "$tool" list

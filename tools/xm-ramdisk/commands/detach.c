@@ -73,7 +73,7 @@ static int check_attached(struct device *d)
 	char *backend;
 	int rc;
 
-	device_look(d, &s);
+	device_read(d, &s);
 	if (s.back) /* also when the frontend's directory is gone already */
 		return EXIT_DONE;
 	rc = device_backend(d, &backend);
@@ -155,7 +155,7 @@ static int detach_device(const struct detach *a, struct device *d)
 	rc = check_attached(d);
 	if (rc)
 		return rc;
-	device_look(d, &s);
+	device_read(d, &s);
 	if (s.back == 0)
 		return EXIT_DONE; /* only a frontend was left */
 	rc = ensure_daemon();

@@ -153,7 +153,7 @@ static bool is_attached(struct device *d)
 {
 	struct device_state s;
 
-	device_look(d, &s);
+	device_read(d, &s);
 	return s.back != 0;
 }
 

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk hotplug: the work of tools/hotplug/block-ramdisk. libxl runs it
- * with a directory of xenstore that says what is wanted: params, the target of
- * the disk line, and mode. On backend/vbd the kernel is the backend and gets a
- * block device; on backend/vbd3 xen-ramdiskd is it.
+ * xm-ramdisk hotplug: the subcommand that tools/hotplug/block-ramdisk calls,
+ * the script that libxl runs for each disk. Its argument is a directory of
+ * xenstore, the device's backend, with two nodes that are read here: params, the
+ * target of the disk line, and mode. The directory tells which backend it is:
  *
- * What is attached on the first toolstack belongs to the domain and not to this
- * process, which ends at once. It ends with "remove"; where nobody runs that, it
- * ends when the device is found gone (hotplug_clean), by the next command or by
- * the process that looks for it (watch.c).
+ *   backend/vbd   the kernel's blkback, over a block device that kernel.c makes
+ *   backend/vbd3  xen-ramdiskd, which gets the disk from native.c
+ *
+ * ORDER of "add": parse the path, read the nodes (read_wanted), load the
+ * frontend's driver if the domain is Domain-0, attach (kernel.c or native.c);
+ * for backend/vbd print device=PATH, and start a process that watches (watch.c).
+ *
+ * The kernel's block device and its attachment outlive this process. They have
+ * the domain and the device in their label, and end in one of three ways: by
+ * "remove"; by hotplug_clean() of any later command of the tool, if xenstore
+ * does not have the device any more; or by that of the watching process.
+ *
+ * One thread; lock.c describes the locks.
  */
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 
@@ -39,16 +48,16 @@ static const char help[] =
 	"usage: xm-ramdisk hotplug add|remove XENBUS_PATH\n"
 	"       xm-ramdisk hotplug clean|watch\n\n"
 	"For block-ramdisk, the script that toolstacks run; see block-ramdisk(8).\n\n"
-	"  add     attach what the nodes of XENBUS_PATH ask for; for the kernel's\n"
-	"          backend prints device=PATH\n"
-	"  remove  the opposite; nothing to remove is no error\n"
-	"  clean   remove what belongs to domains that are gone\n"
-	"  watch   do that whenever one goes, until nothing is attached any more;\n"
-	"          add starts it in the background";
+	"  add     attach the disk that the nodes of XENBUS_PATH name; for the\n"
+	"          kernel's backend, print device=PATH\n"
+	"  remove  detach it; it is no error if nothing is attached\n"
+	"  clean   remove the block devices and attachments of domains that are gone\n"
+	"  watch   clean whenever a domain or device goes, until nothing is attached;\n"
+	"          add starts this in the background";
 
-/* ---- what is asked for -------------------------------------------------- */
+/* ---- the device, from its path and its nodes ---------------------------- */
 
-/* The kind, with its number noted; NULL if it is no device of ours. */
+/* Set domid, devid, back and label from @path. The backend's kind; or NULL. */
 static const char *parse_path(struct hotplug *h, const char *path)
 {
 	static const char *const kinds[] = { KERNEL_KIND, NODES_XL_KIND };
@@ -74,7 +83,7 @@ static const char *parse_path(struct hotplug *h, const char *path)
 	return NULL;
 }
 
-/* libxl puts tapdisk's name for a raw file in front, on vbd3. */
+/* On backend/vbd3, libxl puts tapdisk's driver for raw files in front: "aio:". */
 static char *strip_driver(char *params)
 {
 	return strncmp(params, "aio:", 4) ? params : params + 4;
@@ -90,13 +99,13 @@ static int read_wanted(struct hotplug *h)
 	h->target = xenstore_read(h->xs, XBT_NULL, h->back, "params");
 	if (!h->target)
 		return say_failed(
-			"%s/params is not in xenstore; expected the target of a disk line",
+			"xenstore has no %s/params; expected the target of a disk line there",
 			h->back);
 	if (target_parse(strip_driver(h->target), &h->disk, &err))
 		return say_failed("%s", err.text);
 	if (h->disk.flags & RD_PRIVATE && !h->writable)
 		return say_failed(
-			"a private view of %s is for writing, but the disk is read-only",
+			"a private view of %s is for writing, but the disk is read-only; attach it writable, or without private",
 			h->disk.seed);
 	return EXIT_DONE;
 }
@@ -117,11 +126,11 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid,
 	return state != NULL;
 }
 
-/* Opened for the first label: most commands find none. */
+/* Lock and xenstore are opened for the first label: most commands find none. */
 struct cleaning {
-	struct xs_handle *xs; /* NULL: nothing may be removed */
-	int locked;
-	unsigned found; /* labels */
+	struct xs_handle *xs; /* NULL: xenstore cannot be read, remove nothing */
+	int locked; /* the descriptor that holds the lock, or -1 */
+	unsigned found; /* labels of any device */
 };
 
 static void begin_cleaning(struct cleaning *c, struct rd_store *store)
@@ -145,7 +154,10 @@ static void clean_label(struct rd_store *store, const char *label, void *arg)
 		hotplug_kernel_remove(store, label);
 }
 
-/* Labels of all attachments, of devices of the NBD client twice. */
+/*
+ * Call @fn with the label of each attachment and of each NBD device. An
+ * attachment over an NBD device is in both lists.
+ */
 static void each_label(struct rd_store *store,
 		       void (*fn)(struct rd_store *, const char *, void *),
 		       void *arg)
@@ -207,18 +219,18 @@ static int on_device(struct rd_store *store, const char *action,
 	if (!kind)
 		return say_usage(
 			"hotplug",
-			"'%s' is no device; expected one like backend/" KERNEL_KIND
+			"'%s' is no device; expected for example backend/" KERNEL_KIND
 			"/1/51728",
 			path);
 	if (!strcmp(action, "remove")) {
-		/* on the other toolstack the worker has gone with the device */
+		/* on backend/vbd3 the worker ends with the device */
 		if (!strcmp(kind, KERNEL_KIND))
 			hotplug_kernel_remove(store, h.label);
 		return EXIT_DONE;
 	}
 	if (strcmp(action, "add"))
 		return say_usage("hotplug",
-				 "'%s' is none of add, remove and clean",
+				 "'%s' is none of add, remove, clean and watch",
 				 action);
 	rc = host_open("hotplug", &h.xs);
 	if (rc)
@@ -242,8 +254,8 @@ int cmd_hotplug(int argc, char **argv)
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
 	if (watch)
-		nice(WATCH_NICE); /* scripts have a time limit, it has none */
-	rc = disk_store("hotplug", &store); /* which cleans */
+		nice(WATCH_NICE); /* scripts have a time limit, watching has none */
+	rc = disk_store("hotplug", &store); /* calls hotplug_clean() */
 	if (rc)
 		return rc;
 	if (watch)

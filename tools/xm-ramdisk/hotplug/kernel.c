@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A block device of the kernel over a disk, for Xen's own script protocol and
- * the kernel's backend. Which one depends on the disk:
+ * backend/vbd: a block device of this host over a disk, which the kernel's
+ * blkback serves to the domain. There are two kinds:
  *
- *   loop  over the data file: all in the kernel, but beside the store's locks,
- *         so a block is not atomic, and its holes and views are not known there
- *   nbd   over the nbdkit plugin: everything that the store can do, slower
+ *   loop device  over the disk's data file. The data path is in the kernel. It
+ *                does not take the store's block locks, so a block is not
+ *                atomic; and it does not see private views, or which parts of
+ *                a thin or lazy disk are missing in the file.
+ *   NBD device   over nbdkit with the ramdisk plugin: all that the store can
+ *                do, and slower.
  *
- * So a disk whose every byte is in the data file gets a loop device, and a
- * private view, a thin disk, or one that is still being read gets nbd.
+ * A disk with all of its bytes in the data file gets a loop device. A private
+ * view, a thin disk, and a disk that is still being loaded get an NBD device.
+ * One thread.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +26,7 @@
 #include "tools/xm-ramdisk/hotplug/nbd.h"
 #include "tools/xm-ramdisk/xen/device.h"
 
-/* The disk as it is, whoever loaded it; false if it is not there. */
+/* The disk as it was loaded, whose options may differ from ours. False: gone. */
 static bool find_info(struct rd_store *store, const char *id,
 		      struct rd_disk_info *found)
 {
@@ -38,8 +42,8 @@ static bool find_info(struct rd_store *store, const char *id,
 	return disk != NULL;
 }
 
-/* Its discards would punch holes of which the store knows nothing. */
-static bool refuse_discards(struct hotplug *h)
+/* A discard would punch a hole into the data file behind the store's back. */
+static bool disable_discard(struct hotplug *h)
 {
 	char path[128];
 
@@ -54,19 +58,19 @@ static int add_loop(struct hotplug *h, struct rd_disk *disk)
 
 	snprintf(data, sizeof(data), "%s/%s.data", rd_store_path(h->store),
 		 rd_id(disk));
-	if (!refuse_discards(h))
+	if (!disable_discard(h))
 		return say_failed("cannot write %s/discard-enable in xenstore",
 				  h->back);
 	rc = loop_make(data, h->label, rd_size(disk), h->writable, device);
 	if (rc)
 		return say_failed(
-			"cannot make a loop device over %s: %s; is the kernel's loop driver there?",
+			"cannot make a loop device over %s: %s; is the kernel's loop driver loaded?",
 			data, strerror(-rc));
 	printf("device=%s\n", device);
 	return EXIT_DONE;
 }
 
-/* The domain's attachment is the loop device's: it outlives this process. */
+/* The attachment has the domain's label, and outlives this process. */
 static int attach_loop(struct hotplug *h)
 {
 	struct rd_disk *disk;
@@ -92,8 +96,8 @@ static int add_nbd(struct hotplug *h, const struct rd_disk *disk)
 	return rc;
 }
 
-/* All of its bytes are in its data file, now and whatever is written. */
-static bool fits_loop(struct hotplug *h, const struct rd_disk *disk)
+/* Whether all bytes are in the data file, now and after any write. */
+static bool can_use_loop(struct hotplug *h, const struct rd_disk *disk)
 {
 	struct rd_disk_info info;
 
@@ -111,11 +115,11 @@ int hotplug_kernel_add(struct hotplug *h)
 		return say_failed(
 			"sector-size=%u needs xen-ramdiskd: Xen 4.19 or later and backendtype=tap, or xm-ramdisk attach",
 			h->disk.sector_size);
-	/* held by this process until the domain's own attachment is there */
+	/* this attachment holds the disk until the domain's is made */
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);
 	if (rc)
 		return rc;
-	if (fits_loop(h, disk))
+	if (can_use_loop(h, disk))
 		rc = attach_loop(h);
 	else
 		rc = add_nbd(h, disk);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Loop devices over a disk's data file, for toolstacks that need a block
- * device of the kernel. Nothing is kept beside the kernel: a device of ours
- * carries its owner's label in the name that LOOP_CONFIGURE takes, so any
- * process can find it again. It is not cleared at its last close, since it is
- * closed between the script that makes it and the backend that uses it.
+ * Loop devices over a disk's data file. All state is the kernel's: the name of
+ * the loop device (LOOP_CONFIGURE) is the attachment's label, by which any
+ * process finds the device. LO_FLAGS_AUTOCLEAR is not used, since the device is
+ * closed after the script has made it and before blkback opens it. One thread.
  */
 #include "tools/xm-ramdisk/hotplug/loop.h"
 
@@ -22,7 +21,7 @@
 #include "tools/xm-ramdisk/base/program.h"
 
 #define CONTROL "/dev/loop-control"
-#define TRIES 64 /* others may take the free number first */
+#define TRIES 64 /* another process may take the free number first */
 #define LOAD_PAUSE 50000000 /* ns */
 #define LOAD_TRIES 60
 
@@ -36,7 +35,7 @@ static int open_loop(int number, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-/* Whether @fd is bound, with @label as its name. */
+/* Whether loop device @fd has a file, and @label as its name. */
 static bool is_labelled(int fd, const char *label)
 {
 	struct loop_info64 info;
@@ -46,8 +45,8 @@ static bool is_labelled(int fd, const char *label)
 }
 
 /*
- * Call @fn for each device that has @label, open; a non-zero answer ends the
- * walk. Only those that are bound are opened: opening a number would make it.
+ * Call @fn with each loop device that has @label, until @fn returns non-zero.
+ * Only devices with a file are opened: opening another number would make it.
  */
 static int walk(const char *label, int (*fn)(int fd, int number))
 {
@@ -100,7 +99,10 @@ static int configure(int control, int data, const char *label, uint64_t size,
 	return -EBUSY;
 }
 
-/* Another script may be loading the driver: modprobe does not always wait. */
+/*
+ * Another process may be loading the driver, and modprobe does not always wait
+ * for it: try again for 3 seconds.
+ */
 static int open_control(void)
 {
 	const struct timespec pause = { .tv_nsec = LOAD_PAUSE };
@@ -117,7 +119,7 @@ static int open_control(void)
 	return fd;
 }
 
-static int found(int fd, int number)
+static int number_plus_one(int fd, int number)
 {
 	(void)fd;
 	return number + 1;
@@ -126,7 +128,7 @@ static int found(int fd, int number)
 int loop_make(const char *data, const char *label, uint64_t size, bool writable,
 	      char path[LOOP_PATH_MAX])
 {
-	int fd, control = -1, rc, number = walk(label, found) - 1;
+	int fd, control = -1, rc, number = walk(label, number_plus_one) - 1;
 
 	if (number >= 0) {
 		snprintf(path, LOOP_PATH_MAX, "/dev/loop%d", number);
@@ -147,7 +149,7 @@ int loop_make(const char *data, const char *label, uint64_t size, bool writable,
 	return rc;
 }
 
-/* One that is open goes at its last close. */
+/* If blkback has the device open, the kernel clears it at the last close. */
 static int clear(int fd, int number)
 {
 	(void)number;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loop devices that belong to an attachment. */
+/* Loop devices, found by the label of their attachment. */
 #ifndef XM_RAMDISK_LOOP_H
 #define XM_RAMDISK_LOOP_H
 
@@ -11,13 +11,13 @@
 #define LOOP_PATH_MAX 32
 
 /*
- * The loop device of attachment @label over file @data, of @size bytes, made
- * unless it is there; its path. 0 or -errno.
+ * The loop device of attachment @label, and its path. If there is none, one is
+ * made over the first @size bytes of file @data. 0 or -errno.
  */
 int loop_make(const char *data, const char *label, uint64_t size, bool writable,
 	      char path[LOOP_PATH_MAX]);
 
-/* Remove what there is of @label. */
+/* Remove all loop devices of @label; there may be none. */
 void loop_remove(const char *label);
 
 #endif

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The device that libxl makes for xen-ramdiskd, on Xen 4.19 and later. The
- * daemon has brought it to InitWait and waits to be told the disk. It is
- * attached here first, as xm-ramdisk attach does it, so that a bad seed is
- * refused with its reason; then the worker attaches to what is loaded.
+ * backend/vbd3: the device that libxl makes for xen-ramdiskd, on Xen 4.19 and
+ * later. One thread.
+ *
+ * ORDER of "add":
+ *
+ *   1. daemon_ensure()    xen-ramdiskd has the device in state InitWait, and
+ *                         waits for the nodes that name the disk
+ *   2. journal_reserve()  memory for the device's journal
+ *   3. disk_attach()      this process attaches: a bad seed is refused here,
+ *                         with its reason
+ *   4. journal_publish(), name the journal, then write the disk's nodes
+ *      offer_disk()
+ *   5. wait_for_worker()  until the device's worker has attached
+ *   6. rd_detach()        this process's own attachment ends
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,9 +30,9 @@
 #include "tools/xm-ramdisk/xen/journal.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
-#define WORKER_SECONDS 20
+#define WORKER_SECONDS 20 /* for the worker to attach; libxl waits 40 */
 
-/* What is written in one transaction: the disk for the daemon. */
+/* The disk whose nodes are written, in one transaction. */
 struct offer {
 	struct hotplug *h;
 	const struct rd_disk *disk;
@@ -65,8 +75,8 @@ static int offer_disk(struct hotplug *h, const struct rd_disk *disk)
 		  : EXIT_DONE;
 }
 
-/* EXIT_DONE or EXIT_FAILED once it is known, -1 as long as it is not. */
-static int look(struct hotplug *h)
+/* EXIT_DONE: the worker has attached. EXIT_FAILED: printed why not. -1: not yet. */
+static int read_result(struct hotplug *h)
 {
 	char *attached = xenstore_read(h->xs, XBT_NULL, h->back,
 				       NODES_XL_FOLDER "/attached");
@@ -79,7 +89,7 @@ static int look(struct hotplug *h)
 	else if (error)
 		rc = say_failed("%s", error);
 	else if (!state)
-		rc = say_failed("the device went away while it was attached");
+		rc = say_failed("the device was removed while it was attached");
 	free(attached);
 	free(error);
 	free(state);
@@ -96,11 +106,11 @@ static int wait_for_worker(struct hotplug *h)
 	if (!xs_watch(h->xs, h->back, ""))
 		return say_failed("cannot watch %s in xenstore: %s", h->back,
 				  strerror(errno));
-	while ((rc = look(h)) < 0) {
+	while ((rc = read_result(h)) < 0) {
 		left = deadline - clock_now_ms();
 		if (left <= 0 || *h->stop)
 			return say_failed(
-				"xen-ramdiskd did not take the device for %d seconds; is one of the same version running, with this store?",
+				"xen-ramdiskd did not attach to the disk for %d seconds; does a xen-ramdiskd of the same version run, with this store?",
 				WORKER_SECONDS);
 		poll(&p, 1, (int)left);
 		while ((event = xs_check_watch(h->xs)))
@@ -109,15 +119,15 @@ static int wait_for_worker(struct hotplug *h)
 	return rc;
 }
 
-/* With the disk held, and @journal as room for the device's journal. */
+/* Steps 4 and 5. The caller is attached to @disk; @journal: journal_reserve(). */
 static int add_disk(struct hotplug *h, const struct rd_disk *disk, int journal)
 {
 	int rc = disk_check_sector_size(&h->disk, disk);
 
 	if (rc)
 		return rc;
-	/* libxl removes the device when this fails, and xen-ramdiskd that file */
-	journal_leave(h->store, journal, h->domid, h->devid);
+	/* on failure libxl removes the device, and xen-ramdiskd then the journal */
+	journal_publish(h->store, journal, h->domid, h->devid);
 	rc = offer_disk(h, disk);
 	return rc == EXIT_DONE ? wait_for_worker(h) : rc;
 }
@@ -129,12 +139,12 @@ int hotplug_native_add(struct hotplug *h)
 
 	if (rc)
 		return rc;
-	journal = journal_take_room(h->store);
+	journal = journal_reserve(h->store);
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);
 	if (rc == EXIT_DONE) {
 		rc = add_disk(h, disk, journal);
 		rd_detach(disk);
 	}
-	journal_give_back(journal);
+	journal_close(journal);
 	return rc;
 }

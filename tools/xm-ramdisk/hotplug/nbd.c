@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * /dev/nbdN over our nbdkit plugin, for toolstacks that need a block device of
- * the kernel and disks that a loop device cannot give: private views, thin and
- * lazy ones. The connection that the kernel holds is the attachment, with the
- * domain's label, so it lasts as long as the device. A file in the store, named
- * after the label, tells the device and nbdkit's process; its socket and pid
- * file are beside it.
+ * NBD devices (/dev/nbdN) for the kernel's blkback, over an nbdkit of this host:
+ * with the ramdisk plugin for a disk of this host that a loop device cannot
+ * serve (private views, thin and lazy disks), or with nbdkit's nbd plugin for a
+ * disk that another host serves.
  *
- * A lock of the store is held while a device is chosen, since two scripts
- * would find the same one free.
+ * nbdkit attaches to the disk with the domain's label when the kernel connects.
+ * So the attachment lasts as long as the NBD device is connected. Three files
+ * in the store belong to a label, whose slashes become colons in their names:
+ *
+ *   LABEL.nbd   the path of the NBD device
+ *   LABEL.sock  nbdkit's socket
+ *   LABEL.pid   nbdkit's process
+ *
+ * nbd.lock of the store is held while a free device is looked for and connected:
+ * without it, two processes could take the same one. One thread.
  */
 #include "tools/xm-ramdisk/hotplug/nbd.h"
 
@@ -30,11 +36,10 @@
 #define LOCK_FILE "nbd.lock"
 #define SUFFIX ".nbd"
 #define DEVICES_MAX 1024
-#define PARAMETER_MAX \
-	(RD_SEED_MAX + 32) /* a URI, or a part of it, and its key */
+#define PARAMETER_MAX (RD_SEED_MAX + 32) /* KEY=URI, or a part of the URI */
 #define FILE_MAX (PATH_MAX + RD_LABEL_MAX + 16)
 
-/* A file of the store that belongs to @label, whose slashes become colons. */
+/* The path of the file of @label that ends in @suffix. */
 static void file_of(struct rd_store *store, const char *label,
 		    const char *suffix, char path[FILE_MAX])
 {
@@ -48,16 +53,16 @@ static void file_of(struct rd_store *store, const char *label,
 			*p = ':';
 }
 
-/* ---- the server --------------------------------------------------------- */
+/* ---- nbdkit ------------------------------------------------------------- */
 
-/* Into the background; it is ready when this returns. */
+/* nbdkit forks into the background when its socket is ready. */
 static int run_nbdkit(const char *const argv[], const char *plugin)
 {
 	int rc = program_run(argv);
 
 	if (rc == -ENOENT)
 		return say_failed(
-			"this disk needs nbdkit, which is not installed; install it with nbdkit-ramdisk-plugin, or use a plain disk");
+			"this disk needs nbdkit, which is not installed; install nbdkit and nbdkit-ramdisk-plugin, or use a disk without private, thin and lazy");
 	if (rc)
 		return say_failed(
 			"nbdkit with its plugin '%s' did not start; is nbdkit-%s-plugin installed?",
@@ -65,7 +70,6 @@ static int run_nbdkit(const char *const argv[], const char *plugin)
 	return EXIT_DONE;
 }
 
-/* In the background when it returns, and ready. */
 static int serve(struct rd_store *store, const char *label, const char *id,
 		 bool writable, bool private_view)
 {
@@ -86,7 +90,7 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 	};
 
 	if (!program_beside("nbdkit-ramdisk-plugin.so", plugin))
-		strcpy(plugin, "ramdisk"); /* nbdkit's own */
+		strcpy(plugin, "ramdisk"); /* of nbdkit's folder of plugins */
 	file_of(store, label, ".sock", socket);
 	file_of(store, label, ".pid", pidfile);
 	snprintf(disk, sizeof(disk), "disk=%s", id);
@@ -97,11 +101,11 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 }
 
 /*
- * Moves the value of query parameter @name out of @uri into @arg, behind
- * "@key=": nbdkit's nbd plugin takes files as parameters of its own only. @arg
- * is left empty when @uri has none.
+ * Remove query parameter @name from @uri, and write "@key=VALUE" into @arg:
+ * nbdkit's nbd plugin refuses file names in the URI, and has parameters for
+ * them. @arg is empty if @uri has no such parameter.
  */
-static void take_parameter(char *uri, const char *name, const char *key,
+static void move_parameter(char *uri, const char *name, const char *key,
 			   char arg[PARAMETER_MAX])
 {
 	size_t len = strlen(name);
@@ -124,7 +128,7 @@ static void take_parameter(char *uri, const char *name, const char *key,
 		}
 	}
 	*arg = 0;
-	/* the first one's '?' is needed by those behind it */
+	/* the '?' in front of the first parameter stays for the next one */
 	if (*p == '?' && *end && *end != '#')
 		memmove(p + 1, end + 1, strlen(end + 1) + 1);
 	else
@@ -132,8 +136,9 @@ static void take_parameter(char *uri, const char *name, const char *key,
 }
 
 /*
- * A client of the kernel's that loses its server fails what is in flight, so
- * it talks to an nbdkit here, whose retry filter connects again.
+ * If the kernel's NBD client loses its server, the requests in flight fail. So
+ * its server is an nbdkit of this host, whose retry filter reconnects to the
+ * other host for @seconds.
  */
 static int serve_remote(struct rd_store *store, const char *label,
 			const char *uri, int seconds, bool writable)
@@ -163,8 +168,8 @@ static int serve_remote(struct rd_store *store, const char *label,
 	file_of(store, label, ".sock", socket);
 	file_of(store, label, ".pid", pidfile);
 	snprintf(parameter, sizeof(parameter), "uri=%s", uri);
-	take_parameter(parameter, "tls-psk-file", "tls-psk", psk);
-	take_parameter(parameter, "tls-certificates", "tls-certificates",
+	move_parameter(parameter, "tls-psk-file", "tls-psk", psk);
+	move_parameter(parameter, "tls-certificates", "tls-certificates",
 		       certificates);
 	if (psk[0])
 		argv[n++] = psk;
@@ -177,6 +182,7 @@ static int serve_remote(struct rd_store *store, const char *label,
 	return run_nbdkit(argv, "nbd");
 }
 
+/* nbdkit's process, or 0 if it does not run any more. */
 static pid_t read_pid(struct rd_store *store, const char *label)
 {
 	char path[FILE_MAX], line[64];
@@ -186,7 +192,7 @@ static pid_t read_pid(struct rd_store *store, const char *label)
 	if (!file_first_line(path, line, sizeof(line)) ||
 	    sscanf(line, "%d", &pid) != 1 || pid <= 1)
 		return 0;
-	/* the number may be another process's by now */
+	/* after nbdkit has ended, its number may be another process's */
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	return file_first_line(path, line, sizeof(line)) &&
 			       !strcmp(line, "nbdkit")
@@ -207,36 +213,39 @@ static bool is_free(int number)
 	return access(path, F_OK) != 0;
 }
 
+/* Connect the first free device to nbdkit. The caller holds nbd.lock. */
 static int connect_free(struct rd_store *store, const char *label,
 			char device[NBD_PATH_MAX])
 {
 	char socket[FILE_MAX];
 	const char *const argv[] = { "nbd-client", "-unix", socket, device,
 				     "-b",         "512",   NULL };
-	bool some = false;
+	bool any_free = false;
 	int i, rc;
 
 	file_of(store, label, ".sock", socket);
 	for (i = 0; i < DEVICES_MAX; i++) {
 		if (!is_free(i))
 			continue;
-		some = true;
+		any_free = true;
 		snprintf(device, NBD_PATH_MAX, "/dev/nbd%d", i);
 		rc = program_run_quietly(argv);
 		if (rc == 0)
 			return EXIT_DONE;
 		if (rc == -ENOENT)
 			return say_failed(
-				"this disk needs nbd-client, which is not installed; install it, or use a plain disk");
+				"this disk needs nbd-client, which is not installed; install nbd-client, or use a disk without private, thin and lazy");
 	}
-	return some ? say_failed(
-			      "nbd-client could not connect a device to nbdkit at %s",
-			      socket)
-		    : say_failed(
-			      "there is no free /dev/nbdN; is the kernel's nbd driver loaded, with nbds_max large enough?");
+	return any_free
+		       ? say_failed(
+				 "nbd-client could not connect a device to nbdkit at %s",
+				 socket)
+		       : say_failed(
+				 "no /dev/nbdN is free; is the kernel's nbd driver loaded, with a large enough nbds_max?");
 }
 
-static int note(struct rd_store *store, const char *label, const char *device)
+static int write_device_file(struct rd_store *store, const char *label,
+			     const char *device)
 {
 	char path[FILE_MAX];
 	FILE *f;
@@ -248,7 +257,7 @@ static int note(struct rd_store *store, const char *label, const char *device)
 	return EXIT_DONE;
 }
 
-/* The device, to the server of @label that runs now. */
+/* Connect a device to the nbdkit of @label, which runs. */
 static int make_device(struct rd_store *store, const char *label,
 		       char path[NBD_PATH_MAX])
 {
@@ -260,7 +269,7 @@ static int make_device(struct rd_store *store, const char *label,
 	locked = hotplug_lock(store, LOCK_FILE, LOCK_EX);
 	rc = connect_free(store, label, path);
 	if (rc == EXIT_DONE)
-		rc = note(store, label, path);
+		rc = write_device_file(store, label, path);
 	if (locked >= 0)
 		close(locked);
 	if (rc)

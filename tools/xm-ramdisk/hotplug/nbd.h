@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Devices of the kernel's NBD client that belong to an attachment. */
+/* NBD devices of this host, found by the label of their attachment. */
 #ifndef XM_RAMDISK_NBD_H
 #define XM_RAMDISK_NBD_H
 
@@ -10,26 +10,28 @@
 #define NBD_PATH_MAX 32
 
 /*
- * Serve disk @id with nbdkit and connect /dev/nbdN to it, for attachment
- * @label; the device's path. An exit status; why was said.
+ * Serve disk @id with nbdkit for attachment @label and connect a free /dev/nbdN
+ * to it, whose path is stored in @path. EXIT_DONE, or EXIT_FAILED after a
+ * message. An earlier device of @label is removed first.
  */
 int nbd_make(struct rd_store *store, const char *label, const char *id,
 	     bool writable, bool private_view, char path[NBD_PATH_MAX]);
 
 /*
- * The same for an export of another host, @uri: through an nbdkit here that
- * connects again for @seconds, while the kernel waits, before it gives up.
+ * The same for a disk that another host serves at @uri. If the connection is
+ * lost, requests wait while nbdkit tries to reconnect for @seconds; then they
+ * fail.
  */
 int nbd_make_remote(struct rd_store *store, const char *label, const char *uri,
 		    int seconds, bool writable, char path[NBD_PATH_MAX]);
-/* The device of @label; false if there is none. */
+/* The path of the device of @label; false if there is none. */
 bool nbd_find(struct rd_store *store, const char *label,
 	      char path[NBD_PATH_MAX]);
 
-/* Remove what there is of @label: nothing is no error. */
+/* Disconnect the device of @label, end its nbdkit and remove its files. */
 void nbd_remove(struct rd_store *store, const char *label);
 
-/* Call @fn with the label of each. */
+/* Call @fn with the label of each device. */
 void nbd_walk(struct rd_store *store,
 	      void (*fn)(struct rd_store *store, const char *label, void *arg),
 	      void *arg);

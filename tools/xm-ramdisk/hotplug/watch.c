@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk hotplug watch: one process for all that scripts attached over
- * block devices of the kernel. Those have no process that dies with the domain,
- * and a toolstack that is killed, or that cannot run the script, removes
- * nothing. It is there as long as there is such an attachment; a lock file of
- * the store is held by the one that watches. xen-ramdiskd is not needed on this
- * toolstack, and it has not the right to end devices of the kernel.
+ * xm-ramdisk hotplug watch: a process that removes the block devices and
+ * attachments of domains that are gone, on backend/vbd. A loop or NBD device
+ * has no process that ends with its domain, and a toolstack that was killed, or
+ * could not run the script, removes nothing. xen-ramdiskd does not do this: it
+ * need not run for backend/vbd, and has no privilege to remove block devices.
+ *
+ * One process watches for all devices of a store. It holds watch.lock, and ends
+ * when nothing is attached any more.
+ *
+ * STARTING AND ENDING do not miss an attachment: whoever attaches starts a
+ * watcher unless watch.lock is held, and a watcher that has released the lock
+ * looks for attachments once more. One thread.
  */
 #include <poll.h>
 #include <spawn.h>
@@ -25,9 +31,9 @@
 
 #define LOCK_FILE "watch.lock"
 #define BACKENDS "/local/domain/0/backend/vbd"
-#define TOGETHER 500000000 /* ns: what comes at once is one look */
-#define AGAIN_SECONDS 1
-#define LOOK_SECONDS 30 /* also without an event: xenstore may have died */
+#define TOGETHER 500000000 /* ns after an event: one clean for several events */
+#define AGAIN_SECONDS 1 /* until the next clean, after an event */
+#define IDLE_SECONDS 30 /* without an event: xenstored may have died */
 
 extern char **environ;
 
@@ -36,6 +42,7 @@ static int take_lock(struct rd_store *store)
 	return hotplug_lock(store, LOCK_FILE, LOCK_EX | LOCK_NB);
 }
 
+/* Take all events; whether there was one. */
 static bool drain(struct xs_handle *xs)
 {
 	bool any = false;
@@ -48,7 +55,7 @@ static bool drain(struct xs_handle *xs)
 	return any;
 }
 
-/* Whether there was an event. */
+/* Sleep for @seconds, or until an event came, or *stop. Whether one came. */
 static bool wait_event(struct xs_handle *xs, int seconds,
 		       const volatile sig_atomic_t *stop)
 {
@@ -65,8 +72,9 @@ static bool wait_event(struct xs_handle *xs, int seconds,
 	return came;
 }
 
-static void watch(struct rd_store *store, struct xs_handle *xs,
-		  const volatile sig_atomic_t *stop)
+/* With watch.lock: clean until nothing is attached. */
+static void clean_at_events(struct rd_store *store, struct xs_handle *xs,
+			    const volatile sig_atomic_t *stop)
 {
 	bool came = true;
 
@@ -74,15 +82,18 @@ static void watch(struct rd_store *store, struct xs_handle *xs,
 		rd_reap(store);
 		if (!hotplug_clean(store))
 			return;
-		/* a server that was ended is there for a moment */
-		came = wait_event(xs, came ? AGAIN_SECONDS : LOOK_SECONDS,
+		/* an nbdkit that was told to end is attached for a moment */
+		came = wait_event(xs, came ? AGAIN_SECONDS : IDLE_SECONDS,
 				  stop);
 	}
 }
 
-/* Who attaches after the last look finds the lock free, or is seen here. */
-static void take_turns(struct rd_store *store, struct xs_handle *xs,
-		       const volatile sig_atomic_t *stop)
+/*
+ * A process that attached while the lock was still held did not start a watcher:
+ * look once more after releasing the lock.
+ */
+static void watch(struct rd_store *store, struct xs_handle *xs,
+		  const volatile sig_atomic_t *stop)
 {
 	int locked;
 
@@ -90,7 +101,7 @@ static void take_turns(struct rd_store *store, struct xs_handle *xs,
 		locked = take_lock(store);
 		if (locked < 0)
 			return;
-		watch(store, xs, stop);
+		clean_at_events(store, xs, stop);
 		close(locked);
 	} while (!*stop && hotplug_clean(store));
 }
@@ -104,7 +115,7 @@ int hotplug_watch(struct rd_store *store)
 	if (rc)
 		return rc;
 	if (xs_watch(xs, "@releaseDomain", "") && xs_watch(xs, BACKENDS, ""))
-		take_turns(store, xs, stop);
+		watch(store, xs, stop);
 	else
 		rc = say_failed("cannot watch xenstore");
 	xs_close(xs);
@@ -112,10 +123,10 @@ int hotplug_watch(struct rd_store *store)
 }
 
 /*
- * Nobody waits for it, and whoever reads our output must not either. If it
- * cannot be started, the next command does its work.
+ * Start a watcher, in a session of its own and without our descriptors: libxl
+ * waits for the script's output to end. On failure later commands clean.
  */
-static void start(void)
+static void start_watcher(void)
 {
 	char *argv[] = { (char[]){ "xm-ramdisk" }, (char[]){ "hotplug" },
 			 (char[]){ "watch" }, NULL };
@@ -140,7 +151,7 @@ static void start(void)
 	posix_spawn_file_actions_destroy(&files);
 }
 
-/* Who has the lock now looks once more after it has let go. */
+/* If the lock is held, its holder looks for attachments after releasing it. */
 void hotplug_watch_start(struct rd_store *store)
 {
 	int locked = take_lock(store);
@@ -149,5 +160,5 @@ void hotplug_watch_start(struct rd_store *store)
 		return;
 	close(locked);
 	setenv("XEN_RAMDISK_DIR", rd_store_path(store), 1);
-	start();
+	start_watcher();
 }

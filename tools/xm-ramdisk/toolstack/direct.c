@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The direct toolstack: xen-ramdiskd, and nodes of our own in xenstore. The command
- * attaches to the disk itself first, so that a bad seed is refused before
- * anything is written, and the load happens where the person can see it. The
- * backend's worker then finds the disk loaded, and the command's own reference
- * is given back at the end.
+ * The direct toolstack: the tool writes the nodes of the device to xenstore,
+ * and xen-ramdiskd is the backend. One thread.
+ *
+ * ORDER of an attach:
+ *
+ *   1. device_check_free()  is the vdev free?
+ *   2. journal_reserve()    memory for the device's journal
+ *   3. disk_attach()        the tool attaches to the disk itself: a bad seed is
+ *                           refused before anything is written, and the
+ *                           person sees the progress of the load
+ *   4. daemon_ensure()      start xen-ramdiskd, unless it runs
+ *   5. journal_publish(),   name the journal, then write the nodes
+ *      device_create()
+ *   6. device_wait()        until frontend and backend are Connected; the
+ *                           device's worker has its own attachment then
+ *   7. rd_detach()          the tool's own attachment ends
+ *
+ * If step 6 fails, undo() removes the device, and its worker with it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,17 +36,18 @@
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/journal.h"
 
-#define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
+#define CLOSE_SECONDS 10 /* for a frontend to close after a failed attach */
 
 /* ---- the frontend ------------------------------------------------------ */
 
-int toolstack_direct_stands(const struct device_state *s, bool late)
+int toolstack_direct_result(const struct device_state *s, bool late)
 {
 	if (s->error[0] || s->domain_gone || s->back == 0)
 		return -1;
 	/*
-	 * A frontend may close and leave the device to the next one, as GRUB's
-	 * does, which says Initialised all the time that it is connected.
+	 * GRUB's frontend stays Initialised while it is connected, then closes
+	 * and leaves the device to the kernel's. So Initialised is a success
+	 * only when the time to wait is over.
 	 */
 	if (s->back == XenbusStateConnected &&
 	    (s->front == XenbusStateConnected ||
@@ -44,10 +58,10 @@ int toolstack_direct_stands(const struct device_state *s, bool late)
 
 static bool connected_or_failed(const struct device_state *s)
 {
-	return toolstack_direct_stands(s, false) != 0;
+	return toolstack_direct_result(s, false) != 0;
 }
 
-static bool let_go(const struct device_state *s)
+static bool frontend_closed(const struct device_state *s)
 {
 	return s->domain_gone || s->back == 0 ||
 	       s->front <= XenbusStateInitialising ||
@@ -64,16 +78,16 @@ static bool domain_is_gone(const struct device_state *s)
 	return s->domain_gone;
 }
 
-/* Nothing of a failed attach is left; the frontend has time to see it go. */
-static void take_back(struct device *d, const struct device_state *seen)
+/* Remove the device of a failed attach, after the frontend has had time to close. */
+static void undo(struct device *d, const struct device_state *seen)
 {
 	static const volatile sig_atomic_t never;
 	struct device_state s = *seen;
 
 	if (s.back && !s.domain_gone) {
 		device_ask_to_close(d);
-		device_wait(d, let_go, &s, clock_deadline(CLOSE_SECONDS),
-			    &never);
+		device_wait(d, frontend_closed, &s,
+			    clock_deadline(CLOSE_SECONDS), &never);
 	}
 	device_remove(d);
 	device_wait(d, backend_gone, &s, clock_deadline(CLOSE_SECONDS), &never);
@@ -85,7 +99,7 @@ static int say_why(const struct attach *a, const struct device *d,
 	if (s->error[0])
 		return say_failed("%s", s->error);
 	if (s->domain_gone)
-		return say_failed("%s went away while %s was being attached",
+		return say_failed("%s ended while %s was being attached",
 				  d->domain, d->vdev);
 	if (rc == -EINTR)
 		return say_failed("interrupted; %s is not attached", d->vdev);
@@ -93,11 +107,11 @@ static int say_why(const struct attach *a, const struct device *d,
 		return say_failed("cannot watch xenstore: %s", strerror(-rc));
 	if (rc == 0)
 		return say_failed(
-			"the backend of %s in %s was closed by somebody else",
+			"another program closed the backend of %s of %s",
 			d->vdev, d->domain);
 	if (s->front >= XenbusStateClosing)
 		return say_failed(
-			"the block frontend of %s has closed %s; the log of its kernel may say why",
+			"the block frontend of %s has closed %s; the log of the domain's kernel may have the reason",
 			d->domain, d->vdev);
 	if (s->back < XenbusStateInitWait)
 		return say_failed(
@@ -117,25 +131,25 @@ static int connect_device(const struct attach *a, struct device *d)
 		host_load_frontend();
 	rc = device_wait(d, connected_or_failed, &s, clock_deadline(a->seconds),
 			 a->stop);
-	if (toolstack_direct_stands(&s, rc == -ETIMEDOUT) > 0)
+	if (toolstack_direct_result(&s, rc == -ETIMEDOUT) > 0)
 		return EXIT_DONE;
-	/* a domain that is being destroyed loses its devices first */
+	/* a domain that is being destroyed loses its devices before it is gone */
 	if (rc == 0 && !s.error[0] && !s.domain_gone)
 		device_wait(d, domain_is_gone, &s,
 			    clock_deadline(CLOSE_SECONDS), a->stop);
 	rc = say_why(a, d, &s, rc);
-	take_back(d, &s);
+	undo(d, &s);
 	return rc;
 }
 
 /* ---- the disk ---------------------------------------------------------- */
 
-/* @journal is room for the device's journal. */
+/* @journal: of journal_reserve(). */
 static int create(const struct attach *a, struct device *d,
 		  struct rd_store *store, const struct rd_disk *disk,
 		  int journal)
 {
-	bool left = journal_leave(store, journal, d->domid, d->devid);
+	bool left = journal_publish(store, journal, d->domid, d->devid);
 	int rc = device_create(d, rd_store_path(store), disk, a->writable,
 			       &a->disk);
 
@@ -144,7 +158,7 @@ static int create(const struct attach *a, struct device *d,
 	return rc;
 }
 
-/* With our own reference to the disk held. */
+/* Steps 4 to 6. The caller is attached to @disk. */
 static int attach_disk(const struct attach *a, struct device *d,
 		       struct rd_store *store, const struct rd_disk *disk,
 		       int journal)
@@ -167,6 +181,7 @@ static int attach_disk(const struct attach *a, struct device *d,
 	return rc;
 }
 
+/* Steps 2 to 7. */
 static int attach_seed(const struct attach *a, struct device *d)
 {
 	struct rd_store *store;
@@ -175,13 +190,13 @@ static int attach_seed(const struct attach *a, struct device *d)
 
 	if (rc)
 		return rc;
-	journal = journal_take_room(store);
+	journal = journal_reserve(store);
 	rc = disk_attach(store, &a->disk, "xm-ramdisk attach", a->stop, &disk);
 	if (rc == EXIT_DONE) {
 		rc = attach_disk(a, d, store, disk, journal);
 		rd_detach(disk);
 	}
-	journal_give_back(journal);
+	journal_close(journal);
 	rd_store_close(store);
 	return rc;
 }
@@ -207,7 +222,7 @@ void toolstack_direct_show(const struct attach *a)
 	if (a->disk.sector_size)
 		snprintf(sector_size, sizeof(sector_size),
 			 " " NODES_BLOCK_SIZE "=%u", a->disk.sector_size);
-	printf("would load %s unless it is there, and write for xen-ramdiskd:\n"
+	printf("would load %s unless it is loaded, and write for xen-ramdiskd:\n"
 	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d%s, of the domain %s\n"
 	       "  /local/domain/DOMID/device/vbd/%u\n",
 	       a->disk.seed, a->devid, a->writable ? "w" : "r",

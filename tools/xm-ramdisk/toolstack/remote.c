@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk that another host serves with xm-ramdisk serve, and no copy of it: all
- * hosts' domains share the one there. What moves the bytes is the kernel's:
- * its NBD client, here to an nbdkit that connects again when the other host was
- * out of reach, and xen-blkback over /dev/nbdN. Note and label are those of
- * the devices that block-ramdisk makes, so what a dead domain leaves is
- * found by 'xm-ramdisk hotplug clean'.
+ * A disk that another host serves with xm-ramdisk serve. The domains of all
+ * hosts share the disk there; no copy is made here. The path of a request:
+ *
+ *   frontend - xen-blkback - /dev/nbdN - nbdkit of this host - the other host
+ *
+ * nbdkit's retry filter reconnects when the other host was out of reach; the
+ * kernel's NBD client would fail the requests instead. One thread.
+ *
+ * ORDER of an attach:
+ *
+ *   1. device_check_free()    is the vdev free?
+ *   2. rd_probe()             does the other host answer, and how large is the
+ *                             disk? A failure is one line, and nothing is made
+ *   3. hotplug_hold()         nothing is cleaned up until the nodes are written
+ *   4. nbd_make_remote()      start nbdkit, connect /dev/nbdN to it
+ *   5. device_create_kernel() write the nodes, for blkback
+ *   6. device_wait()          until frontend and backend are Connected
+ *   7. hotplug_watch_start()  a process that cleans up when the domain is gone
+ *
+ * A detach: device_ask_to_close(), device_wait(), device_remove(),
+ * nbd_remove(). The label and the file in the store are those of a device that
+ * block-ramdisk makes (hotplug/nbd.c), so 'xm-ramdisk hotplug clean' removes
+ * what a domain leaves.
  */
 #include <inttypes.h>
 #include <stdint.h>
@@ -27,7 +44,7 @@
 #include "tools/xm-ramdisk/xen/who.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
-#define CLOSE_SECONDS 10 /* for a frontend to let go of a failed attach */
+#define CLOSE_SECONDS 10 /* for a frontend to close after a failed attach */
 
 static void label_of(const struct device *d, char label[RD_LABEL_MAX])
 {
@@ -36,7 +53,7 @@ static void label_of(const struct device *d, char label[RD_LABEL_MAX])
 
 /* ---- attach ------------------------------------------------------------ */
 
-static bool connected_or_gone(const struct device_state *s)
+static bool connected_or_failed(const struct device_state *s)
 {
 	return s->domain_gone || s->back == 0 ||
 	       s->back >= XenbusStateClosing ||
@@ -44,13 +61,14 @@ static bool connected_or_gone(const struct device_state *s)
 		s->front == XenbusStateConnected);
 }
 
-/* The kernel's backend leaves its directory; nothing uses the device then. */
+/* blkback does not remove its nodes. When it is Closed, /dev/nbdN is unused. */
 static bool closed(const struct device_state *s)
 {
 	return s->domain_gone || s->back == 0 || s->back == XenbusStateClosed;
 }
 
-static void take_back(struct device *d)
+/* Remove the nodes of a failed attach. */
+static void undo(struct device *d)
 {
 	static const volatile sig_atomic_t never;
 	struct device_state s;
@@ -74,13 +92,13 @@ static int connect_device(const struct attach *a, struct device *d,
 	rc = device_create_kernel(d, path, a->writable);
 	if (rc)
 		return rc;
-	rc = device_wait(d, connected_or_gone, &s, clock_deadline(a->seconds),
+	rc = device_wait(d, connected_or_failed, &s, clock_deadline(a->seconds),
 			 a->stop);
 	if (rc == 0 && s.back == XenbusStateConnected && !s.domain_gone)
 		return EXIT_DONE;
-	take_back(d);
+	undo(d);
 	return say_failed(
-		"%s of %s did not connect: the kernel's backend is in state %d, the frontend in state %d; is xen-blkback there, and a block driver in the domain?",
+		"%s of %s did not connect: the kernel's backend is in state %d, the frontend in state %d; is xen-blkback loaded here, and a Xen block driver in the domain?",
 		d->vdev, d->domain, s.back, s.front);
 }
 
@@ -119,7 +137,6 @@ int toolstack_remote_attach(const struct attach *a)
 		return rc;
 	device_use_kernel(&d);
 	rc = device_check_free(&d);
-	/* before anything is made: the other host's answer, in one line */
 	if (rc == EXIT_DONE && rd_probe(a->disk.seed, &size, &err))
 		rc = say_failed("%s", err.text);
 	if (rc == EXIT_DONE)
@@ -146,7 +163,7 @@ void toolstack_remote_show(const struct attach *a)
 
 /* ---- detach ------------------------------------------------------------ */
 
-/* What the device uses, if it is one of this toolstack. */
+/* Whether toolstack_remote_attach() attached the device. */
 static bool is_remote(struct device *d, struct rd_store *store)
 {
 	char label[RD_LABEL_MAX], path[NBD_PATH_MAX], *backend, *script;
@@ -157,7 +174,7 @@ static bool is_remote(struct device *d, struct rd_store *store)
 	label_of(d, label);
 	if (device_backend(d, &backend))
 		return false;
-	/* libxl's devices have one */
+	/* only devices that libxl made have a script */
 	script = xenstore_read(d->xs, XBT_NULL, kernel.back, "script");
 	ours = !script && !strcmp(backend, kernel.back) &&
 	       nbd_find(store, label, path);
@@ -182,8 +199,8 @@ static int detach_device(struct device *d, struct rd_store *store, bool force,
 		rc = device_wait(d, closed, &s, clock_deadline(seconds), stop);
 		if (rc)
 			return say_failed(
-				"%s still uses %s after %d seconds (mounted there?); detach it again when it lets go, or with --force",
-				d->domain, d->vdev, seconds);
+				"%s still uses %s after %d seconds (mounted there?); detach %s again when it is unused, or with --force",
+				d->domain, d->vdev, seconds, d->vdev);
 	}
 	device_remove(d);
 	nbd_remove(store, label);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which toolstack a host has. The direct one needs least of the host and gives
- * most, so it is the first choice; xl is for a host without our daemon, and xm
- * for one whose Xen is older than the interfaces that the daemon needs.
+ * The table of toolstacks, and the choice of one. "direct" requires the least of
+ * the host and supports all options, so it is the first choice. "xl" is for a
+ * host without xen-ramdiskd, "xm" for a Xen that is older than the interfaces
+ * that xen-ramdiskd requires. One thread; the table is constant.
  */
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 
@@ -31,11 +32,11 @@ static const struct {
 
 bool toolstack_parse(const char *text, enum toolstack *toolstack)
 {
-	enum toolstack r;
+	enum toolstack t;
 
-	for (r = TOOLSTACK_DIRECT; r < TOOLSTACKS; r++) {
-		if (!strcmp(text, toolstacks[r].name)) {
-			*toolstack = r;
+	for (t = TOOLSTACK_DIRECT; t < TOOLSTACKS; t++) {
+		if (!strcmp(text, toolstacks[t].name)) {
+			*toolstack = t;
 			return true;
 		}
 	}
@@ -59,7 +60,7 @@ void toolstack_show(const struct attach *a)
 
 /* ---- what the host has --------------------------------------------------- */
 
-/* What the direct toolstack lacks, or NULL. */
+/* What the host lacks for the direct toolstack, or NULL. */
 static const char *lacks_direct(void)
 {
 	if (access("/dev/xen/gntdev", F_OK) || access("/dev/xen/evtchn", F_OK))
@@ -84,15 +85,13 @@ enum toolstack toolstack_choose(char *why, size_t size)
 		return TOOLSTACK_DIRECT;
 	}
 	if (!xl) {
-		snprintf(
-			why, size,
-			"xl and block-ramdisk are here; not direct, which lacks %s",
-			direct);
+		snprintf(why, size,
+			 "xl and block-ramdisk are here; direct lacks %s",
+			 direct);
 		return TOOLSTACK_XL;
 	}
 	if (program_exists("xm")) {
-		snprintf(why, size, "xm is here; not direct, which lacks %s",
-			 direct);
+		snprintf(why, size, "xm is here; direct lacks %s", direct);
 		return TOOLSTACK_XM;
 	}
 	snprintf(

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The toolstacks by which a disk gets into a domain, and the choice between them.
- * Each has a function that goes it, returns an exit status and said why not,
- * and one that prints what it would run or write.
+ * The toolstacks by which a disk is attached to a domain, and the choice between
+ * them. Each toolstack has a function that attaches, which returns EXIT_DONE,
+ * or EXIT_FAILED after a message; and a function that prints what it would run
+ * or write (--dry-run).
  */
 #ifndef XM_RAMDISK_TOOLSTACK_H
 #define XM_RAMDISK_TOOLSTACK_H
@@ -12,30 +13,32 @@
 
 enum toolstack {
 	TOOLSTACK_NONE,
-	TOOLSTACK_DIRECT, /* xen-ramdiskd, nodes of our own */
+	TOOLSTACK_DIRECT, /* the tool writes the nodes, for xen-ramdiskd */
 	TOOLSTACK_XL, /* xl block-attach with block-ramdisk */
-	TOOLSTACK_XM, /* xm block-attach tap:ram: with an alias, for blktap */
+	TOOLSTACK_XM, /* xm block-attach tap:ram:ALIAS, for blktap */
 	TOOLSTACKS,
 };
 
+/* What is attached, to which domain. */
 struct attach {
 	const char *domain;
 	struct disk_options disk;
 	unsigned devid;
 	bool writable;
-	int seconds;
-	int remote; /* seconds to connect again for; 0: the seed is loaded here */
+	int seconds; /* to wait for the frontend */
+	/* A disk of another host: seconds to reconnect for. 0: one of this host. */
+	int remote;
 	enum toolstack toolstack;
 	bool dry_run;
-	const volatile sig_atomic_t *stop;
+	const volatile sig_atomic_t *stop; /* set by SIGINT and SIGTERM */
 };
 
 bool toolstack_parse(const char *text, enum toolstack *toolstack);
 const char *toolstack_name(enum toolstack toolstack);
 
 /*
- * The first toolstack that this host has everything for, and in @why what was
- * found; or TOOLSTACK_NONE, and what is lacking.
+ * The first toolstack whose requirements this host meets, and in @why which
+ * these are; or TOOLSTACK_NONE, and in @why what is lacking.
  */
 enum toolstack toolstack_choose(char *why, size_t size);
 
@@ -44,10 +47,10 @@ void toolstack_show(const struct attach *a);
 
 int toolstack_direct_attach(const struct attach *a);
 /*
- * How an attach stands: 1 connected, 0 it may come yet, -1 it has failed. @late:
- * nobody waits any longer.
+ * The result of an attach in state @state: 1 connected, 0 not yet, -1 failed.
+ * @late: the time to wait is over, so "not yet" is a failure.
  */
-int toolstack_direct_stands(const struct device_state *state, bool late);
+int toolstack_direct_result(const struct device_state *state, bool late);
 void toolstack_direct_show(const struct attach *a);
 int toolstack_xl_attach(const struct attach *a);
 void toolstack_xl_show(const struct attach *a);
@@ -55,23 +58,24 @@ int toolstack_xm_attach(const struct attach *a);
 void toolstack_xm_show(const struct attach *a);
 
 /*
- * Detach what the xl and xm toolstacks attached. EXIT_DONE or EXIT_FAILED; -1 if
- * the device is not theirs. @backend is the device's, or NULL.
+ * Detach what the xl and xm toolstacks attached. EXIT_DONE, EXIT_FAILED after a
+ * message, or -1 if the toolstack did not attach the device. @backend is the
+ * backend's directory.
  */
 int toolstack_xl_detach(struct xs_handle *xs, const char *domain,
 			unsigned devid, const char *backend);
 int toolstack_xm_detach(const char *domain, unsigned devid);
 
 /*
- * A disk that another host serves: the kernel's NBD client and its backend.
- * The detach answers as toolstack_xl_detach().
+ * A disk that another host serves, by the kernel's blkback over an NBD device.
+ * The result of the detach is as that of toolstack_xl_detach().
  */
 int toolstack_remote_attach(const struct attach *a);
 void toolstack_remote_show(const struct attach *a);
 int toolstack_remote_detach(struct device *d, bool force, int seconds,
 			    const volatile sig_atomic_t *stop);
 
-/* Remove the aliases of domains that are gone. */
+/* Remove the aliases of domains that xm does not list any more. */
 void toolstack_xm_clean(struct rd_store *store);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The xl toolstack: xl block-attach with a disk line as block-ramdisk(8) has it, so
- * that xl knows the device and lists it. xl says itself what goes wrong.
+ * The xl toolstack: runs xl block-attach with a disk line as block-ramdisk(8)
+ * describes it, so that xl lists the device and can detach it. xl prints the
+ * reason of a failure. One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define LINE_MAX_BYTES (2 * RD_SEED_MAX + 256)
-/* libxl serves backendtype=tap by backend/vbd3 from here on */
+/* the first libxl that writes backend/vbd3 for backendtype=tap */
 #define VBD3_MAJOR 4
 #define VBD3_MINOR 19
 
@@ -39,7 +40,7 @@ static bool has_vbd3(void)
 	       (major == VBD3_MAJOR && minor >= VBD3_MINOR);
 }
 
-/* The disk line; target= is last, since it takes the rest of the line. */
+/* The disk line; target= is last, since xl takes the rest of the line for it. */
 static void disk_line(const struct attach *a, char *line, size_t size)
 {
 	char vdev[VDEV_NAME_MAX], target[LINE_MAX_BYTES - 128];
@@ -60,7 +61,7 @@ int toolstack_xl_attach(const struct attach *a)
 	int rc;
 
 	disk_line(a, line, sizeof(line));
-	if (has_vbd3()) { /* libxl waits for the daemon before the script runs */
+	if (has_vbd3()) { /* libxl waits for xen-ramdiskd, then runs the script */
 		rc = disk_store("attach", &store);
 		if (rc == EXIT_DONE) {
 			rc = daemon_ensure(store);
@@ -84,7 +85,7 @@ void toolstack_xl_show(const struct attach *a)
 	printf("would run: xl block-attach %s '%s'\n", a->domain, line);
 }
 
-/* Whether libxl made the device with our script. */
+/* Whether libxl made the device with block-ramdisk. */
 static bool is_ours(struct xs_handle *xs, const char *backend)
 {
 	char *script = xenstore_read(xs, XBT_NULL, backend, "script");
@@ -110,7 +111,7 @@ int toolstack_xl_detach(struct xs_handle *xs, const char *domain,
 	snprintf(number, sizeof(number), "%u", devid);
 	rc = program_run(argv);
 	if (rc < 0)
-		return say_failed("cannot run xl, which attached it: %s",
+		return say_failed("cannot run xl, which attached the device: %s",
 				  strerror(-rc));
 	return rc ? say_failed("xl block-detach failed; its reason is above")
 		  : EXIT_DONE;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The xm toolstack, for hosts with xend and blktap (Xen 3.0.3 to 4.4), or with a
- * blktap that was built with our driver: docs/tapdisk.md. Most of these
- * toolstacks refuse a path that another domain has, so each attachment gets an
- * alias of its own, a regular file that is not empty, in a folder of the store:
- * aliases/DOMID.DEVID. It is removed at detach; those of domains that xm does
- * not know any more are removed by the next command.
+ * blktap that was built with our driver (docs/tapdisk.md). Most versions of xm
+ * refuse a path that another domain has attached. So each attachment gets an
+ * alias, a file that stands for the disk: aliases/DOMID.DEVID in the store. It
+ * must be a regular file and must not be empty, since xm's scripts check this.
+ * The detach removes the alias. Each command of the tool removes the aliases of
+ * domains that xm does not list any more. One thread.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +37,7 @@ static void alias_path(const char *store, unsigned domid, unsigned devid,
 	snprintf(path, PATH_MAX, "%s/" FOLDER "/%u.%u", store, domid, devid);
 }
 
-/* A domain's number, from xm, which is asked also for a number. */
+/* A domain's number from `xm domid`, which takes a name or a number. */
 static int find_domain(const char *domain, unsigned *domid)
 {
 	char command[] = "exec xm domid \"$0\" 2>/dev/null";
@@ -46,17 +47,17 @@ static int find_domain(const char *domain, unsigned *domid)
 
 	if (program_read(argv, line, sizeof(line)))
 		return say_failed(
-			"xm knows no domain '%s'; 'xm list' shows those there are",
+			"xm has no domain '%s'; 'xm list' shows the domains",
 			domain);
 	*domid = (unsigned)strtoul(line, &end, 10);
 	if (end == line)
 		return say_failed(
-			"'xm domid %s' says '%.*s' instead of a number", domain,
-			(int)strcspn(line, "\n"), line);
+			"'xm domid %s' printed '%.*s' instead of a number",
+			domain, (int)strcspn(line, "\n"), line);
 	return EXIT_DONE;
 }
 
-static int xm(const char *const argv[])
+static int run_xm(const char *const argv[])
 {
 	int rc = program_run(argv);
 
@@ -80,7 +81,7 @@ static int make_alias(struct rd_store *store, const struct rd_disk *disk,
 				  strerror(errno));
 	if (access(path, F_OK) == 0)
 		return say_failed(
-			"that vdev of the domain is attached already (%s is there); detach it first",
+			"that vdev of the domain is attached already (its alias is %s); detach it first",
 			path);
 	if (rd_alias_write(path, rd_seed(disk),
 			   rd_name(disk)[0] ? rd_name(disk) : NULL, &err))
@@ -88,7 +89,7 @@ static int make_alias(struct rd_store *store, const struct rd_disk *disk,
 	return EXIT_DONE;
 }
 
-/* With the disk loaded and held, so that a bad seed is refused here. */
+/* The caller is attached to @disk, so a bad seed has been refused before. */
 static int attach_alias(struct rd_store *store, const struct attach *a,
 			const struct rd_disk *disk, unsigned domid)
 {
@@ -105,7 +106,7 @@ static int attach_alias(struct rd_store *store, const struct attach *a,
 		return rc;
 	snprintf(device, sizeof(device), "tap:ram:%s", path);
 	vdev_name(a->devid, vdev);
-	rc = xm(argv);
+	rc = run_xm(argv);
 	if (rc)
 		unlink(path);
 	return rc;
@@ -120,10 +121,10 @@ int toolstack_xm_attach(const struct attach *a)
 
 	if (a->disk.sector_size > 512)
 		return say_failed(
-			"blktap's disks have sectors of 512; leave --sector-size away, or use --toolstack=direct");
+			"blktap's disks have sectors of 512 bytes; omit --sector-size, or use --toolstack=direct");
 	if (a->disk.flags & RD_PRIVATE)
 		return say_failed(
-			"blktap's disks have no private views; leave --private away, or use --toolstack=direct");
+			"blktap's disks have no private views; omit --private, or use --toolstack=direct");
 	rc = find_domain(a->domain, &domid);
 	if (rc == EXIT_DONE)
 		rc = disk_store("attach", &store);
@@ -170,13 +171,13 @@ int toolstack_xm_detach(const char *domain, unsigned devid)
 	if (access(path, F_OK))
 		return -1;
 	vdev_name(devid, vdev);
-	rc = xm(argv);
+	rc = run_xm(argv);
 	if (rc == EXIT_DONE)
 		unlink(path);
 	return rc;
 }
 
-/* Whether xm still lists domain @domid. If xm cannot be run: yes. */
+/* Whether xm lists domain @domid. True if xm cannot be run: the alias stays. */
 static bool domain_is_there(unsigned domid)
 {
 	char number[16];

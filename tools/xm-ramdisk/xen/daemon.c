@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Is xen-ramdiskd there, is it ours, and if not, start it: through systemd where
- * that runs and has the unit, which then keeps it running; else ourselves.
+ * Finds out whether a xen-ramdiskd serves the store, and starts one if none
+ * does: by systemd, if it runs here and has the unit (it then restarts the
+ * daemon when needed), otherwise as a program of its own.
+ *
+ * xen-ramdiskd holds an OFD lock on NODES_DAEMON_FILE of the store as long as
+ * it runs, and writes its process, format and version into the file. Here the
+ * lock is only tested. One thread, no state.
  */
 #include "tools/xm-ramdisk/xen/daemon.h"
 
@@ -17,7 +22,7 @@
 
 #define UNIT "xen-ramdiskd.service"
 
-/* 1 if a daemon of ours runs, 0 if none does, -1 if it was said why not. */
+/* 1: a daemon of our format runs, 0: none runs, -1: another format, printed. */
 static int running(struct rd_store *store)
 {
 	char path[PATH_MAX], line[128] = "", version[64] = "?";
@@ -40,31 +45,31 @@ static int running(struct rd_store *store)
 	    format == RD_FORMAT)
 		return 1;
 	if (n <= 0)
-		return 0; /* it has just locked the file: as good as starting */
+		return 0; /* it has the lock and has not written yet: it starts */
 	say_failed(
 		"the running xen-ramdiskd (%.*s: process, format, version) and this xm-ramdisk %s (format %u) do not belong together; restart xen-ramdiskd from the same package",
 		(int)strcspn(line, "\n"), line, RD_VERSION, RD_FORMAT);
 	return -1;
 }
 
-/* Whether systemd runs here and knows a unit that serves this store. */
+/* Whether systemd runs here and has a unit that serves this store. */
 static bool is_service(struct rd_store *store)
 {
-	/* as sd_booted(3) finds out */
+	/* the check of sd_booted(3) */
 	return access("/run/systemd/system", F_OK) == 0 &&
 	       !strcmp(rd_store_path(store), RD_STORE_DIR) &&
 	       program_run_quietly((const char *const[]){ "systemctl", "cat",
 							  UNIT, NULL }) == 0;
 }
 
-/* Returns when it has said that it is ready. */
+/* Returns when the daemon has notified systemd that it is ready. */
 static int start_service(void)
 {
 	if (program_run((const char *const[]){ "systemctl", "start", UNIT,
 					       NULL }) == 0)
 		return EXIT_DONE;
 	return say_failed("systemd could not start " UNIT
-			  "; 'journalctl -u " UNIT "' has the reason");
+			  "; 'journalctl -u " UNIT "' shows the reason");
 }
 
 bool daemon_installed(void)
@@ -75,7 +80,7 @@ bool daemon_installed(void)
 	       program_exists("xen-ramdiskd");
 }
 
-/* Returns when the daemon serves: it puts itself into the background then. */
+/* Returns when the daemon serves: it then forks into the background. */
 static int start(struct rd_store *store)
 {
 	char program[PATH_MAX];
@@ -86,14 +91,14 @@ static int start(struct rd_store *store)
 	if (is_service(store))
 		return start_service();
 	if (!program_beside("xen-ramdiskd", program))
-		strcpy(program, "xen-ramdiskd"); /* the one in $PATH */
+		strcpy(program, "xen-ramdiskd"); /* of $PATH */
 	rc = program_run(argv);
 	if (rc < 0 && rc != -ECHILD) /* -ECHILD: it was killed */
 		return say_failed("cannot start %s: %s", program,
 				  strerror(-rc));
 	if (rc == 0)
 		return EXIT_DONE;
-	/* two commands may have started one each: the first one serves both */
+	/* two commands may have started a daemon each: one got the lock */
 	if (running(store) == 1)
 		return EXIT_DONE;
 	return say_failed("%s did not start; its reason is above", program);

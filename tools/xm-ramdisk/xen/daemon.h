@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xen-ramdiskd, as the command finds and starts it. */
+/* Finding and starting xen-ramdiskd. */
 #ifndef XM_RAMDISK_DAEMON_H
 #define XM_RAMDISK_DAEMON_H
 
@@ -8,11 +8,11 @@
 #include "include/ramdisk.h"
 
 /*
- * See that a xen-ramdiskd of our own format serves the store, and start one
- * if none runs. An exit status.
+ * Make sure that a xen-ramdiskd of our format serves the store: start one if
+ * none runs. EXIT_DONE, or EXIT_FAILED after printing the reason.
  */
 int daemon_ensure(struct rd_store *store);
-/* Whether there is a xen-ramdiskd to start: beside this program, or in $PATH. */
+/* Whether xen-ramdiskd is installed: beside this program, or in $PATH. */
 bool daemon_installed(void);
 
 #endif

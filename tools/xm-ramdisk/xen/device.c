@@ -1,7 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The xenstore nodes of one vbd, from the toolstack's side: made, looked at,
- * asked to close, and removed. drivers/blkback/common/nodes.h says what they mean.
+ * The xenstore nodes of one virtual block device, from the toolstack's side.
+ * drivers/blkback/common/nodes.h documents the nodes. One thread; the state is
+ * in struct device, and xenstore's transactions take the place of locks.
+ *
+ * ORDER of a device's life, as toolstack/direct.c and commands/detach.c go
+ * through it:
+ *
+ *   1. device_check_free()    is the vdev free? (before a seed is loaded)
+ *   2. device_create()        in one transaction: check again, remove what an
+ *                             earlier frontend left, write the backend's
+ *                             directory, then the frontend's
+ *   3. device_wait()          until both ends are Connected
+ *   4. device_ask_to_close()  online=0 and state Closing, in one transaction
+ *   5. device_wait()          until the backend's directory is gone:
+ *                             xen-ramdiskd removes the nodes when the frontend
+ *                             has closed
+ *
+ * device_remove() removes the nodes at once: after a failed attach, with
+ * --force, and for the kernel's blkback, which does not remove its nodes.
+ * device_use_kernel() and device_create_kernel() are step 2 for blkback.
  */
 #include "tools/xm-ramdisk/xen/device.h"
 
@@ -84,7 +102,7 @@ int device_backend(struct device *d, char **path)
 	return *path ? 0 : -errno;
 }
 
-/* The backend of a device that is there, of the tool's kind or of xl's. */
+/* Set d->back to xl's directory, if xl attached the device to xen-ramdiskd. */
 static void find_backend(struct device *d)
 {
 	char path[sizeof(d->back)], *there;
@@ -112,7 +130,7 @@ static void read_faults(struct device *d, xs_transaction_t t, const char *node,
 {
 	char *text = read_node(d, t, d->back, node);
 
-	/* Nonsense is no setting; the next one replaces it. */
+	/* A node that cannot be parsed counts as no faults. */
 	(void)blkback_fault_parse(text ? text : "", set);
 	free(text);
 }
@@ -131,7 +149,7 @@ void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
 	read_faults(&d, t, NODES_FAULT, set);
 }
 
-void device_look(struct device *d, struct device_state *state)
+void device_read(struct device *d, struct device_state *state)
 {
 	char *error;
 
@@ -178,9 +196,9 @@ static bool make_dir(struct device *d, xs_transaction_t t, const char *dir,
 	       xs_set_permissions(d->xs, t, dir, p, 2);
 }
 
-/* What is to be attached, and how. */
+/* What is attached, and how. */
 struct wanted {
-	const char *phy; /* a block device, for the kernel's backend; or NULL */
+	const char *phy; /* block device for the kernel's blkback; or NULL */
 	const char *store;
 	const struct rd_disk *disk;
 	bool writable;
@@ -211,7 +229,7 @@ static bool write_backend(struct device *d, xs_transaction_t t,
 	       write_number(d, t, d->back, "state", XenbusStateInitialising);
 }
 
-/* As libxl writes them, with what its script adds. */
+/* The nodes that libxl writes for a block device, and those of its script. */
 static bool write_kernel_backend(struct device *d, xs_transaction_t t,
 				 const struct wanted *w)
 {
@@ -249,10 +267,10 @@ static bool write_frontend(struct device *d, xs_transaction_t t)
 }
 
 /*
- * Who holds the vdev, as a malloc'ed path; NULL if it is free. What is left of
- * a frontend whose backend is gone holds nothing.
+ * The backend that uses the vdev, as a path for the caller to free; NULL if the
+ * vdev is free. A frontend whose backend is gone does not use it.
  */
-static char *holder(struct device *d, xs_transaction_t t)
+static char *find_user(struct device *d, xs_transaction_t t)
 {
 	char *backend, *there;
 	unsigned len;
@@ -273,7 +291,7 @@ static char *holder(struct device *d, xs_transaction_t t)
 static int say_in_use(const struct device *d, char *used)
 {
 	int rc = say_failed(
-		"%s of %s is in use (%s); choose another vdev or detach that one",
+		"%s of %s is in use (%s); choose another vdev, or detach that device",
 		d->vdev, d->domain, used);
 
 	free(used);
@@ -282,7 +300,7 @@ static int say_in_use(const struct device *d, char *used)
 
 int device_check_free(struct device *d)
 {
-	char *used = holder(d, XBT_NULL);
+	char *used = find_user(d, XBT_NULL);
 
 	return used ? say_in_use(d, used) : EXIT_DONE;
 }
@@ -291,7 +309,7 @@ int device_check_free(struct device *d)
 struct creation {
 	struct device *d;
 	const struct wanted *w;
-	char *used; /* the holder of the vdev, if it is in use */
+	char *used; /* find_user() */
 };
 
 static bool write_device(xs_transaction_t t, void *arg)
@@ -299,10 +317,10 @@ static bool write_device(xs_transaction_t t, void *arg)
 	struct creation *c = arg;
 	struct device *d = c->d;
 
-	c->used = holder(d, t);
+	c->used = find_user(d, t);
 	if (c->used)
 		return false;
-	xs_rm(d->xs, t, d->front); /* an earlier frontend's rest */
+	xs_rm(d->xs, t, d->front); /* what an earlier frontend left */
 	return (c->w->phy ? write_kernel_backend(d, t, c->w)
 			  : write_backend(d, t, c->w)) &&
 	       write_frontend(d, t);
@@ -370,7 +388,7 @@ void device_remove(struct device *d)
 
 /* ---- waiting ----------------------------------------------------------- */
 
-/* Sleep until xenstore has news, a signal came, or it is time. */
+/* Sleep until a watch fires, a signal comes, or @deadline (-ETIMEDOUT). */
 static int wait_event(struct device *d, int64_t deadline)
 {
 	struct pollfd p = { .fd = xs_fileno(d->xs), .events = POLLIN };
@@ -399,7 +417,7 @@ int device_wait(struct device *d,
 	    !xs_watch(d->xs, "@releaseDomain", ""))
 		rc = -errno;
 	while (!rc) {
-		device_look(d, state);
+		device_read(d, state);
 		if (done(state))
 			break;
 		rc = *stop ? -EINTR : wait_event(d, deadline);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The xenstore nodes of one vbd. drivers/blkback/common/nodes.h documents them. */
+/*
+ * The xenstore nodes of one virtual block device, written and read by the
+ * tool. drivers/blkback/common/nodes.h documents the nodes.
+ */
 #ifndef XM_RAMDISK_DEVICE_H
 #define XM_RAMDISK_DEVICE_H
 
@@ -17,62 +20,65 @@
 struct device {
 	struct xs_handle *xs;
 	unsigned domid, devid;
-	char domain[DOMAIN_NAME_MAX]; /* for people */
+	char domain[DOMAIN_NAME_MAX]; /* its name, for messages */
 	char vdev[VDEV_NAME_MAX];
-	char back[96], front[96]; /* directories */
+	char back[96], front[96]; /* xenstore directories of both ends */
 };
 
-/* What one look at the nodes of a device shows. */
+/* The nodes of a device, read at one moment (not in a transaction). */
 struct device_state {
 	int back, front; /* enum xenbus_state, 0 if the node is missing */
 	bool domain_gone;
-	char error[512]; /* the backend's last sentence, or empty */
-	struct blkback_fault_set faults, faults_active; /* wanted, and acting */
+	char error[512]; /* the backend's last error, or empty */
+	struct blkback_fault_set faults; /* set for the device */
+	struct blkback_fault_set faults_active; /* taken up by its worker */
 };
 
 /*
- * xenstore and the domain that @domain names, for subcommand @what: as
- * host_open() and domain_find(), an exit status. Give back with device_close().
+ * Open xenstore and find the domain that @domain names, for subcommand @what,
+ * as host_open() and domain_find() do. EXIT_DONE, and device_close() ends it;
+ * EXIT_FAILED after a message.
  */
 int device_open(struct device *d, const char *what, const char *domain,
 		unsigned devid);
 void device_close(struct device *d);
-/* Another device of the same domain, that may have been attached by xl. */
+/* Switch to another device of the domain, attached by the tool or by xl. */
 void device_select(struct device *d, unsigned devid);
-/* The faults that are set for a device; none without @xs. */
+/* The faults that are set for a device; none if @xs is NULL. */
 void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
 		   unsigned devid, struct blkback_fault_set *set);
-/* Say so if the vdev is in use: before a seed is loaded for nothing. */
+/*
+ * EXIT_FAILED, after a message, if the vdev is in use. device_create() checks it
+ * again; this check comes before a seed is loaded.
+ */
 int device_check_free(struct device *d);
 /*
- * Write both directories in one transaction. EXIT_FAILED if the vdev is in
- * use, or xenstore refuses.
+ * Write both directories in one transaction, for xen-ramdiskd. EXIT_FAILED,
+ * after a message, if the vdev is in use or xenstore refuses.
  */
 int device_create(struct device *d, const char *store,
 		  const struct rd_disk *disk, bool writable,
 		  const struct disk_options *options);
 /*
- * The same for the kernel's backend and a block device of this host: first say
- * that it is the backend that is meant, then create.
+ * The same for the kernel's blkback over block device @path of this host.
+ * device_use_kernel() is called before: it sets @d->back.
  */
 void device_use_kernel(struct device *d);
 int device_create_kernel(struct device *d, const char *path, bool writable);
-/*
- * Ask frontend and backend to let go, at the next detach for good.
- */
+/* Set "online" to 0 and the backend's state to Closing, in one transaction. */
 int device_ask_to_close(struct device *d);
 void device_remove_frontend(struct device *d);
 void device_remove(struct device *d);
 /*
- * Whose backend serves the vdev: 0 and a malloc'ed path, -ENOENT if nothing
- * is attached there, -errno.
+ * The backend's directory as the frontend has it: 0 and *path, for the caller
+ * to free; -ENOENT if nothing is attached there; -errno.
  */
 int device_backend(struct device *d, char **path);
-void device_look(struct device *d, struct device_state *state);
+void device_read(struct device *d, struct device_state *state);
 /*
- * Wait until @done says so of the device's state, at most until @deadline
- * (clock_deadline()) or a signal set *stop. 0, -ETIMEDOUT, -EINTR or -errno; in
- * every case *state is the last look.
+ * Wait until @done returns true for the device's state, at most until
+ * @deadline (clock_deadline()) or until a signal handler has set *stop. 0,
+ * -ETIMEDOUT, -EINTR or -errno. *state is the state that was read last.
  */
 int device_wait(struct device *d,
 		bool (*done)(const struct device_state *state),

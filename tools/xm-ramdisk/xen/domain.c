@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Domains by name and number, as xenstore has them. */
+/* See domain.h. No state; one thread. */
 #include "tools/xm-ramdisk/xen/domain.h"
 
 #include <ctype.h>
@@ -53,7 +53,7 @@ static bool find_by_name(struct xs_handle *xs, const char *text,
 		found = parse_domid(ids[i], domid) &&
 			read_name(xs, *domid, name) && !strcmp(name, text);
 	free(ids);
-	/* xen-init-dom0 may not have run: it is Domain-0 all the same */
+	/* before xen-init-dom0 has run, Domain-0 has no name in xenstore */
 	if (!found && !strcmp(text, "Domain-0")) {
 		*domid = 0;
 		found = true;
@@ -69,8 +69,7 @@ int domain_find(struct xs_handle *xs, const char *text, unsigned *domid)
 	} else if (find_by_name(xs, text, domid)) {
 		return EXIT_DONE;
 	}
-	return say_failed("no domain '%s'; 'xl list' shows those there are",
-			  text);
+	return say_failed("no domain '%s'; 'xl list' shows the domains", text);
 }
 
 const char *domain_name(struct xs_handle *xs, unsigned domid,

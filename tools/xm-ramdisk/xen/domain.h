@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Domains by name and by number. */
+/* Domains by name and number, as xenstore has them. */
 #ifndef XM_RAMDISK_DOMAIN_H
 #define XM_RAMDISK_DOMAIN_H
 
@@ -7,9 +7,15 @@
 
 #define DOMAIN_NAME_MAX 256
 
-/* A domain by name or number; said why if there is none. An exit status. */
+/*
+ * The number of the domain that @text names, by name or number. EXIT_DONE, or
+ * EXIT_FAILED after a message.
+ */
 int domain_find(struct xs_handle *xs, const char *text, unsigned *domid);
-/* Its name, or "domain N" if it has none. Returns @name. */
+/*
+ * The domain's name, or "domain N" if it has none or @xs is NULL. Returns
+ * @name.
+ */
 const char *domain_name(struct xs_handle *xs, unsigned domid,
 			char name[DOMAIN_NAME_MAX]);
 

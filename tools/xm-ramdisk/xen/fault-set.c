@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Faults on purpose, as people write and read them: the values of fault's
- * options, a change applied to what is set, and what is set as text and JSON.
+ * The faults of an attachment: parses the values of the options of xm-ramdisk
+ * fault, applies a change to the faults that are set, and prints faults as
+ * text and JSON. No state; any thread may call.
  */
 #include "tools/xm-ramdisk/xen/fault-set.h"
 
@@ -14,7 +15,7 @@
 
 /* ---- values ------------------------------------------------------------ */
 
-/* Digits at *@text; false without any, or above @max. */
+/* The number at *@text, which moves behind it. False without, or above @max. */
 static bool take_digits(const char **text, uint64_t max, uint64_t *value)
 {
 	const char *p = *text;
@@ -32,7 +33,7 @@ static bool take_digits(const char **text, uint64_t max, uint64_t *value)
 	return true;
 }
 
-/* The same with a unit of 1024 behind it, or none. */
+/* The same in bytes: with K, M, G or T behind it, or nothing. */
 static bool take_size(const char **text, uint64_t max, uint64_t *value)
 {
 	static const char units[] = "KMGT";

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Is this a Xen control domain, are we root, does xenstore answer? */
+/*
+ * What this host is: whether it is a Xen control domain, whether this process
+ * is root's, and whether xenstore answers. One thread; no state beside the
+ * alarm signal, which host_open() uses and restores.
+ */
 #include "tools/xm-ramdisk/xen/host.h"
 
 #include <errno.h>
@@ -16,13 +20,13 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
 
-#define ANSWER_SECONDS 20
+#define ANSWER_SECONDS 20 /* xenstored may have many clients before us */
 
 /*
- * With xenstored gone its device in the kernel still opens, and a read from it
- * never returns. So: ask for the first answer against the clock.
+ * /dev/xen/xenbus opens also when xenstored does not run, and then a read from
+ * it never returns. So SIGALRM ends the process if the first answer is late.
  */
-static void no_answer(int signal)
+static void end_without_answer(int signal)
 {
 	static const char text[] =
 		"xm-ramdisk: xenstore does not answer; is xenstored running?\n";
@@ -32,15 +36,15 @@ static void no_answer(int signal)
 	_exit(EXIT_FAILED);
 }
 
-/* NULL without one; *answers is whether it said anything. */
+/* A handle, or NULL. *answers: whether xenstore answered a request. */
 static struct xs_handle *open_in_time(bool *answers)
 {
-	void (*before)(int) = signal(SIGALRM, no_answer);
+	void (*before)(int) = signal(SIGALRM, end_without_answer);
 	struct xs_handle *xs;
 	unsigned n;
 	char **names;
 
-	/* the connection, too, waits for an xenstored with many before us */
+	/* connecting waits too, for a xenstored with many clients before us */
 	alarm(ANSWER_SECONDS);
 	xs = xs_open(0);
 	names = xs ? xs_directory(xs, XBT_NULL, "/", &n) : NULL;
@@ -51,7 +55,7 @@ static struct xs_handle *open_in_time(bool *answers)
 	return xs;
 }
 
-/* xenstored's socket is there and nobody listens: it died. */
+/* Whether xenstored's socket exists and no process listens on it. */
 static bool socket_is_dead(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -60,7 +64,7 @@ static bool socket_is_dead(const char *path)
 	if (strlen(path) >= sizeof(a.sun_path) || access(path, F_OK))
 		return false;
 	strcpy(a.sun_path, path);
-	/* one that hangs has no room for us: that is no death */
+	/* EAGAIN: a xenstored that hangs, and has too many clients waiting */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	rc = connect(fd, (struct sockaddr *)&a, sizeof(a));
 	rc = rc < 0 && errno == ECONNREFUSED;
@@ -90,12 +94,12 @@ int host_open(const char *what, struct xs_handle **xs)
 
 	if (!host_is_xen())
 		return say_failed(
-			"no Xen here: /sys/hypervisor/type does not say xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources");
+			"no Xen here: /sys/hypervisor/type is not xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources");
 	if (geteuid() != 0)
 		return say_failed("%s needs root: it writes xenstore", what);
 	if (socket_is_dead(path))
 		return say_failed(
-			"xenstore is down: nobody answers at %s; is xenstored running?",
+			"xenstore is down: no process listens on %s; is xenstored running?",
 			path);
 	*xs = open_in_time(&answers);
 	if (!*xs)
@@ -114,10 +118,11 @@ void host_load_frontend(void)
 	static const char *const argv[] = { "modprobe", "-q", "xen-blkfront",
 					    NULL };
 	/*
-	 * Not waited for: while it loads, the driver waits for the devices that
-	 * are there, and the script of one may be who loads it. Whoever reads
-	 * our output must not wait for it either. If the driver is built in, or
-	 * loaded, modprobe fails or does nothing, and all is well.
+	 * Do not wait for modprobe: while it loads, the driver waits for all
+	 * devices of the domain, and the caller may be the hotplug script of
+	 * one of them. Modprobe gets no descriptors of ours, so that a program
+	 * that reads our output does not wait for it either. If the driver is
+	 * loaded, or built in, modprobe does nothing or fails; both are fine.
 	 */
 	program_start_quietly(argv);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What this host is: a Xen control domain or not, with xenstore or without. */
+/* Whether this host is a Xen control domain, and opening its xenstore. */
 #ifndef XM_RAMDISK_HOST_H
 #define XM_RAMDISK_HOST_H
 
@@ -7,15 +7,18 @@
 #include <xenstore.h>
 
 /*
- * See that this is a Xen control domain and that we are root, and open
- * xenstore. EXIT_DONE and *xs, or the reason was said. @what is the
- * subcommand, for the message.
+ * Check that this is a Xen control domain and that we are root, and open
+ * xenstore for subcommand @what. EXIT_DONE and *xs, or EXIT_FAILED after a
+ * message. Ends the process if xenstored does not answer.
  */
 int host_open(const char *what, struct xs_handle **xs);
-/* Whether xenstored listens here; for those who can do without it. */
+/* Whether xenstored listens here, for callers that can work without it. */
 bool host_has_xenstore(void);
-bool host_is_xen(void); /* some domain of it */
-/* Domain-0 as a frontend needs its driver, which nothing else asks for. */
+bool host_is_xen(void); /* any domain of Xen */
+/*
+ * Load the block frontend's driver of this kernel, without waiting: for disks
+ * that are attached to Domain-0, whose system does not load it by itself.
+ */
 void host_load_frontend(void);
 
 #endif

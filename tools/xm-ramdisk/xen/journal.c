@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Room for a device's journal, taken before its disk is loaded: nobody who
- * fills the store meanwhile can make the attach fail after a long load. The
- * file has no name until the device's nodes are to be written, so that it goes
- * with this process if that ends before.
+ * The memory for a device's journal, reserved before its disk is loaded: if
+ * another process fills the store meanwhile, the attach does not fail after a
+ * long load. The file has no name until the device's nodes are written, so the
+ * kernel removes it if this process ends before. One thread, no state.
  */
 #include "tools/xm-ramdisk/xen/journal.h"
 
@@ -14,7 +14,7 @@
 
 #include "drivers/blkback/common/nodes.h"
 
-int journal_take_room(struct rd_store *store)
+int journal_reserve(struct rd_store *store)
 {
 	int fd = open(rd_store_path(store), O_TMPFILE | O_RDWR | O_CLOEXEC,
 		      0600);
@@ -34,14 +34,14 @@ static void path_of(struct rd_store *store, unsigned domid, unsigned devid,
 	snprintf(path + n, PATH_MAX - (size_t)n, NODES_JOURNAL, domid, devid);
 }
 
-void journal_give_back(int fd)
+void journal_close(int fd)
 {
 	if (fd >= 0)
 		close(fd);
 }
 
-bool journal_leave(struct rd_store *store, int fd, unsigned domid,
-		   unsigned devid)
+bool journal_publish(struct rd_store *store, int fd, unsigned domid,
+		     unsigned devid)
 {
 	char self[32], path[PATH_MAX];
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The journal of a device that is about to be attached; nodes.h names it. */
+/*
+ * The journal of a device that is being attached; its path is NODES_JOURNAL of
+ * drivers/blkback/common/nodes.h.
+ */
 #ifndef XM_RAMDISK_JOURNAL_H
 #define XM_RAMDISK_JOURNAL_H
 
@@ -8,18 +11,18 @@
 #include "include/ramdisk.h"
 
 /*
- * Memory for the journal of a device that will be attached: a file descriptor,
- * or -1. Without it xen-ramdiskd takes the memory, or says that there is none.
+ * Reserve the memory: a descriptor of a file without a name, or -1, and then
+ * xen-ramdiskd reserves it, or reports that there is none.
  */
-int journal_take_room(struct rd_store *store);
-void journal_give_back(int fd);
+int journal_reserve(struct rd_store *store);
+void journal_close(int fd);
 /*
- * Before it is given back: leave it to xen-ramdiskd, which removes it with the
- * device. False if one is there already, which stays.
+ * Give the file its name, before journal_close(): xen-ramdiskd removes it with
+ * the device. False if the device has a journal already, which stays.
  */
-bool journal_leave(struct rd_store *store, int fd, unsigned domid,
-		   unsigned devid);
-/* The device was not made after all. */
+bool journal_publish(struct rd_store *store, int fd, unsigned domid,
+		     unsigned devid);
+/* Remove the file again, if the device could not be made. */
 void journal_remove(struct rd_store *store, unsigned domid, unsigned devid);
 
 #endif

@@ -7,6 +7,8 @@
  *   sd   8 << 8 | disk << 4 | partition     disks and partitions below 16
  *   hd   3 << 8 | disk << 6 | partition     hda and hdb
  *        22 << 8 | (disk - 2) << 6 | partition   hdc and hdd
+ *
+ * No state; any thread may call.
  */
 #include "tools/xm-ramdisk/xen/vdev.h"
 
@@ -23,7 +25,7 @@
 #define EXTENDED (1u << 28)
 #define EXTENDED_DISKS (1u << 20)
 
-/* "a" is 0, "z" 25, "aa" 26. Moves *text behind the letters. */
+/* A disk's letters: "a" is 0, "z" 25, "aa" 26. *text moves behind them. */
 static int parse_disk(const char **text, unsigned *disk)
 {
 	unsigned n = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Attachments' labels as domains and virtual devices. */
+/* See who.h. No state; one thread. */
 #include "tools/xm-ramdisk/xen/who.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who an attachment is: its label as a domain and a virtual device. */
+/* The domain and virtual device that an attachment's label names. */
 #ifndef XM_RAMDISK_WHO_H
 #define XM_RAMDISK_WHO_H
 
@@ -11,24 +11,24 @@
 #include "tools/xm-ramdisk/xen/vdev.h"
 
 /*
- * printf and scanf format of the label of what a toolstack attached through the
- * kernel's back end: domid, devid. xen-ramdiskd's is NODES_LABEL.
+ * printf() and scanf() format of the label of an attachment that is served by
+ * the kernel's blkback: domid, devid. xen-ramdiskd's labels are NODES_LABEL.
  */
 #define HOTPLUG_LABEL "xl/%u/%u"
 
-/* Who an attachment's label says it is. */
+/* An attachment's label, taken apart. */
 struct who {
-	bool vbd; /* a domain's device, not some other program */
+	bool vbd; /* a domain's device; false: another program */
 	unsigned domid, devid;
-	char domain[DOMAIN_NAME_MAX]; /* or the label */
-	char vdev[VDEV_NAME_MAX]; /* or "-" */
+	char domain[DOMAIN_NAME_MAX]; /* another program: the label */
+	char vdev[VDEV_NAME_MAX]; /* another program: "-" */
 };
-/* @xs may be NULL: domains have numbers then. */
+/* @xs may be NULL: then @domain is "domain N". */
 struct who who_is(struct xs_handle *xs, const char *label);
-/* The faults that are set for it, for people; returns @text, maybe empty. */
+/* The faults that are set for the device, as fault_text() prints them. */
 const char *who_faults(struct xs_handle *xs, const struct who *who,
 		       char text[FAULT_TEXT_MAX]);
-/* xenstore, if it answers here; NULL otherwise. */
+/* xenstore, or NULL if no xenstored listens here. */
 struct xs_handle *who_xenstore(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libFuzzer's way into the tar parser of xm-ramdisk interface: make fuzz. */
+/* The libFuzzer program for the parser of tar archives: make fuzz-interface. */
 #include "tests/fuzz/interface.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the fuzzers of the interface parsers feed, one function a parser, in
- * one place: libFuzzer calls them in `make fuzz`, and tests/unit/interface/parse
- * runs them over mutations of good input in every `make check`.
+ * The fuzz targets of the parsers of xm-ramdisk interface, one function for each
+ * parser. libFuzzer calls them in `make fuzz`; tests/unit/interface/parse.c
+ * calls them with mutations of good input in `make check`.
  */
 #ifndef FUZZ_INTERFACE_H
 #define FUZZ_INTERFACE_H
@@ -25,7 +25,7 @@ static long read_bytes(void *arg, void *buf, size_t len)
 	struct bytes *b = arg;
 	size_t n = b->len - b->at < len ? b->len - b->at : len;
 
-	/* In small pieces, as a pipe may give them. */
+	/* In small pieces, as a read from a pipe may return. */
 	if (n > 700)
 		n = 700;
 	memcpy(buf, b->data + b->at, n);
@@ -33,7 +33,7 @@ static long read_bytes(void *arg, void *buf, size_t len)
 	return (long)n;
 }
 
-/* A copy of the exact length, so that a byte too far is seen. */
+/* A copy of the exact length, so that the sanitizer finds reads beyond it. */
 static unsigned char *copy_of(const unsigned char *data, size_t len)
 {
 	unsigned char *copy = malloc(len ? len : 1);
@@ -67,8 +67,8 @@ static inline void fuzz_header(const unsigned char *data, size_t len)
 	free(copy);
 }
 
-/* A fuzzer does not guess sums: every block gets the one it would need. */
-static void right_sum(unsigned char *block)
+/* Write the right checksum into a header: a fuzzer would not find it by itself. */
+static void set_checksum(unsigned char *block)
 {
 	unsigned sum = 0, i;
 	char text[8];
@@ -89,7 +89,7 @@ static inline void fuzz_tar(const unsigned char *data, size_t len)
 
 	for (at = 0; len - at >= 512; at += 512)
 		if (copy[at] && copy[at + 257] == 'u')
-			right_sum(copy + at);
+			set_checksum(copy + at);
 	iface_tar_read(&facts, read_bytes, &b);
 	check_facts(&facts);
 	free(copy);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # xm-ramdisk interface as people run it: data, header and picture agree; the
-# header in every language it promises; trees, tarballs and programs of the
-# whole history, made here; what is hostile; what is typed wrong.
+# header compiles in each language that it supports; trees, tarballs and
+# programs of every release, made here; hostile input; wrong arguments.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=${B:-build}
@@ -88,7 +88,7 @@ wrong_data() { # a line that cannot be right stops the build
 	END
 	return 0
 }
-one_line() { # a new release is one line, and everything has it
+one_line() { # one line for a new release is enough for header and tables
 	{ cat $data/versions.tsv
 	printf '4.23.0\t2026-12-01\t0x00041300\t0x00000019\t0x00000017\tx\txl\ttest\n'; } >"$tmp/new.tsv"
 	awk -v what=header -f $data/generate.awk $data/changes.tsv "$tmp/new.tsv" \
@@ -99,8 +99,8 @@ one_line() { # a new release is one line, and everything has it
 }
 json() { run "$@" --json | python3 -c 'import json, sys; json.load(sys.stdin)'; }
 
-test_ "the header in the tree is the data's" same_header
-test_ "the picture in docs is the table's" same_picture
+test_ "the header in the tree is generated from the data" same_header
+test_ "the picture in docs is generated from the data" same_picture
 test_ "list --csv is the data" same_csv
 test_ "list --changes --csv is the data" same_changes
 test_ "every release is in the picture" every_release_drawn
@@ -128,9 +128,9 @@ for cc in gcc clang; do
 	test_ "the header alone, $cc c++17" compiles $cc c++ c++17
 done
 
-# ---- the whole history, made here ----------------------------------------------
+# ---- trees of every release, made here -----------------------------------------
 
-# tree ROOT RELEASE INTERFACE DOMCTL SYSCTL: a source tree as far as it matters
+# tree ROOT RELEASE INTERFACE DOMCTL SYSCTL: the parts of a source tree that are read
 tree() {
 	local d=$1/xen/include/public v
 	mkdir -p "$d/io"
@@ -145,7 +145,7 @@ tree() {
 		#define __XEN_INTERFACE_VERSION__ 0x00000000
 		#endif
 		#if __XEN_INTERFACE_VERSION__ > __XEN_LATEST_INTERFACE_VERSION__
-		#error "a sentence that does not help"
+		#error "the sentence of xen-compat.h"
 		#endif
 		#endif
 	END
@@ -166,8 +166,9 @@ reads_history() {
 			[ "$r" = 3.0.2-2 ] || { echo "$r: $got"; return 1; }
 	done <$data/versions.tsv
 }
-# Code that needs what these headers know gets it; what they do not know stops
-# with our sentence, which names the release, and not with theirs.
+# Code that needs an interface of the headers compiles. With older headers the
+# compiler stops with the sentence of xen-interface.h, which names the release,
+# and not with that of xen-compat.h.
 asks_history() {
 	local values v l
 	values=$(awk -F'\t' 'NR > 1 && !s[$3]++ { print $3 }' $data/versions.tsv)
@@ -184,15 +185,15 @@ asks_history() {
 			else
 				[[ "$v" > "$l" ]] || [ "$v/$l" = 0x00040901/0x00040a00 ] ||
 					{ echo "$v refused by $l"; cat "$tmp/err"; return 1; }
-				grep -q "this code needs Xen interface $v" "$tmp/err" && ! grep -q 'does not help' "$tmp/err" ||
+				grep -q "this code needs Xen interface $v" "$tmp/err" && ! grep -q 'the sentence of xen-compat.h' "$tmp/err" ||
 					{ cat "$tmp/err"; return 1; }
 			fi
 		done
 	done
 }
 
-# Headers with the names of 3.0.2 alone, and not one more: what was added since
-# must all come from the compat part.
+# Headers with the names of 3.0.2 alone: xen-interface.h must add all names that
+# later releases introduced.
 oldest() {
 	local d=$tmp/old/xen
 	tree "$tmp/t" 3.0.2 0x00030101 - -
@@ -270,7 +271,7 @@ damaged() {
 for kind in gz bz2 xz; do
 	test_ "of: a $kind that was cut off" damaged $kind
 done
-hostile() { # names that lead out, links to what matters: nothing is made
+hostile() { # names that lead out of the folder, links: no file is made
 	mkdir -p "$tmp/h/xen/include/public" "$tmp/room" && ln -s /etc/passwd "$tmp/h/xen/include/public/xen-compat.h"
 	echo '#define XEN_DOMCTL_INTERFACE_VERSION 0x15' >"$tmp/h/domctl.h"
 	tar -C "$tmp/h" -P --transform 's,^domctl.h,../escaped/xen/include/public/domctl.h,' \
@@ -278,7 +279,7 @@ hostile() { # names that lead out, links to what matters: nothing is made
 	(cd "$tmp/room" && says 'domctl +0x00000015' of "$tmp/h.tar.gz") &&
 		[ -z "$(ls -A "$tmp/room")" ] && [ ! -e "$tmp/escaped" ] && [ ! -e "$tmp/../escaped" ]
 }
-bomb() { # 1.2 GiB of zeros in some KiB: refused in bounded memory
+bomb() { # 1.2 GiB of zeros, packed to 1 MiB: refused with bounded memory
 	truncate -s 640M "$tmp/big"
 	tar -C "$tmp" -c big 2>/dev/null | head -c 512 | gzip >"$tmp/head.gz"
 	rm "$tmp/big"
@@ -287,7 +288,7 @@ bomb() { # 1.2 GiB of zeros in some KiB: refused in bounded memory
 		cat "$tmp/head.gz"
 		for _ in 1 2 3 4 5 6 7 8 9 10; do cat "$tmp/zeros.gz"; done
 	done >"$tmp/bomb.tar.gz"
-	# A sanitizer wants terabytes of addresses, and no limit of them.
+	# A sanitizer reserves terabytes of addresses: no limit then.
 	([[ $B == *san-* ]] || ulimit -v 600000; says 'larger than any release' of "$tmp/bomb.tar.gz")
 }
 no_packer() {
@@ -295,8 +296,8 @@ no_packer() {
 	env PATH="$tmp/empty" "$tool" interface of "$tmp/xen.tar.xz" >"$tmp/said" 2>&1
 	grep -q 'cannot run xz.*install the package xz-utils' "$tmp/said"
 }
-test_ "of: a tarball with names that lead out and links" hostile
-test_ "of: a bomb" bomb
+test_ "of: a tarball with links, and names that lead out of the folder" hostile
+test_ "of: an archive that unpacks to 1.2 GiB" bomb
 test_ "of: without the program that unpacks" no_packer
 
 # ---- programs and libraries -------------------------------------------------------
@@ -320,12 +321,12 @@ soname() { # VERSION REGEX: a library of that line
 	cat "$tmp/said"
 	grep -Eq "$2" "$tmp/said"
 }
-test_ "of: a libxenctrl of 4.10 may have either domctl" soname 4.10 \
+test_ "of: a libxenctrl of 4.10 has one of two domctl versions" soname 4.10 \
 	'interface 0x00040900 domctl not known sysctl 0x00000010 releases 4\.10\.0 to 4\.10\.4'
 test_ "of: a libxenctrl of 4.0 and 4.1" soname 4.0 'releases 4\.0\.0 to 4\.1\.6\.1'
 test_ "of: a program with the mark" marked
 test_ "of: a program that needs libxenctrl" linked
-test_ "of: a program that does not tell" unmarked
+test_ "of: a program without mark and libraries" unmarked
 test_ "of: the installed headers" says 'interface +0x00040e00' of /usr/include
 test_ "of: one header" says 'domctl +0x00000015' of /usr/include/xen/domctl.h
 
@@ -335,9 +336,9 @@ test_ "check: compatible is 0" exits 0 check 4.17.0 4.17.7
 test_ "check: a warning is 3" exits 3 check --guest 4.22.0 4.17.0
 test_ "check: incompatible is 4" exits 4 check 4.17.7 4.18.0
 test_ "check: usage is 2" exits 2 check 4.17.7
-test_ "check: unknown is 1" exits 1 check 4.17.7 4.99.0
-test_ "check: 4.10.0 to 4.10.1 says why" says 'domctl changed from 0xe to 0xf within 4.10' check 4.10.0 4.10.1
-test_ "check: guests do not mind it" exits 0 check --guest 4.10.0 4.10.1
+test_ "check: an unknown release is 1" exits 1 check 4.17.7 4.99.0
+test_ "check: 4.10.0 to 4.10.1 prints the reason" says 'domctl changed from 0xe to 0xf within 4.10' check 4.10.0 4.10.1
+test_ "check: 4.10.0 to 4.10.1 is compatible for guests" exits 0 check --guest 4.10.0 4.10.1
 test_ "check: a tree on a tarball" exits 0 check "$tmp/xen-4.17.7" "$tmp/xen.tar.xz"
 test_ "check: a path on a release" exits 4 check /usr/include 4.20.0
 test_ "check: headers too old for the source" exits 4 check --source 4.22.0 /usr/include
@@ -350,7 +351,7 @@ for bad in 'show 4.99.0' 'show 0x99999999' 'of /nonexistent' 'of /dev/null' 'of 
 	test_ "failure is 1: interface $bad" exits 1 $bad
 done
 full() { run list >/dev/full 2>"$tmp/said"; [ $? = 1 ] && grep -q 'cannot write' "$tmp/said"; }
-test_ "a full disk is said" full
+test_ "a full disk is reported" full
 
 # ---- running: here, without a hypervisor, and without libraries ---------------------
 
@@ -359,7 +360,7 @@ not_here() { [ -e /sys/hypervisor/type ] && [ "$(cat /sys/hypervisor/type)" = xe
 no_libraries() { # the tool is linked to libxenstore alone
 	! readelf -d "$tool" | grep -E 'NEEDED.*libxen(ctrl|call|guest)'
 }
-no_xen_libraries() { # in a root that has the tool and what it is linked to
+no_xen_libraries() { # in a root folder with the tool and the libraries it is linked to
 	local root=$tmp/root enter=(chroot) lib
 	[ "$(id -u)" = 0 ] || enter=(unshare -r chroot)
 	mkdir -p "$root"
@@ -370,7 +371,7 @@ no_xen_libraries() { # in a root that has the tool and what it is linked to
 	"${enter[@]}" "$root" /xm-ramdisk interface running >"$tmp/said" 2>&1
 	cat "$tmp/said"
 	grep -Eq 'libxenctrl +- +not installed' "$tmp/said" && grep -Eq 'libxenstore +[34]' "$tmp/said" || return
-	# The leak sanitizer ends badly where there is no /proc.
+	# The leak sanitizer fails without /proc.
 	[[ $B == *san-* ]] || "${enter[@]}" "$root" /xm-ramdisk interface check 4.17.0 4.17.1
 }
 check_json() {
@@ -385,7 +386,7 @@ assert c["built"]["domctl"] == "0x0000000e" and c["on"]["domctl"] == "0x0000000f
 assert c["interface"]["verdict"] == c["sysctl"]["verdict"] == "compatible"' <"$tmp/said"
 }
 test_ "check --json" check_json
-test_ "running: no hypervisor is said" not_here
+test_ "running: no hypervisor" not_here
 test_ "running: a host without libxenctrl" no_xen_libraries
 test_ "running: the installed libxenctrl" says 'libxenctrl +4\.17' running
 test_ "libxenctrl is not linked" no_libraries

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The rules, stated a second time and independently: from the data file as it
- * lies in the tree, with a parser of this test, and with the exceptions typed
- * out by hand. Every pair of releases is asked of both.
+ * The rules of tools/xm-ramdisk/interface/compare.c against a second statement
+ * of them in this file, which reads versions.tsv with a parser of its own and
+ * has the exceptions written out. Every pair of releases goes through both.
  */
 #include <string.h>
 
@@ -49,7 +49,7 @@ static char guest_rule(const struct row *b, const struct row *o)
 {
 	if (b->guest > o->guest)
 		return 'w';
-	/* 4.11.3's and 4.11.4's ext_lfb_base is not in 4.12.0 and 4.12.1. */
+	/* ext_lfb_base is in 4.11.3 and 4.11.4, and not in 4.12.0 and 4.12.1. */
 	if (!strcmp(b->name, "4.11.3") || !strcmp(b->name, "4.11.4"))
 		return !strcmp(o->name, "4.12.0") || !strcmp(o->name, "4.12.1")
 			       ? 'w'
@@ -62,7 +62,7 @@ static char control_rule(unsigned b, unsigned o, const struct row *built,
 {
 	if (b != o)
 		return 'i';
-	/* Also why tools of 4.21 on 4.20 get a warning: a newer line. */
+	/* This also covers tools of 4.21 on 4.20, whose stable domctls differ. */
 	return built->line > on->line ? 'w' : 'c';
 }
 
@@ -83,8 +83,8 @@ static char worse(char a, char b)
 	return strchr("cwi", a) > strchr("cwi", b) ? a : b;
 }
 
-static void ask(struct iface_check *c, const char *built, const char *on,
-		unsigned what)
+static void compare(struct iface_check *c, const char *built, const char *on,
+		    unsigned what)
 {
 	struct rd_error err = { "" };
 
@@ -100,7 +100,7 @@ static bool pair_agrees(const struct row *b, const struct row *o)
 	char domctl = control_rule(b->domctl, o->domctl, b, o);
 	char sysctl = control_rule(b->sysctl, o->sysctl, b, o);
 
-	ask(&c, b->name, o->name, IFACE_COUNT_GUEST | IFACE_COUNT_TOOLS);
+	compare(&c, b->name, o->name, IFACE_COUNT_GUEST | IFACE_COUNT_TOOLS);
 	return letter(c.call[IFACE_GUEST].verdict) == guest &&
 	       letter(c.call[IFACE_DOMCTL].verdict) == domctl &&
 	       letter(c.call[IFACE_SYSCTL].verdict) == sysctl &&
@@ -127,7 +127,7 @@ static void test_pairs(void)
 	CU_ASSERT_EQUAL(pairs, iface_release_count * iface_release_count);
 }
 
-/* Rules by name, each with a pair that it decides. */
+/* Each rule, with a pair of sides whose verdict it decides. */
 static void test_rules(void)
 {
 	static const struct {
@@ -163,7 +163,7 @@ static void test_rules(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
-		ask(&c, want[i].built, want[i].on, want[i].what);
+		compare(&c, want[i].built, want[i].on, want[i].what);
 		CU_ASSERT_EQUAL_FATAL(c.decided >= 0, true);
 		CU_ASSERT_EQUAL(letter(c.verdict), want[i].verdict);
 		CU_ASSERT_STRING_EQUAL(c.decided == IFACE_CALLS
@@ -173,26 +173,26 @@ static void test_rules(void)
 	}
 }
 
-/* Where sysctl decides, domctl has an answer of its own. */
+/* 4.21 on 4.20: sysctl decides, and domctl has an answer of its own. */
 static void test_stable(void)
 {
 	struct iface_check c;
 
-	ask(&c, "4.21.0", "4.20.0", IFACE_COUNT_TOOLS);
+	compare(&c, "4.21.0", "4.20.0", IFACE_COUNT_TOOLS);
 	CU_ASSERT_STRING_EQUAL(c.call[IFACE_DOMCTL].rule, "control-stable");
 	CU_ASSERT_EQUAL(c.call[IFACE_DOMCTL].verdict, IFACE_WARN);
 	CU_ASSERT_EQUAL(c.decided, IFACE_SYSCTL);
 }
 
-/* What a side does not tell is not judged. */
+/* A value that is not known is not compared. */
 static void test_unknown(void)
 {
 	struct iface_check c;
 
-	ask(&c, "0x00040e00", "4.17.0", IFACE_COUNT_TOOLS);
+	compare(&c, "0x00040e00", "4.17.0", IFACE_COUNT_TOOLS);
 	CU_ASSERT_EQUAL(c.decided, -1);
 	CU_ASSERT_EQUAL(c.call[IFACE_DOMCTL].verdict, IFACE_UNKNOWN);
-	ask(&c, "4.10", "4.10.1", IFACE_COUNT_TOOLS);
+	compare(&c, "4.10", "4.10.1", IFACE_COUNT_TOOLS);
 	CU_ASSERT_EQUAL(c.call[IFACE_DOMCTL].verdict, IFACE_UNKNOWN);
 	CU_ASSERT_EQUAL(c.call[IFACE_SYSCTL].verdict, IFACE_COMPATIBLE);
 }
@@ -220,8 +220,8 @@ static const struct test tests[] = {
 	  test_pairs },
 	{ "each rule by name", test_rules },
 	{ "the stable domctls of 4.21", test_stable },
-	{ "what is not known is not judged", test_unknown },
-	{ "sides that are nothing", test_sides },
+	{ "values that are not known are not compared", test_unknown },
+	{ "arguments that name no side", test_sides },
 };
 
 int main(void)

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The data against real headers, and the whole project against them: those that
-# are installed, and those of Debian 13 and of unstable, unpacked from their
-# packages. A suite that cannot be reached fails its tests: it is not skipped.
+# The data against real headers of Xen, and the sources of the project compiled
+# with them: the installed headers, and those of Debian 13 and of unstable,
+# unpacked from their packages. If a package cannot be fetched, its tests fail.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=${B:-build}
@@ -18,11 +18,11 @@ report() { # STATUS NAME
 	echo "not ok interface-headers: $2"
 }
 
-# The line of a package's version, as in 4.20 of 4.20.3+127-gc42374a105-0.
+# The line of releases in a package's version: 4.20 of 4.20.3+127-gc42374a105-0.
 line_of() { sed -E 's/^([0-9]+\.[0-9]+).*/\1/'; }
 release_of() { sed -E 's/^([0-9]+\.[0-9]+\.[0-9]+).*/\1/'; }
 
-# What the preprocessor, and not our parser, makes of the headers in $1.
+# The values in the headers in folder $1, by the preprocessor, not by our parser.
 values_of() {
 	printf '%s\n' '#define __XEN_TOOLS__ 1' '#include <stdint.h>' \
 		'#include <xen/xen.h>' '#include <xen/domctl.h>' '#include <xen/sysctl.h>' \
@@ -39,7 +39,7 @@ data_agrees() { # INCLUDE VERSION
 	got=$(values_of "$1") && [ -n "$got" ] || return
 	want=$(awk -F'\t' -v r="$(release_of <<<"$2")" '$1 == r { print $3, $4, $5 }' \
 		tools/xm-ramdisk/interface/versions.tsv)
-	if [ -z "$want" ]; then # newer than the table: its line must do
+	if [ -z "$want" ]; then # newer than the table: take the newest of its line
 		line=$(line_of <<<"$2")
 		want=$(awk -F'\t' -v l="$line." 'index($1, l) == 1 { w = $3 " " $4 " " $5 } END { print w }' \
 			tools/xm-ramdisk/interface/versions.tsv)
@@ -54,13 +54,13 @@ tool_agrees() { # INCLUDE
 	[ "$(numbers "$got")" = "$(numbers "$(values_of "$1")")" ]
 }
 
-# Every file of ours, its compat part, and a user of today's names.
+# Every source file of the project, and user.c.in with several XEN_INTERFACE_NEEDED.
 compiles() { # INCLUDE
 	local f n=0
 	for f in drivers/*/*.c drivers/*/*/*.c tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c; do
 		case $f in
 		drivers/nbdkit/*) continue ;; # needs nbdkit's header
-		drivers/block-ram/tapdisk/*) continue ;; # and this one blktap's
+		drivers/block-ram/tapdisk/*) continue ;; # needs blktap's headers
 		esac
 		echo "$f"
 		gcc -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -I. -I"$B/gen" -I"$1" \
@@ -90,7 +90,7 @@ all_of() { # NAME INCLUDE VERSION
 	report $? "$1: the whole project compiles against them"
 }
 
-hypervisor() { # SUITE: the packed hypervisor tells the release of its package
+hypervisor() { # SUITE: the release read from the packed hypervisor is its package's
 	local tree
 	tree=$(tests/debian-packages "$1" xen-system-amd64:xen-hypervisor-) &&
 		"$B/xm-ramdisk" interface of "$tree"/boot/xen-*.gz &&
@@ -98,8 +98,8 @@ hypervisor() { # SUITE: the packed hypervisor tells the release of its package
 			grep -F "releases $(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete" | release_of) source"
 }
 
-# Unstable may have a line that nobody has put into the data yet; then there is
-# nothing to compare, and that is no fault of this tree.
+# Whether the suite is unstable with a line of releases that versions.tsv does not
+# have yet. Then there is nothing to compare.
 ahead() { # SUITE VERSION
 	[ "$1" = sid ] && ! awk -F'\t' -v l="$(line_of <<<"$2")." \
 		'index($1, l) == 1 { f = 1 } END { exit !f }' tools/xm-ramdisk/interface/versions.tsv
@@ -109,7 +109,7 @@ all_of "installed headers" /usr/include "$(dpkg-query -W -f '${Version}' libxen-
 for suite in trixie sid; do
 	tree=$(tests/debian-packages $suite libxen-dev 2>"$tmp/out")
 	status=$?
-	report $status "$suite: its headers can be had"
+	report $status "$suite: its headers can be fetched"
 	[ $status = 0 ] || continue
 	version=$(sed -n 's/.*Version: \([^ ]*\).*/\1/p' "$tree/.complete")
 	if ahead $suite "$version"; then

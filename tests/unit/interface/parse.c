@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The parsers of headers, tar archives and ELF files: what they understand,
- * what they refuse, and that mutations of good input harm nothing (run with
- * SAN=address,undefined that is a small fuzzer; make fuzz is the large one).
+ * The parsers of headers, tar archives and ELF files: what they accept, what
+ * they refuse, and that mutations of good input do no harm. Built with
+ * SAN=address,undefined this is a small fuzzer; `make fuzz` is a large one.
  */
 #include <errno.h>
 
@@ -159,7 +159,7 @@ static void test_tar_pax(void)
 	CU_ASSERT_EQUAL(facts.value[IFACE_GUEST], 0x40e00);
 }
 
-/* Links, devices and deep paths are skipped, and what is broken is refused. */
+/* Links, devices and deep paths are skipped; damaged archives are refused. */
 static void test_tar_hostile(void)
 {
 	static const char types[] = { '1', '2', '3', '4', '5', '6' };
@@ -191,7 +191,7 @@ static void test_tar_hostile(void)
 	CU_ASSERT_EQUAL(read_tar(&t, 700, &facts), -EBADMSG);
 	CU_ASSERT_EQUAL(read_tar(&t, 100, &facts), -EINVAL);
 	CU_ASSERT_EQUAL(read_tar(&t, 0, &facts), -EINVAL);
-	t.data[0] ^= 1; /* the sum is wrong now */
+	t.data[0] ^= 1; /* makes the checksum wrong */
 	CU_ASSERT_EQUAL(read_tar(&t, t.len, &facts), -EINVAL);
 }
 
@@ -211,7 +211,7 @@ static long read_endless(void *arg, void *buf, size_t len)
 	return (long)n;
 }
 
-/* A bomb: members without end stop at the limit, with little memory. */
+/* An endless archive is refused at the limit of members, with little memory. */
 static void test_tar_endless(void)
 {
 	struct endless e = { .given = 0 };
@@ -247,7 +247,7 @@ static void mutate(const unsigned char *good, size_t len, unsigned rounds,
 		fuzz(copy, i % 4 ? len : next_random() % len);
 	}
 	free(copy);
-	CU_PASS("nothing broke");
+	CU_PASS("no crash");
 }
 
 static void test_mutations(void)
@@ -274,13 +274,13 @@ static void test_mutations(void)
 
 static const struct test tests[] = {
 	{ "headers", test_header },
-	{ "what is no header", test_no_header },
+	{ "text that is no header", test_no_header },
 	{ "the release in xen/Makefile", test_makefile },
 	{ "a tar archive", test_tar },
 	{ "names in pax headers", test_tar_pax },
 	{ "hostile tar archives", test_tar_hostile },
 	{ "a tar archive without end", test_tar_endless },
-	{ "mutations harm nothing", test_mutations },
+	{ "mutations do no harm", test_mutations },
 };
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tables against what was known before them: the survey of 2009 with its
- * ten changesets, row by row, and the header against the tables.
+ * The tables against older sources, row by row: the survey of 2009 and its ten
+ * changesets. And the header xen-interface.h against the tables.
  */
 #include <string.h>
 
@@ -22,7 +22,7 @@ static const struct {
 	{ "3.3.1", 0x00030209 },
 };
 
-/* Its ten changesets of the Mercurial tree. */
+/* The survey's ten changesets in the Mercurial tree. */
 static const struct {
 	const char *hg;
 	unsigned to;
@@ -112,7 +112,7 @@ static void test_ranges(void)
 	CU_ASSERT_PTR_NULL(iface_line_of(4, 99).first);
 }
 
-/* The header's look-ups at run time say what the tool's tables say. */
+/* The header's look-ups at run time give the values of the tool's tables. */
 static void test_header(void)
 {
 	const struct xen_interface_release *h;
@@ -139,7 +139,7 @@ static void test_header(void)
 			       "in no release");
 }
 
-/* In the preprocessor, or this file does not compile. */
+/* The look-ups in the preprocessor: this file compiles only if they are right. */
 #if XEN_INTERFACE_OF(4, 11, 3) != 0x00040901 ||                             \
 	XEN_DOMCTL_OF(4, 10, 0) != 0xe || XEN_DOMCTL_OF(4, 10, 1) != 0xf || \
 	XEN_SYSCTL_OF(4, 22, 0) != 0x16 ||                                  \
@@ -148,7 +148,7 @@ static void test_header(void)
 #error "the look-ups of xen-interface.h are wrong"
 #endif
 
-/* Each value of a release was made by a change, and each change's from is one. */
+/* Each value of a release, and each value before a change, was made by a change. */
 static void test_changes(void)
 {
 	size_t i, j, found;
@@ -168,10 +168,10 @@ static void test_changes(void)
 
 static const struct test tests[] = {
 	{ "the survey of 2009, row by row", test_survey },
-	{ "its ten changesets", test_changesets },
-	{ "a release by its names", test_find },
+	{ "the survey's ten changesets", test_changesets },
+	{ "a release by each of its names", test_find },
 	{ "ranges of releases", test_ranges },
-	{ "the header's look-ups and the tables", test_header },
+	{ "the header's look-ups against the tables", test_header },
 	{ "every value has the change that made it", test_changes },
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault's options as values, changes on changes, and what is shown of them. */
+/*
+ * tools/xm-ramdisk/xen/fault-set.c: values of the options of xm-ramdisk fault,
+ * changes one after the other, and faults as text and JSON.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -99,7 +102,7 @@ static void numbers(void)
 	CU_ASSERT_EQUAL(fault_parse_errors("reads", &n), -EINVAL);
 }
 
-/* A change, and what is set after it in the words of the node. */
+/* Apply a change; @expect is the fault spec afterwards. */
 static void change(struct blkback_fault_set *set, struct fault_change c,
 		   const char *expect)
 {
@@ -125,7 +128,7 @@ static void changes(void)
 		       .freeze = true,
 		       .to = { .delay_ms = 9, .jitter_ms = 2, .freeze = 1 } },
 	       "error=read ratio=5 range=0+512 delay=9 jitter=2 freeze=1");
-	/* A kind is replaced whole. */
+	/* Values of a changed kind that are not given are reset. */
 	change(&set,
 	       (struct fault_change){
 		       .error = true,

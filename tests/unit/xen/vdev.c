@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Virtual device names and numbers, against xen-vbd-interface(7). */
+/* Names and numbers of virtual devices, against xen-vbd-interface(7). */
 #include <errno.h>
 
 #include "tests/cunit.h"
@@ -75,7 +75,7 @@ static void malformed(void)
 	}
 }
 
-/* Every name that a number has leads back to the number. */
+/* vdev_parse() of vdev_name() of a number is the number. */
 static void there_and_back(void)
 {
 	char name[VDEV_NAME_MAX];
@@ -83,8 +83,9 @@ static void there_and_back(void)
 
 	for (n = 1; n < 1u << 29; n += n < 70000 ? 1 : 4093)
 		if (vdev_parse(vdev_name(n, name), &devid) || devid != n)
-			/* two numbers of one name: the extended form of a
-			 * small disk is never produced, but can be typed */
+			/* The extended form of a small disk is another
+			 * number of the same name: it is never returned,
+			 * but can be typed. */
 			bad += (n >> 28) != 1 || (n & 0xff) > 15 ||
 			       ((n >> 8) & 0xfffff) > 15;
 	CU_ASSERT_EQUAL(bad, 0);
@@ -94,7 +95,7 @@ static const struct test tests[] = {
 	{ "names", names },
 	{ "numbers", numbers },
 	{ "malformed", malformed },
-	{ "there and back", there_and_back },
+	{ "number to name to number", there_and_back },
 };
 
 int main(void)

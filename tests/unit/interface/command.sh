@@ -40,12 +40,12 @@ exits() { # STATUS ARGUMENT...
 	[ $got = "$want" ] || { echo "status $got, expected $want"; return 1; }
 }
 
-says() { # REGEX ARGUMENT...
+prints() { # REGEX ARGUMENT...
 	local regex=$1
 	shift
-	run "$@" >"$tmp/said" 2>&1
-	cat "$tmp/said"
-	grep -Eq -- "$regex" "$tmp/said"
+	run "$@" >"$tmp/printed" 2>&1
+	cat "$tmp/printed"
+	grep -Eq -- "$regex" "$tmp/printed"
 }
 
 # ---- data, header and picture agree ------------------------------------------
@@ -256,7 +256,7 @@ test_ "the header with the headers of every value" asks_history
 tree "$tmp/xen-4.17.7" 4.17.7 0x00040e00 0x00000015 0x00000015
 packs() { # OPTION SUFFIX
 	tar -C "$tmp" "$1" -cf "$tmp/xen.tar$2" xen-4.17.7 &&
-		says 'releases +4\.17\.7$' of "$tmp/xen.tar$2" && grep -q 'domctl .*0x00000015' "$tmp/said"
+		prints 'releases +4\.17\.7$' of "$tmp/xen.tar$2" && grep -q 'domctl .*0x00000015' "$tmp/printed"
 }
 test_ "of: a tarball" packs --format=ustar ''
 test_ "of: gzip" packs --gzip .gz
@@ -266,7 +266,7 @@ test_ "of: pax" packs --format=pax .pax
 
 damaged() {
 	head -c 200 "$tmp/xen.tar.$1" >"$tmp/cut.$1"
-	exits 1 of "$tmp/cut.$1" >"$tmp/said" 2>&1 && grep -q 'damaged' "$tmp/said"
+	exits 1 of "$tmp/cut.$1" >"$tmp/printed" 2>&1 && grep -q 'damaged' "$tmp/printed"
 }
 for kind in gz bz2 xz; do
 	test_ "of: a $kind that was cut off" damaged $kind
@@ -276,7 +276,7 @@ hostile() { # names that lead out of the folder, links: no file is made
 	echo '#define XEN_DOMCTL_INTERFACE_VERSION 0x15' >"$tmp/h/domctl.h"
 	tar -C "$tmp/h" -P --transform 's,^domctl.h,../escaped/xen/include/public/domctl.h,' \
 		-czf "$tmp/h.tar.gz" xen domctl.h
-	(cd "$tmp/room" && says 'domctl +0x00000015' of "$tmp/h.tar.gz") &&
+	(cd "$tmp/room" && prints 'domctl +0x00000015' of "$tmp/h.tar.gz") &&
 		[ -z "$(ls -A "$tmp/room")" ] && [ ! -e "$tmp/escaped" ] && [ ! -e "$tmp/../escaped" ]
 }
 bomb() { # 1.2 GiB of zeros, packed to 1 MiB: refused with bounded memory
@@ -289,12 +289,12 @@ bomb() { # 1.2 GiB of zeros, packed to 1 MiB: refused with bounded memory
 		for _ in 1 2 3 4 5 6 7 8 9 10; do cat "$tmp/zeros.gz"; done
 	done >"$tmp/bomb.tar.gz"
 	# A sanitizer reserves terabytes of addresses: no limit then.
-	([[ $B == *san-* ]] || ulimit -v 600000; says 'larger than any release' of "$tmp/bomb.tar.gz")
+	([[ $B == *san-* ]] || ulimit -v 600000; prints 'larger than any release' of "$tmp/bomb.tar.gz")
 }
 no_packer() {
 	mkdir -p "$tmp/empty"
-	env PATH="$tmp/empty" "$tool" interface of "$tmp/xen.tar.xz" >"$tmp/said" 2>&1
-	grep -q 'cannot run xz.*install the package xz-utils' "$tmp/said"
+	env PATH="$tmp/empty" "$tool" interface of "$tmp/xen.tar.xz" >"$tmp/printed" 2>&1
+	grep -q 'cannot run xz.*install the package xz-utils' "$tmp/printed"
 }
 test_ "of: a tarball with links, and names that lead out of the folder" hostile
 test_ "of: an archive that unpacks to 1.2 GiB" bomb
@@ -305,21 +305,21 @@ test_ "of: without the program that unpacks" no_packer
 marked() {
 	printf '#define XEN_INTERFACE_NEEDED XEN_INTERFACE_3_3_0\n#include "xen-interface.h"\nXEN_INTERFACE_MARK;\nint main(void) { return 0; }\n' >"$tmp/m.c"
 	gcc -Iinclude -o "$tmp/marked" "$tmp/m.c" && strip "$tmp/marked" &&
-		says 'interface +0x00030209' of "$tmp/marked"
+		prints 'interface +0x00030209' of "$tmp/marked"
 }
 linked() {
 	echo 'int main(void) { return 0; }' | gcc -x c -o "$tmp/linked" - -Wl,--no-as-needed -lxenctrl &&
-		says 'the file needs libxenctrl.so.4.17' of "$tmp/linked" && grep -q 'domctl +*.*0x00000015' "$tmp/said"
+		prints 'the file needs libxenctrl.so.4.17' of "$tmp/linked" && grep -q 'domctl +*.*0x00000015' "$tmp/printed"
 }
 unmarked() {
 	gcc -x c -o "$tmp/un" - <<<'int main(void) { return 0; }' && exits 1 of "$tmp/un" &&
-		says 'nothing in the file shows' of "$tmp/un"
+		prints 'nothing in the file shows' of "$tmp/un"
 }
 soname() { # VERSION REGEX: a library of that line
 	gcc -shared -nostdlib -x c -o "$tmp/lib.so" "-Wl,-soname,libxenctrl.so.$1" - <<<'int x;' &&
-		run of "$tmp/lib.so" | xargs >"$tmp/said"
-	cat "$tmp/said"
-	grep -Eq "$2" "$tmp/said"
+		run of "$tmp/lib.so" | xargs >"$tmp/printed"
+	cat "$tmp/printed"
+	grep -Eq "$2" "$tmp/printed"
 }
 test_ "of: a libxenctrl of 4.10 has one of two domctl versions" soname 4.10 \
 	'interface 0x00040900 domctl not known sysctl 0x00000010 releases 4\.10\.0 to 4\.10\.4'
@@ -327,8 +327,8 @@ test_ "of: a libxenctrl of 4.0 and 4.1" soname 4.0 'releases 4\.0\.0 to 4\.1\.6\
 test_ "of: a program with the mark" marked
 test_ "of: a program that needs libxenctrl" linked
 test_ "of: a program without mark and libraries" unmarked
-test_ "of: the installed headers" says 'interface +0x00040e00' of /usr/include
-test_ "of: one header" says 'domctl +0x00000015' of /usr/include/xen/domctl.h
+test_ "of: the installed headers" prints 'interface +0x00040e00' of /usr/include
+test_ "of: one header" prints 'domctl +0x00000015' of /usr/include/xen/domctl.h
 
 # ---- check, for people and scripts -------------------------------------------------
 
@@ -337,7 +337,7 @@ test_ "check: a warning is 3" exits 3 check --guest 4.22.0 4.17.0
 test_ "check: incompatible is 4" exits 4 check 4.17.7 4.18.0
 test_ "check: usage is 2" exits 2 check 4.17.7
 test_ "check: an unknown release is 1" exits 1 check 4.17.7 4.99.0
-test_ "check: 4.10.0 to 4.10.1 prints the reason" says 'domctl changed from 0xe to 0xf within 4.10' check 4.10.0 4.10.1
+test_ "check: 4.10.0 to 4.10.1 prints the reason" prints 'domctl changed from 0xe to 0xf within 4.10' check 4.10.0 4.10.1
 test_ "check: 4.10.0 to 4.10.1 is compatible for guests" exits 0 check --guest 4.10.0 4.10.1
 test_ "check: a tree on a tarball" exits 0 check "$tmp/xen-4.17.7" "$tmp/xen.tar.xz"
 test_ "check: a path on a release" exits 4 check /usr/include 4.20.0
@@ -350,13 +350,13 @@ for bad in 'show 4.99.0' 'show 0x99999999' 'of /nonexistent' 'of /dev/null' 'of 
 	# shellcheck disable=SC2086 # words
 	test_ "failure is 1: interface $bad" exits 1 $bad
 done
-full() { run list >/dev/full 2>"$tmp/said"; [ $? = 1 ] && grep -q 'cannot write' "$tmp/said"; }
+full() { run list >/dev/full 2>"$tmp/printed"; [ $? = 1 ] && grep -q 'cannot write' "$tmp/printed"; }
 test_ "a full disk is reported" full
 
 # ---- running: here, without a hypervisor, and without libraries ---------------------
 
 not_here() { [ -e /sys/hypervisor/type ] && [ "$(cat /sys/hypervisor/type)" = xen ] ||
-	{ exits 1 running && says 'no hypervisor: ' running; }; }
+	{ exits 1 running && prints 'no hypervisor: ' running; }; }
 no_libraries() { # the tool is linked to libxenstore alone
 	! readelf -d "$tool" | grep -E 'NEEDED.*libxen(ctrl|call|guest)'
 }
@@ -368,27 +368,27 @@ no_xen_libraries() { # in a root folder with the tool and the libraries it is li
 		mkdir -p "$root$(dirname "$lib")" && cp -L "$lib" "$root$lib"
 	done
 	cp "$tool" "$root/xm-ramdisk"
-	"${enter[@]}" "$root" /xm-ramdisk interface running >"$tmp/said" 2>&1
-	cat "$tmp/said"
-	grep -Eq 'libxenctrl +- +not installed' "$tmp/said" && grep -Eq 'libxenstore +[34]' "$tmp/said" || return
+	"${enter[@]}" "$root" /xm-ramdisk interface running >"$tmp/printed" 2>&1
+	cat "$tmp/printed"
+	grep -Eq 'libxenctrl +- +not installed' "$tmp/printed" && grep -Eq 'libxenstore +[34]' "$tmp/printed" || return
 	# The leak sanitizer fails without /proc.
 	[[ $B == *san-* ]] || "${enter[@]}" "$root" /xm-ramdisk interface check 4.17.0 4.17.1
 }
 check_json() {
 	local status
-	run check 4.10.0 4.10.1 --json >"$tmp/said"
+	run check 4.10.0 4.10.1 --json >"$tmp/printed"
 	status=$?
 	[ $status = 4 ] && python3 -c 'import json, sys
 c = json.load(sys.stdin)
 assert c["verdict"] == "incompatible" and c["decided_by"] == "domctl"
 assert c["domctl"]["rule"] == c["rule"] == "control-point-release"
 assert c["built"]["domctl"] == "0x0000000e" and c["on"]["domctl"] == "0x0000000f"
-assert c["interface"]["verdict"] == c["sysctl"]["verdict"] == "compatible"' <"$tmp/said"
+assert c["interface"]["verdict"] == c["sysctl"]["verdict"] == "compatible"' <"$tmp/printed"
 }
 test_ "check --json" check_json
 test_ "running: no hypervisor" not_here
 test_ "running: a host without libxenctrl" no_xen_libraries
-test_ "running: the installed libxenctrl" says 'libxenctrl +4\.17' running
+test_ "running: the installed libxenctrl" prints 'libxenctrl +4\.17' running
 test_ "libxenctrl is not linked" no_libraries
 
 [ -z "$failed" ]

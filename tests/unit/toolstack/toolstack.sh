@@ -51,7 +51,7 @@ refused() { # REGEX COMMAND...
 }
 
 # shellcheck disable=SC2317
-says() { # REGEX COMMAND...
+prints() { # REGEX COMMAND...
 	local regex=$1 status
 	shift
 	"$@" >"$out.text" 2>&1
@@ -95,30 +95,30 @@ check "without Xen and without toolstacks: what is lacking, in one line" refused
 	'^xm-ramdisk: no way to attach a disk here: this host lacks /dev/xen/gntdev.*; or xl; or xm with blktap$' \
 	env PATH=/usr/bin:/bin "$tool" attach --dry-run one "$seed" xvdb
 PATH=$scratch/bin:$PATH
-check "with xm alone: the xm toolstack, and the reason" says '^toolstack: xm \(xm is here; direct lacks ' \
+check "with xm alone: the xm toolstack, and the reason" prints '^toolstack: xm \(xm is here; direct lacks ' \
 	"$tool" attach --dry-run one "$seed" xvdb
-check "--dry-run prints what xm would be called with" says "^would run: xm block-attach one tap:ram:$XEN_RAMDISK_DIR/aliases/DOMID.51728 xvdb r\$" \
+check "--dry-run prints what xm would be called with" prints "^would run: xm block-attach one tap:ram:$XEN_RAMDISK_DIR/aliases/DOMID.51728 xvdb r\$" \
 	"$tool" attach --dry-run one "$seed" xvdb r
-check "the alias it would write" says "^would write the alias .* of $seed as second" \
+check "the alias it would write" prints "^would write the alias .* of $seed as second" \
 	"$tool" attach --dry-run one "$seed,name=second" xvdb
-check "--toolstack=xl" says "^would run: xl block-attach one 'script=block-ramdisk,vdev=xvdb,access=rw,target=$seed,name=a,private'" \
+check "--toolstack=xl" prints "^would run: xl block-attach one 'script=block-ramdisk,vdev=xvdb,access=rw,target=$seed,name=a,private'" \
 	"$tool" attach --dry-run --toolstack=xl --private one "$seed,name=a" xvdb
-check "--toolstack=direct" says '^toolstack: direct \(asked for with --toolstack\)' \
+check "--toolstack=direct" prints '^toolstack: direct \(asked for with --toolstack\)' \
 	"$tool" attach --dry-run --toolstack=direct one "$seed" xvdb
-check "direct: --sector-size is written" says 'mode=w private=0 logical-block-size=4096, of the domain one' \
+check "direct: --sector-size is written" prints 'mode=w private=0 logical-block-size=4096, of the domain one' \
 	"$tool" attach --dry-run --toolstack=direct --sector-size=4096 one "$seed" xvdb
-check "xl: sector-size is in the disk line" says "target=$seed,sector-size=4096'" \
+check "xl: sector-size is in the disk line" prints "target=$seed,sector-size=4096'" \
 	"$tool" attach --dry-run --toolstack=xl one "$seed,sector-size=4096" xvdb
 check "a sector size that is not supported" refused "sector-size=1024: expected 512 or 4096" \
 	"$tool" attach --sector-size=1024 one "$seed" xvdb
 check "a sector size behind the seed that is no number" refused "'sector-size=x' behind the seed is none of" \
 	"$tool" attach one "$seed,sector-size=x" xvdb
-check "--dry-run loads no disk" says '^no RAM disks$' "$tool" list
+check "--dry-run loads no disk" prints '^no RAM disks$' "$tool" list
 check "an unknown toolstack" refused "toolstack 'xend' is none of direct, xl and xm" \
 	"$tool" attach --toolstack=xend one "$seed" xvdb
 comma=$scratch/a,b.img
 cp "$seed" "$comma"
-check "a comma in a path stays doubled in the disk line" says ',target=.*/a,,b\.img,thin' \
+check "a comma in a path stays doubled in the disk line" prints ',target=.*/a,,b\.img,thin' \
 	"$tool" attach --dry-run --toolstack=xl one "${comma//,/,,},thin" xvdb
 check "a comma that is not doubled is refused" refused "'b\.img' behind the seed is none of" \
 	"$tool" attach --dry-run one "$comma" xvdb
@@ -172,7 +172,7 @@ for v in 3.0.3 3.0.4 3.1 3.2 3.3 3.4.0-rc3 4.0 4.1 4.2 4.3 4.4; do
 	check "xm $v: by number what was attached by name" "$tool" detach 11 xvdb
 	check "xm $v: their aliases are gone" aliases_are 1
 	xm destroy three
-	check "xm $v: the next command finds the domain gone" says 'no RAM disks' "$tool" list
+	check "xm $v: the next command finds the domain gone" prints 'no RAM disks' "$tool" list
 	check "xm $v: and removes its alias" aliases_are 0
 done
 
@@ -191,6 +191,6 @@ check "xm refuses the vdev" refused 'xm block-attach failed; its reason is above
 check "no alias is left of it" aliases_are 1
 check "detach" "$tool" detach one xvdb
 xm destroy two
-check "nothing is left" says '^no RAM disks$' "$tool" list
+check "nothing is left" prints '^no RAM disks$' "$tool" list
 
 exit $failed

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk hotplug: the subcommand that tools/hotplug/block-ramdisk calls,
- * the script that libxl runs for each disk. Its argument is a directory of
- * xenstore, the device's backend, with two nodes that are read here: params, the
- * target of the disk line, and mode. The directory tells which backend it is:
+ * xm-ramdisk hotplug: the subcommand for tools/hotplug/block-ramdisk, the script
+ * that libxl runs for each disk. Its argument is the backend's directory in
+ * xenstore. Two nodes of the directory are read here: params, which is the
+ * target of the disk line, and mode. The directory's path names the backend:
  *
  *   backend/vbd   the kernel's blkback, over a block device that kernel.c makes
  *   backend/vbd3  xen-ramdiskd, which gets the disk from native.c
@@ -12,10 +12,10 @@
  * frontend's driver if the domain is Domain-0, attach (kernel.c or native.c);
  * for backend/vbd print device=PATH, and start a process that watches (watch.c).
  *
- * The kernel's block device and its attachment outlive this process. They have
- * the domain and the device in their label, and end in one of three ways: by
- * "remove"; by hotplug_clean() of any later command of the tool, if xenstore
- * does not have the device any more; or by that of the watching process.
+ * On backend/vbd the block device and its attachment outlive this process. Their
+ * label names the domain and the device. They are removed by "remove"; or, if
+ * xenstore does not have the device any more, by hotplug_clean(), which each
+ * command of the tool and the watching process call.
  *
  * One thread; lock.c describes the locks.
  */

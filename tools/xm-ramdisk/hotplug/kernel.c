@@ -24,9 +24,9 @@
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 #include "tools/xm-ramdisk/hotplug/loop.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
-#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
 
-/* The disk as it was loaded, whose options may differ from ours. False: gone. */
+/* The disk as it is loaded, maybe with other options than h->disk. False: gone. */
 static bool find_info(struct rd_store *store, const char *id,
 		      struct rd_disk_info *found)
 {
@@ -42,13 +42,10 @@ static bool find_info(struct rd_store *store, const char *id,
 	return disk != NULL;
 }
 
-/* A discard would punch a hole into the data file behind the store's back. */
+/* A discard would punch a hole into the data file that the store has no record of. */
 static bool disable_discard(struct hotplug *h)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/discard-enable", h->back);
-	return xs_write(h->xs, XBT_NULL, path, "0", 1);
+	return xenstore_write(h->xs, XBT_NULL, h->back, "discard-enable", "0");
 }
 
 static int add_loop(struct hotplug *h, struct rd_disk *disk)

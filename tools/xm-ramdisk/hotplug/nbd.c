@@ -62,7 +62,8 @@ static int run_nbdkit(const char *const argv[], const char *plugin)
 
 	if (rc == -ENOENT)
 		return say_failed(
-			"this disk needs nbdkit, which is not installed; install nbdkit and nbdkit-ramdisk-plugin, or use a disk without private, thin and lazy");
+			"this disk needs nbdkit, which is not installed; install nbdkit and nbdkit-%s-plugin",
+			plugin);
 	if (rc)
 		return say_failed(
 			"nbdkit with its plugin '%s' did not start; is nbdkit-%s-plugin installed?",
@@ -234,7 +235,7 @@ static int connect_free(struct rd_store *store, const char *label,
 			return EXIT_DONE;
 		if (rc == -ENOENT)
 			return say_failed(
-				"this disk needs nbd-client, which is not installed; install nbd-client, or use a disk without private, thin and lazy");
+				"this disk needs nbd-client, which is not installed; install nbd-client");
 	}
 	return any_free
 		       ? say_failed(

@@ -9,8 +9,8 @@
  * One process watches for all devices of a store. It holds watch.lock, and ends
  * when nothing is attached any more.
  *
- * STARTING AND ENDING do not miss an attachment: whoever attaches starts a
- * watcher unless watch.lock is held, and a watcher that has released the lock
+ * STARTING AND ENDING do not miss an attachment: a process that attaches starts
+ * a watcher unless watch.lock is held, and a watcher that has released the lock
  * looks for attachments once more. One thread.
  */
 #include <poll.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The rules by which software built for one Xen works on another. No I/O and
- * no state; any thread may call. Two different promises are behind the numbers:
+ * no state; any thread may call. The numbers promise different things:
  *
  *   guest interface  a number of the source code. The hypervisor never sees
- *                    it, and the ABI behind it only grows.
+ *                    it, and the ABI only grows.
  *   domctl, sysctl   numbers that the hypervisor compares at every call. They
  *                    must be equal.
  *
@@ -58,7 +58,7 @@ static bool is_before(const struct iface_release *r, unsigned major,
 	return r->major < major || (r->major == major && r->minor < minor);
 }
 
-/* Whether both sides have a value for @call; without, that is the answer. */
+/* Whether both sides have a value for @call. If not, sets *a: not compared. */
 static bool both_known(const struct iface_check *c, enum iface_call call,
 		       struct iface_answer *a)
 {
@@ -74,9 +74,10 @@ static bool both_known(const struct iface_check *c, enum iface_call call,
 }
 
 /*
- * Values are not ordered across branches. A stable branch that takes a change
- * from master gets a value of its own, and other releases have a greater value
- * without that change. The change that @asked has and @latest lacks, or NULL.
+ * The change that value @asked has and the greater value @latest lacks, or
+ * NULL. Values are not ordered across branches: a stable branch that takes a
+ * change from master gets a value of its own, and other releases have a greater
+ * value without the change.
  */
 static const struct iface_change *change_lacked(unsigned asked, unsigned latest)
 {

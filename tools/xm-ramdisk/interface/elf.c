@@ -211,7 +211,7 @@ static bool from_dynamic(struct iface_facts *facts, const struct elf *e)
 	return false;
 }
 
-/* The value behind one MARK. Without, MARK is the string in xm-ramdisk itself. */
+/* The value after one MARK; false if there is none, as in xm-ramdisk itself. */
 static bool mark_at(struct iface_facts *facts, const unsigned char *at,
 		    size_t left)
 {

@@ -11,9 +11,9 @@
 
 bool iface_is_elf(const void *data, size_t len);
 /*
- * Store what an ELF file tells in @facts: its XEN_INTERFACE_MARK, its soname,
+ * Store what an ELF file has in @facts: its XEN_INTERFACE_MARK, its soname,
  * the libraries that it needs, or the version of a hypervisor. iface_is_elf()
- * has said yes. 0; -EINVAL or -ENOENT with a sentence in @err.
+ * is true for @data. 0; -EINVAL or -ENOENT with a sentence in @err.
  */
 int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,
 		    size_t len, struct rd_error *err);

@@ -70,8 +70,8 @@ static bool release_of_libxenctrl(char release[64])
 	int (*version)(void *, int, void *), (*close)(void *), v = -1;
 	struct iface_library lib;
 	void *handle = iface_open_library("libxenctrl", &lib), *xc = NULL;
-	char extra[1024] =
-		""; /* 16 bytes in today's ABI, which is not stable */
+	/* 16 bytes in today's ABI, which is not stable */
+	char extra[1024] = "";
 
 	if (handle && can_call() && SYMBOL(handle, "xc_interface_open", open) &&
 	    SYMBOL(handle, "xc_version", version) &&

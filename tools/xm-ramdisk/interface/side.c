@@ -75,7 +75,7 @@ static int parse_value(struct iface_facts *facts, const char *text,
 	facts->known[IFACE_GUEST] = true;
 	facts->value[IFACE_GUEST] = (unsigned)value;
 	snprintf(facts->how, sizeof(facts->how),
-		 "an interface value; it tells no domctl and sysctl version");
+		 "an interface value, without domctl and sysctl versions");
 	facts->range = iface_value_range(IFACE_GUEST, (unsigned)value);
 	return 0;
 }

@@ -120,7 +120,7 @@ void host_load_frontend(void)
 	/*
 	 * Do not wait for modprobe: while it loads, the driver waits for all
 	 * devices of the domain, and the caller may be the hotplug script of
-	 * one of them. Modprobe gets no descriptors of ours, so that a program
+	 * one of them. Modprobe gets none of our descriptors, so that a program
 	 * that reads our output does not wait for it either. If the driver is
 	 * loaded, or built in, modprobe does nothing or fails; both are fine.
 	 */

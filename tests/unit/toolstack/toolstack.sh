@@ -103,7 +103,7 @@ check "the alias it would write" prints "^would write the alias .* of $seed as s
 	"$tool" attach --dry-run one "$seed,name=second" xvdb
 check "--toolstack=xl" prints "^would run: xl block-attach one 'script=block-ramdisk,vdev=xvdb,access=rw,target=$seed,name=a,private'" \
 	"$tool" attach --dry-run --toolstack=xl --private one "$seed,name=a" xvdb
-check "--toolstack=direct" prints '^toolstack: direct \(asked for with --toolstack\)' \
+check "--toolstack=direct" prints '^toolstack: direct \(chosen with --toolstack\)' \
 	"$tool" attach --dry-run --toolstack=direct one "$seed" xvdb
 check "direct: --sector-size is written" prints 'mode=w private=0 logical-block-size=4096, of the domain one' \
 	"$tool" attach --dry-run --toolstack=direct --sector-size=4096 one "$seed" xvdb
@@ -114,7 +114,7 @@ check "a sector size that is not supported" refused "sector-size=1024: expected 
 check "a sector size behind the seed that is no number" refused "'sector-size=x' behind the seed is none of" \
 	"$tool" attach one "$seed,sector-size=x" xvdb
 check "--dry-run loads no disk" prints '^no RAM disks$' "$tool" list
-check "an unknown toolstack" refused "toolstack 'xend' is none of direct, xl and xm" \
+check "an unknown toolstack" refused "toolstack=xend: expected direct, xl or xm" \
 	"$tool" attach --toolstack=xend one "$seed" xvdb
 comma=$scratch/a,b.img
 cp "$seed" "$comma"

@@ -145,33 +145,33 @@ static int parse(int argc, char **argv, struct arguments *args)
 
 static int serve(struct blkback_supervisor *sup)
 {
-	int ret = blkback_supervisor_run(sup);
+	int rc = blkback_supervisor_run(sup);
 
 	blkback_notify("STOPPING=1");
 	blkback_supervisor_close(sup);
-	return ret ? 1 : 0;
+	return rc ? 1 : 0;
 }
 
 static int run_foreground(const struct blkback_options *options)
 {
 	struct blkback_supervisor *sup;
-	char text[1024] = "out of memory";
+	struct rd_error err;
 
-	int ret = blkback_supervisor_open(&sup, options, text, sizeof(text));
+	int rc = blkback_supervisor_open(&sup, options, &err);
 
-	if (ret && blkback_log_is_journal())
-		blkback_log(BLKBACK_ERROR, "%s", text);
-	else if (ret)
-		fprintf(stderr, "xen-ramdiskd: %s\n", text);
-	if (ret && options->live_updated)
-		blkback_live_update_answer(options->store, false, text);
-	if (ret)
+	if (rc && blkback_log_is_journal())
+		blkback_log(BLKBACK_ERROR, "%s", err.text);
+	else if (rc)
+		fprintf(stderr, "xen-ramdiskd: %s\n", err.text);
+	if (rc && options->live_updated)
+		blkback_live_update_answer(options->store, false, err.text);
+	if (rc)
 		return 1;
-	ret = blkback_notify("READY=1\nSTATUS=Serves guests.");
-	if (ret)
+	rc = blkback_notify("READY=1\nSTATUS=Serves guests.");
+	if (rc)
 		blkback_log(BLKBACK_WARNING,
 			    "cannot tell the service manager: %s",
-			    strerror(-ret));
+			    strerror(-rc));
 	return serve(sup);
 }
 
@@ -192,7 +192,7 @@ static void detach_output(void)
 static int run_daemon(const struct blkback_options *options, int ready)
 {
 	struct blkback_supervisor *sup;
-	char text[1024] = "out of memory";
+	struct rd_error err;
 
 	setsid();
 	if (chdir("/")) {
@@ -200,8 +200,8 @@ static int run_daemon(const struct blkback_options *options, int ready)
 			strerror(errno));
 		return 1;
 	}
-	if (blkback_supervisor_open(&sup, options, text, sizeof(text))) {
-		fprintf(stderr, "xen-ramdiskd: %s\n", text);
+	if (blkback_supervisor_open(&sup, options, &err)) {
+		fprintf(stderr, "xen-ramdiskd: %s\n", err.text);
 		return 1;
 	}
 	detach_output();
@@ -244,12 +244,12 @@ static int daemonize(struct blkback_options *options)
 		return 1;
 	}
 	if (pid == 0) {
-		int ret;
+		int rc;
 
 		close(ready[0]);
-		ret = run_daemon(options, ready[1]);
+		rc = run_daemon(options, ready[1]);
 		free(store);
-		return ret;
+		return rc;
 	}
 	free(store);
 	close(ready[1]);
@@ -274,10 +274,10 @@ int main(int argc, char **argv)
 {
 	struct arguments args = { .options.level = BLKBACK_INFO,
 				  .options.poll_us = BLKBACK_POLL_DEFAULT };
-	int ret = parse(argc, argv, &args);
+	int rc = parse(argc, argv, &args);
 
-	if (ret >= 0)
-		return ret;
+	if (rc >= 0)
+		return rc;
 	blkback_log_open(args.options.foreground, args.options.level,
 			 args.worker ? "a worker without a device" : NULL);
 	if (args.worker)

@@ -25,23 +25,23 @@ static int update(struct blkback_device *dev, uint32_t state,
 		  struct blkback_node *nodes, size_t n)
 {
 	char text[12];
-	int ret;
+	int rc;
 
 	snprintf(text, sizeof(text), "%" PRIu32, state);
 	nodes[n - 1] = (struct blkback_node){ "state", text };
-	ret = blkback_xenbus_update(dev->host->xs, dev->back, dev->state, nodes,
-				    n);
-	if (!ret) {
+	rc = blkback_xenbus_update(dev->host->xs, dev->back, dev->state, nodes,
+				   n);
+	if (!rc) {
 		dev->state = state;
 		return 0;
 	}
 	/* Gone, or written by a tool: that is what is to be looked at. */
 	dev->back_dirty = true;
-	if (ret != -ENOENT && ret != -ESTALE)
+	if (rc != -ENOENT && rc != -ESTALE)
 		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
 				  "%s: cannot write %s: %s", dev->label,
-				  dev->back, strerror(-ret));
-	return ret;
+				  dev->back, strerror(-rc));
+	return rc;
 }
 
 int blkback_device_switch_state(struct blkback_device *dev, uint32_t state)
@@ -100,19 +100,19 @@ static void send_attach(struct blkback_device *dev)
 static int start_worker(struct blkback_device *dev, int64_t now_ms)
 {
 	char text[128];
-	int ret;
+	int rc;
 
 	close_socket(dev);
-	ret = dev->host->start(dev->host, &dev->pid, &dev->pidfd, &dev->sock);
-	if (ret) {
+	rc = dev->host->start(dev->host, &dev->pid, &dev->pidfd, &dev->sock);
+	if (rc) {
 		dev->pid = 0;
 		dev->pidfd = -1;
 		dev->sock = -1;
 		snprintf(text, sizeof(text), "cannot start a worker: %s",
-			 strerror(-ret));
+			 strerror(-rc));
 		blkback_device_fail(dev, text);
 		blkback_device_done(dev);
-		return ret;
+		return rc;
 	}
 	dev->born = now_ms;
 	dev->kill_at = 0;
@@ -205,7 +205,7 @@ void blkback_device_faults(struct blkback_device *dev)
 		     dev->phase != BLKBACK_RESUMING;
 	char text[BLKBACK_FAULT_TEXT];
 	struct blkback_node node = { NODES_FAULT_ACTIVE, NULL };
-	int ret;
+	int rc;
 
 	if (dev->faults_due && hears && !send_faults(dev))
 		dev->faults_due = false;
@@ -213,15 +213,15 @@ void blkback_device_faults(struct blkback_device *dev)
 		return;
 	if (!blkback_fault_none(&dev->faults_active))
 		node.value = blkback_fault_format(&dev->faults_active, text);
-	ret = blkback_xenbus_update(dev->host->xs, dev->back, dev->state, &node,
-				    1);
+	rc = blkback_xenbus_update(dev->host->xs, dev->back, dev->state, &node,
+				   1);
 	/* Another state than we know is looked at first: its watch comes. */
-	dev->faults_news = ret == -ESTALE;
-	if (!ret && (node.value || dev->faults_shown))
+	dev->faults_news = rc == -ESTALE;
+	if (!rc && (node.value || dev->faults_shown))
 		blkback_log_gated(&dev->news, BLKBACK_INFO,
 				  "%s: faults on purpose: %s", dev->label,
 				  node.value ? node.value : "none");
-	if (!ret)
+	if (!rc)
 		dev->faults_shown = node.value != NULL;
 }
 
@@ -267,10 +267,10 @@ void blkback_device_offer(struct blkback_device *dev)
 void blkback_device_connect(struct blkback_device *dev)
 {
 	struct blkback_message msg;
-	char text[BLKBACK_TEXT_MAX];
+	struct rd_error err;
 
-	if (blkback_frontend_read(dev, &msg, text, sizeof(text))) {
-		blkback_device_fail(dev, text);
+	if (blkback_frontend_read(dev, &msg, &err)) {
+		blkback_device_fail(dev, err.text);
 		return;
 	}
 	dev->phase = BLKBACK_CONNECTING;
@@ -342,15 +342,15 @@ void blkback_device_done(struct blkback_device *dev)
 
 void blkback_device_remove(struct blkback_device *dev)
 {
-	int ret = blkback_xenbus_remove(dev->host->xs, dev->back, dev->front,
-					dev->state, 2);
+	int rc = blkback_xenbus_remove(dev->host->xs, dev->back, dev->front,
+				       dev->state, 2);
 
-	if (!ret)
+	if (!rc)
 		blkback_log(BLKBACK_INFO, "%s: detached; its nodes are removed",
 			    dev->label);
-	else if (ret != -ENOENT && ret != -ESTALE)
+	else if (rc != -ENOENT && rc != -ESTALE)
 		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
 				  "%s: cannot remove %s: %s", dev->label,
-				  dev->back, strerror(-ret));
+				  dev->back, strerror(-rc));
 	dev->back_dirty = true;
 }

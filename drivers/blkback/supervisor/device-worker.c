@@ -107,18 +107,18 @@ static void on_message(struct blkback_device *dev,
 void blkback_device_message(struct blkback_device *dev, int64_t now_ms)
 {
 	static struct blkback_message msg;
-	int ret;
+	int rc;
 
 	while (dev->sock >= 0) {
-		ret = blkback_control_recv(dev->sock, &msg);
-		if (ret == -EAGAIN)
+		rc = blkback_control_recv(dev->sock, &msg);
+		if (rc == -EAGAIN)
 			return;
-		if (ret) {
+		if (rc) {
 			/* Dead, or of no use: its death tells the rest. */
 			close(dev->sock);
 			dev->sock = -1;
 			/* One of another version is to hand over. */
-			if (ret == -EPROTO && dev->pid && !dev->kill_at)
+			if (rc == -EPROTO && dev->pid && !dev->kill_at)
 				dev->host->kill(dev->host, dev->pid, SIGTERM);
 			if (!dev->kill_at)
 				dev->kill_at = now_ms + PATIENCE;

@@ -94,14 +94,14 @@ void blkback_device_free(struct blkback_device *dev)
 static bool replaced(struct blkback_device *dev, uint32_t state)
 {
 	struct blkback_config config;
-	char text[BLKBACK_TEXT_MAX];
+	struct rd_error err;
 
 	if (state == XenbusStateInitialising &&
 	    dev->state != XenbusStateInitialising)
 		return true;
 	if (dev->phase != BLKBACK_ATTACHING)
 		return false;
-	return blkback_config_read(dev, &config, text, sizeof(text)) ||
+	return blkback_config_read(dev, &config, &err) ||
 	       memcmp(&config, &dev->config, sizeof(config));
 }
 
@@ -109,18 +109,18 @@ static bool replaced(struct blkback_device *dev, uint32_t state)
 static int observe_back(struct blkback_device *dev)
 {
 	uint32_t state, online = 1;
-	int ret;
+	int rc;
 
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "state",
-					 UINT32_MAX, &state);
-	dev->present = ret != -ENOENT;
-	if (ret == -ENOENT)
+	rc = blkback_xenbus_read_number(dev->host->xs, dev->back, "state",
+					UINT32_MAX, &state);
+	dev->present = rc != -ENOENT;
+	if (rc == -ENOENT)
 		return 0;
-	if (ret)
+	if (rc)
 		return -EIO;
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->back, "online", 1,
-					 &online);
-	dev->online = ret || online;
+	rc = blkback_xenbus_read_number(dev->host->xs, dev->back, "online", 1,
+					&online);
+	dev->online = rc || online;
 	dev->may_connect = dev->kind != BLKBACK_KIND_XL ||
 			   blkback_xl_script_done(dev);
 	if (dev->phase == BLKBACK_NEW) {
@@ -143,16 +143,16 @@ static int observe_back(struct blkback_device *dev)
 static void observe_faults(struct blkback_device *dev)
 {
 	struct blkback_fault_set set;
-	int ret = blkback_faults_read(dev, &set);
+	int rc = blkback_faults_read(dev, &set);
 
-	if (ret == -EINVAL && !dev->faults_bad)
+	if (rc == -EINVAL && !dev->faults_bad)
 		blkback_log(
 			BLKBACK_WARNING,
 			"%s: %s/" NODES_FAULT
 			" is nonsense and ignored: what was set before stays",
 			dev->label, dev->back);
-	dev->faults_bad = ret == -EINVAL;
-	if (ret || blkback_fault_same(&set, &dev->faults))
+	dev->faults_bad = rc == -EINVAL;
+	if (rc || blkback_fault_same(&set, &dev->faults))
 		return;
 	dev->faults = set;
 	dev->faults_due = true;
@@ -174,15 +174,15 @@ static void observe_front(struct blkback_device *dev)
 	uint32_t state = 0;
 	bool leftover = dev->phase == BLKBACK_NEW &&
 			dev->state != XenbusStateInitialising;
-	int ret;
+	int rc;
 
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->front, "state",
-					 UINT32_MAX, &state);
-	dev->front_bad = ret == -EINVAL || ret == -ERANGE || ret == -E2BIG;
-	dev->front_state = ret ? 0 : state;
-	if (!ret || dev->front_bad)
+	rc = blkback_xenbus_read_number(dev->host->xs, dev->front, "state",
+					UINT32_MAX, &state);
+	dev->front_bad = rc == -EINVAL || rc == -ERANGE || rc == -E2BIG;
+	dev->front_state = rc ? 0 : state;
+	if (!rc || dev->front_bad)
 		dev->front_seen = true;
-	dev->front_gone = ret == -ENOENT && (dev->front_seen || leftover) &&
+	dev->front_gone = rc == -ENOENT && (dev->front_seen || leftover) &&
 			  !blkback_xenbus_exists(dev->host->xs, dev->front);
 }
 
@@ -195,13 +195,13 @@ static bool is_gone(const struct blkback_device *dev)
 /* ---- choosing ---------------------------------------------------------- */
 
 /* -EAGAIN: xenstore does not say, and is asked again. */
-static int read_config(struct blkback_device *dev, char *text, size_t size)
+static int read_config(struct blkback_device *dev, struct rd_error *err)
 {
-	int ret = blkback_config_read(dev, &dev->config, text, size);
+	int rc = blkback_config_read(dev, &dev->config, err);
 
-	if (!ret || ret == -EXDEV ||
+	if (!rc || rc == -EXDEV ||
 	    blkback_xenbus_answers(dev->host->xs, dev->back))
-		return ret;
+		return rc;
 	dev->back_dirty = true;
 	return -EAGAIN;
 }
@@ -209,8 +209,8 @@ static int read_config(struct blkback_device *dev, char *text, size_t size)
 /* Of libxl: in the state that it waits for until the script names the disk. */
 static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 {
-	char text[BLKBACK_TEXT_MAX];
-	int ret;
+	struct rd_error err;
+	int rc;
 
 	if (is_gone(dev) || dev->close_asked || !dev->online) {
 		blkback_device_done(dev);
@@ -225,24 +225,24 @@ static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 	}
 	if (!blkback_xenbus_exists(dev->host->xs, dev->tool))
 		return;
-	ret = read_config(dev, text, sizeof(text));
-	if (ret == -EAGAIN)
+	rc = read_config(dev, &err);
+	if (rc == -EAGAIN)
 		return;
-	if (!ret) {
+	if (!rc) {
 		blkback_device_start_worker(dev, now_ms);
-	} else if (ret == -EXDEV) {
+	} else if (rc == -EXDEV) {
 		dev->phase = BLKBACK_FOREIGN;
 	} else {
-		blkback_device_fail(dev, text);
+		blkback_device_fail(dev, err.text);
 		blkback_device_done(dev);
 	}
 }
 
 static void step_new(struct blkback_device *dev, int64_t now_ms)
 {
-	char text[BLKBACK_TEXT_MAX];
+	struct rd_error err;
 	bool adopted;
-	int ret;
+	int rc;
 
 	if (dev->kind == BLKBACK_KIND_XL) {
 		if (!blkback_xl_is_ours(dev)) {
@@ -256,10 +256,10 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 			return;
 		}
 	}
-	ret = read_config(dev, text, sizeof(text));
-	if (ret == -EAGAIN)
+	rc = read_config(dev, &err);
+	if (rc == -EAGAIN)
 		return;
-	if (ret == -EXDEV) {
+	if (rc == -EXDEV) {
 		dev->phase = BLKBACK_FOREIGN;
 		blkback_log(BLKBACK_INFO,
 			    "%s: belongs to another store than %s; left alone",
@@ -276,17 +276,17 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 	 * An earlier daemon's: its worker may serve it, or have left a journal,
 	 * and then a guest waits for us. The watch tells once how things are.
 	 */
-	adopted = dev->state != XenbusStateInitialising && !ret &&
+	adopted = dev->state != XenbusStateInitialising && !rc &&
 		  blkback_device_adopt(dev, now_ms);
 	watch_frontend(dev, true);
 	if (adopted)
 		return;
-	if (dev->state == XenbusStateInitialising && !ret && dev->online) {
+	if (dev->state == XenbusStateInitialising && !rc && dev->online) {
 		blkback_device_start_worker(dev, now_ms);
 		return;
 	}
 	/* Of libxl: the daemon that was to attach it has ended before it did. */
-	if (dev->kind == BLKBACK_KIND_XL && !ret && dev->online &&
+	if (dev->kind == BLKBACK_KIND_XL && !rc && dev->online &&
 	    dev->state == XenbusStateInitWait) {
 		blkback_device_start_worker(dev, now_ms);
 		return;
@@ -295,8 +295,8 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 		blkback_device_done(dev);
 		return;
 	}
-	if (ret)
-		blkback_device_fail(dev, text);
+	if (rc)
+		blkback_device_fail(dev, err.text);
 	else if (dev->state != XenbusStateInitialising &&
 		 dev->state != XenbusStateClosing)
 		blkback_device_fail(
@@ -453,25 +453,25 @@ static bool look(struct blkback_device *dev, int64_t now_ms)
 {
 	bool back = dev->back_dirty, front = dev->front_dirty,
 	     domain = dev->domain_dirty;
-	int ret = 0;
+	int rc = 0;
 
 	dev->back_dirty = dev->front_dirty = dev->domain_dirty = false;
 	if (back && dev->phase == BLKBACK_FOREIGN)
 		dev->phase = BLKBACK_NEW;
 	if (back)
-		ret = observe_back(dev);
+		rc = observe_back(dev);
 	if (front && dev->present)
 		observe_front(dev);
 	if (domain)
 		dev->domain_gone = domain_gone(dev);
-	if (looks_gone(dev, ret) &&
+	if (looks_gone(dev, rc) &&
 	    !blkback_xenbus_answers(dev->host->xs, dev->back)) {
 		dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;
 		return false;
 	}
-	if (ret == -EIO)
+	if (rc == -EIO)
 		return false;
-	dev->replaced |= ret == -ESTALE;
+	dev->replaced |= rc == -ESTALE;
 	if (back && dev->present && !dev->replaced &&
 	    dev->phase != BLKBACK_FOREIGN)
 		observe_faults(dev);

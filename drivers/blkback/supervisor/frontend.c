@@ -13,261 +13,252 @@
 #include <string.h>
 #include <xen/io/protocols.h>
 
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/wire.h"
 
-static int number_text(int err, const char *node, char *text, size_t size)
+static int fail_number(struct rd_error *err, int rc, const char *node)
 {
-	if (err == -ENOENT)
-		snprintf(text, size, "the frontend wrote no %s", node);
-	else if (err == -EINVAL || err == -ERANGE)
-		snprintf(text, size,
-			 "the frontend's %s is not a number that can be", node);
-	else
-		snprintf(text, size, "cannot read the frontend's %s: %s", node,
-			 strerror(-err));
-	return err;
+	if (rc == -ENOENT)
+		return blkback_fail(err, rc, "the frontend wrote no %s", node);
+	if (rc == -EINVAL || rc == -ERANGE)
+		return blkback_fail(
+			err, rc,
+			"the frontend's %s is not a number that can be", node);
+	return blkback_fail(err, rc, "cannot read the frontend's %s: %s", node,
+			    strerror(-rc));
 }
 
 static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
-			 char *text, size_t size)
+			 struct rd_error *err)
 {
 	char name[32];
-	int ret = blkback_xenbus_read(dev->host->xs, dev->front, "protocol",
-				      name, sizeof(name));
+	int rc = blkback_xenbus_read(dev->host->xs, dev->front, "protocol",
+				     name, sizeof(name));
 
 	/*
 	 * blkif.h says that none means the backend's own ABI. Linux and
 	 * tapback take it for x86_32, from guests older than the node.
 	 */
-	if (ret == -ENOENT ||
-	    (!ret && !strcmp(name, XEN_IO_PROTO_ABI_X86_32))) {
+	if (rc == -ENOENT || (!rc && !strcmp(name, XEN_IO_PROTO_ABI_X86_32))) {
 		*protocol = BLKBACK_X86_32;
 		return 0;
 	}
-	if (!ret && !strcmp(name, XEN_IO_PROTO_ABI_X86_64)) {
+	if (!rc && !strcmp(name, XEN_IO_PROTO_ABI_X86_64)) {
 		*protocol = BLKBACK_X86_64;
 		return 0;
 	}
-	snprintf(text, size,
-		 "the frontend's protocol is neither " XEN_IO_PROTO_ABI_X86_64
-		 " nor " XEN_IO_PROTO_ABI_X86_32);
-	return ret ? ret : -EPROTO;
+	return blkback_fail(
+		err, rc ? rc : -EPROTO,
+		"the frontend's protocol is neither " XEN_IO_PROTO_ABI_X86_64
+		" nor " XEN_IO_PROTO_ABI_X86_32);
 }
 
 /* A node that a frontend may leave out, then @min is meant, and its limits. */
 static int read_optional(struct blkback_device *dev, const char *node,
 			 uint32_t min, uint32_t max, uint32_t *value,
-			 char *text, size_t size)
+			 struct rd_error *err)
 {
-	int ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
-					     UINT32_MAX, value);
+	int rc = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
+					    UINT32_MAX, value);
 
-	if (ret == -ENOENT) {
+	if (rc == -ENOENT) {
 		*value = min;
 		return 0;
 	}
-	if (ret)
-		return number_text(ret, node, text, size);
+	if (rc)
+		return fail_number(err, rc, node);
 	if (*value >= min && *value <= max)
 		return 0;
-	snprintf(text, size, "the frontend's %s is %u; %u to %u is served",
-		 node, *value, min, max);
-	return -ERANGE;
+	return blkback_fail(err, -ERANGE,
+			    "the frontend's %s is %u; %u to %u is served", node,
+			    *value, min, max);
 }
 
 /* @i of @n pages of the ring whose nodes are below @queue, "" or "queue-N/". */
 static int read_ring_ref(struct blkback_device *dev, const char *queue,
-			 unsigned i, unsigned n, uint32_t *ref, char *text,
-			 size_t size)
+			 unsigned i, unsigned n, uint32_t *ref,
+			 struct rd_error *err)
 {
 	char node[48];
-	int ret;
+	int rc;
 
 	/* A single page goes by the old name, or by number 0. */
 	snprintf(node, sizeof(node), n > 1 ? "%sring-ref%u" : "%sring-ref",
 		 queue, i);
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
-					 UINT32_MAX, ref);
-	if (ret == -ENOENT && n == 1) {
+	rc = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
+					UINT32_MAX, ref);
+	if (rc == -ENOENT && n == 1) {
 		char numbered[sizeof(node) + 1];
 
 		snprintf(numbered, sizeof(numbered), "%s0", node);
-		ret = blkback_xenbus_read_number(dev->host->xs, dev->front,
-						 numbered, UINT32_MAX, ref);
+		rc = blkback_xenbus_read_number(dev->host->xs, dev->front,
+						numbered, UINT32_MAX, ref);
 	}
-	return ret ? number_text(ret, node, text, size) : 0;
+	return rc ? fail_number(err, rc, node) : 0;
 }
 
 static int read_queue(struct blkback_device *dev, const char *queue,
-		      unsigned at, struct blkback_message *msg, char *text,
-		      size_t size)
+		      unsigned at, struct blkback_message *msg,
+		      struct rd_error *err)
 {
 	uint32_t n = msg->u.connect.nr_refs, i;
 	char node[48];
-	int ret;
+	int rc;
 
 	for (i = 0; i < n; i++) {
-		ret = read_ring_ref(dev, queue, i, n,
-				    &msg->u.connect.queue[at].refs[i], text,
-				    size);
-		if (ret)
-			return ret;
+		rc = read_ring_ref(dev, queue, i, n,
+				   &msg->u.connect.queue[at].refs[i], err);
+		if (rc)
+			return rc;
 	}
 	snprintf(node, sizeof(node), "%sevent-channel", queue);
-	ret = blkback_xenbus_read_number(
+	rc = blkback_xenbus_read_number(
 		dev->host->xs, dev->front, node, UINT32_MAX,
 		&msg->u.connect.queue[at].event_channel);
-	return ret ? number_text(ret, node, text, size) : 0;
+	return rc ? fail_number(err, rc, node) : 0;
 }
 
 /* One queue has its nodes in the frontend's directory, as ever. */
 static int read_queues(struct blkback_device *dev, struct blkback_message *msg,
-		       char *text, size_t size)
+		       struct rd_error *err)
 {
 	uint32_t n = msg->u.connect.nr_queues, i;
 	char queue[24] = "";
-	int ret = 0;
+	int rc = 0;
 
-	for (i = 0; !ret && i < n; i++) {
+	for (i = 0; !rc && i < n; i++) {
 		if (n > 1)
 			snprintf(queue, sizeof(queue), "queue-%u/", i);
-		ret = read_queue(dev, queue, i, msg, text, size);
+		rc = read_queue(dev, queue, i, msg, err);
 	}
-	return ret;
+	return rc;
 }
 
 int blkback_frontend_read(struct blkback_device *dev,
-			  struct blkback_message *msg, char *text, size_t size)
+			  struct blkback_message *msg, struct rd_error *err)
 {
 	uint32_t order;
-	int ret;
+	int rc;
 
 	blkback_message_init(msg, BLKBACK_CONNECT);
-	ret = read_protocol(dev, &msg->u.connect.protocol, text, size);
-	if (!ret)
-		ret = read_optional(dev, "multi-queue-num-queues", 1,
-				    dev->host->max_queues,
-				    &msg->u.connect.nr_queues, text, size);
-	if (!ret)
-		ret = read_optional(dev, "feature-persistent", 0, 1,
-				    &msg->u.connect.persistent, text, size);
-	if (!ret)
-		ret = read_optional(dev, "ring-page-order", 0,
-				    BLKBACK_MAX_RING_ORDER, &order, text, size);
-	if (ret)
-		return ret;
+	rc = read_protocol(dev, &msg->u.connect.protocol, err);
+	if (!rc)
+		rc = read_optional(dev, "multi-queue-num-queues", 1,
+				   dev->host->max_queues,
+				   &msg->u.connect.nr_queues, err);
+	if (!rc)
+		rc = read_optional(dev, "feature-persistent", 0, 1,
+				   &msg->u.connect.persistent, err);
+	if (!rc)
+		rc = read_optional(dev, "ring-page-order", 0,
+				   BLKBACK_MAX_RING_ORDER, &order, err);
+	if (rc)
+		return rc;
 	msg->u.connect.nr_refs = 1u << order;
-	return read_queues(dev, msg, text, size);
+	return read_queues(dev, msg, err);
 }
 
 static int read_own(struct blkback_device *dev, const char *dir,
-		    const char *node, char *buf, size_t len, char *text,
-		    size_t size)
+		    const char *node, char *buf, size_t len,
+		    struct rd_error *err)
 {
-	int ret = blkback_xenbus_read(dev->host->xs, dir, node, buf, len);
+	int rc = blkback_xenbus_read(dev->host->xs, dir, node, buf, len);
 
-	if (ret)
-		snprintf(text, size, "cannot read %s/%s: %s", dir, node,
-			 strerror(-ret));
-	return ret;
+	if (rc)
+		return blkback_fail(err, rc, "cannot read %s/%s: %s", dir, node,
+				    strerror(-rc));
+	return 0;
 }
 
-static int check_versions(struct blkback_device *dev, char *text, size_t size)
+static int check_versions(struct blkback_device *dev, struct rd_error *err)
 {
 	char format[24];
 	uint32_t value = 0;
-	int ret = read_own(dev, dev->tool, "format", format, sizeof(format),
-			   text, size);
+	int rc = read_own(dev, dev->tool, "format", format, sizeof(format),
+			  err);
 
-	if (ret)
-		return ret;
+	if (rc)
+		return rc;
 	if (!blkback_parse_number(format, UINT32_MAX, &value) &&
 	    value == RD_FORMAT)
 		return 0;
-	snprintf(
-		text, size,
+	return blkback_fail(
+		err, -EPROTO,
 		"the tool that attached this has format %u, xen-ramdiskd has %u: they do not belong together; install both from one version",
 		value, RD_FORMAT);
-	return -EPROTO;
 }
 
-static int check_frontend(struct blkback_device *dev, char *text, size_t size)
+static int check_frontend(struct blkback_device *dev, struct rd_error *err)
 {
 	char path[BLKBACK_XPATH_MAX] = "";
 	uint32_t domid = 0;
-	int ret;
+	int rc;
 
-	ret = read_own(dev, dev->back, "frontend", path, sizeof(path), text,
-		       size);
-	if (ret)
-		return ret;
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->back,
-					 "frontend-id", UINT32_MAX, &domid);
-	if (!ret && domid == dev->domid && !strcmp(path, dev->front))
+	rc = read_own(dev, dev->back, "frontend", path, sizeof(path), err);
+	if (rc)
+		return rc;
+	rc = blkback_xenbus_read_number(dev->host->xs, dev->back, "frontend-id",
+					UINT32_MAX, &domid);
+	if (!rc && domid == dev->domid && !strcmp(path, dev->front))
 		return 0;
-	snprintf(text, size, "%s names another frontend than %s of domain %u",
-		 dev->back, dev->front, dev->domid);
-	return -EINVAL;
+	return blkback_fail(err, -EINVAL,
+			    "%s names another frontend than %s of domain %u",
+			    dev->back, dev->front, dev->domid);
 }
 
 static int read_sector_size(struct blkback_device *dev,
-			    struct blkback_config *config, char *text,
-			    size_t size)
+			    struct blkback_config *config, struct rd_error *err)
 {
-	int ret;
+	int rc;
 
 	config->sector_size = BLKBACK_SECTOR;
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->tool,
-					 NODES_BLOCK_SIZE, RD_BLOCK,
-					 &config->sector_size);
-	if (ret == -ENOENT || (!ret && (config->sector_size == BLKBACK_SECTOR ||
-					config->sector_size == RD_BLOCK)))
+	rc = blkback_xenbus_read_number(dev->host->xs, dev->tool,
+					NODES_BLOCK_SIZE, RD_BLOCK,
+					&config->sector_size);
+	if (rc == -ENOENT || (!rc && (config->sector_size == BLKBACK_SECTOR ||
+				      config->sector_size == RD_BLOCK)))
 		return 0;
-	snprintf(text, size, "%s/" NODES_BLOCK_SIZE " is neither %u nor %u",
-		 dev->tool, BLKBACK_SECTOR, RD_BLOCK);
-	return ret ? ret : -EINVAL;
+	return blkback_fail(err, rc ? rc : -EINVAL,
+			    "%s/" NODES_BLOCK_SIZE " is neither %u nor %u",
+			    dev->tool, BLKBACK_SECTOR, RD_BLOCK);
 }
 
 /* Nodes that the tool writes only when they say something. */
 static int read_options(struct blkback_device *dev,
-			struct blkback_config *config, char *text, size_t size)
+			struct blkback_config *config, struct rd_error *err)
 {
 	uint32_t private_view = 0;
-	int ret;
+	int rc;
 
-	ret = blkback_xenbus_read(dev->host->xs, dev->tool, "disk",
-				  config->disk, sizeof(config->disk));
-	if (ret && ret != -ENOENT) {
-		snprintf(text, size, "cannot read %s/disk: %s", dev->tool,
-			 strerror(-ret));
-		return ret;
-	}
-	if (ret)
+	rc = blkback_xenbus_read(dev->host->xs, dev->tool, "disk", config->disk,
+				 sizeof(config->disk));
+	if (rc && rc != -ENOENT)
+		return blkback_fail(err, rc, "cannot read %s/disk: %s",
+				    dev->tool, strerror(-rc));
+	if (rc)
 		config->disk[0] = '\0';
-	ret = blkback_xenbus_read_number(dev->host->xs, dev->tool, "private", 1,
-					 &private_view);
-	if (ret && ret != -ENOENT) {
-		snprintf(text, size, "%s/private is neither 0 nor 1",
-			 dev->tool);
-		return ret;
-	}
+	rc = blkback_xenbus_read_number(dev->host->xs, dev->tool, "private", 1,
+					&private_view);
+	if (rc && rc != -ENOENT)
+		return blkback_fail(err, rc, "%s/private is neither 0 nor 1",
+				    dev->tool);
 	config->private_view = private_view;
-	return read_sector_size(dev, config, text, size);
+	return read_sector_size(dev, config, err);
 }
 
 int blkback_faults_read(struct blkback_device *dev,
 			struct blkback_fault_set *set)
 {
 	char text[BLKBACK_FAULT_TEXT];
-	int ret = blkback_xenbus_read(dev->host->xs, dev->back, NODES_FAULT,
-				      text, sizeof(text));
+	int rc = blkback_xenbus_read(dev->host->xs, dev->back, NODES_FAULT,
+				     text, sizeof(text));
 
 	memset(set, 0, sizeof(*set));
-	if (ret == -ENOENT)
+	if (rc == -ENOENT)
 		return 0;
-	if (ret)
-		return ret == -E2BIG ? -EINVAL : ret;
+	if (rc)
+		return rc == -E2BIG ? -EINVAL : rc;
 	return blkback_fault_parse(text, set);
 }
 
@@ -280,37 +271,35 @@ bool blkback_faults_shown(struct blkback_device *dev)
 }
 
 int blkback_config_read(struct blkback_device *dev,
-			struct blkback_config *config, char *text, size_t size)
+			struct blkback_config *config, struct rd_error *err)
 {
 	char store[BLKBACK_PATH_MAX] = "", mode[8] = "";
-	int ret;
+	int rc;
 
 	/* Cleared whole, so that two can be compared by their bytes. */
 	memset(config, 0, sizeof(*config));
-	ret = read_own(dev, dev->tool, "store", store, sizeof(store), text,
-		       size);
-	if (ret)
-		return ret;
+	rc = read_own(dev, dev->tool, "store", store, sizeof(store), err);
+	if (rc)
+		return rc;
 	if (strcmp(store, dev->host->store))
 		return -EXDEV;
-	ret = check_versions(dev, text, size);
-	if (!ret)
-		ret = check_frontend(dev, text, size);
-	if (!ret)
-		ret = read_own(dev, dev->tool, "params", config->seed,
-			       sizeof(config->seed), text, size);
-	if (!ret)
-		ret = read_own(dev, dev->back, "mode", mode, sizeof(mode), text,
-			       size);
-	if (!ret)
-		ret = read_options(dev, config, text, size);
-	if (ret)
-		return ret;
+	rc = check_versions(dev, err);
+	if (!rc)
+		rc = check_frontend(dev, err);
+	if (!rc)
+		rc = read_own(dev, dev->tool, "params", config->seed,
+			      sizeof(config->seed), err);
+	if (!rc)
+		rc = read_own(dev, dev->back, "mode", mode, sizeof(mode), err);
+	if (!rc)
+		rc = read_options(dev, config, err);
+	if (rc)
+		return rc;
 	config->writable = !strcmp(mode, "w");
 	if (config->writable || !strcmp(mode, "r"))
 		return 0;
-	snprintf(text, size, "%s/mode is neither r nor w", dev->back);
-	return -EINVAL;
+	return blkback_fail(err, -EINVAL, "%s/mode is neither r nor w",
+			    dev->back);
 }
 
 /* ---- what libxl wrote --------------------------------------------------- */

@@ -7,11 +7,11 @@
 
 /*
  * Read the nodes by which a frontend asks to be connected into @msg, a
- * CONNECT. On failure @text has one sentence for people, without a byte of
+ * CONNECT. On failure @err has one sentence for people, without a byte of
  * what the guest wrote.
  */
 int blkback_frontend_read(struct blkback_device *dev,
-			  struct blkback_message *msg, char *text, size_t size);
+			  struct blkback_message *msg, struct rd_error *err);
 
 /*
  * Read the faults that a tool asks for; none when there is no such node. 0 or
@@ -25,10 +25,10 @@ bool blkback_faults_shown(struct blkback_device *dev);
 
 /*
  * Read a tool's nodes into @config. -EXDEV: of another store, and not ours.
- * On other failures @text has the sentence.
+ * On other failures @err has the sentence.
  */
 int blkback_config_read(struct blkback_device *dev,
-			struct blkback_config *config, char *text, size_t size);
+			struct blkback_config *config, struct rd_error *err);
 
 /*
  * Of a device that libxl made: whether its script is ours; whether the script

@@ -112,17 +112,17 @@ static int end_leftovers(struct rd_store *store, uint32_t domid, uint32_t devid,
 			 bool journal)
 {
 	char label[RD_LABEL_MAX];
-	int ret, dir;
+	int rc, dir;
 
 	kill_worker(store, domid, devid);
 	snprintf(label, sizeof(label), NODES_LABEL, domid, devid);
-	ret = rd_try_end(store, label);
-	if (ret == -EWOULDBLOCK)
-		return ret;
-	if (ret && ret != -ENOENT)
+	rc = rd_try_end(store, label);
+	if (rc == -EWOULDBLOCK)
+		return rc;
+	if (rc && rc != -ENOENT)
 		blkback_log(BLKBACK_ERROR,
 			    "%u/%u: cannot end its attachment: %s", domid,
-			    devid, strerror(-ret));
+			    devid, strerror(-rc));
 	dir = open_store(store);
 	if (dir < 0)
 		return 0;
@@ -181,7 +181,7 @@ struct sweep {
 	struct rd_store *store;
 	bool (*known)(void *, uint32_t, uint32_t);
 	void *arg;
-	int ret;
+	int rc;
 };
 
 static void end_unknown(void *arg, uint32_t domid, uint32_t devid)
@@ -190,7 +190,7 @@ static void end_unknown(void *arg, uint32_t domid, uint32_t devid)
 
 	if (!s->known(s->arg, domid, devid) &&
 	    blkback_leftovers_end(s->store, domid, devid))
-		s->ret = -EWOULDBLOCK;
+		s->rc = -EWOULDBLOCK;
 }
 
 int blkback_leftovers_sweep(struct rd_store *store,
@@ -207,12 +207,12 @@ int blkback_leftovers_sweep(struct rd_store *store,
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);
-		return sweep.ret;
+		return sweep.rc;
 	}
 	while ((e = readdir(dir)))
 		if (sscanf(e->d_name, NODES_JOURNAL, &domid, &devid) == 2 ||
 		    sscanf(e->d_name, NODES_SOCKET, &domid, &devid) == 2)
 			end_unknown(&sweep, domid, devid);
 	closedir(dir);
-	return sweep.ret;
+	return sweep.rc;
 }

@@ -147,7 +147,7 @@ int blkback_live_update_ask(const char *dir)
 {
 	char store[PATH_MAX], path[PATH_MAX + 32], program[PATH_MAX];
 	pid_t pid = find_daemon(dir, store);
-	int ret;
+	int rc;
 
 	if (!pid)
 		return 1;
@@ -158,11 +158,11 @@ int blkback_live_update_ask(const char *dir)
 		return 1;
 	}
 	snprintf(path, sizeof(path), "%s/" BLKBACK_LIVE_UPDATE_FILE, store);
-	ret = write_request(path, program);
-	if (ret)
-		return ret;
-	ret = kill(pid, SIGHUP) ? say_signal_failed(pid)
-				: await_answer(pid, path);
+	rc = write_request(path, program);
+	if (rc)
+		return rc;
+	rc = kill(pid, SIGHUP) ? say_signal_failed(pid)
+			       : await_answer(pid, path);
 	unlink(path);
-	return ret;
+	return rc;
 }

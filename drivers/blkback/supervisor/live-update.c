@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/control.h"
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/options.h"
 #include "include/private/clock.h"
 
@@ -106,20 +107,19 @@ static _Noreturn void run_trial(const char *program, int out)
 }
 
 /* Whether it starts, is a xen-ramdiskd, and has our store's format. */
-static int try_program(const char *program, char *text, size_t size)
+static int try_program(const char *program, struct rd_error *err)
 {
 	char said[128];
 	unsigned format;
 	int out[2], status = -1;
 	pid_t pid;
 
-	if (access(program, X_OK)) {
-		snprintf(text, size, "cannot run %.256s: %s", program,
-			 strerror(errno));
-		return -errno;
-	}
+	if (access(program, X_OK))
+		return blkback_fail(err, -errno, "cannot run %.256s: %s",
+				    program, strerror(errno));
 	if (pipe2(out, O_CLOEXEC))
-		return -errno;
+		return blkback_fail(err, -errno, "cannot make a pipe: %s",
+				    strerror(errno));
 	pid = fork();
 	if (pid == 0)
 		run_trial(program, out[1]);
@@ -134,11 +134,10 @@ static int try_program(const char *program, char *text, size_t size)
 	if (sscanf(said, "xen-ramdiskd %*s (format %u)", &format) == 1 &&
 	    format == RD_FORMAT)
 		return 0;
-	snprintf(
-		text, size,
+	return blkback_fail(
+		err, -ENOEXEC,
 		"%.256s does not start, or is no xen-ramdiskd of format %u: it said \"%.*s\"",
 		program, RD_FORMAT, (int)strcspn(said, "\n"), said);
-	return -ENOEXEC;
 }
 
 static void become(const char *program, const char *how, const char *store,
@@ -239,7 +238,8 @@ void blkback_live_update_try(const char *store,
 			     const struct blkback_options *options,
 			     struct blkback_spare *spare)
 {
-	char program[BLKBACK_PATH_MAX], text[512] = "out of memory";
+	char program[BLKBACK_PATH_MAX];
+	struct rd_error err;
 	char how[32];
 	pid_t guard;
 
@@ -250,8 +250,8 @@ void blkback_live_update_try(const char *store,
 			BLKBACK_LIVE_UPDATE_FILE);
 		return;
 	}
-	if (try_program(program, text, sizeof(text))) {
-		blkback_live_update_answer(store, false, text);
+	if (try_program(program, &err)) {
+		blkback_live_update_answer(store, false, err.text);
 		return;
 	}
 	if (have_stand_by(&guard, store, options)) {
@@ -264,12 +264,12 @@ void blkback_live_update_try(const char *store,
 	snprintf(how, sizeof(how), "--upgraded=%d", (int)guard);
 	blkback_spare_end(spare);
 	become(program, how, store, options);
-	snprintf(text, sizeof(text), "cannot run %.256s: %s", program,
-		 strerror(errno));
+	blkback_fail(&err, -errno, "cannot run %.256s: %s", program,
+		     strerror(errno));
 	if (guard)
 		kill(guard, SIGKILL); /* reaped with the workers */
 	blkback_spare_prepare(spare, options);
-	blkback_live_update_answer(store, false, text);
+	blkback_live_update_answer(store, false, err.text);
 }
 
 void blkback_live_update_done(const struct blkback_options *options)

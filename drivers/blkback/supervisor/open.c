@@ -14,6 +14,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/self.h"
 #include "drivers/blkback/supervisor/leftovers.h"
@@ -24,26 +25,23 @@
 #define XENSTORE_PATIENCE 20 /* s to answer at the start */
 #define LOCK_PATIENCE 1000 /* ms for what a killed daemon has left */
 
-static int check_xen(char *text, size_t size)
+static int check_xen(struct rd_error *err)
 {
 	static const char *const nodes[] = { "/dev/xen/evtchn",
 					     "/dev/xen/gntdev" };
 	size_t i;
 
-	if (geteuid() != 0) {
-		snprintf(
-			text, size,
+	if (geteuid() != 0)
+		return blkback_fail(
+			err, -EPERM,
 			"must be run as root, since only root may serve guests");
-		return -EPERM;
-	}
 	for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
 		if (!access(nodes[i], F_OK))
 			continue;
-		snprintf(
-			text, size,
+		return blkback_fail(
+			err, -ENODEV,
 			"no Xen here: %s is missing; this is for Domain-0 with the modules xen-evtchn and xen-gntdev loaded (without Xen, try `make demo`)",
 			nodes[i]);
-		return -ENODEV;
 	}
 	return 0;
 }
@@ -66,7 +64,7 @@ static int lock_whole(int fd)
 	return 0;
 }
 
-static int take_lock(struct blkback_supervisor *sup, char *text, size_t size)
+static int take_lock(struct blkback_supervisor *sup, struct rd_error *err)
 {
 	char path[BLKBACK_PATH_MAX + 32], line[64];
 	int n;
@@ -75,26 +73,22 @@ static int take_lock(struct blkback_supervisor *sup, char *text, size_t size)
 	sup->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (sup->lock < 0) {
 		n = -errno;
-		snprintf(text, size, "cannot open %s: %s", path, strerror(-n));
-		return n;
+		return blkback_fail(err, n, "cannot open %s: %s", path,
+				    strerror(-n));
 	}
 	n = lock_whole(sup->lock);
-	if (n) {
-		snprintf(
-			text, size,
+	if (n)
+		return blkback_fail(
+			err, n,
 			n == -EAGAIN || n == -EACCES
 				? "another xen-ramdiskd already serves the store %s"
 				: "cannot lock the daemon file of the store %s",
 			sup->host.store);
-		return n;
-	}
 	n = snprintf(line, sizeof(line), "%d %u %s\n", (int)getpid(), RD_FORMAT,
 		     RD_VERSION);
-	if (ftruncate(sup->lock, 0) || pwrite(sup->lock, line, n, 0) != n) {
-		snprintf(text, size, "cannot write %s: %s", path,
-			 strerror(errno));
-		return -EIO;
-	}
+	if (ftruncate(sup->lock, 0) || pwrite(sup->lock, line, n, 0) != n)
+		return blkback_fail(err, -EIO, "cannot write %s: %s", path,
+				    strerror(errno));
 	return 0;
 }
 
@@ -135,21 +129,19 @@ static void start_spare(struct blkback_supervisor *sup)
  * there, in a wait that nothing ends. So nothing is watched before an answer,
  * nor before the guests that wait were seen to (supervisor.c).
  */
-static int open_xenstore(struct blkback_supervisor *sup, char *text,
-			 size_t size)
+static int open_xenstore(struct blkback_supervisor *sup, struct rd_error *err)
 {
 	sup->host.xs = xs_open(0);
 	if (!sup->host.xs) {
-		snprintf(
-			text, size,
+		return blkback_fail(
+			err, -EIO,
 			"xenstore does not answer: tried the socket /run/xenstored/socket and /dev/xen/xenbus (%s); is xenstored running?",
 			strerror(errno));
-		return -EIO;
 	}
 	if (!blkback_xenbus_answers(sup->host.xs, "/")) {
-		snprintf(text, size, "xenstore answers: %s; is this Domain-0?",
-			 strerror(errno));
-		return -EIO;
+		return blkback_fail(err, -EIO,
+				    "xenstore answers: %s; is this Domain-0?",
+				    strerror(errno));
 	}
 	return 0;
 }
@@ -234,18 +226,17 @@ static int forget(struct blkback_host *host, struct blkback_device *dev)
 }
 
 int blkback_supervisor_open(struct blkback_supervisor **out,
-			    const struct blkback_options *options, char *text,
-			    size_t size)
+			    const struct blkback_options *options,
+			    struct rd_error *err)
 {
 	struct blkback_supervisor *sup;
-	struct rd_error err = { "" };
-	int ret = check_xen(text, size);
+	int rc = check_xen(err);
 
-	if (ret)
-		return ret;
+	if (rc)
+		return rc;
 	sup = calloc(1, sizeof(*sup));
 	if (!sup)
-		return -ENOMEM;
+		return blkback_fail(err, -ENOMEM, "out of memory");
 	sup->lock = sup->signals = -1;
 	sup->options = *options;
 	blkback_spare_init(&sup->spare, blkback_spawn_worker);
@@ -260,25 +251,23 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	sup->host.forget = forget;
 	blkback_self_build(sup->build, sizeof(sup->build));
 	sup->host.build = sup->build;
-	ret = rd_store_open(&sup->store, options->store, &err);
-	if (ret) {
-		snprintf(text, size, "%s", err.text);
+	rc = rd_store_open(&sup->store, options->store, err);
+	if (rc)
 		goto fail;
-	}
 	sup->host.store = sup->options.store = rd_store_path(sup->store);
-	ret = take_lock(sup, text, size);
-	if (ret)
+	rc = take_lock(sup, err);
+	if (rc)
 		goto fail;
 	start_spare(sup);
 	signal(SIGALRM, on_alarm);
 	alarm(XENSTORE_PATIENCE);
-	ret = open_xenstore(sup, text, size);
+	rc = open_xenstore(sup, err);
 	alarm(0);
-	if (ret)
+	if (rc)
 		goto fail;
-	ret = block_signals(sup);
-	if (ret) {
-		snprintf(text, size, "cannot take signals: %s", strerror(-ret));
+	rc = block_signals(sup);
+	if (rc) {
+		blkback_fail(err, rc, "cannot take signals: %s", strerror(-rc));
 		goto fail;
 	}
 	*out = sup;
@@ -286,7 +275,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 
 fail:
 	blkback_supervisor_close(sup);
-	return ret;
+	return rc;
 }
 
 void blkback_supervisor_close(struct blkback_supervisor *sup)

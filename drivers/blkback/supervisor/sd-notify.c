@@ -15,7 +15,7 @@ int blkback_notify(const char *state)
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
 	size_t n = path ? strlen(path) : 0;
-	int fd, err = 0;
+	int fd, rc = 0;
 
 	if (!n)
 		return 0;
@@ -31,7 +31,7 @@ int blkback_notify(const char *state)
 	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
 		   (struct sockaddr *)&to,
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-		err = -errno;
+		rc = -errno;
 	close(fd);
-	return err;
+	return rc;
 }

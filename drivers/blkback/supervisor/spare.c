@@ -61,16 +61,16 @@ void blkback_spare_adopt(struct blkback_spare *spare,
 			 const struct blkback_options *options,
 			 const char *build)
 {
-	int ret = blkback_reconnect(options->store, NODES_SPARE_SOCKET,
-				    &spare->pid, &spare->pidfd, &spare->sock);
+	int rc = blkback_reconnect(options->store, NODES_SPARE_SOCKET,
+				   &spare->pid, &spare->pidfd, &spare->sock);
 
-	if (ret) {
+	if (rc) {
 		forget(spare);
-		if (ret != -ENOENT)
+		if (rc != -ENOENT)
 			blkback_log(
 				BLKBACK_WARNING,
 				"cannot reach the spare worker that was left: %s",
-				strerror(-ret));
+				strerror(-rc));
 		return;
 	}
 	spare->ready = is_ours(spare, options, build);
@@ -84,17 +84,17 @@ void blkback_spare_adopt(struct blkback_spare *spare,
 void blkback_spare_prepare(struct blkback_spare *spare,
 			   const struct blkback_options *options)
 {
-	int ret;
+	int rc;
 
 	spare->due = 0;
 	if (spare->pid || !spare->start)
 		return;
-	ret = spare->start(options, &spare->pid, &spare->sock);
-	if (!ret)
+	rc = spare->start(options, &spare->pid, &spare->sock);
+	if (!rc)
 		return;
 	forget(spare);
 	blkback_log(BLKBACK_WARNING, "cannot start a spare worker: %s",
-		    strerror(-ret));
+		    strerror(-rc));
 }
 
 bool blkback_spare_loading(const struct blkback_spare *spare)
@@ -110,17 +110,17 @@ int blkback_spare_fd(const struct blkback_spare *spare)
 void blkback_spare_readable(struct blkback_spare *spare)
 {
 	static struct blkback_message msg;
-	int ret;
+	int rc;
 
 	if (spare->pidfd >= 0)
 		blkback_spare_died(spare, spare->pid);
 	/* Or it was taken since its socket was looked at. */
 	if (!blkback_spare_loading(spare))
 		return;
-	ret = blkback_control_recv(spare->sock, &msg);
-	if (ret == -EAGAIN)
+	rc = blkback_control_recv(spare->sock, &msg);
+	if (rc == -EAGAIN)
 		return;
-	spare->ready = !ret && msg.type == BLKBACK_READY;
+	spare->ready = !rc && msg.type == BLKBACK_READY;
 	spare->fails = !spare->ready;
 }
 

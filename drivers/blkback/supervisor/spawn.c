@@ -39,7 +39,7 @@ int blkback_spawn_worker(const struct blkback_options *options, pid_t *pid,
 {
 	char worker[RD_LABEL_MAX], log_level[32];
 	char *argv[8] = { "xen-ramdiskd", worker, log_level };
-	int pair[2], err, n = 3;
+	int pair[2], rc, n = 3;
 
 	if (options->foreground)
 		argv[n++] = "--foreground";
@@ -57,10 +57,10 @@ int blkback_spawn_worker(const struct blkback_options *options, pid_t *pid,
 		return -errno;
 	*pid = fork();
 	if (*pid < 0) {
-		err = errno;
+		rc = -errno;
 		close(pair[0]);
 		close(pair[1]);
-		return -err;
+		return rc;
 	}
 	if (*pid == 0)
 		become_worker(pair[1], argv);

@@ -76,11 +76,11 @@ static int scan_domain(struct blkback_supervisor *sup, enum blkback_kind kind,
 	unsigned n, i;
 	uint32_t devid;
 	char **list;
-	int ret;
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/%u", blkback_kind_root[kind], domid);
 	list = xs_directory(sup->host.xs, XBT_NULL, path, &n);
-	ret = list || errno == ENOENT ? 0 : -errno;
+	rc = list || errno == ENOENT ? 0 : -errno;
 	for (i = 0; list && i < n; i++) {
 		struct blkback_device *dev = NULL;
 
@@ -90,7 +90,7 @@ static int scan_domain(struct blkback_supervisor *sup, enum blkback_kind kind,
 			dev->back_dirty = true;
 	}
 	free(list);
-	return ret;
+	return rc;
 }
 
 static int scan(struct blkback_supervisor *sup, enum blkback_kind kind)
@@ -100,16 +100,16 @@ static int scan(struct blkback_supervisor *sup, enum blkback_kind kind)
 	uint32_t domid;
 	char **list = xs_directory(sup->host.xs, XBT_NULL,
 				   blkback_kind_root[kind], &n);
-	int ret = list || errno == ENOENT ? 0 : -errno;
+	int rc = list || errno == ENOENT ? 0 : -errno;
 
-	for (i = 0; list && i < n && !ret; i++)
+	for (i = 0; list && i < n && !rc; i++)
 		if (!blkback_parse_number(list[i], UINT32_MAX, &domid))
-			ret = scan_domain(sup, kind, domid);
+			rc = scan_domain(sup, kind, domid);
 	free(list);
 	/* And those that are not there any more. */
 	for (dev = sup->devices; dev; dev = dev->next)
 		dev->back_dirty = true;
-	return ret;
+	return rc;
 }
 
 static void mark_back(struct blkback_supervisor *sup, enum blkback_kind kind,
@@ -381,9 +381,9 @@ static bool is_known(void *arg, uint32_t domid, uint32_t devid)
 /* What is left of devices that ended while nobody looked. */
 static void sweep(struct blkback_supervisor *sup)
 {
-	int ret = blkback_leftovers_sweep(sup->store, is_known, sup);
+	int rc = blkback_leftovers_sweep(sup->store, is_known, sup);
 
-	sup->sweep_at = ret ? clock_now_ms() + IDLE_MS : 0;
+	sup->sweep_at = rc ? clock_now_ms() + IDLE_MS : 0;
 }
 
 /* What is due now; the time of the next deadline, or 0. */
@@ -454,10 +454,10 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 {
 	struct blkback_device *dev;
 	size_t i = FIRST;
-	int ret = fill_polls(sup);
+	int rc = fill_polls(sup);
 
-	if (ret)
-		return ret;
+	if (rc)
+		return rc;
 	if (poll(sup->polls, 2 * sup->nr_devices + FIRST,
 		 timeout(sup, *deadline)) < 0)
 		return errno == EINTR ? 0 : -errno;
@@ -473,9 +473,9 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 		blkback_spare_readable(&sup->spare);
 	if (sup->polls[1].revents)
 		take_signals(sup);
-	ret = drain_watches(sup);
-	if (ret)
-		return ret;
+	rc = drain_watches(sup);
+	if (rc)
+		return rc;
 	*deadline = see_to_all(sup);
 	return 0;
 }
@@ -514,13 +514,13 @@ static int watch(struct blkback_supervisor *sup)
  */
 static int take_over(struct blkback_supervisor *sup, int64_t *deadline)
 {
-	int ret;
+	int rc;
 
 	blkback_leftovers_each_orphan(sup->store, mark_waiting, sup);
 	process_devices(sup);
-	ret = watch(sup);
-	if (ret)
-		return ret;
+	rc = watch(sup);
+	if (rc)
+		return rc;
 	if (scan_all(sup))
 		sweep(sup);
 	/* So that a device-less one answers its upgrade as well. */
@@ -531,15 +531,15 @@ static int take_over(struct blkback_supervisor *sup, int64_t *deadline)
 int blkback_supervisor_run(struct blkback_supervisor *sup)
 {
 	int64_t deadline = 0;
-	int ret;
+	int rc;
 
 	blkback_log(BLKBACK_INFO, "serves the store %s", sup->host.store);
-	ret = take_over(sup, &deadline);
-	while (!ret && !sup->leaving &&
+	rc = take_over(sup, &deadline);
+	while (!rc && !sup->leaving &&
 	       (!sup->host.stopping || has_workers(sup)))
-		ret = turn(sup, &deadline);
-	if (ret)
+		rc = turn(sup, &deadline);
+	if (rc)
 		blkback_log(BLKBACK_ERROR, "xenstore is gone: %s; ends",
-			    strerror(-ret));
-	return ret;
+			    strerror(-rc));
+	return rc;
 }

@@ -30,22 +30,22 @@ static int read_in(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 	char path[BLKBACK_XPATH_MAX + 64];
 	unsigned len = 0;
 	char *value;
-	int ret;
+	int rc;
 
-	ret = join(path, sizeof(path), dir, node);
-	if (ret)
-		return ret;
+	rc = join(path, sizeof(path), dir, node);
+	if (rc)
+		return rc;
 	value = xs_read(xs, t, path, &len);
 	if (!value)
 		return last_error();
 	if (len >= size)
-		ret = -E2BIG;
+		rc = -E2BIG;
 	else if (memchr(value, '\0', len))
-		ret = -EINVAL;
+		rc = -EINVAL;
 	else
 		memcpy(buf, value, len + 1);
 	free(value);
-	return ret;
+	return rc;
 }
 
 int blkback_xenbus_read(struct xs_handle *xs, const char *dir, const char *node,
@@ -78,11 +78,11 @@ static int read_number_in(struct xs_handle *xs, xs_transaction_t t,
 			  uint32_t *value)
 {
 	char text[24];
-	int ret = read_in(xs, t, dir, node, text, sizeof(text));
+	int rc = read_in(xs, t, dir, node, text, sizeof(text));
 
-	if (ret == -E2BIG)
+	if (rc == -E2BIG)
 		return -EINVAL;
-	return ret ? ret : blkback_parse_number(text, max, value);
+	return rc ? rc : blkback_parse_number(text, max, value);
 }
 
 int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
@@ -105,9 +105,9 @@ static int ask_for(struct xs_handle *xs, const char *dir)
 
 bool blkback_xenbus_answers(struct xs_handle *xs, const char *dir)
 {
-	int ret = ask_for(xs, dir);
+	int rc = ask_for(xs, dir);
 
-	return !ret || ret == -ENOENT;
+	return !rc || rc == -ENOENT;
 }
 
 bool blkback_xenbus_exists(struct xs_handle *xs, const char *dir)
@@ -119,10 +119,10 @@ static int check_state(struct xs_handle *xs, xs_transaction_t t,
 		       const char *dir, uint32_t expect)
 {
 	uint32_t state;
-	int ret = read_number_in(xs, t, dir, "state", UINT32_MAX, &state);
+	int rc = read_number_in(xs, t, dir, "state", UINT32_MAX, &state);
 
-	if (ret)
-		return ret == -EINVAL || ret == -ERANGE ? -ESTALE : ret;
+	if (rc)
+		return rc == -EINVAL || rc == -ERANGE ? -ESTALE : rc;
 	return state == expect ? 0 : -ESTALE;
 }
 
@@ -130,10 +130,10 @@ static int write_node(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 		      const struct blkback_node *node)
 {
 	char path[BLKBACK_XPATH_MAX + 64];
-	int ret = join(path, sizeof(path), dir, node->name);
+	int rc = join(path, sizeof(path), dir, node->name);
 
-	if (ret)
-		return ret;
+	if (rc)
+		return rc;
 	if (node->value)
 		return xs_write(xs, t, path, node->value,
 				(unsigned)strlen(node->value))
@@ -150,28 +150,28 @@ static int try_update(struct xs_handle *xs, const char *dir, uint32_t expect,
 {
 	xs_transaction_t t = xs_transaction_start(xs);
 	size_t i;
-	int ret;
+	int rc;
 
 	if (!t)
 		return last_error();
-	ret = check_state(xs, t, dir, expect);
-	for (i = 0; !ret && i < n; i++)
-		ret = write_node(xs, t, dir, &nodes[i]);
-	if (!xs_transaction_end(xs, t, ret != 0) && !ret)
-		ret = last_error();
-	return ret;
+	rc = check_state(xs, t, dir, expect);
+	for (i = 0; !rc && i < n; i++)
+		rc = write_node(xs, t, dir, &nodes[i]);
+	if (!xs_transaction_end(xs, t, rc != 0) && !rc)
+		rc = last_error();
+	return rc;
 }
 
 int blkback_xenbus_update(struct xs_handle *xs, const char *dir,
 			  uint32_t expect, const struct blkback_node *nodes,
 			  size_t n)
 {
-	int ret = -EAGAIN;
+	int rc = -EAGAIN;
 	unsigned i;
 
-	for (i = 0; ret == -EAGAIN && i < TRANSACTION_TRIES; i++)
-		ret = try_update(xs, dir, expect, nodes, n);
-	return ret;
+	for (i = 0; rc == -EAGAIN && i < TRANSACTION_TRIES; i++)
+		rc = try_update(xs, dir, expect, nodes, n);
+	return rc;
 }
 
 static bool empty(struct xs_handle *xs, xs_transaction_t t, const char *dir)
@@ -208,36 +208,36 @@ static int try_remove(struct xs_handle *xs, const char *dir, const char *front,
 	char path[BLKBACK_XPATH_MAX];
 	xs_transaction_t t;
 	char *slash;
-	int ret;
+	int rc;
 
 	snprintf(path, sizeof(path), "%s", dir);
 	t = xs_transaction_start(xs);
 	if (!t)
 		return last_error();
-	ret = check_state(xs, t, dir, expect);
-	if (!ret && !xs_rm(xs, t, path))
-		ret = last_error();
-	if (!ret && belongs(xs, t, front, dir) && !xs_rm(xs, t, front))
-		ret = last_error();
-	while (!ret && levels-- && (slash = strrchr(path, '/'))) {
+	rc = check_state(xs, t, dir, expect);
+	if (!rc && !xs_rm(xs, t, path))
+		rc = last_error();
+	if (!rc && belongs(xs, t, front, dir) && !xs_rm(xs, t, front))
+		rc = last_error();
+	while (!rc && levels-- && (slash = strrchr(path, '/'))) {
 		*slash = '\0';
 		if (!empty(xs, t, path))
 			break;
 		if (!xs_rm(xs, t, path))
-			ret = last_error();
+			rc = last_error();
 	}
-	if (!xs_transaction_end(xs, t, ret != 0) && !ret)
-		ret = last_error();
-	return ret;
+	if (!xs_transaction_end(xs, t, rc != 0) && !rc)
+		rc = last_error();
+	return rc;
 }
 
 int blkback_xenbus_remove(struct xs_handle *xs, const char *dir,
 			  const char *front, uint32_t expect, unsigned levels)
 {
-	int ret = -EAGAIN;
+	int rc = -EAGAIN;
 	unsigned i;
 
-	for (i = 0; ret == -EAGAIN && i < TRANSACTION_TRIES; i++)
-		ret = try_remove(xs, dir, front, expect, levels);
-	return ret;
+	for (i = 0; rc == -EAGAIN && i < TRANSACTION_TRIES; i++)
+		rc = try_remove(xs, dir, front, expect, levels);
+	return rc;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xen-ramdiskd: options, and becoming a daemon. One program in two modes: the
- * supervisor, and (--worker, internal) the worker of one vbd. Everything that
- * fails at the start is printed here, once, in one line.
+ * xen-ramdiskd: the options, and the start of a process as one of
+ *   the supervisor, in the foreground or as a daemon;
+ *   the worker of one vbd (--worker, internal);
+ *   the command that stops or live-updates a running daemon.
+ * A failure at the start is printed here, once, in one line. One thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +29,7 @@
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
 static const char usage[] =
-	"usage: xen-ramdiskd [--foreground | --stop | --upgrade] [--store DIR] [--log-level LEVEL] [--poll US] [--no-sandbox]";
+	"usage: xen-ramdiskd [--foreground | --stop | --live-update] [--store DIR] [--log-level LEVEL] [--poll US] [--no-sandbox]";
 
 static const char help[] =
 	"\n"
@@ -37,23 +39,29 @@ static const char help[] =
 	"  -s, --store DIR        the store to serve (default $XEN_RAMDISK_DIR,\n"
 	"                         or " RD_STORE_DIR ")\n"
 	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
-	"  -p, --poll US          look for further requests so long before sleeping,\n"
-	"                         while it pays off; 0 (off) to 10000 (default 50)\n"
-	"      --no-sandbox       leave workers root's powers and every system call:\n"
+	"  -p, --poll US          poll a busy ring for up to US microseconds before\n"
+	"                         its queue sleeps; 0 (off) to 10000 (default 50)\n"
+	"      --no-sandbox       run workers as root, without a system call filter:\n"
 	"                         for debuggers only\n"
 	"      --stop             close all devices, end the daemon of the store\n"
-	"      --upgrade          have it replaced by this program, under running guests\n"
-	"  -h, --help             this text\n"
-	"  -V, --version          the version\n"
+	"      --live-update      replace the running daemon of the store and its\n"
+	"                         workers by this program, under running guests\n"
+	"                         (--upgrade is the old name)\n"
+	"  -h, --help             print this text\n"
+	"  -V, --version          print the version\n"
 	"\n"
-	"Exit status: 0 stopped, upgraded or in the background, 1 failed, 2 usage.\n";
+	"Exit status: 0 stopped, updated or in the background, 1 failed, 2 usage.\n";
+
+/* ---- options ------------------------------------------------------------ */
 
 struct arguments {
 	struct blkback_options options;
-	char *worker; /* the value of --worker; NULL: the supervisor */
-	int (*ask)(const char *store); /* of the daemon that runs */
-	bool by_exec; /* in the daemon's process already */
+	char *worker; /* the value of --worker; NULL: not a worker */
+	int (*command)(const char *store); /* --stop or --live-update */
+	bool by_exec; /* this process was the daemon before its exec */
 };
+
+#define PROCEED (-1) /* of the functions below: no reason to exit yet */
 
 static int usage_error(const char *what, const char *arg)
 {
@@ -61,87 +69,156 @@ static int usage_error(const char *what, const char *arg)
 	return 2;
 }
 
-/* -1: go on; else the exit status. */
+static int set_foreground(struct arguments *args, char *value)
+{
+	(void)value;
+	args->options.foreground = true;
+	return PROCEED;
+}
+
+static int set_store(struct arguments *args, char *value)
+{
+	args->options.store = value;
+	return PROCEED;
+}
+
+static int set_log_level(struct arguments *args, char *value)
+{
+	if (!blkback_log_parse_level(value, &args->options.level))
+		return PROCEED;
+	return usage_error("a log level is error, warning, info or debug, not ",
+			   value);
+}
+
+static int set_poll(struct arguments *args, char *value)
+{
+	if (!blkback_parse_number(value, BLKBACK_POLL_MAX,
+				  &args->options.poll_us))
+		return PROCEED;
+	return usage_error("--poll takes microseconds, 0 to 10000, not ",
+			   value);
+}
+
+static int set_no_sandbox(struct arguments *args, char *value)
+{
+	(void)value;
+	args->options.no_sandbox = true;
+	return PROCEED;
+}
+
+static int set_stop(struct arguments *args, char *value)
+{
+	(void)value;
+	args->command = blkback_stop_ask;
+	return PROCEED;
+}
+
+static int set_live_update(struct arguments *args, char *value)
+{
+	(void)value;
+	args->command = blkback_live_update_ask;
+	return PROCEED;
+}
+
+static int print_help(struct arguments *args, char *value)
+{
+	(void)args, (void)value;
+	printf("%s\n%s", usage, help);
+	return 0;
+}
+
+static int print_version(struct arguments *args, char *value)
+{
+	(void)args, (void)value;
+	printf("xen-ramdiskd %s (format %u)\n", RD_VERSION, RD_FORMAT);
+	return 0;
+}
+
+static int set_worker(struct arguments *args, char *value)
+{
+	args->worker = value;
+	return PROCEED;
+}
+
+/*
+ * @value is the process id of the standby process, or "back" in the standby
+ * process itself when it becomes the daemon again; see live-update.c.
+ */
+static int set_live_updated(struct arguments *args, char *value)
+{
+	args->options.live_updated = !value || strcmp(value, "back") != 0;
+	args->options.stand_by = value ? atoi(value) : 0;
+	args->by_exec = true;
+	return PROCEED;
+}
+
+#define LONG_ONLY(n) (256 + (n)) /* options without a letter */
+
+static const struct option long_options[] = {
+	{ "foreground", no_argument, NULL, 'f' },
+	{ "store", required_argument, NULL, 's' },
+	{ "log-level", required_argument, NULL, 'l' },
+	{ "poll", required_argument, NULL, 'p' },
+	{ "no-sandbox", no_argument, NULL, LONG_ONLY(0) },
+	{ "stop", no_argument, NULL, LONG_ONLY(1) },
+	{ "live-update", no_argument, NULL, LONG_ONLY(2) },
+	{ "upgrade", no_argument, NULL, LONG_ONLY(2) }, /* the old name */
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	/*
+	 * Internal. --upgraded keeps its name: a daemon of another version
+	 * passes it to this program, and this program to another version.
+	 */
+	{ "worker", required_argument, NULL, LONG_ONLY(3) },
+	{ "upgraded", optional_argument, NULL, LONG_ONLY(4) },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct {
+	int option; /* what getopt_long() returns */
+	int (*take)(struct arguments *args, char *value);
+} takers[] = {
+	{ 'f', set_foreground },
+	{ 's', set_store },
+	{ 'l', set_log_level },
+	{ 'p', set_poll },
+	{ LONG_ONLY(0), set_no_sandbox },
+	{ LONG_ONLY(1), set_stop },
+	{ LONG_ONLY(2), set_live_update },
+	{ 'h', print_help },
+	{ 'V', print_version },
+	{ LONG_ONLY(3), set_worker },
+	{ LONG_ONLY(4), set_live_updated },
+};
+
+static int take_option(struct arguments *args, int option, const char *arg)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(takers) / sizeof(takers[0]); i++)
+		if (takers[i].option == option)
+			return takers[i].take(args, optarg);
+	return usage_error(option == ':' ? "a value is missing after "
+					 : "unknown option ",
+			   arg);
+}
+
+/* PROCEED, or the exit status. */
 static int parse(int argc, char **argv, struct arguments *args)
 {
-	static const struct option options[] = {
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "store", required_argument, NULL, 's' },
-		{ "log-level", required_argument, NULL, 'l' },
-		{ "poll", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "stop", no_argument, NULL, 'q' },
-		{ "upgrade", no_argument, NULL, 'u' },
-		{ "no-sandbox", no_argument, NULL, 'n' },
-		/* internal */
-		{ "worker", required_argument, NULL, 'w' },
-		{ "upgraded", optional_argument, NULL, 'U' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
+	int option, status = PROCEED;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":fs:l:p:hV", options, NULL)) >=
-	       0) {
-		switch (c) {
-		case 'f':
-			args->options.foreground = true;
-			break;
-		case 's':
-			args->options.store = optarg;
-			break;
-		case 'l':
-			if (!blkback_log_parse_level(optarg,
-						     &args->options.level))
-				break;
-			return usage_error(
-				"a log level is error, warning, info or debug, not ",
-				optarg);
-		case 'q':
-			args->ask = blkback_stop_ask;
-			break;
-		case 'u':
-			args->ask = blkback_live_update_ask;
-			break;
-		case 'U':
-			args->options.live_updated = !optarg ||
-						     strcmp(optarg, "back") !=
-							     0;
-			args->options.stand_by = optarg ? atoi(optarg) : 0;
-			args->by_exec = true;
-			break;
-		case 'p':
-			if (!blkback_parse_number(optarg, BLKBACK_POLL_MAX,
-						  &args->options.poll_us))
-				break;
-			return usage_error(
-				"--poll takes microseconds, 0 to 10000, not ",
-				optarg);
-		case 'n':
-			args->options.no_sandbox = true;
-			break;
-		case 'w':
-			args->worker = optarg;
-			break;
-		case 'h':
-			printf("%s\n%s", usage, help);
-			return 0;
-		case 'V':
-			printf("xen-ramdiskd %s (format %u)\n", RD_VERSION,
-			       RD_FORMAT);
-			return 0;
-		case ':':
-			return usage_error("a value is missing after ",
-					   argv[optind - 1]);
-		default:
-			return usage_error("unknown option ", argv[optind - 1]);
-		}
-	}
-	if (optind < argc)
+	while (status == PROCEED &&
+	       (option = getopt_long(argc, argv, ":fs:l:p:hV", long_options,
+				     NULL)) >= 0)
+		status = take_option(args, option, argv[optind - 1]);
+	if (status == PROCEED && optind < argc)
 		return usage_error("takes no argument, but got ", argv[optind]);
-	return -1;
+	return status;
 }
+
+/* ---- modes -------------------------------------------------------------- */
 
 static int serve(struct blkback_supervisor *sup)
 {
@@ -170,12 +247,15 @@ static int run_foreground(const struct blkback_options *options)
 	rc = blkback_notify("READY=1\nSTATUS=Serves guests.");
 	if (rc)
 		blkback_log(BLKBACK_WARNING,
-			    "cannot tell the service manager: %s",
+			    "cannot notify the service manager: %s",
 			    strerror(-rc));
 	return serve(sup);
 }
 
-/* Let go of the terminal and of whoever waits for our output. */
+/*
+ * Close the terminal, and the pipe of a parent that reads this process's output
+ * until its end, such as a shell's $(...).
+ */
 static void detach_output(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -206,32 +286,39 @@ static int run_daemon(const struct blkback_options *options, int ready)
 	}
 	detach_output();
 	if (write(ready, "", 1) != 1)
-		blkback_log(BLKBACK_WARNING, "nobody waited for the start");
+		blkback_log(BLKBACK_WARNING,
+			    "the process that started the daemon has ended");
 	close(ready);
 	return serve(sup);
 }
 
-/* A store that is named from here, which the daemon leaves; NULL: it is not. */
-static char *store_from_here(const struct blkback_options *options)
+/*
+ * The store's path made absolute, since the daemon changes its directory to /.
+ * Allocated; NULL if the path is absolute or none was given.
+ */
+static char *absolute_store(const struct blkback_options *options)
 {
 	const char *dir = options->store ? options->store
 					 : getenv("XEN_RAMDISK_DIR");
-	char *here, *path = NULL;
+	char *cwd, *path = NULL;
 
 	if (!dir || !*dir || dir[0] == '/')
 		return NULL;
-	/* It need not be there yet: no realpath() */
-	here = getcwd(NULL, 0);
-	if (here && asprintf(&path, "%s/%s", here, dir) < 0)
+	/* Not realpath(): the directory may not exist yet. */
+	cwd = getcwd(NULL, 0);
+	if (cwd && asprintf(&path, "%s/%s", cwd, dir) < 0)
 		path = NULL;
-	free(here);
+	free(cwd);
 	return path;
 }
 
-/* Returns in the parent once the daemon is ready, or said why it is not. */
+/*
+ * In the parent: returns once the daemon serves, or has failed to start. In the
+ * child: returns when the daemon ends.
+ */
 static int daemonize(struct blkback_options *options)
 {
-	char *store = store_from_here(options), byte;
+	char *store = absolute_store(options), byte;
 	int ready[2];
 	pid_t pid;
 
@@ -253,15 +340,18 @@ static int daemonize(struct blkback_options *options)
 	}
 	free(store);
 	close(ready[1]);
-	/* The daemon prints its own reason: it has our stderr until then. */
+	/* A daemon that fails prints the reason itself: it still has stderr. */
 	return read(ready[0], &byte, 1) == 1 ? 0 : 1;
 }
 
 static int run_worker(const struct arguments *args)
 {
-	/* "exe" otherwise. Not the daemon's: who says pkill means that one. */
+	/*
+	 * The name would be "exe" otherwise. It differs from the daemon's name,
+	 * so that `pkill xen-ramdiskd` does not reach the workers.
+	 */
 	prctl(PR_SET_NAME, "ramdisk-worker");
-	/* It may be made while the daemon still has them. */
+	/* A worker of a starting daemon inherits the daemon's output. */
 	if (!args->options.foreground)
 		detach_output();
 	return blkback_worker_run(BLKBACK_CONTROL_FD,
@@ -274,16 +364,16 @@ int main(int argc, char **argv)
 {
 	struct arguments args = { .options.level = BLKBACK_INFO,
 				  .options.poll_us = BLKBACK_POLL_DEFAULT };
-	int rc = parse(argc, argv, &args);
+	int status = parse(argc, argv, &args);
 
-	if (rc >= 0)
-		return rc;
+	if (status != PROCEED)
+		return status;
 	blkback_log_open(args.options.foreground, args.options.level,
 			 args.worker ? "a worker without a device" : NULL);
 	if (args.worker)
 		return run_worker(&args);
-	if (args.ask)
-		return args.ask(args.options.store);
+	if (args.command)
+		return args.command(args.options.store);
 	if (args.options.foreground || args.by_exec)
 		return run_foreground(&args.options);
 	return daemonize(&args.options);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The real xen-ramdiskd, supervisor and workers and exec and all, over fakes of
- * Xen's libraries (xen.h), under a guest at depth 32 that checks every byte: who is
- * killed, ends, or is replaced by another program, the guest sees a pause.
+ * The real xen-ramdiskd, with its supervisor and workers, over fakes of Xen's
+ * libraries (xen.h), under a guest at queue depth 32 that checks every byte.
+ * Processes are killed, end, and are replaced by another program; the guest may
+ * only see a pause.
  *
  *   restart PROGRAM PRELOAD
  *
- * $RESTART_ROUNDS: default 2.
+ * $RESTART_ROUNDS is the number of rounds of the test "again and again"; the
+ * default is 2.
  */
 #include "drivers/blkback/common/nodes.h"
 #include "tests/daemon/processes.h"
@@ -20,12 +22,13 @@
 #define RING_REF 8u
 
 static const char *program;
-static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX", other[64], short_one[64];
+static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX", other[64],
+	    short_lived[64];
 static struct xs_handle *xs;
 static pthread_t guest;
 
-/* Requests are answered that were asked from now on. */
-static bool goes_on(void)
+/* Whether the guest gets right answers to requests that it sends from now on. */
+static bool guest_is_served(void)
 {
 	unsigned long to = answers + 3 * DEPTH;
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
@@ -37,12 +40,12 @@ static bool goes_on(void)
 
 /* ---- xenstore ---------------------------------------------------------- */
 
-static void set(const char *path, const char *text)
+static void set_node(const char *path, const char *text)
 {
 	xs_write(xs, XBT_NULL, path, text, (unsigned)strlen(text));
 }
 
-static bool is(const char *path, const char *text)
+static bool node_is(const char *path, const char *text)
 {
 	unsigned n;
 	char *now = xs_read(xs, XBT_NULL, path, &n);
@@ -52,49 +55,49 @@ static bool is(const char *path, const char *text)
 	return same;
 }
 
-static bool becomes(const char *path, const char *text)
+static bool await_node(const char *path, const char *text)
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 
-	while (!is(path, text) && (int64_t)clock_now_us() < end)
+	while (!node_is(path, text) && (int64_t)clock_now_us() < end)
 		usleep(1000);
-	return is(path, text);
+	return node_is(path, text);
 }
 
-/* ---- tests, in this order ---------------------------------------------- */
+/* ---- tests, each on the state that the one before it left ---------------------------------------------- */
 
-static void starts(void)
+static void start_and_connect(void)
 {
 	const char *seed = make_seed("daemon", MIB, 1);
 	unsigned i;
 
-	set(BACK "/frontend", FRONT);
-	set(BACK "/frontend-id", "0");
-	set(BACK "/online", "1");
-	set(BACK "/format", "1");
-	set(BACK "/store", scratch_store);
-	set(BACK "/params", seed);
-	set(BACK "/mode", "w");
-	set(FRONT "/backend", BACK);
-	set(FRONT "/state", "1");
-	set(BACK "/state", "1");
+	set_node(BACK "/frontend", FRONT);
+	set_node(BACK "/frontend-id", "0");
+	set_node(BACK "/online", "1");
+	set_node(BACK "/format", "1");
+	set_node(BACK "/store", scratch_store);
+	set_node(BACK "/params", seed);
+	set_node(BACK "/mode", "w");
+	set_node(FRONT "/backend", BACK);
+	set_node(FRONT "/state", "1");
+	set_node(BACK "/state", "1");
 	CU_ASSERT_EQUAL_FATAL(run(program, NULL), 0);
-	CU_ASSERT_TRUE_FATAL(becomes(BACK "/state", "2"));
+	CU_ASSERT_TRUE_FATAL(await_node(BACK "/state", "2"));
 	ring = (struct blkif_sring *)fake_pages[RING_REF];
 	ring->req_event = ring->rsp_event = 1;
 	for (i = 0; i < BLOCKS; i++)
 		busy[i] = false;
-	set(FRONT "/ring-ref", "8");
-	set(FRONT "/event-channel", "17");
-	set(FRONT "/protocol", "x86_64-abi");
-	set(FRONT "/feature-persistent", "1");
-	set(FRONT "/state", "3");
-	CU_ASSERT_TRUE_FATAL(becomes(BACK "/state", "4"));
-	set(FRONT "/state", "4");
+	set_node(FRONT "/ring-ref", "8");
+	set_node(FRONT "/event-channel", "17");
+	set_node(FRONT "/protocol", "x86_64-abi");
+	set_node(FRONT "/feature-persistent", "1");
+	set_node(FRONT "/state", "3");
+	CU_ASSERT_TRUE_FATAL(await_node(BACK "/state", "4"));
+	set_node(FRONT "/state", "4");
 }
 
-/* Each block is written once before one is read. */
-static void fill(void)
+/* Write each block once, so that every later read has an expected value. */
+static void fill_disk(void)
 {
 	uint32_t i;
 
@@ -108,8 +111,11 @@ static void fill(void)
 	first = false;
 }
 
-/* The daemon that was started has the worker: as it was, if of its build. */
-static bool has_taken(pid_t worker, bool same)
+/*
+ * Whether the new daemon has taken over @worker: unchanged if the worker is of
+ * the same build, else replaced by a worker of @program.
+ */
+static bool is_taken_over(pid_t worker, bool same)
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 
@@ -125,12 +131,15 @@ static void worker_killed(void)
 	pid_t pid = worker_pid();
 
 	CU_ASSERT_TRUE(ends(pid, SIGKILL));
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 	CU_ASSERT_NOT_EQUAL(worker_pid(), pid);
 }
 
-/* The spare takes a dead worker's place, another is started, and may die as well. */
-static void spare_serves(void)
+/*
+ * The spare worker takes the place of a killed worker, and the supervisor starts
+ * another spare. If that spare dies, too, a new worker is started.
+ */
+static void spare_replaces_a_killed_worker(void)
 {
 	pid_t spare = await_spare(program);
 
@@ -155,17 +164,17 @@ static void supervisor_killed(void)
 	bool same = runs(worker, program);
 
 	CU_ASSERT_TRUE(ends(pid, SIGKILL));
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 	CU_ASSERT_NOT_EQUAL(daemon_pid(), pid);
-	CU_ASSERT_TRUE(has_taken(worker, same));
-	/* It sees to the one that it found. */
+	CU_ASSERT_TRUE(is_taken_over(worker, same));
+	/* The new supervisor replaces the adopted worker when it dies. */
 	worker_killed();
 }
 
-/* A spare one is found once it has seen that its daemon is dead. */
-static bool spare_waits(void)
+/* Wait until the spare worker has noticed its daemon's death and listens. */
+static bool spare_listens(void)
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 	char path[128];
@@ -176,16 +185,16 @@ static bool spare_waits(void)
 	return !access(path, F_OK);
 }
 
-/* @spare: there is one, which the next daemon is to find. */
-static void kill_both(bool spare)
+/* @await_spare_socket: start the next daemon only when the spare listens. */
+static void kill_both(bool await_spare_socket)
 {
 	pid_t worker = worker_pid();
 
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
 	CU_ASSERT_TRUE(ends(worker, SIGKILL));
-	CU_ASSERT_TRUE(!spare || spare_waits());
+	CU_ASSERT_TRUE(!await_spare_socket || spare_listens());
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 	CU_ASSERT_NOT_EQUAL(worker_pid(), worker);
 }
 
@@ -195,10 +204,10 @@ static void both_killed(void)
 }
 
 /*
- * The spare one is the next daemon's, again and again, if it is of its build
- * and was started as it would have been; others end.
+ * The next daemon adopts the spare worker, any number of times, if the spare is
+ * of the daemon's build and was started with the same options. Other spares end.
  */
-static void spare_outlives(void)
+static void spare_outlives_its_daemon(void)
 {
 	pid_t spare = await_spare(program), daemon = daemon_pid();
 	unsigned files = store_files();
@@ -207,7 +216,7 @@ static void spare_outlives(void)
 	CU_ASSERT_NOT_EQUAL_FATAL(spare, 0);
 	supervisor_killed();
 	CU_ASSERT_NOT_EQUAL(daemon_pid(), daemon);
-	/* That one's death was seen to: */
+	/* The spare has replaced the worker that supervisor_killed() killed. */
 	CU_ASSERT_EQUAL(worker_pid(), spare);
 
 	spare = await_spare(program);
@@ -216,7 +225,7 @@ static void spare_outlives(void)
 	CU_ASSERT_TRUE(is_named(spare, "0/51712"));
 	CU_ASSERT_EQUAL(store_files(), files);
 
-	/* It may end while it waits, or after it was taken over. */
+	/* The spare dies while it listens, then after its adoption. */
 	spare = await_spare(program);
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
 	usleep(100000);
@@ -230,19 +239,22 @@ static void spare_outlives(void)
 
 	spare = await_spare(program);
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
-	CU_ASSERT_TRUE(spare_waits());
+	CU_ASSERT_TRUE(spare_listens());
 	waitpid(begin(other, NULL), &status, 0);
 	CU_ASSERT_EQUAL(status, 0);
 	CU_ASSERT_TRUE(ends(spare, 0));
 	CU_ASSERT_NOT_EQUAL(await_spare(other), 0);
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
-	CU_ASSERT_TRUE(goes_on());
-	CU_ASSERT_TRUE(has_taken(worker_pid(), false));
+	CU_ASSERT_TRUE(guest_is_served());
+	CU_ASSERT_TRUE(is_taken_over(worker_pid(), false));
 }
 
-/* A child that the dead daemon was making: it has the lock for a moment. */
-static void lock_lingers(void)
+/*
+ * A child that a killed daemon was just forking holds the daemon's lock for a
+ * moment: the next daemon waits for the lock.
+ */
+static void next_daemon_waits_for_the_lock(void)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int status = -1, fd;
@@ -259,7 +271,7 @@ static void lock_lingers(void)
 	close(fd);
 	waitpid(next, &status, 0);
 	CU_ASSERT_EQUAL(status, 0);
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 }
 
 static void supervisor_ends(void)
@@ -268,14 +280,14 @@ static void supervisor_ends(void)
 	bool same = runs(worker, program);
 
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGTERM));
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 	CU_ASSERT_EQUAL(run(program, NULL), 0);
-	CU_ASSERT_TRUE(goes_on());
-	CU_ASSERT_TRUE(has_taken(worker, same));
+	CU_ASSERT_TRUE(guest_is_served());
+	CU_ASSERT_TRUE(is_taken_over(worker, same));
 }
 
-/* Who reads what a start prints, as a shell's $(...) does, comes to its end. */
-static void output_ends(void)
+/* A daemon closes its output: $(xen-ramdiskd) in a shell comes to an end. */
+static void daemon_closes_its_output(void)
 {
 	int saved = dup(STDERR_FILENO), output[2];
 	struct pollfd p;
@@ -292,34 +304,49 @@ static void output_ends(void)
 	CU_ASSERT_EQUAL(poll(&p, 1, PATIENCE / 6), 1);
 	CU_ASSERT_EQUAL(p.revents ? read(output[0], &byte, 1) : -1, 0);
 	close(output[0]);
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 }
 
-static void upgrades(void)
+static void live_update_to_another_program(void)
 {
 	pid_t pid = daemon_pid(), worker = worker_pid();
 
-	CU_ASSERT_EQUAL(run(other, "--upgrade"), 0);
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_EQUAL(run(other, "--live-update"), 0);
+	CU_ASSERT_TRUE(guest_is_served());
 	CU_ASSERT_EQUAL(daemon_pid(), pid);
 	CU_ASSERT_NOT_EQUAL(worker_pid(), worker);
 	CU_ASSERT_TRUE(runs(pid, other));
 	CU_ASSERT_TRUE(runs(worker_pid(), other));
-	/* Asked by itself, and to what it is already. */
-	CU_ASSERT_EQUAL(run(other, "--upgrade"), 0);
-	CU_ASSERT_TRUE(goes_on());
+	/* An update to the program that the daemon runs already. */
+	CU_ASSERT_EQUAL(run(other, "--live-update"), 0);
+	CU_ASSERT_TRUE(guest_is_served());
 }
 
-static pid_t upgrading;
+/* --upgrade is the option's old name. Updates to @program and back. */
+static void upgrade_is_accepted(void)
+{
+	CU_ASSERT_EQUAL(run(program, "--upgrade"), 0);
+	CU_ASSERT_TRUE(guest_is_served());
+	CU_ASSERT_TRUE(runs(daemon_pid(), program));
+	CU_ASSERT_EQUAL(run(other, "--upgrade"), 0);
+	CU_ASSERT_TRUE(guest_is_served());
+	CU_ASSERT_TRUE(runs(daemon_pid(), other));
+	CU_ASSERT_TRUE(runs(worker_pid(), other));
+}
 
-/* An upgrade's spare worker, which is kept from loading by @hold. */
+static pid_t updating; /* the command --live-update */
+
+/*
+ * Begin a live update. Returns the new program's spare worker, which the file
+ * @hold keeps from loading (see hold_workers() in xen.c).
+ */
 static pid_t held_spare(const char *hold)
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 	pid_t spare;
 
 	close(open(hold, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-	upgrading = begin(program, "--upgrade");
+	updating = begin(program, "--live-update");
 	do {
 		usleep(1000);
 		spare = spare_of(program);
@@ -327,7 +354,10 @@ static pid_t held_spare(const char *hold)
 	return spare;
 }
 
-/* A worker serves until the next one is loaded, unless that cannot be. */
+/*
+ * The old worker serves until the spare is loaded. If the spare dies before
+ * that, the old worker is replaced all the same.
+ */
 static void live_update_waits_for_the_spare(void)
 {
 	pid_t worker = worker_pid(), spare;
@@ -336,28 +366,31 @@ static void live_update_waits_for_the_spare(void)
 
 	snprintf(hold, sizeof(hold), "%s.hold", getenv("FAKE_XEN"));
 	spare = held_spare(hold);
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 	CU_ASSERT_EQUAL(worker_pid(), worker);
 	CU_ASSERT_FALSE(is_dead(worker));
 	unlink(hold);
-	waitpid(upgrading, &status, 0);
+	waitpid(updating, &status, 0);
 	CU_ASSERT_EQUAL(status, 0);
 	CU_ASSERT_EQUAL(worker_pid(), spare);
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 
-	upgrades();
+	live_update_to_another_program();
 	worker = worker_pid();
 	CU_ASSERT_TRUE(ends(held_spare(hold), SIGKILL));
 	CU_ASSERT_TRUE(ends(worker, 0));
 	unlink(hold);
-	waitpid(upgrading, &status, 0);
+	waitpid(updating, &status, 0);
 	CU_ASSERT_EQUAL(status, 0);
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 	CU_ASSERT_TRUE(runs(worker_pid(), program));
 }
 
-/* Asked in the place of a program that cannot ask; the answer. */
-static void ask_for(const char *file, char answer[256])
+/*
+ * Request a live update to @file as --live-update does; the daemon's answer.
+ * For programs that do not have the option --live-update.
+ */
+static void request_live_update(const char *file, char answer[256])
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 	char path[128];
@@ -382,26 +415,26 @@ static void ask_for(const char *file, char answer[256])
 	unlink(path);
 }
 
-static void cannot_live_update(void)
+static void live_update_to_unfit_programs(void)
 {
 	pid_t pid = daemon_pid(), spare = await_spare(program);
 	char answer[256];
 
 	CU_ASSERT_TRUE_FATAL(begun);
 	CU_ASSERT_NOT_EQUAL_FATAL(spare, 0);
-	ask_for("/nowhere", answer);
+	request_live_update("/nowhere", answer);
 	CU_ASSERT_STRING_EQUAL(
 		answer,
 		"failed cannot run /nowhere: No such file or directory");
-	ask_for("/bin/true", answer);
+	request_live_update("/bin/true", answer);
 	CU_ASSERT_EQUAL(strncmp(answer, "failed /bin/true does not start", 31),
 			0);
 	CU_ASSERT_EQUAL(daemon_pid(), pid);
 	CU_ASSERT_FALSE(is_dead(pid));
 	CU_ASSERT_FALSE(is_dead(spare));
-	CU_ASSERT_TRUE(goes_on());
-	/* It says what is asked of it, and ends: the old one is back. */
-	ask_for(short_one, answer);
+	CU_ASSERT_TRUE(guest_is_served());
+	/* A program that passes the trial and ends at once: the old one is back. */
+	request_live_update(short_lived, answer);
 	CU_ASSERT_STRING_EQUAL(
 		answer,
 		"failed the new program has ended; the old one goes on");
@@ -425,14 +458,14 @@ static void again_and_again(void)
 		both_killed();
 		supervisor_ends();
 		if (!runs(daemon_pid(), other))
-			upgrades();
+			live_update_to_another_program();
 		both_killed();
 	}
-	CU_ASSERT_TRUE(is(BACK "/state", "4"));
-	CU_ASSERT_TRUE(is(BACK "/error", NULL));
+	CU_ASSERT_TRUE(node_is(BACK "/state", "4"));
+	CU_ASSERT_TRUE(node_is(BACK "/error", NULL));
 }
 
-static void detaches(void)
+static void guest_detaches(void)
 {
 	CU_ASSERT_TRUE_FATAL(begun);
 	stop = true;
@@ -440,15 +473,18 @@ static void detaches(void)
 	CU_ASSERT_EQUAL(bad, 0);
 	printf("# %lu requests, the longest took %lu ms\n", answers,
 	       worst_us / 1000);
-	set(BACK "/online", "0");
-	set(BACK "/state", "5");
-	set(FRONT "/state", "6");
-	CU_ASSERT_TRUE(becomes(BACK, NULL));
-	CU_ASSERT_EQUAL(store_files(), 1); /* the daemon's own */
+	set_node(BACK "/online", "0");
+	set_node(BACK "/state", "5");
+	set_node(FRONT "/state", "6");
+	CU_ASSERT_TRUE(await_node(BACK, NULL));
+	CU_ASSERT_EQUAL(store_files(), 1); /* the daemon's pid file */
 }
 
-/* One that the next daemon did not find: it was not there to be found. */
-static void spare_ends(void)
+/*
+ * A spare worker that the next daemon did not find, as it was stopped when that
+ * daemon started: it listens for a while and ends.
+ */
+static void spare_ends_unless_adopted(void)
 {
 	pid_t spare = await_spare(program);
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
@@ -464,8 +500,7 @@ static void spare_ends(void)
 	CU_ASSERT_EQUAL(store_files(), 1);
 }
 
-/* What is still attached then is closed, with a word. */
-static void stops(void)
+static void stop_ends_daemon_and_spare(void)
 {
 	pid_t pid = daemon_pid(), spare = await_spare(program);
 
@@ -475,19 +510,20 @@ static void stops(void)
 	CU_ASSERT_NOT_EQUAL(run(program, "--stop"), 0);
 }
 
-/* Not there yet, and the daemon's own place is / by then. */
-static void store_from_here(void)
+/* A relative path of a store that does not exist; the daemon changes to /. */
+static void relative_store(void)
 {
-	static const char *const ways[] = {
+	static const char *const scripts[] = {
 		"%s --store new && test -e new/xen-ramdiskd.pid && %s --stop --store new",
 		"export XEN_RAMDISK_DIR=./new; %s && test -e new/xen-ramdiskd.pid && %s --stop",
 	};
-	char of[512], commands[1536], command[2048];
+	char run_it[512], commands[1536], command[2048];
 	size_t i;
 
-	snprintf(of, sizeof(of), "LD_PRELOAD=%s %s", preload, program);
+	snprintf(run_it, sizeof(run_it), "LD_PRELOAD=%s %s", preload, program);
 	for (i = 0; i < 2; i++) {
-		snprintf(commands, sizeof(commands), ways[i], of, of);
+		snprintf(commands, sizeof(commands), scripts[i], run_it,
+			 run_it);
 		snprintf(
 			command, sizeof(command),
 			"mkdir %s-here && cd %s-here && { %s; }; r=$?; rm -r %s-here; exit $r",
@@ -496,14 +532,14 @@ static void store_from_here(void)
 	}
 }
 
-static void begins(void)
+static void guest_works(void)
 {
-	starts();
-	fill();
-	/* The ring goes on at index BLOCKS. */
+	start_and_connect();
+	fill_disk();
+	/* fill_disk() has used BLOCKS indices of the ring. */
 	pthread_create(&guest, NULL, run_guest, NULL);
 	begun = true;
-	CU_ASSERT_TRUE(goes_on());
+	CU_ASSERT_TRUE(guest_is_served());
 }
 
 static void make_programs(void)
@@ -511,11 +547,11 @@ static void make_programs(void)
 	char command[512];
 
 	snprintf(other, sizeof(other), "%s/xen-ramdiskd", dir);
-	snprintf(short_one, sizeof(short_one), "%s/short", dir);
+	snprintf(short_lived, sizeof(short_lived), "%s/short", dir);
 	snprintf(
 		command, sizeof(command),
 		"cp %s %s && printf '#!/bin/sh\\n[ \"$1\" != --version ] || echo \"xen-ramdiskd 9 (format %u)\"\\n' >%s && chmod +x %s",
-		program, other, RD_FORMAT, short_one, short_one);
+		program, other, RD_FORMAT, short_lived, short_lived);
 	if (system(command))
 		abort();
 }
@@ -523,24 +559,30 @@ static void make_programs(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		{ "a guest works", begins },
+		{ "a guest works", guest_works },
 		{ "the worker is killed", worker_killed },
-		{ "a spare one takes its place", spare_serves },
+		{ "the spare replaces a killed worker",
+		  spare_replaces_a_killed_worker },
 		{ "the supervisor is killed", supervisor_killed },
-		{ "both are killed", both_killed },
-		{ "the spare one outlives its daemon", spare_outlives },
-		{ "its lock is held by what it left", lock_lingers },
-		{ "the supervisor ends", supervisor_ends },
-		{ "a start lets go of its output", output_ends },
-		{ "--upgrade to another program", upgrades },
-		{ "once the next worker is loaded",
+		{ "supervisor and worker are killed", both_killed },
+		{ "the spare outlives its daemon", spare_outlives_its_daemon },
+		{ "the next daemon waits for the lock of a killed one",
+		  next_daemon_waits_for_the_lock },
+		{ "the supervisor ends by SIGTERM", supervisor_ends },
+		{ "a daemon closes its output", daemon_closes_its_output },
+		{ "--live-update to another program",
+		  live_update_to_another_program },
+		{ "--upgrade, the old name", upgrade_is_accepted },
+		{ "--live-update waits until the spare is loaded",
 		  live_update_waits_for_the_spare },
-		{ "to what is none", cannot_live_update },
+		{ "live updates to unfit programs",
+		  live_update_to_unfit_programs },
 		{ "again and again", again_and_again },
-		{ "the guest detaches", detaches },
-		{ "a spare one waits, but not for ever", spare_ends },
-		{ "--stop", stops },
-		{ "a store that is named from here", store_from_here },
+		{ "the guest detaches", guest_detaches },
+		{ "a spare that nobody adopts ends",
+		  spare_ends_unless_adopted },
+		{ "--stop", stop_ends_daemon_and_spare },
+		{ "a relative path of the store", relative_store },
 	};
 	char command[128];
 	int rc;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The asking side of --upgrade and --stop: a command of a few moments. */
+/*
+ * The commands --live-update and --stop: a short-lived process that signals the
+ * daemon of a store and waits for the result. Takes no lock. One thread.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,10 +17,10 @@
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/supervisor/live-update.h"
 
-#define PATIENCE 120 /* s */
-#define NAP_NS 50000000
+#define TIMEOUT_S 120
+#define POLL_NS 50000000
 
-/* Of the store's daemon; 0: it was said that none runs, or why not. */
+/* The process id of the store's daemon, or 0 after printing that none runs. */
 static pid_t find_daemon(const char *dir, char store[PATH_MAX])
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -46,14 +49,14 @@ static pid_t find_daemon(const char *dir, char store[PATH_MAX])
 	return pid > 0 ? pid : 0;
 }
 
-static void nap(void)
+static void sleep_briefly(void)
 {
-	struct timespec t = { .tv_nsec = NAP_NS };
+	struct timespec t = { .tv_nsec = POLL_NS };
 
 	nanosleep(&t, NULL);
 }
 
-static int say_signal_failed(pid_t pid)
+static int print_signal_failure(pid_t pid)
 {
 	fprintf(stderr,
 		"xen-ramdiskd: cannot signal the daemon, process %d: %s\n",
@@ -64,26 +67,26 @@ static int say_signal_failed(pid_t pid)
 int blkback_stop_ask(const char *dir)
 {
 	char store[PATH_MAX];
-	time_t end = time(NULL) + PATIENCE;
+	time_t end = time(NULL) + TIMEOUT_S;
 	pid_t pid = find_daemon(dir, store);
 
 	if (!pid)
 		return 1;
 	if (kill(pid, SIGINT))
-		return say_signal_failed(pid);
+		return print_signal_failure(pid);
 	while (!kill(pid, 0)) {
 		if (time(NULL) > end) {
 			fprintf(stderr,
 				"xen-ramdiskd: process %d has not ended within %d seconds\n",
-				(int)pid, PATIENCE);
+				(int)pid, TIMEOUT_S);
 			return 1;
 		}
-		nap();
+		sleep_briefly();
 	}
 	return 0;
 }
 
-/* The request, where only root can write one. */
+/* Write the request into the store's directory, where only root can write. */
 static int write_request(const char *path, const char *program)
 {
 	FILE *f;
@@ -99,7 +102,7 @@ static int write_request(const char *path, const char *program)
 	return 1;
 }
 
-/* The daemon's word, or "" as long as there is none. */
+/* Read the daemon's answer; "" while the file holds only the request. */
 static void read_answer(const char *path, char *line, size_t size)
 {
 	FILE *f = fopen(path, "r");
@@ -115,7 +118,7 @@ static void read_answer(const char *path, char *line, size_t size)
 
 static int await_answer(pid_t pid, const char *path)
 {
-	time_t end = time(NULL) + PATIENCE;
+	time_t end = time(NULL) + TIMEOUT_S;
 	char line[1024];
 
 	for (;;) {
@@ -128,18 +131,19 @@ static int await_answer(pid_t pid, const char *path)
 			return 0;
 		}
 		if (!strncmp(line, "failed ", 7)) {
-			fprintf(stderr, "xen-ramdiskd: not upgraded: %s\n",
+			fprintf(stderr,
+				"xen-ramdiskd: live update failed: %s\n",
 				line + 7);
 			return 1;
 		}
 		if (!alive || time(NULL) > end) {
 			fprintf(stderr,
 				alive ? "xen-ramdiskd: no answer from the daemon, process %d; its log may say why\n"
-				      : "xen-ramdiskd: the daemon, process %d, has ended; start xen-ramdiskd, which takes up its devices\n",
+				      : "xen-ramdiskd: the daemon, process %d, has ended; start xen-ramdiskd, which takes over its devices\n",
 				(int)pid);
 			return 1;
 		}
-		nap();
+		sleep_briefly();
 	}
 }
 
@@ -161,7 +165,7 @@ int blkback_live_update_ask(const char *dir)
 	rc = write_request(path, program);
 	if (rc)
 		return rc;
-	rc = kill(pid, SIGHUP) ? say_signal_failed(pid)
+	rc = kill(pid, SIGHUP) ? print_signal_failure(pid)
 			       : await_answer(pid, path);
 	unlink(path);
 	return rc;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The daemon's side of an upgrade. The supervisor's thread; while the new
- * program is tried nobody sees to new devices, and workers serve.
+ * The daemon's side of a live update; see live-update.h. Runs on the
+ * supervisor's thread. New devices wait while the new program is tried; the
+ * workers serve their guests all the time.
  */
 #include "drivers/blkback/supervisor/live-update.h"
 
@@ -21,10 +22,10 @@
 #include "drivers/blkback/common/options.h"
 #include "include/private/clock.h"
 
-#define TRIAL 10000 /* ms for the new program to say its version */
-#define STAND_BY 120000 /* ms for it to take all devices over */
+#define TRIAL_MS 10000 /* for the new program to print its version */
+#define STANDBY_MS 120000 /* for the new program to take over all devices */
 
-static void path_of(char path[BLKBACK_PATH_MAX + 32], const char *store)
+static void request_path(char path[BLKBACK_PATH_MAX + 32], const char *store)
 {
 	snprintf(path, BLKBACK_PATH_MAX + 32, "%s/" BLKBACK_LIVE_UPDATE_FILE,
 		 store);
@@ -35,9 +36,10 @@ void blkback_live_update_answer(const char *store, bool done, const char *text)
 	char path[BLKBACK_PATH_MAX + 32], line[1024];
 	int n, fd;
 
-	path_of(path, store);
-	blkback_log(done ? BLKBACK_INFO : BLKBACK_ERROR, "upgrade: %s", text);
-	/* Who asked waits for this file; who gave up has removed it. */
+	request_path(path, store);
+	blkback_log(done ? BLKBACK_INFO : BLKBACK_ERROR, "live update: %s",
+		    text);
+	/* The command reads the file; a command that gave up has removed it. */
 	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return;
@@ -57,7 +59,7 @@ static int read_request(const char *store, char program[BLKBACK_PATH_MAX])
 	ssize_t n;
 	int fd;
 
-	path_of(path, store);
+	request_path(path, store);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
@@ -73,10 +75,10 @@ static int read_request(const char *store, char program[BLKBACK_PATH_MAX])
 
 /* ---- the trial --------------------------------------------------------- */
 
-/* What @fd says until its end or the time is over; its length. */
-static size_t read_all(int fd, char *text, size_t size)
+/* Read @fd until its end or until TRIAL_MS are over. Terminates @text. */
+static void read_all(int fd, char *text, size_t size)
 {
-	int64_t end = clock_now_ms() + TRIAL;
+	int64_t end = clock_now_ms() + TRIAL_MS;
 	size_t n = 0;
 
 	while (n + 1 < size) {
@@ -92,7 +94,6 @@ static size_t read_all(int fd, char *text, size_t size)
 		n += (size_t)got;
 	}
 	text[n] = '\0';
-	return n;
 }
 
 static _Noreturn void run_trial(const char *program, int out)
@@ -106,10 +107,10 @@ static _Noreturn void run_trial(const char *program, int out)
 	_exit(127);
 }
 
-/* Whether it starts, is a xen-ramdiskd, and has our store's format. */
+/* Whether @program starts, is a xen-ramdiskd and has this store's format. */
 static int try_program(const char *program, struct rd_error *err)
 {
-	char said[128];
+	char output[128];
 	unsigned format;
 	int out[2], status = -1;
 	pid_t pid;
@@ -124,29 +125,31 @@ static int try_program(const char *program, struct rd_error *err)
 	if (pid == 0)
 		run_trial(program, out[1]);
 	close(out[1]);
-	read_all(out[0], said, sizeof(said));
+	read_all(out[0], output, sizeof(output));
 	close(out[0]);
 	if (pid > 0) {
-		kill(pid, SIGKILL); /* for one that hangs */
+		kill(pid, SIGKILL); /* a program that hangs */
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 	}
-	if (sscanf(said, "xen-ramdiskd %*s (format %u)", &format) == 1 &&
+	if (sscanf(output, "xen-ramdiskd %*s (format %u)", &format) == 1 &&
 	    format == RD_FORMAT)
 		return 0;
 	return blkback_fail(
 		err, -ENOEXEC,
-		"%.256s does not start, or is no xen-ramdiskd of format %u: it said \"%.*s\"",
-		program, RD_FORMAT, (int)strcspn(said, "\n"), said);
+		"%.256s does not start, or is no xen-ramdiskd of format %u: it printed \"%.*s\"",
+		program, RD_FORMAT, (int)strcspn(output, "\n"), output);
 }
 
-static void become(const char *program, const char *how, const char *store,
-		   const struct blkback_options *options)
+/* Execute @program as the daemon; @upgraded is its option --upgraded. Returns on failure. */
+static void exec_daemon(const char *program, const char *upgraded,
+			const char *store,
+			const struct blkback_options *options)
 {
 	char level[32], poll_us[32];
 	const char *argv[] = {
-		"xen-ramdiskd", how,  "--store", store, level,
-		NULL,           NULL, NULL,      NULL,
+		"xen-ramdiskd", upgraded, "--store", store, level,
+		NULL,           NULL,     NULL,      NULL,
 	};
 	size_t n = 5;
 
@@ -155,7 +158,7 @@ static void become(const char *program, const char *how, const char *store,
 	if (options->no_sandbox)
 		argv[n++] = "--no-sandbox";
 	snprintf(poll_us, sizeof(poll_us), "--poll=%u", options->poll_us);
-	/* An older program may not know it. */
+	/* An older program may not have this option. */
 	if (options->poll_us != BLKBACK_POLL_DEFAULT)
 		argv[n++] = poll_us;
 	snprintf(level, sizeof(level), "--log-level=%s",
@@ -163,16 +166,16 @@ static void become(const char *program, const char *how, const char *store,
 	execv(program, (char *const *)argv);
 }
 
-/* Whether the new program has said already why it failed. */
+/* Whether the new program has written a failure, which the command may have read. */
 static bool has_failed(const char *store)
 {
 	char path[BLKBACK_PATH_MAX + 32], first = 'e';
 	int fd;
 
-	path_of(path, store);
+	request_path(path, store);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return true; /* and it was read */
+		return true; /* the command has read the answer and removed the file */
 	if (read(fd, &first, 1) != 1)
 		first = 'e';
 	close(fd);
@@ -180,23 +183,23 @@ static bool has_failed(const char *store)
 }
 
 /*
- * In a process of the old program: when the new one ends before it has taken
- * all over, the old one is the daemon again. Not under a service manager,
- * which starts a new one itself.
+ * The standby process, a child that runs the old program: if the new program
+ * ends before it has taken over all devices, this process becomes the daemon.
+ * @ready is written once the process has closed the daemon's descriptors.
  */
-static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
-			       const struct blkback_options *options)
+static _Noreturn void run_standby(pid_t daemon, int ready, const char *store,
+				  const struct blkback_options *options)
 {
 	struct timespec nap = { .tv_nsec = 50000000 };
-	int64_t end = clock_now_ms() + STAND_BY;
+	int64_t end = clock_now_ms() + STANDBY_MS;
 
-	/* The daemon's lock is one of them, and both would hold it. */
+	/* Close the daemon's lock: both processes would hold it otherwise. */
 	if (dup2(ready, STDERR_FILENO + 1) < 0 ||
 	    close_range(STDERR_FILENO + 2, ~0u, 0) ||
 	    write(STDERR_FILENO + 1, "", 1) != 1)
 		_exit(1);
 	close(STDERR_FILENO + 1);
-	/* When all is done the new program ends this process. */
+	/* After a successful update the new program kills this process. */
 	while (getppid() == daemon) {
 		if (clock_now_ms() > end)
 			_exit(0);
@@ -207,18 +210,21 @@ static _Noreturn void stand_by(pid_t daemon, int ready, const char *store,
 		blkback_live_update_answer(
 			store, false,
 			"the new program has ended; the old one goes on");
-	become("/proc/self/exe", "--upgraded=back", store, options);
+	exec_daemon("/proc/self/exe", "--upgraded=back", store, options);
 	_exit(1);
 }
 
-/* 0 when it stands by, or -errno; *pid 0 when none is needed. */
-static int have_stand_by(pid_t *pid, const char *store,
+/*
+ * Start the standby process. 0 or -errno; *pid is 0 under a service manager,
+ * which starts a daemon again itself.
+ */
+static int start_standby(pid_t *pid, const char *store,
 			 const struct blkback_options *options)
 {
 	pid_t daemon = getpid();
 	int ready[2];
 	char byte;
-	bool good;
+	bool started;
 
 	*pid = 0;
 	if (getenv("NOTIFY_SOCKET"))
@@ -227,11 +233,11 @@ static int have_stand_by(pid_t *pid, const char *store,
 		return -errno;
 	*pid = fork();
 	if (*pid == 0)
-		stand_by(daemon, ready[1], store, options);
+		run_standby(daemon, ready[1], store, options);
 	close(ready[1]);
-	good = *pid > 0 && read(ready[0], &byte, 1) == 1;
+	started = *pid > 0 && read(ready[0], &byte, 1) == 1;
 	close(ready[0]);
-	return good ? 0 : -EAGAIN;
+	return started ? 0 : -EAGAIN;
 }
 
 void blkback_live_update_try(const char *store,
@@ -240,13 +246,13 @@ void blkback_live_update_try(const char *store,
 {
 	char program[BLKBACK_PATH_MAX];
 	struct rd_error err;
-	char how[32];
-	pid_t guard;
+	char upgraded[32];
+	pid_t standby;
 
 	if (read_request(store, program)) {
 		blkback_log(
 			BLKBACK_WARNING,
-			"SIGHUP without a request in %s: ignored; use --upgrade",
+			"SIGHUP is ignored, since %s has no request; use xen-ramdiskd --live-update",
 			BLKBACK_LIVE_UPDATE_FILE);
 		return;
 	}
@@ -254,29 +260,29 @@ void blkback_live_update_try(const char *store,
 		blkback_live_update_answer(store, false, err.text);
 		return;
 	}
-	if (have_stand_by(&guard, store, options)) {
+	if (start_standby(&standby, store, options)) {
 		blkback_live_update_answer(store, false,
-					   "cannot start a process");
+					   "cannot start the standby process");
 		return;
 	}
-	blkback_log(BLKBACK_INFO, "upgrade: becomes %s", program);
-	/* The workers see our end of their sockets close, and go on. */
-	snprintf(how, sizeof(how), "--upgraded=%d", (int)guard);
+	blkback_log(BLKBACK_INFO, "live update: executes %s", program);
+	/* The exec closes the workers' sockets; the workers serve on. */
+	snprintf(upgraded, sizeof(upgraded), "--upgraded=%d", (int)standby);
 	blkback_spare_end(spare);
-	become(program, how, store, options);
+	exec_daemon(program, upgraded, store, options);
 	blkback_fail(&err, -errno, "cannot run %.256s: %s", program,
 		     strerror(errno));
-	if (guard)
-		kill(guard, SIGKILL); /* reaped with the workers */
+	if (standby)
+		kill(standby, SIGKILL); /* reaped with the workers */
 	blkback_spare_prepare(spare, options);
 	blkback_live_update_answer(store, false, err.text);
 }
 
 void blkback_live_update_done(const struct blkback_options *options)
 {
-	pid_t guard = options->stand_by;
+	pid_t standby = options->stand_by;
 
-	/* Only if it is our child still: numbers are used again. */
-	if (guard > 0 && waitpid(guard, NULL, WNOHANG) == 0)
-		kill(guard, SIGKILL);
+	/* Process ids are reused: kill only a child that has not ended. */
+	if (standby > 0 && waitpid(standby, NULL, WNOHANG) == 0)
+		kill(standby, SIGKILL);
 }

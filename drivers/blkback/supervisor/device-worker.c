@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "drivers/blkback/supervisor/device-observe.h"
 #include "drivers/blkback/supervisor/device-steps.h"
 #include "drivers/blkback/supervisor/device.h"
 

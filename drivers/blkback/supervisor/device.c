@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state machine of one vbd: observe() reads what may have changed, step()
- * chooses what is due; device-worker.c hears the worker. Owns the device and its
- * worker's socket; supervisor's thread only. The meaning of the states is
- * xenbus's, as Linux frontends and toolstacks take it.
+ * The state machine of one vbd, in a loop: device-observe.c reads the nodes that
+ * may have changed, step() chooses what to do, device-steps.c does it.
+ * device-worker.c handles the worker's messages and death. Owns struct
+ * blkback_device and the socket to its worker. Supervisor's thread only; takes
+ * no lock. The states mean what Linux frontends and toolstacks expect of xenbus.
  */
 #include "drivers/blkback/supervisor/device.h"
 
@@ -16,11 +17,12 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/device-observe.h"
 #include "drivers/blkback/supervisor/device-steps.h"
 #include "drivers/blkback/supervisor/frontend.h"
 
-#define STEPS_A_LOOK 16 /* more cannot be due without something new */
-#define LOCK_RETRY 200 /* ms; each question is a pause for the other devices */
+#define MAX_STEPS 16 /* in one run; more need a new event */
+#define LOCK_RETRY_MS 200 /* each try delays the other devices */
 
 const char *const blkback_kind_root[BLKBACK_KINDS] = {
 	[BLKBACK_KIND_TOOL] = NODES_BACKEND,
@@ -75,8 +77,8 @@ static void watch_frontend(struct blkback_device *dev, bool on)
 
 void blkback_device_free(struct blkback_device *dev)
 {
-	blkback_gate_end(&dev->failures, dev->label, "what went wrong");
-	blkback_gate_end(&dev->news, dev->label, "connections");
+	blkback_gate_end(&dev->failures, dev->label, "failures");
+	blkback_gate_end(&dev->news, dev->label, "connections and faults");
 	watch_frontend(dev, false);
 	if (dev->sock >= 0)
 		close(dev->sock);
@@ -85,116 +87,9 @@ void blkback_device_free(struct blkback_device *dev)
 	free(dev);
 }
 
-/* ---- observing --------------------------------------------------------- */
+/* ---- one step for each phase ------------------------------------------- */
 
-/*
- * Another device was put in this one's place. While we have written no state
- * of our own yet, only what the tool wrote can tell.
- */
-static bool replaced(struct blkback_device *dev, uint32_t state)
-{
-	struct blkback_config config;
-	struct rd_error err;
-
-	if (state == XenbusStateInitialising &&
-	    dev->state != XenbusStateInitialising)
-		return true;
-	if (dev->phase != BLKBACK_ATTACHING)
-		return false;
-	return blkback_config_read(dev, &config, &err) ||
-	       memcmp(&config, &dev->config, sizeof(config));
-}
-
-/* 0, or -ESTALE: replaced; -EIO: xenstore does not say, look later. */
-static int observe_back(struct blkback_device *dev)
-{
-	uint32_t state, online = 1;
-	int rc;
-
-	rc = blkback_xenbus_read_number(dev->host->xs, dev->back, "state",
-					UINT32_MAX, &state);
-	dev->present = rc != -ENOENT;
-	if (rc == -ENOENT)
-		return 0;
-	if (rc)
-		return -EIO;
-	rc = blkback_xenbus_read_number(dev->host->xs, dev->back, "online", 1,
-					&online);
-	dev->online = rc || online;
-	dev->may_connect = dev->kind != BLKBACK_KIND_XL ||
-			   blkback_xl_script_done(dev);
-	if (dev->phase == BLKBACK_NEW) {
-		dev->state = state;
-		return 0;
-	}
-	if (replaced(dev, state)) {
-		/* What is there now is not what we serve; do not write it. */
-		dev->state = state;
-		return -ESTALE;
-	}
-	if (state != dev->state) {
-		dev->close_asked |= state == XenbusStateClosing;
-		dev->state = state;
-	}
-	return 0;
-}
-
-/* What is set stays when the node is nonsense, or xenstore does not say. */
-static void observe_faults(struct blkback_device *dev)
-{
-	struct blkback_fault_set set;
-	int rc = blkback_faults_read(dev, &set);
-
-	if (rc == -EINVAL && !dev->faults_bad)
-		blkback_log(
-			BLKBACK_WARNING,
-			"%s: %s/" NODES_FAULT
-			" is nonsense and ignored: what was set before stays",
-			dev->label, dev->back);
-	dev->faults_bad = rc == -EINVAL;
-	if (rc || blkback_fault_same(&set, &dev->faults))
-		return;
-	dev->faults = set;
-	dev->faults_due = true;
-}
-
-static bool domain_gone(const struct blkback_device *dev)
-{
-	/* Not asked for our own domain, which asks. */
-	return dev->domid &&
-	       !xs_is_domain_introduced(dev->host->xs, dev->domid);
-}
-
-/*
- * A frontend that is not there yet is not a closed one: it is gone only if it
- * was there, which the nodes of an earlier daemon's device prove as well.
- */
-static void observe_front(struct blkback_device *dev)
-{
-	uint32_t state = 0;
-	bool leftover = dev->phase == BLKBACK_NEW &&
-			dev->state != XenbusStateInitialising;
-	int rc;
-
-	rc = blkback_xenbus_read_number(dev->host->xs, dev->front, "state",
-					UINT32_MAX, &state);
-	dev->front_bad = rc == -EINVAL || rc == -ERANGE || rc == -E2BIG;
-	dev->front_state = rc ? 0 : state;
-	if (!rc || dev->front_bad)
-		dev->front_seen = true;
-	dev->front_gone = rc == -ENOENT && (dev->front_seen || leftover) &&
-			  !blkback_xenbus_exists(dev->host->xs, dev->front);
-}
-
-/* The frontend was there and will not come back. */
-static bool is_gone(const struct blkback_device *dev)
-{
-	return dev->front_gone || dev->domain_gone;
-}
-
-/* ---- choosing ---------------------------------------------------------- */
-
-/* -EAGAIN: xenstore does not say, and is asked again. */
+/* -EAGAIN: xenstore does not answer; the device is marked to be read again. */
 static int read_config(struct blkback_device *dev, struct rd_error *err)
 {
 	int rc = blkback_config_read(dev, &dev->config, err);
@@ -206,13 +101,14 @@ static int read_config(struct blkback_device *dev, struct rd_error *err)
 	return -EAGAIN;
 }
 
-/* Of libxl: in the state that it waits for until the script names the disk. */
+/* A device of libxl, before the script has named the disk. libxl waits for InitWait. */
 static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 {
 	struct rd_error err;
 	int rc;
 
-	if (is_gone(dev) || dev->close_asked || !dev->online) {
+	if (blkback_device_guest_is_gone(dev) || dev->close_asked ||
+	    !dev->online) {
 		blkback_device_done(dev);
 		return;
 	}
@@ -238,90 +134,98 @@ static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 	}
 }
 
-static void step_new(struct blkback_device *dev, int64_t now_ms)
+/*
+ * A device that libxl made, in NEW: whether it is not this daemon's, or has to
+ * wait until the script has named the disk.
+ */
+static bool defer_xl_device(struct blkback_device *dev)
 {
-	struct rd_error err;
-	bool adopted;
-	int rc;
-
-	if (dev->kind == BLKBACK_KIND_XL) {
-		if (!blkback_xl_is_ours(dev)) {
-			dev->phase = BLKBACK_FOREIGN;
-			return;
-		}
-		if (dev->state <= XenbusStateInitWait &&
-		    !blkback_xenbus_exists(dev->host->xs, dev->tool)) {
-			watch_frontend(dev, true);
-			dev->phase = BLKBACK_AWAITING;
-			return;
-		}
-	}
-	rc = read_config(dev, &err);
-	if (rc == -EAGAIN)
-		return;
-	if (rc == -EXDEV) {
+	if (!blkback_xl_is_ours(dev)) {
 		dev->phase = BLKBACK_FOREIGN;
-		blkback_log(BLKBACK_INFO,
-			    "%s: belongs to another store than %s; left alone",
-			    dev->label, dev->host->store);
-		return;
+		return true;
 	}
-	if (is_gone(dev)) {
-		blkback_device_done(dev);
-		return;
-	}
-	if (dev->host->stopping)
-		return;
-	/*
-	 * An earlier daemon's: its worker may serve it, or have left a journal,
-	 * and then a guest waits for us. The watch tells once how things are.
-	 */
-	adopted = dev->state != XenbusStateInitialising && !rc &&
-		  blkback_device_adopt(dev, now_ms);
+	if (dev->state > XenbusStateInitWait ||
+	    blkback_xenbus_exists(dev->host->xs, dev->tool))
+		return false;
 	watch_frontend(dev, true);
-	if (adopted)
-		return;
-	if (dev->state == XenbusStateInitialising && !rc && dev->online) {
-		blkback_device_start_worker(dev, now_ms);
-		return;
-	}
-	/* Of libxl: the daemon that was to attach it has ended before it did. */
-	if (dev->kind == BLKBACK_KIND_XL && !rc && dev->online &&
-	    dev->state == XenbusStateInitWait) {
-		blkback_device_start_worker(dev, now_ms);
-		return;
-	}
-	if (dev->state == XenbusStateClosed) {
-		blkback_device_done(dev);
-		return;
-	}
-	if (rc)
-		blkback_device_fail(dev, err.text);
-	else if (dev->state != XenbusStateInitialising &&
-		 dev->state != XenbusStateClosing)
+	dev->phase = BLKBACK_AWAITING;
+	return true;
+}
+
+static void leave_to_other_store(struct blkback_device *dev)
+{
+	dev->phase = BLKBACK_FOREIGN;
+	blkback_log(BLKBACK_INFO,
+		    "%s: ignored, since it belongs to another store than %s",
+		    dev->label, dev->host->store);
+}
+
+/*
+ * Whether no worker has attached the device yet. libxl's device is in InitWait
+ * then if an earlier daemon has seen it and ended.
+ */
+static bool is_unattached(const struct blkback_device *dev)
+{
+	return dev->state == XenbusStateInitialising ||
+	       (dev->kind == BLKBACK_KIND_XL &&
+		dev->state == XenbusStateInitWait);
+}
+
+/* Close a device that can neither be attached nor adopted; @rc and @err are why. */
+static void refuse_device(struct blkback_device *dev, int rc,
+			  const struct rd_error *err)
+{
+	uint32_t state = dev->state;
+
+	if (rc && state != XenbusStateClosed)
+		blkback_device_fail(dev, err->text);
+	else if (state != XenbusStateInitialising &&
+		 state != XenbusStateClosing && state != XenbusStateClosed)
 		blkback_device_fail(
 			dev,
 			"xen-ramdiskd ended while this device was attached; detach it and attach it again");
 	blkback_device_done(dev);
 }
 
-/* Whether the frontend has let its ring go, or never had one. */
-static bool front_is_off(const struct blkback_device *dev)
+static void step_new(struct blkback_device *dev, int64_t now_ms)
 {
-	return dev->front_state == XenbusStateUnknown ||
-	       dev->front_state == XenbusStateInitialising ||
-	       dev->front_state == XenbusStateClosed;
-}
+	struct rd_error err;
+	bool adopted;
+	int rc;
 
-bool blkback_device_ring_is_gone(struct blkback_device *dev)
-{
-	observe_front(dev);
-	return front_is_off(dev);
+	if (dev->kind == BLKBACK_KIND_XL && defer_xl_device(dev))
+		return;
+	rc = read_config(dev, &err);
+	if (rc == -EAGAIN)
+		return;
+	if (rc == -EXDEV) {
+		leave_to_other_store(dev);
+		return;
+	}
+	if (blkback_device_guest_is_gone(dev)) {
+		blkback_device_done(dev);
+		return;
+	}
+	if (dev->host->stopping)
+		return;
+	/*
+	 * Adopt before the watch is set: a guest may be waiting. The watch
+	 * fires once when it is set, so that no change is missed.
+	 */
+	adopted = !rc && dev->state != XenbusStateInitialising &&
+		  blkback_device_adopt(dev, now_ms);
+	watch_frontend(dev, true);
+	if (adopted)
+		return;
+	if (!rc && dev->online && is_unattached(dev))
+		blkback_device_start_worker(dev, now_ms);
+	else
+		refuse_device(dev, rc, &err);
 }
 
 static void step_idle(struct blkback_device *dev, int64_t now_ms)
 {
-	/* Nothing is connected: a request to go needs nobody's consent. */
+	/* No frontend is connected: end at once. */
 	if (dev->close_asked || !dev->online) {
 		blkback_device_end(dev, now_ms);
 		return;
@@ -343,7 +247,7 @@ static void step_idle(struct blkback_device *dev, int64_t now_ms)
 		break;
 	case XenbusStateInitialised:
 	case XenbusStateConnected:
-		/* A frontend that was refused has to close first. */
+		/* A frontend that was refused must close before it connects. */
 		if (dev->failed)
 			break;
 		if (dev->state != XenbusStateInitWait)
@@ -374,7 +278,7 @@ static void step_serving(struct blkback_device *dev)
 		blkback_device_disconnect(dev);
 		return;
 	}
-	if (front_is_off(dev)) {
+	if (blkback_device_front_is_off(dev)) {
 		blkback_device_disconnect(dev);
 		return;
 	}
@@ -400,17 +304,18 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 		step_serving(dev);
 		break;
 	case BLKBACK_ATTACHING:
-		/* No need to wait for a seed that nobody wants any more. */
+		/* Do not wait until the seed is loaded. */
 		if (dev->close_asked || !dev->online)
 			blkback_device_end(dev, now_ms);
 		break;
 	case BLKBACK_DONE:
 		/*
-		 * A frontend that has not closed yet is first to see Closed.
-		 * libxl removes its nodes itself, which it reads until then.
+		 * Remove the nodes only after the frontend has closed: it
+		 * must be able to read Closed. libxl removes its nodes itself.
 		 */
 		if (dev->kind != BLKBACK_KIND_XL &&
-		    (is_gone(dev) || (!dev->online && front_is_off(dev))))
+		    (blkback_device_guest_is_gone(dev) ||
+		     (!dev->online && blkback_device_front_is_off(dev))))
 			blkback_device_remove(dev);
 		else
 			blkback_device_switch_state(dev, XenbusStateClosed);
@@ -421,15 +326,15 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 	case BLKBACK_DISCONNECTING:
 		break;
 	case BLKBACK_ENDING:
-		/* Somebody has the disk's lock, and nobody else is to wait. */
+		/* Another process held the disk's lock: try again. */
 		if (!dev->pid)
 			blkback_device_done(dev);
 		break;
 	}
 }
 
-/* Begin anew with what is in xenstore now. */
-static void renew(struct blkback_device *dev)
+/* Forget the old device and begin with the one that is in xenstore now. */
+static void start_over(struct blkback_device *dev)
 {
 	dev->phase = BLKBACK_NEW;
 	dev->front_seen = false;
@@ -442,45 +347,18 @@ static void renew(struct blkback_device *dev)
 	dev->domain_dirty = true;
 }
 
-/* What a xenstore that is gone would say as well; a bad state is 0, too. */
-static bool looks_gone(const struct blkback_device *dev, int back)
+/* Observe the device. False when nothing may be decided now. */
+static bool observe(struct blkback_device *dev, int64_t now_ms)
 {
-	return back || !dev->present || !dev->front_state || dev->domain_gone;
-}
-
-/* False: xenstore did not answer; nothing was decided. */
-static bool look(struct blkback_device *dev, int64_t now_ms)
-{
-	bool back = dev->back_dirty, front = dev->front_dirty,
-	     domain = dev->domain_dirty;
-	int rc = 0;
-
-	dev->back_dirty = dev->front_dirty = dev->domain_dirty = false;
-	if (back && dev->phase == BLKBACK_FOREIGN)
-		dev->phase = BLKBACK_NEW;
-	if (back)
-		rc = observe_back(dev);
-	if (front && dev->present)
-		observe_front(dev);
-	if (domain)
-		dev->domain_gone = domain_gone(dev);
-	if (looks_gone(dev, rc) &&
-	    !blkback_xenbus_answers(dev->host->xs, dev->back)) {
-		dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;
+	if (!blkback_device_observe(dev))
 		return false;
-	}
-	if (rc == -EIO)
-		return false;
-	dev->replaced |= rc == -ESTALE;
-	if (back && dev->present && !dev->replaced &&
-	    dev->phase != BLKBACK_FOREIGN)
-		observe_faults(dev);
 	if (dev->replaced &&
 	    (dev->phase == BLKBACK_DONE || dev->phase == BLKBACK_AWAITING)) {
-		renew(dev);
+		start_over(dev);
 		return true;
 	}
-	if ((!dev->present || dev->replaced || is_gone(dev)) &&
+	if ((!dev->present || dev->replaced ||
+	     blkback_device_guest_is_gone(dev)) &&
 	    blkback_device_has_worker(dev))
 		blkback_device_end(dev, now_ms);
 	return true;
@@ -496,11 +374,11 @@ bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 	unsigned i;
 
 	dev->waits = false;
-	for (i = 0; i < STEPS_A_LOOK; i++) {
+	for (i = 0; i < MAX_STEPS; i++) {
 		enum blkback_phase phase = dev->phase;
 		uint32_t state = dev->state;
 
-		if (!look(dev, now_ms))
+		if (!observe(dev, now_ms))
 			return true;
 		if (is_over(dev))
 			return false;
@@ -513,12 +391,12 @@ bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 			break;
 	}
 	if (dev->waits)
-		dev->ask_at = now_ms + LOCK_RETRY;
+		dev->ask_at = now_ms + LOCK_RETRY_MS;
 	if (dev->kill_at && dev->pid && now_ms >= dev->kill_at &&
 	    !dev->killed) {
 		blkback_log(BLKBACK_WARNING,
-			    "%s: worker %d does not end; killed", dev->label,
-			    (int)dev->pid);
+			    "%s: worker %d does not end and is killed",
+			    dev->label, (int)dev->pid);
 		dev->host->kill(dev->host, dev->pid, SIGKILL);
 		dev->killed = true;
 	}

@@ -168,9 +168,6 @@ void blkback_device_message(struct blkback_device *dev, int64_t now_ms);
 void blkback_device_worker_died(struct blkback_device *dev, int status,
 				int64_t now_ms);
 
-/* Whether its frontend has let its ring go, as xenstore says now. */
-bool blkback_device_ring_is_gone(struct blkback_device *dev);
-
 /* Have a worker of another build replaced by one of ours. */
 void blkback_device_replace(struct blkback_device *dev, int64_t now_ms);
 

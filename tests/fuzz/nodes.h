@@ -43,7 +43,7 @@ static struct {
 	int worker; /* its end; -1: there is none */
 	pid_t pid; /* 0: none lives */
 	unsigned started, killed, answered;
-	bool outlived, left; /* what there is of an earlier worker */
+	bool outlived, has_leftovers; /* what there is of an earlier worker */
 	int64_t now;
 } nodes;
 
@@ -83,10 +83,11 @@ static int fuzz_adopt(struct blkback_host *host, struct blkback_device *dev)
 	return fuzz_start_worker(host, &dev->pid, &dev->pidfd, &dev->sock);
 }
 
-static bool fuzz_left(struct blkback_host *host, struct blkback_device *dev)
+static bool fuzz_has_leftovers(struct blkback_host *host,
+			       struct blkback_device *dev)
 {
 	(void)host, (void)dev;
-	return nodes.left;
+	return nodes.has_leftovers;
 }
 
 static uint32_t fuzz_answered(struct blkback_host *host,
@@ -99,7 +100,7 @@ static uint32_t fuzz_answered(struct blkback_host *host,
 static int fuzz_forget(struct blkback_host *host, struct blkback_device *dev)
 {
 	(void)host, (void)dev;
-	nodes.left = nodes.outlived = false;
+	nodes.has_leftovers = nodes.outlived = false;
 	return 0;
 }
 
@@ -344,7 +345,7 @@ static void fuzz_worker_dies(int status)
 	nodes.pid = 0;
 	/* Some get something done, and some leave what is to be taken up. */
 	nodes.answered += nodes.started & 1;
-	nodes.left = status & 0x10;
+	nodes.has_leftovers = status & 0x10;
 	blkback_device_message(nodes.dev, nodes.now);
 	blkback_device_worker_died(nodes.dev, status & ~0x10, nodes.now);
 }
@@ -463,19 +464,19 @@ static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
 	memset(&nodes, 0, sizeof(nodes));
 	nodes.host = (struct blkback_host){ .xs = xs_open(0),
 					    .store = "/fake",
-					    .start = fuzz_start_worker,
-					    .kill = fuzz_kill_worker,
-					    .adopt = fuzz_adopt,
-					    .left = fuzz_left,
-					    .answered = fuzz_answered,
-					    .clear = fuzz_forget,
-					    .forget = fuzz_forget,
+					    .start_worker = fuzz_start_worker,
+					    .kill_worker = fuzz_kill_worker,
+					    .adopt_worker = fuzz_adopt,
+					    .has_leftovers = fuzz_has_leftovers,
+					    .count_answered = fuzz_answered,
+					    .clear_leftovers = fuzz_forget,
+					    .end_leftovers = fuzz_forget,
 					    .build = "ours",
 					    .max_queues = FUZZ_QUEUES };
 	how = fuzz_byte(&b);
 	nodes.kind = how & 1 ? BLKBACK_KIND_XL : BLKBACK_KIND_TOOL;
 	nodes.outlived = how & 2;
-	nodes.left = how & 4;
+	nodes.has_leftovers = how & 4;
 	nodes.back = nodes.kind == BLKBACK_KIND_XL
 			     ? "/local/domain/0/" NODES_XL_BACKEND "/5/51712"
 			     : "/local/domain/0/" NODES_BACKEND "/5/51712";

@@ -47,7 +47,7 @@ static int observe_back(struct blkback_device *dev)
 	rc = blkback_xenbus_read_number(dev->host->xs, dev->back, "online", 1,
 					&online);
 	dev->online = rc || online;
-	dev->may_connect = dev->kind != BLKBACK_KIND_XL ||
+	dev->script_done = dev->kind != BLKBACK_KIND_XL ||
 			   blkback_xl_script_done(dev);
 	if (dev->phase == BLKBACK_NEW) {
 		dev->state = state;
@@ -58,7 +58,7 @@ static int observe_back(struct blkback_device *dev)
 		return -ESTALE;
 	}
 	if (state != dev->state) {
-		dev->close_asked |= state == XenbusStateClosing;
+		dev->close_requested |= state == XenbusStateClosing;
 		dev->state = state;
 	}
 	return 0;
@@ -70,17 +70,17 @@ static void observe_faults(struct blkback_device *dev)
 	struct blkback_fault_set set;
 	int rc = blkback_faults_read(dev, &set);
 
-	if (rc == -EINVAL && !dev->faults_bad)
+	if (rc == -EINVAL && !dev->faults_invalid)
 		blkback_log(
 			BLKBACK_WARNING,
 			"%s: %s/" NODES_FAULT
 			" is invalid and ignored; the faults set before stay",
 			dev->label, dev->back);
-	dev->faults_bad = rc == -EINVAL;
+	dev->faults_invalid = rc == -EINVAL;
 	if (rc || blkback_fault_same(&set, &dev->faults))
 		return;
 	dev->faults = set;
-	dev->faults_due = true;
+	dev->faults_unsent = true;
 }
 
 static bool is_domain_gone(const struct blkback_device *dev)
@@ -99,14 +99,15 @@ static void observe_front(struct blkback_device *dev)
 {
 	uint32_t state = 0;
 	bool had_frontend = dev->phase == BLKBACK_NEW &&
-			dev->state != XenbusStateInitialising;
+			    dev->state != XenbusStateInitialising;
 	int rc;
 
 	rc = blkback_xenbus_read_number(dev->host->xs, dev->front, "state",
 					UINT32_MAX, &state);
-	dev->front_bad = rc == -EINVAL || rc == -ERANGE || rc == -E2BIG;
+	dev->front_state_invalid = rc == -EINVAL || rc == -ERANGE ||
+				   rc == -E2BIG;
 	dev->front_state = rc ? 0 : state;
-	if (!rc || dev->front_bad)
+	if (!rc || dev->front_state_invalid)
 		dev->front_seen = true;
 	dev->front_gone = rc == -ENOENT && (dev->front_seen || had_frontend) &&
 			  !blkback_xenbus_exists(dev->host->xs, dev->front);

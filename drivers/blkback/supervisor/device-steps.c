@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The steps of a vbd's life. Supervisor's thread only. Our side of xenstore is
- * written here and nowhere else, each time in one transaction that holds only
- * if nobody else wrote our state node meanwhile.
+ * The actions of a vbd's state machine. Supervisor's thread only; takes no lock.
+ * Only this file writes the backend's nodes in xenstore, each time in one
+ * transaction that fails if another process has written the state node.
  */
 #include "drivers/blkback/supervisor/device-steps.h"
 
@@ -19,7 +19,7 @@
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/supervisor/frontend.h"
 
-#define WORKER_PATIENCE 5000 /* ms for a worker to detach and go */
+#define END_TIMEOUT_MS 5000 /* for a worker to detach and end */
 
 static int update(struct blkback_device *dev, uint32_t state,
 		  struct blkback_node *nodes, size_t n)
@@ -35,10 +35,10 @@ static int update(struct blkback_device *dev, uint32_t state,
 		dev->state = state;
 		return 0;
 	}
-	/* Gone, or written by a tool: that is what is to be looked at. */
+	/* A tool may have removed the nodes or written the state: read them again. */
 	dev->back_dirty = true;
 	if (rc != -ENOENT && rc != -ESTALE)
-		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
+		blkback_log_gated(&dev->error_gate, BLKBACK_ERROR,
 				  "%s: cannot write %s: %s", dev->label,
 				  dev->back, strerror(-rc));
 	return rc;
@@ -57,13 +57,12 @@ void blkback_device_fail(struct blkback_device *dev, const char *text)
 {
 	struct blkback_node nodes[2] = { { "error", text } };
 
-	blkback_log_gated(&dev->failures, BLKBACK_WARNING, "%s: %s", dev->label,
-			  text);
+	blkback_log_gated(&dev->failure_gate, BLKBACK_WARNING, "%s: %s",
+			  dev->label, text);
 	dev->failed = true;
 	update(dev, XenbusStateClosing, nodes, 2);
 }
 
-/* The socket is of no use any more. */
 static void close_socket(struct blkback_device *dev)
 {
 	if (dev->sock >= 0)
@@ -91,9 +90,9 @@ static void send_attach(struct blkback_device *dev)
 	msg.u.attach.max_queues = dev->host->max_queues;
 	msg.u.attach.poll_us = dev->host->poll_us;
 	msg.u.attach.resume = dev->resume;
-	/* From the first request on; faults_due has it answered. */
+	/* Active from the first request on; BLKBACK_FAULT gets them reported. */
 	msg.u.attach.fault = dev->faults;
-	/* A worker that cannot be told anything is dead: its death is seen. */
+	/* Fails only if the worker is dead, which is handled when it is reaped. */
 	(void)blkback_control_send(dev->sock, &msg);
 }
 
@@ -103,7 +102,8 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 	int rc;
 
 	close_socket(dev);
-	rc = dev->host->start(dev->host, &dev->pid, &dev->pidfd, &dev->sock);
+	rc = dev->host->start_worker(dev->host, &dev->pid, &dev->pidfd,
+				     &dev->sock);
 	if (rc) {
 		dev->pid = 0;
 		dev->pidfd = -1;
@@ -114,39 +114,39 @@ static int start_worker(struct blkback_device *dev, int64_t now_ms)
 		blkback_device_done(dev);
 		return rc;
 	}
-	dev->born = now_ms;
+	dev->worker_started_at = now_ms;
 	dev->kill_at = 0;
 	dev->killed = false;
-	dev->outdated = dev->replacing = false;
-	/* A new worker knows of none; what an old one said may be in a node. */
-	dev->faults_due = !blkback_fault_none(&dev->faults);
+	dev->other_build = dev->handing_over = false;
+	/* A new worker has none; an old worker's may be in fault-active. */
+	dev->faults_unsent = !blkback_fault_none(&dev->faults);
 	memset(&dev->faults_active, 0, sizeof(dev->faults_active));
-	dev->faults_news = dev->resume != BLKBACK_RESUME_NONE &&
-			   !dev->faults_due;
+	dev->faults_unwritten = dev->resume != BLKBACK_RESUME_NONE &&
+				!dev->faults_unsent;
 	send_attach(dev);
 	return 0;
 }
 
-/* Somebody else's, of the disk that an earlier worker had. */
-static void wait_for_lock(struct blkback_device *dev)
+/* Another process holds the lock of the disk: retry later. */
+static void wait_for_disk_lock(struct blkback_device *dev)
 {
-	dev->waits = true;
+	dev->disk_locked = true;
 	dev->back_dirty = true;
 }
 
 void blkback_device_start_worker(struct blkback_device *dev, int64_t now_ms)
 {
-	/* Of a device of the same number that nobody saw end. */
-	if (dev->host->clear(dev->host, dev)) {
-		wait_for_lock(dev);
+	/* An earlier device of the same number may have ended while no daemon ran. */
+	if (dev->host->clear_leftovers(dev->host, dev)) {
+		wait_for_disk_lock(dev);
 		return;
 	}
 	dev->resume = BLKBACK_RESUME_NONE;
-	dev->deaths = 0;
+	dev->failed_workers = 0;
 	if (start_worker(dev, now_ms))
 		return;
 	dev->phase = BLKBACK_ATTACHING;
-	blkback_log(BLKBACK_INFO, "%s: attaches %s for %s, worker %d",
+	blkback_log(BLKBACK_INFO, "%s: attaching %s for %s, worker %d",
 		    dev->label, dev->config.seed,
 		    dev->config.writable ? "writing" : "reading",
 		    (int)dev->pid);
@@ -163,26 +163,26 @@ void blkback_device_restart_worker(struct blkback_device *dev, int64_t now_ms)
 		return;
 	if (dev->phase != BLKBACK_ATTACHING)
 		dev->phase = BLKBACK_RESUMING;
-	blkback_log(BLKBACK_INFO, "%s: goes on with worker %d", dev->label,
+	blkback_log(BLKBACK_INFO, "%s: worker %d takes over", dev->label,
 		    (int)dev->pid);
 }
 
 bool blkback_device_adopt(struct blkback_device *dev, int64_t now_ms)
 {
-	dev->deaths = 0;
+	dev->failed_workers = 0;
 	dev->resume = BLKBACK_RESUME_CONNECTED;
-	if (!dev->host->adopt(dev->host, dev)) {
-		dev->born = now_ms;
+	if (!dev->host->adopt_worker(dev->host, dev)) {
+		dev->worker_started_at = now_ms;
 		dev->kill_at = 0;
 		dev->killed = false;
-		dev->outdated = dev->replacing = false;
-		/* They may have changed while nobody looked. */
-		dev->faults_due = !blkback_fault_none(&dev->faults) ||
-				  blkback_faults_shown(dev);
+		dev->other_build = dev->handing_over = false;
+		/* The faults may have changed while no daemon ran. */
+		dev->faults_unsent = !blkback_fault_none(&dev->faults) ||
+				     blkback_faults_shown(dev);
 		dev->phase = BLKBACK_RESUMING;
 		return true;
 	}
-	if (!dev->host->left(dev->host, dev))
+	if (!dev->host->has_leftovers(dev->host, dev))
 		return false;
 	dev->phase = BLKBACK_RESUMING;
 	blkback_device_restart_worker(dev, now_ms);
@@ -200,29 +200,29 @@ static int send_faults(struct blkback_device *dev)
 
 void blkback_device_faults(struct blkback_device *dev)
 {
-	/* One that attaches has them, and would take a word for its end. */
-	bool hears = dev->sock >= 0 && dev->phase != BLKBACK_ATTACHING &&
-		     dev->phase != BLKBACK_RESUMING;
+	/* An attaching worker has the faults in ATTACH, and takes any message for END. */
+	bool can_receive = dev->sock >= 0 && dev->phase != BLKBACK_ATTACHING &&
+			   dev->phase != BLKBACK_RESUMING;
 	char text[BLKBACK_FAULT_TEXT];
 	struct blkback_node node = { NODES_FAULT_ACTIVE, NULL };
 	int rc;
 
-	if (dev->faults_due && hears && !send_faults(dev))
-		dev->faults_due = false;
-	if (!dev->faults_news)
+	if (dev->faults_unsent && can_receive && !send_faults(dev))
+		dev->faults_unsent = false;
+	if (!dev->faults_unwritten)
 		return;
 	if (!blkback_fault_none(&dev->faults_active))
 		node.value = blkback_fault_format(&dev->faults_active, text);
 	rc = blkback_xenbus_update(dev->host->xs, dev->back, dev->state, &node,
 				   1);
-	/* Another state than we know is looked at first: its watch comes. */
-	dev->faults_news = rc == -ESTALE;
-	if (!rc && (node.value || dev->faults_shown))
-		blkback_log_gated(&dev->news, BLKBACK_INFO,
-				  "%s: faults on purpose: %s", dev->label,
+	/* The state was changed by another process: retry after it was read. */
+	dev->faults_unwritten = rc == -ESTALE;
+	if (!rc && (node.value || dev->faults_in_xenstore))
+		blkback_log_gated(&dev->info_gate, BLKBACK_INFO,
+				  "%s: injected faults: %s", dev->label,
 				  node.value ? node.value : "none");
 	if (!rc)
-		dev->faults_shown = node.value != NULL;
+		dev->faults_in_xenstore = node.value != NULL;
 }
 
 void blkback_device_attached(struct blkback_device *dev)
@@ -274,7 +274,7 @@ void blkback_device_connect(struct blkback_device *dev)
 		return;
 	}
 	dev->phase = BLKBACK_CONNECTING;
-	/* One that does not hear it is dead, and the next one is told again. */
+	/* Fails only if the worker is dead; the next worker gets a CONNECT again. */
 	(void)blkback_control_send(dev->sock, &msg);
 }
 
@@ -296,8 +296,8 @@ void blkback_device_publish(struct blkback_device *dev)
 		 dev->config.writable ? 0 : VDISK_READONLY);
 	if (!update(dev, XenbusStateConnected, nodes,
 		    sizeof(nodes) / sizeof(nodes[0])))
-		blkback_log_gated(&dev->news, BLKBACK_INFO, "%s: connected",
-				  dev->label);
+		blkback_log_gated(&dev->info_gate, BLKBACK_INFO,
+				  "%s: connected", dev->label);
 }
 
 void blkback_device_disconnect(struct blkback_device *dev)
@@ -308,7 +308,7 @@ void blkback_device_disconnect(struct blkback_device *dev)
 
 void blkback_device_end(struct blkback_device *dev, int64_t now_ms)
 {
-	bool told = dev->sock >= 0 &&
+	bool sent = dev->sock >= 0 &&
 		    !blkback_control_send_type(dev->sock, BLKBACK_END);
 
 	close_socket(dev);
@@ -317,7 +317,7 @@ void blkback_device_end(struct blkback_device *dev, int64_t now_ms)
 		return;
 	}
 	dev->phase = BLKBACK_ENDING;
-	dev->kill_at = told ? now_ms + WORKER_PATIENCE : now_ms;
+	dev->kill_at = sent ? now_ms + END_TIMEOUT_MS : now_ms;
 }
 
 void blkback_device_done(struct blkback_device *dev)
@@ -325,17 +325,17 @@ void blkback_device_done(struct blkback_device *dev)
 	close_socket(dev);
 	dev->pid = 0;
 	dev->kill_at = 0;
-	/* Before Closed is written: who reads that may attach anew. */
-	if (dev->host->forget(dev->host, dev)) {
+	/* Before Closed is written, since a tool that reads Closed may attach again. */
+	if (dev->host->end_leftovers(dev->host, dev)) {
 		dev->phase = BLKBACK_ENDING;
-		wait_for_lock(dev);
+		wait_for_disk_lock(dev);
 		return;
 	}
 	dev->phase = BLKBACK_DONE;
-	/* What is there now may be another device, not yet begun. */
+	/* The nodes of a replaced device belong to the next device. */
 	if (!dev->replaced)
 		blkback_device_switch_state(dev, XenbusStateClosed);
-	/* How things are now decides what becomes of the nodes. */
+	/* step() decides by the current nodes whether to remove them. */
 	dev->back_dirty = true;
 	dev->front_dirty = true;
 }
@@ -346,10 +346,10 @@ void blkback_device_remove(struct blkback_device *dev)
 				       dev->state, 2);
 
 	if (!rc)
-		blkback_log(BLKBACK_INFO, "%s: detached; its nodes are removed",
+		blkback_log(BLKBACK_INFO, "%s: detached, nodes removed",
 			    dev->label);
 	else if (rc != -ENOENT && rc != -ESTALE)
-		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
+		blkback_log_gated(&dev->error_gate, BLKBACK_ERROR,
 				  "%s: cannot remove %s: %s", dev->label,
 				  dev->back, strerror(-rc));
 	dev->back_dirty = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What can be done to a vbd: the steps between which device.c chooses. Each
- * changes the device's nodes, its worker or its phase, and may leave marks
- * for device.c to look again. Private to the state machine.
+ * The actions of a vbd's state machine, among which device.c chooses. Each
+ * changes the device's nodes, its worker or its phase, and may mark the device
+ * to be read again. Private to the state machine.
  */
 #ifndef BLKBACK_DEVICE_STEPS_H
 #define BLKBACK_DEVICE_STEPS_H
@@ -13,50 +13,51 @@
 #include "drivers/blkback/supervisor/device.h"
 
 /*
- * Write our state, unless the directory is gone or somebody else wrote it;
- * then -errno, and the device is marked to be looked at.
+ * Write the backend's state. -errno when the directory is gone or another process
+ * has written the state; then the device is marked to be read again.
  */
 int blkback_device_switch_state(struct blkback_device *dev, uint32_t state);
 
-/* error node and Closing; the worker, if any, keeps the disk. */
+/* Log @text, write it to the error node, and write Closing. A worker keeps the disk. */
 void blkback_device_fail(struct blkback_device *dev, const char *text);
 
 /* Start the worker and have it attach. */
 void blkback_device_start_worker(struct blkback_device *dev, int64_t now_ms);
 
-/* Start another one in the place of a dead one, to go on where that was. */
+/* Start a worker that takes over from a dead one. */
 void blkback_device_restart_worker(struct blkback_device *dev, int64_t now_ms);
 
-/* Take up what an earlier daemon's worker has, or left. False: nothing. */
+/* Adopt an earlier daemon's worker, or take over from a dead one. False: there is none. */
 bool blkback_device_adopt(struct blkback_device *dev, int64_t now_ms);
 
-/* The worker has the disk: tell the script that waits for it, if one does. */
+/* The worker has the disk: IDLE, and libxl's script need not wait any more. */
 void blkback_device_attached(struct blkback_device *dev);
 
-/* Features, and InitWait: the frontend may connect. */
+/* Write the features and InitWait: the frontend may connect. */
 void blkback_device_offer(struct blkback_device *dev);
 
-/* Read the frontend's nodes and have the worker connect. */
+/* Read the frontend's nodes and send CONNECT to the worker. */
 void blkback_device_connect(struct blkback_device *dev);
 
-/* The worker is connected: tell the frontend what disk it has. */
+/* The worker is connected: write the disk's properties and Connected. */
 void blkback_device_publish(struct blkback_device *dev);
 
 /*
- * Have the worker set the faults that are due, and write those that it said
- * are active. What cannot be done now stays due.
+ * Send unsent faults to the worker, and write the faults that the worker reported
+ * as active. Whatever fails now is tried again in the next run.
  */
 void blkback_device_faults(struct blkback_device *dev);
 
+/* Send DISCONNECT to the worker. */
 void blkback_device_disconnect(struct blkback_device *dev);
 
-/* Send the worker away, by force if it takes longer than it should. */
+/* Send END to the worker, and kill it if it does not end in time. */
 void blkback_device_end(struct blkback_device *dev, int64_t now_ms);
 
-/* There is no worker any more: Closed. */
+/* The worker has ended: end the leftovers and write Closed. */
 void blkback_device_done(struct blkback_device *dev);
 
-/* Remove our nodes: the frontend is gone, or closed and asked for it. */
+/* Remove the nodes: the frontend is gone, or has closed with online 0. */
 void blkback_device_remove(struct blkback_device *dev);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a device hears from its worker, and what its death means. The
- * supervisor's thread only.
+ * A device's worker: handling of its messages and of its death. Supervisor's
+ * thread only; takes no lock.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,16 +14,17 @@
 #include "drivers/blkback/supervisor/device-steps.h"
 #include "drivers/blkback/supervisor/device.h"
 
-#define PATIENCE 1000 /* ms to die after its socket has closed */
-#define HAND_OVER 2000 /* ms to hand over; then the journal does it */
-#define MAX_DEATHS 5u /* in a row, of workers that got nowhere */
-#define LONG_LIFE 10000 /* ms */
+#define CLOSED_TIMEOUT_MS 1000 /* to end after its socket has closed */
+#define HAND_OVER_TIMEOUT_MS \
+	2000 /* then it is killed, and replayed from its journal */
+#define MAX_FAILED_WORKERS 5u /* in a row */
+#define LONG_LIFE_MS 10000
 
 /*
- * The ring of a dead worker could not be taken up. A frontend that has let it go
- * meanwhile needs not be told, and may come back; any other has to close first.
- * It is never connected as if it were new: what the dead worker had carried out,
- * but not answered, would be carried out once more.
+ * The new worker could not map the ring of the dead worker. If the frontend has
+ * released the ring meanwhile, that does not matter. Otherwise the frontend must
+ * close first. Connecting it as a new frontend would repeat the requests that the
+ * dead worker had executed and not answered.
  */
 static void lost_ring(struct blkback_device *dev, const char *text)
 {
@@ -38,7 +39,7 @@ static void on_failed(struct blkback_device *dev,
 	if (dev->phase == BLKBACK_RESUMING &&
 	    msg->u.failed.which == BLKBACK_CONNECT) {
 		lost_ring(dev, msg->u.failed.text);
-		return; /* it has the disk, and says so next */
+		return; /* the worker has the disk and sends ATTACHED next */
 	}
 	blkback_device_fail(dev, msg->u.failed.text);
 	if (dev->phase == BLKBACK_ATTACHING || dev->phase == BLKBACK_RESUMING)
@@ -51,16 +52,15 @@ static void on_attached(struct blkback_device *dev,
 			const struct blkback_message *msg)
 {
 	dev->size = msg->u.attached.size;
-	dev->outdated = strcmp(msg->u.attached.build, dev->host->build) != 0;
+	dev->other_build = strcmp(msg->u.attached.build, dev->host->build) != 0;
 	if (dev->phase == BLKBACK_RESUMING && msg->u.attached.connected) {
 		dev->phase = BLKBACK_SERVING;
 		return;
 	}
-	/* Also if an earlier daemon was the one that was told why. */
+	/* The worker may have sent the reason to an earlier daemon. */
 	if (dev->phase == BLKBACK_RESUMING)
-		lost_ring(
-			dev,
-			"the frontend's ring could not be taken up by another worker");
+		lost_ring(dev,
+			  "a new worker could not map the frontend's ring");
 	if (dev->phase == BLKBACK_ATTACHING || dev->phase == BLKBACK_RESUMING)
 		blkback_device_attached(dev);
 }
@@ -73,7 +73,7 @@ static void on_message(struct blkback_device *dev,
 		on_attached(dev, msg);
 		break;
 	case BLKBACK_READY:
-		return; /* it was taken before it said so */
+		return; /* a spare worker that was taken before it sent READY */
 	case BLKBACK_CONNECTED:
 		if (dev->phase == BLKBACK_CONNECTING)
 			dev->phase = BLKBACK_SERVING;
@@ -84,7 +84,7 @@ static void on_message(struct blkback_device *dev,
 		break;
 	case BLKBACK_FAULT_SET:
 		dev->faults_active = msg->u.fault;
-		dev->faults_news = true;
+		dev->faults_unwritten = true;
 		break;
 	case BLKBACK_FAILED:
 		on_failed(dev, msg, now_ms);
@@ -96,8 +96,8 @@ static void on_message(struct blkback_device *dev,
 		blkback_device_disconnect(dev);
 		break;
 	default:
-		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
-				  "%s: worker %d sent message %u, unknown here",
+		blkback_log_gated(&dev->error_gate, BLKBACK_ERROR,
+				  "%s: worker %d sent the unknown message %u",
 				  dev->label, (int)dev->pid, msg->type);
 		break;
 	}
@@ -115,27 +115,28 @@ void blkback_device_message(struct blkback_device *dev, int64_t now_ms)
 		if (rc == -EAGAIN)
 			return;
 		if (rc) {
-			/* Dead, or of no use: its death tells the rest. */
+			/* The worker is dead or useless; worker_died() follows. */
 			close(dev->sock);
 			dev->sock = -1;
-			/* One of another version is to hand over. */
+			/* A worker of another version has to hand over. */
 			if (rc == -EPROTO && dev->pid && !dev->kill_at)
-				dev->host->kill(dev->host, dev->pid, SIGTERM);
+				dev->host->kill_worker(dev->host, dev->pid,
+						       SIGTERM);
 			if (!dev->kill_at)
-				dev->kill_at = now_ms + PATIENCE;
+				dev->kill_at = now_ms + CLOSED_TIMEOUT_MS;
 			return;
 		}
 		on_message(dev, &msg, now_ms);
 	}
 }
 
-static void say_how(char *text, size_t size, int pid, int status)
+static void describe_end(char *text, size_t size, int pid, int status)
 {
 	if (status == -1)
 		snprintf(text, size, "worker %d has ended", pid);
 	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		snprintf(text, size,
-			 "worker %d was ended by its sandbox (bad system call)",
+			 "worker %d was killed by its sandbox (bad system call)",
 			 pid);
 	else if (WIFSIGNALED(status))
 		snprintf(text, size, "worker %d was killed by signal %d", pid,
@@ -146,27 +147,28 @@ static void say_how(char *text, size_t size, int pid, int status)
 }
 
 /*
- * Not for ever: a request that kills each worker is the first that the next one
- * carries out. One that answered something, or lived for a while, got somewhere.
+ * Whether too many workers have failed in a row: each next worker executes first
+ * the request that may have killed the last one. A worker that answered a request
+ * or ran for a while has not failed.
  */
-static bool gets_nowhere(struct blkback_device *dev, int64_t now_ms)
+static bool is_hopeless(struct blkback_device *dev, int64_t now_ms)
 {
-	uint32_t answered = dev->host->answered(dev->host, dev);
-	bool got_on = answered != dev->answered ||
-		      now_ms - dev->born >= LONG_LIFE;
+	uint32_t answered = dev->host->count_answered(dev->host, dev);
+	bool progress = answered != dev->answered_at_death ||
+			now_ms - dev->worker_started_at >= LONG_LIFE_MS;
 
-	dev->answered = answered;
-	dev->deaths = got_on ? 0 : dev->deaths + 1;
-	return dev->deaths >= MAX_DEATHS;
+	dev->answered_at_death = answered;
+	dev->failed_workers = progress ? 0 : dev->failed_workers + 1;
+	return dev->failed_workers >= MAX_FAILED_WORKERS;
 }
 
 void blkback_device_worker_died(struct blkback_device *dev, int status,
 				int64_t now_ms)
 {
 	char how[96], text[224];
-	bool asked = dev->replacing;
+	bool asked = dev->handing_over;
 
-	say_how(how, sizeof(how), (int)dev->pid, status);
+	describe_end(how, sizeof(how), (int)dev->pid, status);
 	dev->pid = 0;
 	if (dev->pidfd >= 0)
 		close(dev->pidfd);
@@ -175,26 +177,26 @@ void blkback_device_worker_died(struct blkback_device *dev, int status,
 		blkback_device_done(dev);
 		return;
 	}
-	if (asked || !gets_nowhere(dev, now_ms)) {
+	if (asked || !is_hopeless(dev, now_ms)) {
 		blkback_log(asked ? BLKBACK_INFO : BLKBACK_WARNING, "%s: %s%s",
 			    dev->label, how,
-			    asked ? ", as it was asked to" : "");
+			    asked ? " after its hand-over" : "");
 		blkback_device_restart_worker(dev, now_ms);
 		return;
 	}
 	snprintf(
 		text, sizeof(text),
-		"%s, as %u before it, and none had answered a request; the device is closed",
-		how, dev->deaths - 1);
+		"%s, like the %u workers before it, and none had answered a request; the device is closed",
+		how, dev->failed_workers - 1);
 	blkback_device_fail(dev, text);
 	blkback_device_done(dev);
 }
 
 void blkback_device_replace(struct blkback_device *dev, int64_t now_ms)
 {
-	dev->replacing = true;
-	dev->kill_at = now_ms + HAND_OVER;
-	dev->host->kill(dev->host, dev->pid, SIGTERM);
+	dev->handing_over = true;
+	dev->kill_at = now_ms + HAND_OVER_TIMEOUT_MS;
+	dev->host->kill_worker(dev->host, dev->pid, SIGTERM);
 }
 
 void blkback_device_stop(struct blkback_device *dev, int64_t now_ms)

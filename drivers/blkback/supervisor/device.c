@@ -70,15 +70,15 @@ static void watch_frontend(struct blkback_device *dev, bool on)
 	else if (xs_unwatch(dev->host->xs, path, token))
 		dev->watching = false;
 	if (dev->watching != on)
-		blkback_log_gated(&dev->log_gate, BLKBACK_ERROR,
+		blkback_log_gated(&dev->error_gate, BLKBACK_ERROR,
 				  "%s: cannot set or remove a watch on %s: %s",
 				  dev->label, path, strerror(errno));
 }
 
 void blkback_device_free(struct blkback_device *dev)
 {
-	blkback_gate_end(&dev->failures, dev->label, "failures");
-	blkback_gate_end(&dev->news, dev->label, "connections and faults");
+	blkback_gate_end(&dev->failure_gate, dev->label, "failures");
+	blkback_gate_end(&dev->info_gate, dev->label, "connections and faults");
 	watch_frontend(dev, false);
 	if (dev->sock >= 0)
 		close(dev->sock);
@@ -107,7 +107,7 @@ static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 	struct rd_error err;
 	int rc;
 
-	if (blkback_device_guest_is_gone(dev) || dev->close_asked ||
+	if (blkback_device_guest_is_gone(dev) || dev->close_requested ||
 	    !dev->online) {
 		blkback_device_done(dev);
 		return;
@@ -226,11 +226,11 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 static void step_idle(struct blkback_device *dev, int64_t now_ms)
 {
 	/* No frontend is connected: end at once. */
-	if (dev->close_asked || !dev->online) {
+	if (dev->close_requested || !dev->online) {
 		blkback_device_end(dev, now_ms);
 		return;
 	}
-	if (dev->front_bad) {
+	if (dev->front_state_invalid) {
 		if (!dev->failed)
 			blkback_device_fail(
 				dev, "the frontend's state is not a number");
@@ -272,7 +272,7 @@ static void step_idle(struct blkback_device *dev, int64_t now_ms)
 
 static void step_serving(struct blkback_device *dev)
 {
-	if (dev->front_bad) {
+	if (dev->front_state_invalid) {
 		blkback_device_fail(dev,
 				    "the frontend's state is not a number");
 		blkback_device_disconnect(dev);
@@ -284,7 +284,7 @@ static void step_serving(struct blkback_device *dev)
 	}
 	if (dev->front_state == XenbusStateClosing)
 		blkback_device_switch_state(dev, XenbusStateClosing);
-	else if (dev->state == XenbusStateInitWait && dev->may_connect)
+	else if (dev->state == XenbusStateInitWait && dev->script_done)
 		blkback_device_publish(dev);
 }
 
@@ -305,7 +305,7 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 		break;
 	case BLKBACK_ATTACHING:
 		/* Do not wait until the seed is loaded. */
-		if (dev->close_asked || !dev->online)
+		if (dev->close_requested || !dev->online)
 			blkback_device_end(dev, now_ms);
 		break;
 	case BLKBACK_DONE:
@@ -340,7 +340,7 @@ static void start_over(struct blkback_device *dev)
 	dev->front_seen = false;
 	dev->domain_gone = false;
 	dev->replaced = false;
-	dev->close_asked = false;
+	dev->close_requested = false;
 	dev->failed = false;
 	dev->back_dirty = true;
 	dev->front_dirty = true;
@@ -373,7 +373,7 @@ bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 {
 	unsigned i;
 
-	dev->waits = false;
+	dev->disk_locked = false;
 	for (i = 0; i < MAX_STEPS; i++) {
 		enum blkback_phase phase = dev->phase;
 		uint32_t state = dev->state;
@@ -386,18 +386,19 @@ bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 			blkback_device_faults(dev);
 		if (!blkback_device_is_dirty(dev))
 			step(dev, now_ms);
-		if (dev->waits || (!blkback_device_is_dirty(dev) &&
-				   phase == dev->phase && state == dev->state))
+		if (dev->disk_locked ||
+		    (!blkback_device_is_dirty(dev) && phase == dev->phase &&
+		     state == dev->state))
 			break;
 	}
-	if (dev->waits)
-		dev->ask_at = now_ms + LOCK_RETRY_MS;
+	if (dev->disk_locked)
+		dev->retry_at = now_ms + LOCK_RETRY_MS;
 	if (dev->kill_at && dev->pid && now_ms >= dev->kill_at &&
 	    !dev->killed) {
 		blkback_log(BLKBACK_WARNING,
 			    "%s: worker %d does not end and is killed",
 			    dev->label, (int)dev->pid);
-		dev->host->kill(dev->host, dev->pid, SIGKILL);
+		dev->host->kill_worker(dev->host, dev->pid, SIGKILL);
 		dev->killed = true;
 	}
 	return true;

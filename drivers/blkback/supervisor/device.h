@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One vbd, as the supervisor sees it: its nodes in xenstore and its worker.
+ * One vbd in the supervisor: its nodes in xenstore and its worker.
  *
- * The state machine goes by levels, not by events. Whatever happened only
- * marks the device, and blkback_device_run() then looks at how things are
- * and does what is due. So a guest's million writes to a node cost what one
- * costs (XSA-349), and no order of events is special.
+ * The state machine is level-triggered. An event, whatever it is, only marks the
+ * device; blkback_device_run() reads the current state and acts on it. So a
+ * million writes of a guest to a node cost as much as one (XSA-349), and the
+ * order of events does not matter.
  *
- * All of it runs on the supervisor's one thread.
+ * All of it runs on the supervisor's thread and takes no lock.
  */
 #ifndef BLKBACK_DEVICE_H
 #define BLKBACK_DEVICE_H
@@ -20,38 +20,49 @@
 
 struct blkback_device;
 
-/* What devices need of the process around them; the tests bring their own. */
+/*
+ * What a device needs of the daemon around it. The tests have functions of their
+ * own here. The five at the end manage what a device has outside xenstore
+ * (leftovers.h).
+ */
 struct blkback_host {
 	struct xs_handle *xs;
 	const char *store; /* canonical path of the store served */
-	bool stopping; /* nothing is started any more */
+	bool stopping; /* start no worker any more */
 	unsigned max_queues; /* offered to frontends; 1 to BLKBACK_MAX_QUEUES */
-	uint32_t poll_us; /* for queues, before they sleep; 0: not at all */
-	/*
-	 * A worker that has no device yet: its process, a pidfd if it is not
-	 * our child or else -1, and our end of its socket.
-	 */
-	int (*start)(struct blkback_host *host, pid_t *pid, int *pidfd,
-		     int *sock);
-	void (*kill)(struct blkback_host *host, pid_t pid, int signal);
+	uint32_t poll_us; /* how long queues poll before they sleep; 0: never */
 	const char *build; /* of this program: blkback_self_build() */
+
 	/*
-	 * What a device has beside xenstore (leftovers.c). The worker that serves
-	 * it already, or -ENOENT; whether a dead one left something to be taken
-	 * up; how many requests were answered, by all of its workers; to end
-	 * what an earlier device of the number left, before this one begins; and
-	 * to end all of it. Both end a worker that lives, and answer
-	 * -EWOULDBLOCK when they are to be asked again.
+	 * Get a worker without a device: its process, this side's end of its
+	 * socket, and a pidfd if the process is not a child, else -1.
 	 */
-	int (*adopt)(struct blkback_host *host, struct blkback_device *dev);
-	bool (*left)(struct blkback_host *host, struct blkback_device *dev);
-	uint32_t (*answered)(struct blkback_host *host,
+	int (*start_worker)(struct blkback_host *host, pid_t *pid, int *pidfd,
+			    int *sock);
+	void (*kill_worker)(struct blkback_host *host, pid_t pid, int signal);
+
+	/* Connect to a worker that serves @dev already; -ENOENT: there is none. */
+	int (*adopt_worker)(struct blkback_host *host,
+			    struct blkback_device *dev);
+	/* Whether a dead worker has left a journal of @dev. */
+	bool (*has_leftovers)(struct blkback_host *host,
+			      struct blkback_device *dev);
+	/* How many requests all workers of @dev have answered, modulo 2^32. */
+	uint32_t (*count_answered)(struct blkback_host *host,
+				   struct blkback_device *dev);
+	/*
+	 * End the worker, the attachment and the journal: of an earlier device
+	 * of the same number, before @dev begins; and of @dev itself. Both
+	 * return -EWOULDBLOCK while another process holds the disk's lock, and
+	 * are to be called again then.
+	 */
+	int (*clear_leftovers)(struct blkback_host *host,
+			       struct blkback_device *dev);
+	int (*end_leftovers)(struct blkback_host *host,
 			     struct blkback_device *dev);
-	int (*clear)(struct blkback_host *host, struct blkback_device *dev);
-	int (*forget)(struct blkback_host *host, struct blkback_device *dev);
 };
 
-/* Who made the device, and so where its nodes are; see nodes.h. */
+/* The toolstack that made the device, which decides where its nodes are; see nodes.h. */
 enum blkback_kind {
 	BLKBACK_KIND_TOOL, /* xm-ramdisk */
 	BLKBACK_KIND_XL, /* libxl, with backendtype=tap and our script */
@@ -60,23 +71,23 @@ enum blkback_kind {
 extern const char *const blkback_kind_root[BLKBACK_KINDS];
 
 enum blkback_phase {
-	BLKBACK_NEW, /* not looked at yet */
+	BLKBACK_NEW, /* its nodes have not been read yet */
 	BLKBACK_FOREIGN, /* of another daemon's store, or of another backend */
 	BLKBACK_AWAITING, /* KIND_XL: the script has not named the disk yet */
 	BLKBACK_ATTACHING, /* the worker attaches to the disk */
-	BLKBACK_RESUMING, /* another worker takes up what one had */
-	BLKBACK_IDLE, /* attached; no ring */
+	BLKBACK_RESUMING, /* a worker takes over from a dead one, or is adopted */
+	BLKBACK_IDLE, /* attached; no frontend is connected */
 	BLKBACK_CONNECTING, /* the worker maps the ring */
-	BLKBACK_SERVING, /* connected */
+	BLKBACK_SERVING, /* the worker serves the ring */
 	BLKBACK_DISCONNECTING, /* the worker unmaps the ring */
-	BLKBACK_ENDING, /* the worker was told to go; what it had is ended */
+	BLKBACK_ENDING, /* the worker, then the leftovers, are being ended */
 	BLKBACK_DONE, /* no worker; the nodes stay until removed */
 };
 
-/* What a tool wrote; a change means another device under the same number. */
+/* The tool's nodes. A change means another device of the same number. */
 struct blkback_config {
 	char seed[BLKBACK_PATH_MAX];
-	char disk[RD_ID_MAX]; /* id of a disk that is loaded; may be empty */
+	char disk[RD_ID_MAX]; /* id of a loaded disk; may be empty */
 	bool writable;
 	bool private_view;
 	uint32_t sector_size; /* bytes; 512 or 4096 */
@@ -89,89 +100,87 @@ struct blkback_device {
 	uint32_t domid, devid;
 	char label[RD_LABEL_MAX]; /* "domid/devid" */
 	char back[BLKBACK_XPATH_MAX], front[BLKBACK_XPATH_MAX];
-	char tool[BLKBACK_XPATH_MAX + 8]; /* where the tool's own nodes are */
+	char tool[BLKBACK_XPATH_MAX + 8]; /* directory of the tool's nodes */
 	struct blkback_config config;
 	enum blkback_phase phase;
 
-	/* due to be looked at */
-	bool waits; /* for a disk's lock */
-	int64_t ask_at; /* ms, monotonic: whether it is free; if it waits */
-	bool back_dirty, front_dirty, domain_dirty;
+	/* marks: blkback_device_run() has to be called */
+	bool back_dirty, front_dirty, domain_dirty; /* read these nodes */
+	bool disk_locked; /* another process holds the disk's lock: retry */
+	int64_t retry_at; /* ms, monotonic; if disk_locked */
 
-	/* as last seen in xenstore */
-	bool present; /* our directory */
+	/* as last read from xenstore */
+	bool present; /* the backend directory exists */
 	bool online;
-	bool close_asked; /* somebody else wrote Closing */
-	bool may_connect; /* KIND_XL: the script has ended well */
+	bool close_requested; /* a tool wrote Closing */
+	bool script_done; /* libxl's script has succeeded; true for KIND_TOOL */
 	bool replaced; /* by another device of the same number */
 	bool front_seen, front_gone, domain_gone;
-	uint32_t front_state; /* 0: there is none */
-	bool front_bad; /* its state is no number */
+	uint32_t front_state; /* 0: none, or invalid */
+	bool front_state_invalid; /* the node is not a number */
 
-	uint32_t state; /* that we wrote, or adopted */
-	bool failed; /* we wrote error and Closing */
-	bool watching;
+	uint32_t state; /* of the backend, as written or read last */
+	bool failed; /* this daemon wrote error and Closing */
+	bool watching; /* the frontend's state */
 	uint64_t size; /* of the disk, bytes */
 
-	struct blkback_fault_set faults; /* as the node fault has them */
-	struct blkback_fault_set faults_active; /* as the worker said */
-	bool faults_due; /* the worker is to be told */
-	bool faults_news; /* and it answered, which is to be written */
-	bool faults_bad; /* the node was nonsense, which was said */
-	bool faults_shown; /* some were active when it was written last */
+	struct blkback_fault_set faults; /* of the node fault */
+	struct blkback_fault_set faults_active; /* as the worker reported */
+	bool faults_unsent; /* faults have to be sent to the worker */
+	bool faults_unwritten; /* faults_active has to be written to xenstore */
+	bool faults_invalid; /* the node fault is invalid, which was logged */
+	bool faults_in_xenstore; /* the node fault-active exists */
 
 	pid_t pid; /* of the worker; 0: none */
-	int pidfd; /* of one that is not our child, or -1 */
-	int sock; /* to it; -1: none */
-	bool killed; /* by us */
-	int64_t kill_at; /* ms, monotonic: it is given up then; 0: not set */
-	enum blkback_resume resume; /* what the worker was told to take up */
-	int64_t born; /* ms, monotonic: the worker */
-	unsigned deaths; /* of workers in a row that got nowhere */
-	uint32_t answered; /* requests, at the last death */
-	bool outdated; /* the worker is of another build than we are */
-	bool replacing; /* and was asked to hand over */
-	struct blkback_gate log_gate, failures, news;
+	int pidfd; /* of a worker that is not a child, or -1 */
+	int sock; /* to the worker; -1: none */
+	bool killed; /* by this daemon, with SIGKILL */
+	int64_t kill_at; /* ms, monotonic: kill the worker then; 0: not set */
+	enum blkback_resume resume; /* sent to the worker in ATTACH */
+	int64_t worker_started_at; /* ms, monotonic */
+	unsigned failed_workers; /* in a row, that died without progress */
+	uint32_t answered_at_death; /* requests, when the last worker died */
+	bool other_build; /* the worker is of another build than the daemon */
+	bool handing_over; /* the worker was asked to hand over to a new one */
+	struct blkback_gate error_gate, failure_gate, info_gate;
 };
 
-/* NULL when out of memory. The device is marked, not yet looked at. */
+/* A marked device, whose nodes have not been read. NULL when out of memory. */
 struct blkback_device *blkback_device_new(struct blkback_host *host,
 					  enum blkback_kind kind,
 					  uint32_t domid, uint32_t devid);
 void blkback_device_free(struct blkback_device *dev);
 
 /*
- * Look, and do what is due; again until nothing is. Returns false when the
- * device is over: no nodes, no worker; the caller frees it.
+ * Read what is marked and act on it, until nothing is left to do. Returns false
+ * when the device is over, without nodes and without a worker: the caller frees
+ * it.
  */
 bool blkback_device_run(struct blkback_device *dev, int64_t now_ms);
 
-/* Something has changed since the device was looked at. */
+/* Something may have changed since the last run. */
 static inline bool blkback_device_is_dirty(const struct blkback_device *dev)
 {
 	return dev->back_dirty || dev->front_dirty || dev->domain_dirty;
 }
 
-/* A worker that was not told to go. */
+/* A worker that was not sent END. */
 static inline bool blkback_device_has_worker(const struct blkback_device *dev)
 {
 	return dev->phase >= BLKBACK_ATTACHING && dev->phase < BLKBACK_ENDING;
 }
 
-/* The worker's socket is readable. */
+/* Handle the worker's messages: its socket is readable. */
 void blkback_device_message(struct blkback_device *dev, int64_t now_ms);
 
-/*
- * The worker has died; @status as from waitpid(), or -1: not known. The store
- * was reaped.
- */
+/* The worker has died. @status is waitpid()'s; -1: unknown, as it was no child. */
 void blkback_device_worker_died(struct blkback_device *dev, int status,
 				int64_t now_ms);
 
-/* Have a worker of another build replaced by one of ours. */
+/* Ask a worker of another build to hand over to a new worker. */
 void blkback_device_replace(struct blkback_device *dev, int64_t now_ms);
 
-/* The daemon stops: close the device and send the worker away. */
+/* The daemon stops: close the device and end its worker. */
 void blkback_device_stop(struct blkback_device *dev, int64_t now_ms);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The nodes of frontends and tools. A guest's are read in its own device
- * directory only, whose name we make ourselves, with limits, and anything
- * that is not exactly what blkif.h says is refused: never a guess. Runs on the
- * supervisor's thread and keeps nothing.
+ * Reads the nodes of frontends and tools. A guest's nodes are hostile input: they
+ * are read only below a path that the supervisor has built, with length limits,
+ * and every value that blkif.h does not allow is refused. Supervisor's thread
+ * only; keeps no state.
  */
 #include "drivers/blkback/supervisor/frontend.h"
 
@@ -22,9 +22,9 @@ static int fail_number(struct rd_error *err, int rc, const char *node)
 	if (rc == -ENOENT)
 		return blkback_fail(err, rc, "the frontend wrote no %s", node);
 	if (rc == -EINVAL || rc == -ERANGE)
-		return blkback_fail(
-			err, rc,
-			"the frontend's %s is not a number that can be", node);
+		return blkback_fail(err, rc,
+				    "the frontend's %s is not a valid number",
+				    node);
 	return blkback_fail(err, rc, "cannot read the frontend's %s: %s", node,
 			    strerror(-rc));
 }
@@ -37,8 +37,8 @@ static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
 				     name, sizeof(name));
 
 	/*
-	 * blkif.h says that none means the backend's own ABI. Linux and
-	 * tapback take it for x86_32, from guests older than the node.
+	 * Without the node, blkif.h says the backend's own ABI. Linux and tapback
+	 * use x86_32, since guests without the node are older than it.
 	 */
 	if (rc == -ENOENT || (!rc && !strcmp(name, XEN_IO_PROTO_ABI_X86_32))) {
 		*protocol = BLKBACK_X86_32;
@@ -54,7 +54,7 @@ static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
 		" nor " XEN_IO_PROTO_ABI_X86_32);
 }
 
-/* A node that a frontend may leave out, then @min is meant, and its limits. */
+/* Read a number from @min to @max. A missing node means @min. */
 static int read_optional(struct blkback_device *dev, const char *node,
 			 uint32_t min, uint32_t max, uint32_t *value,
 			 struct rd_error *err)
@@ -71,11 +71,11 @@ static int read_optional(struct blkback_device *dev, const char *node,
 	if (*value >= min && *value <= max)
 		return 0;
 	return blkback_fail(err, -ERANGE,
-			    "the frontend's %s is %u; %u to %u is served", node,
+			    "the frontend's %s is %u, expected %u to %u", node,
 			    *value, min, max);
 }
 
-/* @i of @n pages of the ring whose nodes are below @queue, "" or "queue-N/". */
+/* The grant of page @i of @n of a ring. @queue is the prefix of its nodes, "" or "queue-N/". */
 static int read_ring_ref(struct blkback_device *dev, const char *queue,
 			 unsigned i, unsigned n, uint32_t *ref,
 			 struct rd_error *err)
@@ -83,7 +83,7 @@ static int read_ring_ref(struct blkback_device *dev, const char *queue,
 	char node[48];
 	int rc;
 
-	/* A single page goes by the old name, or by number 0. */
+	/* The node of a ring of one page is ring-ref or ring-ref0. */
 	snprintf(node, sizeof(node), n > 1 ? "%sring-ref%u" : "%sring-ref",
 		 queue, i);
 	rc = blkback_xenbus_read_number(dev->host->xs, dev->front, node,
@@ -119,7 +119,7 @@ static int read_queue(struct blkback_device *dev, const char *queue,
 	return rc ? fail_number(err, rc, node) : 0;
 }
 
-/* One queue has its nodes in the frontend's directory, as ever. */
+/* The nodes of a single queue are in the frontend's directory itself. */
 static int read_queues(struct blkback_device *dev, struct blkback_message *msg,
 		       struct rd_error *err)
 {
@@ -159,6 +159,7 @@ int blkback_frontend_read(struct blkback_device *dev,
 	return read_queues(dev, msg, err);
 }
 
+/* Read a node of the backend's directory or of the tool's. */
 static int read_own(struct blkback_device *dev, const char *dir,
 		    const char *node, char *buf, size_t len,
 		    struct rd_error *err)
@@ -224,7 +225,7 @@ static int read_sector_size(struct blkback_device *dev,
 			    dev->tool, BLKBACK_SECTOR, RD_BLOCK);
 }
 
-/* Nodes that the tool writes only when they say something. */
+/* Nodes that the tool writes only if they differ from the default. */
 static int read_options(struct blkback_device *dev,
 			struct blkback_config *config, struct rd_error *err)
 {
@@ -276,7 +277,7 @@ int blkback_config_read(struct blkback_device *dev,
 	char store[BLKBACK_PATH_MAX] = "", mode[8] = "";
 	int rc;
 
-	/* Cleared whole, so that two can be compared by their bytes. */
+	/* Clear the padding, too: configs are compared by memcmp(). */
 	memset(config, 0, sizeof(*config));
 	rc = read_own(dev, dev->tool, "store", store, sizeof(store), err);
 	if (rc)
@@ -302,7 +303,7 @@ int blkback_config_read(struct blkback_device *dev,
 			    dev->back);
 }
 
-/* ---- what libxl wrote --------------------------------------------------- */
+/* ---- devices that libxl made --------------------------------------------------- */
 
 bool blkback_xl_is_ours(struct blkback_device *dev)
 {
@@ -329,7 +330,7 @@ void blkback_xl_read_mode(struct blkback_device *dev)
 {
 	char mode[8] = "";
 
-	/* What cannot be read now is said when the disk is known. */
+	/* blkback_config_read() reports an invalid mode once the disk is known. */
 	(void)blkback_xenbus_read(dev->host->xs, dev->back, "mode", mode,
 				  sizeof(mode));
 	dev->config.writable = !strcmp(mode, "w");

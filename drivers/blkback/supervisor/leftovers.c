@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See leftovers.h. Owns nothing; the supervisor's thread. */
+/* See leftovers.h. Owns nothing. Takes a disk's lock through rd_try_end(), without waiting. */
 #include "drivers/blkback/supervisor/leftovers.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/reconnect.h"
 
-#define DEATH_PATIENCE 5000 /* ms for a killed process to be gone */
+#define KILL_TIMEOUT_MS 5000 /* for a killed process to end */
 
 static int open_store(struct rd_store *store)
 {
@@ -37,7 +37,7 @@ static int open_journal(struct rd_store *store, uint32_t domid, uint32_t devid)
 	return fd;
 }
 
-/* ---- its worker -------------------------------------------------------- */
+/* ---- the worker -------------------------------------------------------- */
 
 int blkback_leftovers_adopt(struct rd_store *store, uint32_t domid,
 			    uint32_t devid, pid_t *pid, int *pidfd, int *sock)
@@ -57,22 +57,22 @@ static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)
 	if (blkback_leftovers_adopt(store, domid, devid, &pid, &p.fd, &sock))
 		return;
 	blkback_log(BLKBACK_WARNING,
-		    "%u/%u: worker %d serves nothing any more; killed", domid,
-		    devid, (int)pid);
+		    "%u/%u: worker %d has no device any more and is killed",
+		    domid, devid, (int)pid);
 	syscall(SYS_pidfd_send_signal, p.fd, SIGKILL, NULL, 0);
-	poll(&p, 1, DEATH_PATIENCE);
+	poll(&p, 1, KILL_TIMEOUT_MS);
 	close(p.fd);
 	close(sock);
 }
 
-/* ---- what the dead leave ----------------------------------------------- */
+/* ---- journal and attachment -------------------------------------------- */
 
 bool blkback_leftovers_exist(struct rd_store *store, uint32_t domid,
 			     uint32_t devid)
 {
 	int fd = open_journal(store, domid, devid);
 	char magic[] = BLKBACK_JOURNAL_MAGIC;
-	bool used; /* by a worker: the tool makes it of zeros */
+	bool used; /* by a worker; a journal that the tool made is all zeros */
 
 	if (fd < 0)
 		return false;
@@ -121,7 +121,7 @@ static int end_leftovers(struct rd_store *store, uint32_t domid, uint32_t devid,
 		return rc;
 	if (rc && rc != -ENOENT)
 		blkback_log(BLKBACK_ERROR,
-			    "%u/%u: cannot end its attachment: %s", domid,
+			    "%u/%u: cannot end the attachment: %s", domid,
 			    devid, strerror(-rc));
 	dir = open_store(store);
 	if (dir < 0)
@@ -146,11 +146,12 @@ int blkback_leftovers_clear(struct rd_store *store, uint32_t domid,
 			     blkback_leftovers_exist(store, domid, devid));
 }
 
-/* ---- all of them ------------------------------------------------------- */
+/* ---- all devices of the store ------------------------------------------------------- */
 
-/* Of the devices' attachments, all or the dead; others are somebody else's. */
-static void for_each(struct rd_store *store, bool dead_only,
-		     void (*found)(void *, uint32_t, uint32_t), void *arg)
+/* Call @found for each attachment of a device, or only for those of dead workers. */
+static void for_each_attachment(struct rd_store *store, bool dead_only,
+				void (*found)(void *, uint32_t, uint32_t),
+				void *arg)
 {
 	struct rd_disk_info *disks = NULL;
 	unsigned domid, devid;
@@ -171,10 +172,10 @@ static void for_each(struct rd_store *store, bool dead_only,
 }
 
 void blkback_leftovers_each_orphan(struct rd_store *store,
-				   void (*waits)(void *, uint32_t, uint32_t),
+				   void (*found)(void *, uint32_t, uint32_t),
 				   void *arg)
 {
-	for_each(store, true, waits, arg);
+	for_each_attachment(store, true, found, arg);
 }
 
 struct sweep {
@@ -203,7 +204,7 @@ int blkback_leftovers_sweep(struct rd_store *store,
 	unsigned domid, devid;
 	struct dirent *e;
 
-	for_each(store, false, end_unknown, &sweep);
+	for_each_attachment(store, false, end_unknown, &sweep);
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);

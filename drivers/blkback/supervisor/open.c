@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opening the daemon and closing it: the store and the lock on its daemon
- * file, xenstore, and signals. What can fail at the start does so here, with one
- * sentence; a watch that cannot be set ends the loop, which sets them. The
- * supervisor's one thread.
+ * Opens and closes what the daemon needs: the store, the lock on the store's
+ * daemon file, xenstore, and signals. Each failure has one sentence. The watches
+ * are set later, in watches.c. Supervisor's thread only. The lock on the daemon
+ * file is held until blkback_supervisor_close().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,8 @@
 #include "drivers/blkback/supervisor/state.h"
 #include "include/private/clock.h"
 
-#define XENSTORE_PATIENCE 20 /* s to answer at the start */
-#define LOCK_PATIENCE 1000 /* ms for what a killed daemon has left */
+#define XENSTORE_TIMEOUT_S 20 /* for the first answer */
+#define LOCK_TIMEOUT_MS 1000 /* see lock_whole() */
 
 static int check_xen(struct rd_error *err)
 {
@@ -47,13 +47,13 @@ static int check_xen(struct rd_error *err)
 }
 
 /*
- * A process that a killed daemon was just making has its descriptors until it is
- * another program, the lock among them.
+ * Retries for a while: a child that a killed daemon was just forking has the
+ * daemon's descriptors, and with them the lock, until its exec.
  */
 static int lock_whole(int fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int64_t end = clock_now_ms() + LOCK_PATIENCE;
+	int64_t end = clock_now_ms() + LOCK_TIMEOUT_MS;
 
 	while (fcntl(fd, F_OFD_SETLK, &whole)) {
 		if ((errno != EAGAIN && errno != EACCES) ||
@@ -109,8 +109,9 @@ static int block_signals(struct blkback_supervisor *sup)
 }
 
 /*
- * It gets ready while xenstore is opened and read: guests that have no worker
- * wait for both. Its death waits for the signals that are taken later.
+ * Start the spare worker first: it loads while xenstore is opened and read, and
+ * guests without a worker wait for both. SIGCHLD is blocked before, so that the
+ * signalfd reports a spare that dies early.
  */
 static void start_spare(struct blkback_supervisor *sup)
 {
@@ -124,10 +125,10 @@ static void start_spare(struct blkback_supervisor *sup)
 }
 
 /*
- * Without a daemon behind it the kernel's xenstore device takes a request and
- * waits for the answer, which a signal ends. A watch is set by the kernel itself
- * there, in a wait that nothing ends. So nothing is watched before an answer,
- * nor before the guests that wait were seen to (supervisor.c).
+ * If no xenstored runs, a request to the kernel's xenstore device blocks until
+ * a signal comes, but the request for a watch blocks in the kernel for ever. So no watch
+ * is set before xenstore has answered once; and none before waiting guests have
+ * got a worker (take_over() in supervisor.c).
  */
 static int open_xenstore(struct blkback_supervisor *sup, struct rd_error *err)
 {
@@ -146,7 +147,7 @@ static int open_xenstore(struct blkback_supervisor *sup, struct rd_error *err)
 	return 0;
 }
 
-/* The start has a limit, and the limit has something to say. */
+/* Xenstore has not answered in XENSTORE_TIMEOUT_S. Async-signal-safe. */
 static void on_alarm(int sig)
 {
 	static const char text[] =
@@ -178,24 +179,25 @@ static struct rd_store *store_of(struct blkback_host *host)
 	return ((struct blkback_supervisor *)host)->store;
 }
 
-static int adopt(struct blkback_host *host, struct blkback_device *dev)
+static int adopt_worker(struct blkback_host *host, struct blkback_device *dev)
 {
 	return blkback_leftovers_adopt(store_of(host), dev->domid, dev->devid,
 				       &dev->pid, &dev->pidfd, &dev->sock);
 }
 
-static bool left(struct blkback_host *host, struct blkback_device *dev)
+static bool has_leftovers(struct blkback_host *host, struct blkback_device *dev)
 {
 	return blkback_leftovers_exist(store_of(host), dev->domid, dev->devid);
 }
 
-static uint32_t answered(struct blkback_host *host, struct blkback_device *dev)
+static uint32_t count_answered(struct blkback_host *host,
+			       struct blkback_device *dev)
 {
 	return blkback_leftovers_answered(store_of(host), dev->domid,
 					  dev->devid);
 }
 
-/* Whether the number is another device's by now, of the other kind. */
+/* Whether a device of the other kind has the same number and a worker. */
 static bool is_taken(struct blkback_host *host, struct blkback_device *dev)
 {
 	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
@@ -209,16 +211,17 @@ static bool is_taken(struct blkback_host *host, struct blkback_device *dev)
 	return false;
 }
 
-static int clear(struct blkback_host *host, struct blkback_device *dev)
+static int clear_leftovers(struct blkback_host *host,
+			   struct blkback_device *dev)
 {
 	if (is_taken(host, dev))
 		return 0;
 	return blkback_leftovers_clear(store_of(host), dev->domid, dev->devid);
 }
 
-static int forget(struct blkback_host *host, struct blkback_device *dev)
+static int end_leftovers(struct blkback_host *host, struct blkback_device *dev)
 {
-	/* Of a worker that had not made its attachment a durable one. */
+	/* The attachment of a worker that died before it made it durable. */
 	rd_reap(store_of(host));
 	if (is_taken(host, dev))
 		return 0;
@@ -242,13 +245,13 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	blkback_spare_init(&sup->spare, blkback_spawn_worker);
 	sup->host.max_queues = blkback_self_queues();
 	sup->host.poll_us = options->poll_us;
-	sup->host.start = start_worker;
-	sup->host.kill = kill_worker;
-	sup->host.adopt = adopt;
-	sup->host.left = left;
-	sup->host.answered = answered;
-	sup->host.clear = clear;
-	sup->host.forget = forget;
+	sup->host.start_worker = start_worker;
+	sup->host.kill_worker = kill_worker;
+	sup->host.adopt_worker = adopt_worker;
+	sup->host.has_leftovers = has_leftovers;
+	sup->host.count_answered = count_answered;
+	sup->host.clear_leftovers = clear_leftovers;
+	sup->host.end_leftovers = end_leftovers;
 	blkback_self_build(sup->build, sizeof(sup->build));
 	sup->host.build = sup->build;
 	rc = rd_store_open(&sup->store, options->store, err);
@@ -260,7 +263,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 		goto fail;
 	start_spare(sup);
 	signal(SIGALRM, on_alarm);
-	alarm(XENSTORE_PATIENCE);
+	alarm(XENSTORE_TIMEOUT_S);
 	rc = open_xenstore(sup, err);
 	alarm(0);
 	if (rc)

@@ -22,8 +22,8 @@ int blkback_notify(const char *state)
 	if ((path[0] != '/' && path[0] != '@') || n >= sizeof(to.sun_path))
 		return -EINVAL;
 	memcpy(to.sun_path, path, n);
-	if (path[0] ==
-	    '@') /* the abstract ones have a NUL there, and none behind */
+	/* An abstract address begins with a NUL and is not terminated. */
+	if (path[0] == '@')
 		to.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Telling a service manager how the daemon is: sd_notify(3)'s protocol, one
- * datagram to the socket that $NOTIFY_SOCKET names. Any thread, keeps nothing.
+ * Reports the daemon's state to a service manager by the protocol of
+ * sd_notify(3): one datagram to the socket $NOTIFY_SOCKET. Any thread; no state.
  */
 #ifndef BLKBACK_SD_NOTIFY_H
 #define BLKBACK_SD_NOTIFY_H
 
 /*
- * Send @state, lines such as "READY=1". 0, also when nobody asked to be told;
- * or -errno, which is no reason to stop.
+ * Send @state, lines such as "READY=1". 0, also without $NOTIFY_SOCKET; or
+ * -errno, on which the daemon should go on.
  */
 int blkback_notify(const char *state);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* See spare.h. */
 #include "drivers/blkback/supervisor/spare.h"
 
 #include <errno.h>
@@ -14,8 +15,8 @@
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/reconnect.h"
 
-#define CALM 1000 /* ms since a worker was needed */
-#define PATIENCE 500 /* ms for one that listens to speak, or to end */
+#define START_DELAY_MS 1000 /* after a worker was needed */
+#define REPLY_TIMEOUT_MS 500 /* for an adopted spare to send READY, or to end */
 
 void blkback_spare_init(struct blkback_spare *spare,
 			blkback_start_worker *start)
@@ -25,7 +26,7 @@ void blkback_spare_init(struct blkback_spare *spare,
 					 .sock = -1 };
 }
 
-/* There is none any more. */
+/* From now on there is no spare. */
 static void forget(struct blkback_spare *spare)
 {
 	spare->pid = 0;
@@ -34,7 +35,7 @@ static void forget(struct blkback_spare *spare)
 	spare->ready = false;
 }
 
-static void close_it(struct blkback_spare *spare)
+static void close_spare(struct blkback_spare *spare)
 {
 	close(spare->sock);
 	if (spare->pidfd >= 0)
@@ -42,14 +43,14 @@ static void close_it(struct blkback_spare *spare)
 	forget(spare);
 }
 
-/* Whether it says that it is one that we could have started. */
-static bool is_ours(const struct blkback_spare *spare,
-		    const struct blkback_options *options, const char *build)
+/* Whether the spare's READY matches a spare that this daemon would start. */
+static bool is_usable(const struct blkback_spare *spare,
+		      const struct blkback_options *options, const char *build)
 {
 	struct pollfd p = { .fd = spare->sock, .events = POLLIN };
 	static struct blkback_message msg;
 
-	return poll(&p, 1, PATIENCE) == 1 &&
+	return poll(&p, 1, REPLY_TIMEOUT_MS) == 1 &&
 	       !blkback_control_recv(spare->sock, &msg) &&
 	       msg.type == BLKBACK_READY && !strcmp(msg.u.ready.build, build) &&
 	       msg.u.ready.level == options->level &&
@@ -69,16 +70,16 @@ void blkback_spare_adopt(struct blkback_spare *spare,
 		if (rc != -ENOENT)
 			blkback_log(
 				BLKBACK_WARNING,
-				"cannot reach the spare worker that was left: %s",
+				"cannot connect to the spare worker of an earlier daemon: %s",
 				strerror(-rc));
 		return;
 	}
-	spare->ready = is_ours(spare, options, build);
+	spare->ready = is_usable(spare, options, build);
 	if (spare->ready)
 		return;
-	/* One that does not hear it ends by itself, soon. */
+	/* If this fails, the spare ends by itself when its time is over. */
 	(void)blkback_control_send_type(spare->sock, BLKBACK_END);
-	close_it(spare);
+	close_spare(spare);
 }
 
 void blkback_spare_prepare(struct blkback_spare *spare,
@@ -86,7 +87,7 @@ void blkback_spare_prepare(struct blkback_spare *spare,
 {
 	int rc;
 
-	spare->due = 0;
+	spare->start_at = 0;
 	if (spare->pid || !spare->start)
 		return;
 	rc = spare->start(options, &spare->pid, &spare->sock);
@@ -114,7 +115,7 @@ void blkback_spare_readable(struct blkback_spare *spare)
 
 	if (spare->pidfd >= 0)
 		blkback_spare_died(spare, spare->pid);
-	/* Or it was taken since its socket was looked at. */
+	/* The spare may have been taken since poll(). */
 	if (!blkback_spare_loading(spare))
 		return;
 	rc = blkback_control_recv(spare->sock, &msg);
@@ -128,7 +129,7 @@ int blkback_spare_take(struct blkback_spare *spare,
 		       const struct blkback_options *options, int64_t now_ms,
 		       pid_t *pid, int *pidfd, int *sock)
 {
-	spare->due = now_ms + CALM;
+	spare->start_at = now_ms + START_DELAY_MS;
 	*pidfd = spare->pidfd;
 	if (!spare->pid)
 		return spare->start(options, pid, sock);
@@ -142,9 +143,9 @@ int64_t blkback_spare_start_if_due(struct blkback_spare *spare,
 				   const struct blkback_options *options,
 				   int64_t now_ms)
 {
-	if (spare->due && now_ms >= spare->due)
+	if (spare->start_at && now_ms >= spare->start_at)
 		blkback_spare_prepare(spare, options);
-	return spare->due;
+	return spare->start_at;
 }
 
 void blkback_spare_died(struct blkback_spare *spare, pid_t pid)
@@ -152,8 +153,8 @@ void blkback_spare_died(struct blkback_spare *spare, pid_t pid)
 	if (pid != spare->pid)
 		return;
 	spare->fails = !spare->ready;
-	close_it(spare);
-	spare->due = 0;
+	close_spare(spare);
+	spare->start_at = 0;
 }
 
 void blkback_spare_end(struct blkback_spare *spare)
@@ -165,7 +166,7 @@ void blkback_spare_end(struct blkback_spare *spare)
 		return;
 	if (spare->pidfd >= 0) {
 		syscall(SYS_pidfd_send_signal, spare->pidfd, SIGKILL, NULL, 0);
-		poll(&end, 1, PATIENCE);
+		poll(&end, 1, REPLY_TIMEOUT_MS);
 	} else {
 		kill(pid, SIGKILL);
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

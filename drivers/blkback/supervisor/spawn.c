@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Starting worker processes. Between fork and exec only what POSIX allows
- * there: libxenstore's reader thread makes the supervisor a process of two.
+ * Starts worker processes. Between fork and exec only async-signal-safe functions
+ * may be called, since the supervisor has a second thread: libxenstore's reader.
  */
 #include "drivers/blkback/supervisor/spawn.h"
 
@@ -19,7 +19,7 @@ static _Noreturn void become_worker(int sock, char *const argv[])
 {
 	sigset_t none;
 
-	/* A terminal's ^C is for the supervisor, which ends the workers. */
+	/* Only the supervisor receives ^C of a terminal; it ends the workers. */
 	setsid();
 	if (sock == BLKBACK_CONTROL_FD)
 		fcntl(sock, F_SETFD, 0);
@@ -29,7 +29,7 @@ static _Noreturn void become_worker(int sock, char *const argv[])
 		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* The same program, also when its file was replaced by now. */
+	/* The same program, even if its file was replaced meanwhile. */
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
@@ -49,7 +49,7 @@ int blkback_spawn_worker(const struct blkback_options *options, pid_t *pid,
 		argv[n++] = "--store";
 		argv[n++] = (char *)options->store;
 	}
-	/* "4294967295/4294967295" is the longest that blkback_self_set_title() writes. */
+	/* Room for the longest title of blkback_self_set_title(), "4294967295/4294967295". */
 	snprintf(worker, sizeof(worker), "--worker=%-21s", "spare");
 	snprintf(log_level, sizeof(log_level), "--log-level=%s",
 		 blkback_log_level_name(options->level));

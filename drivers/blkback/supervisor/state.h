@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the daemon has open; private to supervisor.c and open.c. */
+/* The daemon's state; private to supervisor.c, watches.c and open.c. */
 #ifndef BLKBACK_SUPERVISOR_STATE_H
 #define BLKBACK_SUPERVISOR_STATE_H
 
@@ -16,14 +16,14 @@ struct blkback_supervisor {
 	struct blkback_spare spare;
 	struct blkback_device *devices;
 	size_t nr_devices;
-	int lock;
-	int signals;
-	bool more_watches;
+	int lock; /* the daemon file, locked; -1: not open */
+	int signals; /* a signalfd; -1: not open */
+	bool more_watches; /* not all events of xenstore were read */
 	struct pollfd *polls;
 	size_t nr_polls; /* allocated */
 	char build[BLKBACK_BUILD_MAX];
-	int64_t sweep_at; /* ms, monotonic: what was in use; 0: nothing was */
-	bool leaving; /* ends, and leaves the devices to their workers */
+	int64_t sweep_at; /* ms, monotonic: the next sweep for leftovers; 0: none */
+	bool leaving; /* the daemon ends; the workers serve on */
 };
 
 #endif

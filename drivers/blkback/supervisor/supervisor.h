@@ -9,15 +9,18 @@
 struct blkback_supervisor;
 
 /*
- * Take the store's daemon lock, open xenstore and set the watches. On failure
- * -errno and one sentence in @err. Call it in the process that is to serve:
- * neither the lock nor the handle survives a fork.
+ * Lock the store's daemon file, open xenstore and block the signals. On failure
+ * -errno and one sentence in @err. Call it in the process that will run the
+ * supervisor: neither the lock nor the handle may be used after a fork.
  */
 int blkback_supervisor_open(struct blkback_supervisor **sup,
 			    const struct blkback_options *options,
 			    struct rd_error *err);
 
-/* Serve until SIGTERM, SIGINT or another program's turn; 0, or -errno when xenstore is gone. */
+/*
+ * Serve until SIGTERM, SIGINT, or the exec of a live update. 0, or -errno when
+ * xenstore is gone.
+ */
 int blkback_supervisor_run(struct blkback_supervisor *sup);
 
 void blkback_supervisor_close(struct blkback_supervisor *sup);

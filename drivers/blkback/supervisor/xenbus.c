@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Typed, bounded access to xenstore. Owns nothing; the handle is the
- * supervisor's, and so is the one thread that comes here.
- */
+/* See xenbus.h. Owns nothing; the handle belongs to the supervisor. */
 #include "drivers/blkback/supervisor/xenbus.h"
 
 #include <errno.h>
@@ -10,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRANSACTION_TRIES 64 /* others may win a race that often */
+#define TRANSACTION_TRIES 64 /* while other processes write in between */
 
 static int last_error(void)
 {
@@ -91,8 +88,8 @@ int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
 	return read_number_in(xs, XBT_NULL, dir, node, max, value);
 }
 
-/* 0, -ENOENT if xenstore says that there is no @dir, or another -errno. */
-static int ask_for(struct xs_handle *xs, const char *dir)
+/* 0 if @dir exists, -ENOENT if it does not, or another -errno. */
+static int look_up(struct xs_handle *xs, const char *dir)
 {
 	unsigned n;
 	char **list = xs_directory(xs, XBT_NULL, dir, &n);
@@ -105,14 +102,14 @@ static int ask_for(struct xs_handle *xs, const char *dir)
 
 bool blkback_xenbus_answers(struct xs_handle *xs, const char *dir)
 {
-	int rc = ask_for(xs, dir);
+	int rc = look_up(xs, dir);
 
 	return !rc || rc == -ENOENT;
 }
 
 bool blkback_xenbus_exists(struct xs_handle *xs, const char *dir)
 {
-	return ask_for(xs, dir) != -ENOENT;
+	return look_up(xs, dir) != -ENOENT;
 }
 
 static int check_state(struct xs_handle *xs, xs_transaction_t t,
@@ -144,7 +141,7 @@ static int write_node(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 	return 0;
 }
 
-/* 0, -EAGAIN when another transaction came in between, or -errno. */
+/* 0, -EAGAIN when another process wrote in between, or -errno. */
 static int try_update(struct xs_handle *xs, const char *dir, uint32_t expect,
 		      const struct blkback_node *nodes, size_t n)
 {
@@ -174,7 +171,7 @@ int blkback_xenbus_update(struct xs_handle *xs, const char *dir,
 	return rc;
 }
 
-static bool empty(struct xs_handle *xs, xs_transaction_t t, const char *dir)
+static bool is_empty(struct xs_handle *xs, xs_transaction_t t, const char *dir)
 {
 	unsigned n = 1;
 	char **list = xs_directory(xs, t, dir, &n);
@@ -183,7 +180,7 @@ static bool empty(struct xs_handle *xs, xs_transaction_t t, const char *dir)
 	return list && !n;
 }
 
-/* Whether the frontend's backend is @dir, which may be a relative path. */
+/* Whether the frontend's node backend names @dir, which may be a relative path. */
 static bool belongs(struct xs_handle *xs, xs_transaction_t t, const char *front,
 		    const char *dir)
 {
@@ -221,7 +218,7 @@ static int try_remove(struct xs_handle *xs, const char *dir, const char *front,
 		rc = last_error();
 	while (!rc && levels-- && (slash = strrchr(path, '/'))) {
 		*slash = '\0';
-		if (!empty(xs, t, path))
+		if (!is_empty(xs, t, path))
 			break;
 		if (!xs_rm(xs, t, path))
 			rc = last_error();

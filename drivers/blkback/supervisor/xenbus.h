@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Typed, bounded access to xenstore. Used by the supervisor only, by its one
- * thread. What a guest can write is taken as hostile: read with a limit,
- * parsed strictly, never repeated in a message.
+ * Typed, bounded access to xenstore. Supervisor's thread only. Values that a guest
+ * can write are hostile: they are read with a length limit, parsed strictly, and
+ * never copied into a message.
  */
 #ifndef BLKBACK_XENBUS_H
 #define BLKBACK_XENBUS_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <xenstore.h>
 
-#define BLKBACK_XPATH_MAX 96u /* bytes of a directory's path that we make */
+#define BLKBACK_XPATH_MAX 96u /* bytes of a directory's path, with the NUL */
 
 /* A node to write; a NULL value removes it. */
 struct blkback_node {
@@ -36,28 +36,29 @@ int blkback_xenbus_read_number(struct xs_handle *xs, const char *dir,
 int blkback_parse_number(const char *text, uint32_t max, uint32_t *value);
 
 /*
- * Whether xenstore is there at all, asked for @dir, which need not be: a
- * connection that broke fails everything, and libxenstore's errno for that is one
- * that nodes fail with as well.
+ * Whether the connection to xenstore works. Asks for @dir, which need not exist.
+ * The errno of a single call does not show it: libxenstore returns the same for a
+ * broken connection and for some nodes.
  */
 bool blkback_xenbus_answers(struct xs_handle *xs, const char *dir);
 
+/* Whether @dir exists, or xenstore does not answer. */
 bool blkback_xenbus_exists(struct xs_handle *xs, const char *dir);
 
 /*
- * Write @n nodes of our directory @dir in one transaction, provided that its
- * state node still has the value @expect. Without that a node that a tool
- * removed meanwhile would be made again, and a request to close be lost.
- * -ENOENT: the directory is gone; -ESTALE: its state is another.
+ * Write @n nodes of the backend directory @dir in one transaction, if its state
+ * node still is @expect. Otherwise a directory that a tool has removed would
+ * be made again, and a tool's request to close would be overwritten.
+ * -ENOENT: the directory is gone; -ESTALE: the state is not @expect.
  */
 int blkback_xenbus_update(struct xs_handle *xs, const char *dir,
 			  uint32_t expect, const struct blkback_node *nodes,
 			  size_t n);
 
 /*
- * Remove @dir and those of the @levels directories above it that are empty
- * then, provided that its state node still has the value @expect; and the
- * frontend's directory @front, if its backend is still the one in @dir.
+ * Remove @dir, if its state node still is @expect; the frontend's directory
+ * @front, if its node backend still names @dir; and up to @levels directories
+ * above @dir that are empty then.
  */
 int blkback_xenbus_remove(struct xs_handle *xs, const char *dir,
 			  const char *front, uint32_t expect, unsigned levels);

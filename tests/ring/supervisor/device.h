@@ -125,13 +125,13 @@ static inline void setup(void)
 	fake_xs_reset();
 	host = (struct blkback_host){ .xs = xs_open(0),
 				      .store = "/fake",
-				      .start = start,
-				      .kill = kill_it,
-				      .adopt = adopt,
-				      .left = left,
-				      .answered = count_answered,
-				      .clear = clear,
-				      .forget = forget,
+				      .start_worker = start,
+				      .kill_worker = kill_it,
+				      .adopt_worker = adopt,
+				      .has_leftovers = left,
+				      .count_answered = count_answered,
+				      .clear_leftovers = clear,
+				      .end_leftovers = forget,
 				      .build = "ours",
 				      .max_queues = 4 };
 	fake_xs_introduce(5, true);

@@ -57,7 +57,7 @@ static void killed_again_and_again(void)
 	CU_ASSERT_STRING_EQUAL(state(), "6");
 	CU_ASSERT_STRING_EQUAL(
 		fake_xs_get(BACK "/error"),
-		"worker 4715 was killed by signal 11, as 4 before it, and none had answered a request; the device is closed");
+		"worker 4715 was killed by signal 11, like the 4 workers before it, and none had answered a request; the device is closed");
 	CU_ASSERT_EQUAL(forgotten, before + 1);
 	teardown();
 }
@@ -333,9 +333,8 @@ static void adopted_without_its_ring(void)
 	look();
 	says_attached(false);
 	CU_ASSERT_STRING_EQUAL(state(), "5");
-	CU_ASSERT_STRING_EQUAL(
-		fake_xs_get(BACK "/error"),
-		"the frontend's ring could not be taken up by another worker");
+	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
+			       "a new worker could not map the frontend's ring");
 	CU_ASSERT_EQUAL(told(&msg), 0);
 	front("6");
 	comes_back();
@@ -349,14 +348,14 @@ static void adopted_of_another_build(void)
 	build = "another";
 	says_attached(true);
 	build = "ours";
-	CU_ASSERT_TRUE(dev->outdated);
+	CU_ASSERT_TRUE(dev->other_build);
 	blkback_device_replace(dev, 1000);
 	CU_ASSERT_EQUAL(asked, 1);
 	die(0);
 	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
-	CU_ASSERT_FALSE(dev->outdated);
-	CU_ASSERT_FALSE(dev->replacing);
+	CU_ASSERT_FALSE(dev->other_build);
+	CU_ASSERT_FALSE(dev->handing_over);
 	CU_ASSERT_STRING_EQUAL(state(), "4");
 	teardown();
 }

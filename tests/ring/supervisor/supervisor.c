@@ -133,7 +133,7 @@ static uint32_t first_of_two(const char *label)
 	sup = (struct blkback_supervisor){ .host = host,
 					   .lock = -1,
 					   .signals = -1 };
-	sup.host.adopt = adopt_in_order;
+	sup.host.adopt_worker = adopt_in_order;
 	nr_order = 0;
 	fake_store_waits = label;
 	fake_xs_storm("nothing", "front/7/1", 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest writes its own nodes so fast that no transaction over them ends: the
- * daemon's loop goes on to try, without another event.
+ * A guest writes its nodes so fast that the supervisor's transactions fail: the
+ * daemon's loop retries without another event.
  */
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -11,7 +11,7 @@
 
 static struct blkback_supervisor sup;
 
-/* The nodes are asked for again and again until they are gone: then the end. */
+/* End the loop once the nodes are gone. */
 static void end_when_gone(const char *path)
 {
 	(void)path;
@@ -31,7 +31,7 @@ static void removal(void)
 	fake_xs_set(BACK "/online", "0");
 	fake_xs_set(FRONT "/state", "6");
 	fake_xs_touched = end_when_gone;
-	/* More than one look tries. */
+	/* More than one run of the device tries. */
 	fake_xs_conflicts = 5000;
 	sup = (struct blkback_supervisor){
 		.host = host,
@@ -42,14 +42,14 @@ static void removal(void)
 	dev->back_dirty = true;
 	sup.devices = dev;
 	sup.nr_devices = 1;
-	alarm(60); /* it would wait for an event that never comes */
+	alarm(60); /* a loop that waits for an event never ends */
 	CU_ASSERT_EQUAL(blkback_supervisor_run(&sup), 0);
 	alarm(0);
 	CU_ASSERT_EQUAL(fake_xs_conflicts, 0);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	CU_ASSERT_PTR_NULL(fake_xs_get(FRONT));
 	CU_ASSERT_PTR_NULL(sup.devices);
-	CU_ASSERT_EQUAL(fake_xs_watches, 3); /* not a device's */
+	CU_ASSERT_EQUAL(fake_xs_watches, 3); /* the supervisor's own */
 	close(sup.signals);
 	free(sup.polls);
 }
@@ -57,7 +57,7 @@ static void removal(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{ "a removal among a guest's writes", removal },
+		{ "a removal during a guest's writes", removal },
 	};
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);

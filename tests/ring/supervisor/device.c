@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The life of a vbd: every order of events that ends well or badly. */
+/* The state machine of a vbd: attach, connect, reconnect, detach, and failures of each. */
 #include "tests/ring/supervisor/device.h"
 
 #include "drivers/blkback/common/nodes.h"
 
 static void connects(void)
 {
-	to_connected();
+	setup_connected();
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sectors"), "2048");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sector-size"), "512");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/info"), "0");
@@ -21,17 +21,17 @@ static void connects(void)
 	teardown();
 }
 
-/* With a node that the tool wrote; @attach is what the worker was told. */
+/* Connect with one node of the tool changed; @attach is the ATTACH to the worker. */
 static void connects_with(const char *node, const char *value,
 			  struct blkback_message *attach)
 {
 	setup();
 	fake_xs_set(node, value);
-	look();
-	CU_ASSERT_EQUAL(told(attach), BLKBACK_ATTACH);
-	say(BLKBACK_ATTACHED);
+	run_device();
+	CU_ASSERT_EQUAL(received(attach), BLKBACK_ATTACH);
+	worker_sends(BLKBACK_ATTACHED);
 	ask_to_connect();
-	say(BLKBACK_CONNECTED);
+	worker_sends(BLKBACK_CONNECTED);
 }
 
 static void large_sectors(void)
@@ -40,7 +40,7 @@ static void large_sectors(void)
 
 	connects_with(BACK "/" NODES_BLOCK_SIZE, "4096", &msg);
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sector-size"), "4096");
-	/* in units of 512 all the same */
+	/* the node sectors counts units of 512 bytes */
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sectors"), "2048");
 	teardown();
 }
@@ -53,7 +53,7 @@ static void no_other_sectors(void)
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		setup();
 		fake_xs_set(BACK "/" NODES_BLOCK_SIZE, sizes[i]);
-		look();
+		run_device();
 		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
 		CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"),
 					      "is neither 512 nor 4096"));
@@ -72,107 +72,106 @@ static void read_only(void)
 	teardown();
 }
 
-/* Detach by a tool: the nodes go only after the worker has gone. */
+/* Detach by a tool: the nodes are removed only after the worker has ended. */
 static void detaches(void)
 {
 	struct blkback_message msg;
 
-	to_connected();
+	setup_connected();
 	fake_xs_set(BACK "/online", "0");
 	fake_xs_set(BACK "/state", "5");
-	look();
-	CU_ASSERT_EQUAL(told(&msg), 0);
-	front("6");
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
-	CU_ASSERT_STRING_EQUAL(state(), "5");
-	say(BLKBACK_DISCONNECTED);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_END);
-	CU_ASSERT_STRING_EQUAL(state(), "5");
-	/* No nodes any more: no reference any more. */
-	die(0);
-	CU_ASSERT_TRUE(over);
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), 0);
+	set_front_state("6");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
+	worker_sends(BLKBACK_DISCONNECTED);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_END);
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
+	worker_dies(0);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
-	/* The guest has to see it go, or a new one there is the old one to it. */
+	/* The guest must see the removal, to tell a new device from the old one. */
 	CU_ASSERT_PTR_NULL(fake_xs_get(FRONT));
 	teardown();
 }
 
-/* Another backend serves the vdev by now: what it made stays. */
+/* The frontend has another backend by now: its nodes stay. */
 static void detaches_under_another(void)
 {
-	to_connected();
+	setup_connected();
 	fake_xs_set(BACK "/online", "0");
 	fake_xs_set(BACK "/state", "5");
 	fake_xs_set(FRONT "/backend", "/local/domain/0/backend/vbd/5/51712");
-	front("6");
-	say(BLKBACK_DISCONNECTED);
-	die(0);
+	set_front_state("6");
+	worker_sends(BLKBACK_DISCONNECTED);
+	worker_dies(0);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(FRONT "/state"));
 	teardown();
 }
 
-/* The guest's module is reloaded, or its kernel started anew. */
+/* The guest reloads its module or reboots. */
 static void reconnects(void)
 {
 	struct blkback_message msg;
 	int i;
 
-	to_connected();
+	setup_connected();
 	for (i = 0; i < 3; i++) {
-		front("5");
-		CU_ASSERT_STRING_EQUAL(state(), "5");
-		front("6");
-		CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
-		CU_ASSERT_STRING_EQUAL(state(), "5");
-		say(BLKBACK_DISCONNECTED);
-		CU_ASSERT_STRING_EQUAL(state(), "6");
-		front("1");
-		CU_ASSERT_STRING_EQUAL(state(), "2");
+		set_front_state("5");
+		CU_ASSERT_STRING_EQUAL(back_state(), "5");
+		set_front_state("6");
+		CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
+		CU_ASSERT_STRING_EQUAL(back_state(), "5");
+		worker_sends(BLKBACK_DISCONNECTED);
+		CU_ASSERT_STRING_EQUAL(back_state(), "6");
+		set_front_state("1");
+		CU_ASSERT_STRING_EQUAL(back_state(), "2");
 		ask_to_connect();
-		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
-		say(BLKBACK_CONNECTED);
-		CU_ASSERT_STRING_EQUAL(state(), "4");
+		CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
+		worker_sends(BLKBACK_CONNECTED);
+		CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	}
 	CU_ASSERT_EQUAL(started, 1);
 	teardown();
 }
 
-/* As before, but so fast that only the last state is seen. */
+/* The same, so fast that only the last state is observed. */
 static void reconnects_at_once(void)
 {
 	struct blkback_message msg;
 
-	to_connected();
-	front("1");
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
-	say(BLKBACK_DISCONNECTED);
-	CU_ASSERT_STRING_EQUAL(state(), "2");
+	setup_connected();
+	set_front_state("1");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
+	worker_sends(BLKBACK_DISCONNECTED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "2");
 	teardown();
 }
 static void domain_gone(void)
 {
 	struct blkback_message msg;
 
-	to_connected();
+	setup_connected();
 	fake_xs_introduce(5, false);
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_END);
-	CU_ASSERT_FALSE(over);
-	die(0);
-	CU_ASSERT_TRUE(over);
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_END);
+	CU_ASSERT_FALSE(is_over);
+	worker_dies(0);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get("/local/domain/0/backend/ramdisk"));
 	teardown();
 }
 
 static void frontend_removed(void)
 {
-	to_connected();
+	setup_connected();
 	fake_xs_set("/local/domain/0/backend/ramdisk/6/1/state", "4");
 	fake_xs_rm(FRONT);
-	look();
-	die(0);
-	CU_ASSERT_TRUE(over);
+	run_device();
+	worker_dies(0);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get("/local/domain/0/backend/ramdisk/5"));
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get("/local/domain/0/backend/ramdisk"));
 	teardown();
@@ -182,10 +181,10 @@ static void frontend_not_there_yet(void)
 {
 	setup();
 	fake_xs_rm(FRONT);
-	look();
-	say(BLKBACK_ATTACHED);
-	CU_ASSERT_STRING_EQUAL(state(), "2");
-	CU_ASSERT_FALSE(over);
+	run_device();
+	worker_sends(BLKBACK_ATTACHED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "2");
+	CU_ASSERT_FALSE(is_over);
 	teardown();
 }
 
@@ -193,12 +192,12 @@ static void backend_removed(void)
 {
 	struct blkback_message msg;
 
-	to_connected();
+	setup_connected();
 	fake_xs_rm(BACK);
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_END);
-	die(0);
-	CU_ASSERT_TRUE(over);
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_END);
+	worker_dies(0);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	teardown();
 }
@@ -206,13 +205,13 @@ static void backend_removed(void)
 static void attach_fails(void)
 {
 	setup();
-	look();
+	run_device();
 	blkback_control_send_text(worker, BLKBACK_FAILED, BLKBACK_ATTACH,
 				  "/seed.img is empty");
 	blkback_device_message(dev, 1000);
-	look();
-	die(0);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	run_device();
+	worker_dies(0);
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
 			       "/seed.img is empty");
 	teardown();
@@ -222,34 +221,34 @@ static void ring_error(void)
 {
 	struct blkback_message msg;
 
-	to_connected();
+	setup_connected();
 	blkback_control_send_text(worker, BLKBACK_RING_ERROR, 0, "runaway");
 	blkback_device_message(dev, 1000);
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
-	say(BLKBACK_DISCONNECTED);
-	CU_ASSERT_STRING_EQUAL(state(), "5");
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
+	worker_sends(BLKBACK_DISCONNECTED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"), "runaway");
-	CU_ASSERT_EQUAL(told(&msg), 0);
-	front("6");
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_EQUAL(received(&msg), 0);
+	set_front_state("6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
-/* Nodes removed while we were about to write them are not made again. */
+/* A tool removes the nodes inside the supervisor's transaction: they are not made again. */
 static void remove_back(void)
 {
 	fake_xs_rm(BACK);
 }
 
-static void no_resurrection(void)
+static void removed_nodes_stay_removed(void)
 {
 	setup();
-	look();
+	run_device();
 	fake_xs_in_transaction = remove_back;
-	say(BLKBACK_ATTACHED);
+	worker_sends(BLKBACK_ATTACHED);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
-	die(0);
-	CU_ASSERT_TRUE(over);
+	worker_dies(0);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	teardown();
 }
@@ -264,32 +263,32 @@ static void close_is_not_overwritten(void)
 {
 	struct blkback_message msg;
 
-	to_idle();
+	setup_idle();
 	ask_to_connect();
 	fake_xs_in_transaction = ask_to_close;
-	say(BLKBACK_CONNECTED);
-	CU_ASSERT_STRING_EQUAL(state(), "5");
-	front("6");
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
+	worker_sends(BLKBACK_CONNECTED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
+	set_front_state("6");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
 	teardown();
 }
 
-/* Removed and attached anew, seed and all, before anybody looked. */
+/* Detached and attached again with another seed, between two runs. */
 static void replaced(void)
 {
 	struct blkback_message msg;
 
 	setup();
-	look();
+	run_device();
 	fake_xs_set(BACK "/params", "/other.img");
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_END);
-	die(0);
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_END);
+	worker_dies(0);
 	CU_ASSERT_EQUAL(started, 2);
-	CU_ASSERT_STRING_EQUAL(state(), "1");
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_STRING_EQUAL(back_state(), "1");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_STRING_EQUAL(msg.u.attach.seed, "/other.img");
 	teardown();
 }
@@ -299,41 +298,41 @@ static void close_while_loading(void)
 	struct blkback_message msg;
 
 	setup();
-	look();
+	run_device();
 	ask_to_close();
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_END);
-	die(0);
-	CU_ASSERT_TRUE(over);
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_END);
+	worker_dies(0);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	teardown();
 }
 
-/* Somebody resets the disk: this device waits, others do not, and nothing is lost. */
+/* Another process holds the disk's lock: only this device waits, and nothing is lost. */
 static void ends_while_locked(void)
 {
 	unsigned before;
 
-	to_connected();
-	before = forgotten;
+	setup_connected();
+	before = leftovers_ended;
 	fake_xs_set(BACK "/online", "0");
-	front("6");
-	say(BLKBACK_DISCONNECTED);
-	locked = true;
-	die(0);
-	CU_ASSERT_FALSE(over);
+	set_front_state("6");
+	worker_sends(BLKBACK_DISCONNECTED);
+	disk_locked = true;
+	worker_dies(0);
+	CU_ASSERT_FALSE(is_over);
 	CU_ASSERT_EQUAL(dev->phase, BLKBACK_ENDING);
-	CU_ASSERT_TRUE(dev->back_dirty); /* asks again by itself */
-	refused = 0;
-	over = !blkback_device_run(dev, 2000);
-	CU_ASSERT_FALSE(over);
-	CU_ASSERT_EQUAL(refused, 1); /* each costs the others a moment */
+	CU_ASSERT_TRUE(dev->back_dirty); /* retries without an event */
+	lock_refusals = 0;
+	is_over = !blkback_device_run(dev, 2000);
+	CU_ASSERT_FALSE(is_over);
+	CU_ASSERT_EQUAL(lock_refusals, 1); /* a try delays the other devices */
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(BACK));
-	locked = false;
-	over = !blkback_device_run(dev, 3000);
-	CU_ASSERT_EQUAL(forgotten, before + 1);
-	CU_ASSERT_TRUE(over);
+	disk_locked = false;
+	is_over = !blkback_device_run(dev, 3000);
+	CU_ASSERT_EQUAL(leftovers_ended, before + 1);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	teardown();
 }
@@ -343,70 +342,71 @@ static void starts_while_locked(void)
 	struct blkback_message msg;
 
 	setup();
-	locked = true;
-	look();
+	disk_locked = true;
+	run_device();
 	CU_ASSERT_EQUAL(started, 0);
-	CU_ASSERT_EQUAL(refused, 1);
+	CU_ASSERT_EQUAL(lock_refusals, 1);
 	CU_ASSERT_TRUE(dev->back_dirty);
-	CU_ASSERT_STRING_EQUAL(state(), "1");
-	locked = false;
-	over = !blkback_device_run(dev, 2000);
-	CU_ASSERT_FALSE(over);
+	CU_ASSERT_STRING_EQUAL(back_state(), "1");
+	disk_locked = false;
+	is_over = !blkback_device_run(dev, 2000);
+	CU_ASSERT_FALSE(is_over);
 	CU_ASSERT_EQUAL(started, 1);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_EQUAL(msg.u.attach.resume, BLKBACK_RESUME_NONE);
 	teardown();
 }
 
 static void stubborn_worker(void)
 {
-	to_connected();
+	setup_connected();
 	fake_xs_rm(BACK);
-	look();
+	run_device();
 	CU_ASSERT_EQUAL(killed, 0);
 	blkback_device_run(dev, 1000 + 5000);
 	CU_ASSERT_EQUAL(killed, 1);
-	die(SIGKILL);
-	CU_ASSERT_TRUE(over);
+	worker_dies(SIGKILL);
+	CU_ASSERT_TRUE(is_over);
 	teardown();
 }
 
 static void daemon_stops(void)
 {
-	to_connected();
+	setup_connected();
 	host.stopping = true;
 	blkback_device_stop(dev, 1000);
-	CU_ASSERT_STRING_EQUAL(state(), "5");
-	die(0);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
+	worker_dies(0);
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(BACK "/error"));
 	teardown();
 }
 
-/* XSA-350: the frontend toggles as fast as it can. */
+/* XSA-350: the frontend changes its state as fast as it can. */
 static void toggles(void)
 {
 	struct blkback_message msg;
 	unsigned seed = 1;
 	int i;
 
-	to_connected();
+	setup_connected();
 	for (i = 0; i < 10000; i++) {
 		char text[2] = { 0 };
 		int type;
 
 		seed = seed * 1103515245 + 12345;
 		text[0] = (char)('0' + (seed >> 16) % 7);
-		front(text);
-		while ((type = told(&msg)) > 0)
-			say(type == BLKBACK_CONNECT ? BLKBACK_CONNECTED
-						    : BLKBACK_DISCONNECTED);
+		set_front_state(text);
+		while ((type = received(&msg)) > 0)
+			worker_sends(type == BLKBACK_CONNECT
+					     ? BLKBACK_CONNECTED
+					     : BLKBACK_DISCONNECTED);
 	}
 	CU_ASSERT_EQUAL(started, 1);
-	front("6");
-	while (told(&msg) > 0)
-		say(BLKBACK_DISCONNECTED);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	set_front_state("6");
+	while (received(&msg) > 0)
+		worker_sends(BLKBACK_DISCONNECTED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
 
@@ -415,19 +415,19 @@ int main(void)
 	static const struct test tests[] = {
 		{ "connects", connects },
 		{ "sectors of 4096 bytes", large_sectors },
-		{ "no other sectors", no_other_sectors },
+		{ "other sector sizes are refused", no_other_sectors },
 		{ "read-only", read_only },
 		{ "detaches", detaches },
 		{ "detaches under another backend", detaches_under_another },
 		{ "reconnects", reconnects },
 		{ "reconnects at once", reconnects_at_once },
-		{ "the domain goes", domain_gone },
+		{ "the domain ends", domain_gone },
 		{ "the frontend is removed", frontend_removed },
 		{ "the frontend is not there yet", frontend_not_there_yet },
 		{ "the backend is removed", backend_removed },
 		{ "the attach fails", attach_fails },
 		{ "the ring is in error", ring_error },
-		{ "removed nodes are not made again", no_resurrection },
+		{ "removed nodes stay removed", removed_nodes_stay_removed },
 		{ "a request to close is not lost", close_is_not_overwritten },
 		{ "replaced by another device", replaced },
 		{ "closed while it loads", close_while_loading },

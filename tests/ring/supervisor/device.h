@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A vbd's state machine on the fake xenstore, with a worker that the test
- * plays: what device.c and nodes.c share.
+ * A vbd's state machine over the fake xenstore. The test plays the worker at the
+ * other end of its socket. Shared by the tests of this folder.
  */
 #ifndef TESTS_RING_DEVICE_H
 #define TESTS_RING_DEVICE_H
@@ -19,7 +19,7 @@
 #include "tests/cunit.h"
 #include "tests/ring/fake/fake.h"
 
-#ifndef BACK /* xl.c has its own */
+#ifndef BACK /* xl.c defines its own */
 #define BACK "/local/domain/0/backend/ramdisk/5/51712"
 #define KIND BLKBACK_KIND_TOOL
 #endif
@@ -27,15 +27,16 @@
 
 static struct blkback_host host;
 static struct blkback_device *dev;
-static int worker = -1; /* the worker's end */
-static unsigned started, killed, asked, cleared, forgotten, answered;
-static bool outlived, journal; /* what there is of an earlier daemon's */
-static bool locked; /* the disk, by somebody else */
-static unsigned refused; /* questions about it meanwhile */
-static bool over;
+static int worker = -1; /* the worker's end of the socket */
+static unsigned started, killed, terminated, leftovers_cleared, leftovers_ended,
+	answered;
+static bool worker_left, journal_left; /* by an earlier daemon */
+static bool disk_locked; /* by another process */
+static unsigned lock_refusals; /* calls that failed for that */
+static bool is_over; /* what blkback_device_run() returned last */
 
-static inline int start(struct blkback_host *h, pid_t *pid, int *pidfd,
-			int *sock)
+static inline int start_worker(struct blkback_host *h, pid_t *pid, int *pidfd,
+			       int *sock)
 {
 	int pair[2];
 
@@ -51,26 +52,26 @@ static inline int start(struct blkback_host *h, pid_t *pid, int *pidfd,
 	return 0;
 }
 
-static inline void kill_it(struct blkback_host *h, pid_t pid, int sig)
+static inline void kill_worker(struct blkback_host *h, pid_t pid, int sig)
 {
 	(void)h;
 	(void)pid;
 	killed += sig == SIGKILL;
-	asked += sig == SIGTERM;
+	terminated += sig == SIGTERM;
 }
 
-/* A worker of an earlier daemon's is there, of whatever build. */
-static inline int adopt(struct blkback_host *h, struct blkback_device *d)
+static inline int adopt_worker(struct blkback_host *h, struct blkback_device *d)
 {
-	if (!outlived)
+	if (!worker_left)
 		return -ENOENT;
-	return start(h, &d->pid, &d->pidfd, &d->sock);
+	return start_worker(h, &d->pid, &d->pidfd, &d->sock);
 }
 
-static inline bool left(struct blkback_host *h, struct blkback_device *d)
+static inline bool has_leftovers(struct blkback_host *h,
+				 struct blkback_device *d)
 {
 	(void)h, (void)d;
-	return journal;
+	return journal_left;
 }
 
 static inline uint32_t count_answered(struct blkback_host *h,
@@ -80,29 +81,31 @@ static inline uint32_t count_answered(struct blkback_host *h,
 	return answered;
 }
 
-static inline bool refuses(void)
+static inline bool refuses_lock(void)
 {
-	refused += locked;
-	return locked;
+	lock_refusals += disk_locked;
+	return disk_locked;
 }
 
-static inline int clear(struct blkback_host *h, struct blkback_device *d)
+static inline int clear_leftovers(struct blkback_host *h,
+				  struct blkback_device *d)
 {
 	(void)h, (void)d;
-	if (refuses())
+	if (refuses_lock())
 		return -EWOULDBLOCK;
-	journal = outlived = false;
-	cleared++;
+	journal_left = worker_left = false;
+	leftovers_cleared++;
 	return 0;
 }
 
-static inline int forget(struct blkback_host *h, struct blkback_device *d)
+static inline int end_leftovers(struct blkback_host *h,
+				struct blkback_device *d)
 {
 	(void)h, (void)d;
-	if (refuses())
+	if (refuses_lock())
 		return -EWOULDBLOCK;
-	journal = outlived = false;
-	forgotten++;
+	journal_left = worker_left = false;
+	leftovers_ended++;
 	return 0;
 }
 
@@ -125,20 +128,21 @@ static inline void setup(void)
 	fake_xs_reset();
 	host = (struct blkback_host){ .xs = xs_open(0),
 				      .store = "/fake",
-				      .start_worker = start,
-				      .kill_worker = kill_it,
-				      .adopt_worker = adopt,
-				      .has_leftovers = left,
+				      .start_worker = start_worker,
+				      .kill_worker = kill_worker,
+				      .adopt_worker = adopt_worker,
+				      .has_leftovers = has_leftovers,
 				      .count_answered = count_answered,
-				      .clear_leftovers = clear,
-				      .end_leftovers = forget,
+				      .clear_leftovers = clear_leftovers,
+				      .end_leftovers = end_leftovers,
 				      .build = "ours",
 				      .max_queues = 4 };
 	fake_xs_introduce(5, true);
-	started = killed = asked = cleared = forgotten = answered = 0;
-	outlived = journal = false;
-	refused = 0;
-	over = false;
+	started = killed = terminated = leftovers_cleared = leftovers_ended =
+		answered = 0;
+	worker_left = journal_left = false;
+	lock_refusals = 0;
+	is_over = false;
 	attach_nodes("w");
 	dev = blkback_device_new(&host, KIND, 5, 51712);
 }
@@ -152,60 +156,60 @@ static inline void teardown(void)
 	CU_ASSERT_EQUAL(fake_xs_watches, 0);
 }
 
-static inline void look(void)
+static inline void run_device(void)
 {
 	dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;
-	over = !blkback_device_run(dev, 1000);
+	is_over = !blkback_device_run(dev, 1000);
 }
 
-static inline void front(const char *state)
+static inline void set_front_state(const char *state)
 {
 	fake_xs_set(FRONT "/state", state);
-	look();
+	run_device();
 }
 
-static const char *state(void)
+static const char *back_state(void)
 {
 	const char *s = fake_xs_get(BACK "/state");
 
 	return s ? s : "none";
 }
 
-/* What the worker is told next; 0 nothing, -1 the end. */
-static inline int told(struct blkback_message *msg)
+/* The type of the next message to the worker; 0: none; -1: end of file. */
+static inline int received(struct blkback_message *msg)
 {
 	int ret = blkback_control_recv(worker, msg);
 
 	return ret == -EAGAIN ? 0 : ret ? -1 : (int)msg->type;
 }
 
-/* What a worker says that it is and has. */
+/* The contents of the worker's next ATTACHED. */
 static const char *build = "ours";
-static bool connected;
+static bool worker_connected;
 
-static inline void say(enum blkback_message_type type)
+static inline void worker_sends(enum blkback_message_type type)
 {
 	struct blkback_message msg;
 
 	blkback_message_init(&msg, type);
 	if (type == BLKBACK_ATTACHED) {
 		msg.u.attached.size = 1024 * 1024;
-		msg.u.attached.connected = connected;
+		msg.u.attached.connected = worker_connected;
 		strcpy(msg.u.attached.build, build);
 	}
 	blkback_control_send(worker, &msg);
 	blkback_device_message(dev, 1000);
-	over = !blkback_device_run(dev, 1000);
+	is_over = !blkback_device_run(dev, 1000);
 }
 
-static inline void die(int status)
+static inline void worker_dies(int status)
 {
 	if (worker >= 0)
 		close(worker);
 	worker = -1;
 	blkback_device_message(dev, 1000);
 	blkback_device_worker_died(dev, status, 1000);
-	over = !blkback_device_run(dev, 1000);
+	is_over = !blkback_device_run(dev, 1000);
 }
 
 static inline void ask_to_connect(void)
@@ -213,42 +217,42 @@ static inline void ask_to_connect(void)
 	fake_xs_set(FRONT "/ring-ref", "8");
 	fake_xs_set(FRONT "/event-channel", "17");
 	fake_xs_set(FRONT "/protocol", "x86_64-abi");
-	front("3");
+	set_front_state("3");
 }
 
-static inline void to_idle(void)
+static inline void setup_idle(void)
 {
 	struct blkback_message msg;
 
 	setup();
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_STRING_EQUAL(msg.u.attach.seed, "/seed.img");
 	CU_ASSERT_EQUAL(msg.u.attach.writable, 1);
 	CU_ASSERT_EQUAL(msg.u.attach.domid, 5);
 	CU_ASSERT_EQUAL(msg.u.attach.max_queues, 4);
-	CU_ASSERT_STRING_EQUAL(state(), "1");
-	say(BLKBACK_ATTACHED);
-	CU_ASSERT_STRING_EQUAL(state(), "2");
+	CU_ASSERT_STRING_EQUAL(back_state(), "1");
+	worker_sends(BLKBACK_ATTACHED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "2");
 }
 
-static inline void to_connected(void)
+static inline void setup_connected(void)
 {
 	struct blkback_message msg;
 
-	to_idle();
+	setup_idle();
 	ask_to_connect();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
 	CU_ASSERT_EQUAL(msg.u.connect.nr_queues, 1);
 	CU_ASSERT_EQUAL(msg.u.connect.nr_refs, 1);
 	CU_ASSERT_EQUAL(msg.u.connect.queue[0].refs[0], 8);
 	CU_ASSERT_EQUAL(msg.u.connect.queue[0].event_channel, 17);
 	CU_ASSERT_EQUAL(msg.u.connect.protocol, BLKBACK_X86_64);
-	CU_ASSERT_STRING_EQUAL(state(), "2");
-	say(BLKBACK_CONNECTED);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
-	front("4");
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_STRING_EQUAL(back_state(), "2");
+	worker_sends(BLKBACK_CONNECTED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
+	set_front_state("4");
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Nodes of a vbd, good and bad, from a guest and from a tool. */
+/* Nodes of a vbd, valid and invalid, of a guest and of a tool. */
 #include "tests/ring/supervisor/device.h"
 
 static void garbage_nodes(void)
@@ -36,32 +36,32 @@ static void garbage_nodes(void)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		char path[128];
 
-		to_idle();
+		setup_idle();
 		snprintf(path, sizeof(path), FRONT "/%s", bad[i].node);
 		fake_xs_set(FRONT "/ring-ref", "8");
 		fake_xs_set(FRONT "/event-channel", "17");
 		fake_xs_rm(path);
 		if (bad[i].value)
 			fake_xs_set(path, bad[i].value);
-		front("3");
-		CU_ASSERT_EQUAL(told(&msg), 0);
-		CU_ASSERT_STRING_EQUAL(state(), "5");
+		set_front_state("3");
+		CU_ASSERT_EQUAL(received(&msg), 0);
+		CU_ASSERT_STRING_EQUAL(back_state(), "5");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
 		CU_ASSERT_PTR_NOT_NULL(
 			strstr(fake_xs_get(BACK "/error"), bad[i].node));
-		/* It stays refused until it has closed, then may try again. */
-		look();
-		CU_ASSERT_STRING_EQUAL(state(), "5");
-		front("6");
-		CU_ASSERT_STRING_EQUAL(state(), "6");
-		front("1");
-		CU_ASSERT_STRING_EQUAL(state(), "2");
+		/* The frontend is refused until it has closed; then it may connect. */
+		run_device();
+		CU_ASSERT_STRING_EQUAL(back_state(), "5");
+		set_front_state("6");
+		CU_ASSERT_STRING_EQUAL(back_state(), "6");
+		set_front_state("1");
+		CU_ASSERT_STRING_EQUAL(back_state(), "2");
 		CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 		teardown();
 	}
 }
 
-/* XSA-115 and the like: what a guest may write without any limit of ours. */
+/* XSA-115 and the like: values of any length that a guest may write. */
 static void endless_nodes(void)
 {
 	static const char *const names[] = { "ring-ref",
@@ -78,17 +78,17 @@ static void endless_nodes(void)
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		for (kind = 0; kind < 3; kind++) {
 			memset(text, kind ? '0' : '9', sizeof(text));
-			if (kind == 2) /* a number, and more behind it */
+			if (kind == 2) /* a number, a NUL, and more */
 				memcpy(text, "1\0x", 3);
-			to_idle();
+			setup_idle();
 			fake_xs_set(FRONT "/ring-ref", "8");
 			fake_xs_set(FRONT "/event-channel", "17");
 			snprintf(path, sizeof(path), FRONT "/%s", names[i]);
 			fake_xs_set_bytes(path, text,
 					  kind == 2 ? 3 : sizeof(text));
-			front("3");
-			CU_ASSERT_EQUAL(told(&msg), 0);
-			CU_ASSERT_STRING_EQUAL(state(), "5");
+			set_front_state("3");
+			CU_ASSERT_EQUAL(received(&msg), 0);
+			CU_ASSERT_STRING_EQUAL(back_state(), "5");
 			CU_ASSERT_PTR_NOT_NULL_FATAL(
 				fake_xs_get(BACK "/error"));
 			CU_ASSERT_PTR_NOT_NULL(
@@ -97,31 +97,31 @@ static void endless_nodes(void)
 				       200);
 			teardown();
 		}
-	to_connected();
+	setup_connected();
 	memset(text, '4', sizeof(text));
 	fake_xs_set_bytes(FRONT "/state", text, sizeof(text));
-	look();
-	CU_ASSERT_STRING_EQUAL(state(), "5");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
 	teardown();
 }
 
-/* The frontend has to accept. */
+/* Persistent grants only if the frontend accepts them. */
 static void persistent(void)
 {
 	struct blkback_message msg;
 	char value[2] = "0";
 
 	for (; value[0] <= '1'; value[0]++) {
-		to_idle();
+		setup_idle();
 		fake_xs_set(FRONT "/feature-persistent", value);
 		ask_to_connect();
-		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+		CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
 		CU_ASSERT_EQUAL(msg.u.connect.persistent, value[0] - '0');
 		teardown();
 	}
-	to_idle();
+	setup_idle();
 	ask_to_connect();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
 	CU_ASSERT_EQUAL(msg.u.connect.persistent, 0);
 	teardown();
 }
@@ -134,7 +134,7 @@ static void ring_orders(void)
 	unsigned i, n;
 
 	for (; order[0] <= '4'; order[0]++) {
-		to_idle();
+		setup_idle();
 		CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/max-ring-page-order"),
 				       "4");
 		n = 1u << (order[0] - '0');
@@ -145,8 +145,8 @@ static void ring_orders(void)
 			fake_xs_set(path, ref);
 		}
 		fake_xs_set(FRONT "/event-channel", "17");
-		front("3");
-		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+		set_front_state("3");
+		CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
 		CU_ASSERT_EQUAL(msg.u.connect.nr_refs, n);
 		for (i = 0; i < n; i++)
 			CU_ASSERT_EQUAL(msg.u.connect.queue[0].refs[i],
@@ -187,13 +187,13 @@ static void queues(void)
 
 	for (n = 2; n <= 4; n++)
 		for (pages = 1; pages <= 2; pages++) {
-			to_idle();
+			setup_idle();
 			CU_ASSERT_STRING_EQUAL(
 				fake_xs_get(BACK "/multi-queue-max-queues"),
 				"4");
 			queue_nodes(n, pages);
-			front("3");
-			CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+			set_front_state("3");
+			CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
 			CU_ASSERT_EQUAL(msg.u.connect.nr_queues, n);
 			CU_ASSERT_EQUAL(msg.u.connect.nr_refs, pages);
 			for (i = 0; i < n; i++) {
@@ -208,7 +208,7 @@ static void queues(void)
 		}
 }
 
-/* A node of one queue is missing, or those of one queue are given for two. */
+/* A node of one queue is missing, or all nodes of one queue. */
 static void queue_missing(void)
 {
 	static const char *const missing[] = { "queue-1/ring-ref",
@@ -220,15 +220,15 @@ static void queue_missing(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
-		to_idle();
+		setup_idle();
 		fake_xs_set(FRONT "/ring-ref", "8");
 		fake_xs_set(FRONT "/event-channel", "17");
 		queue_nodes(2, 1);
 		snprintf(path, sizeof(path), FRONT "/%s", missing[i]);
 		fake_xs_rm(path);
-		front("3");
-		CU_ASSERT_EQUAL(told(&msg), 0);
-		CU_ASSERT_STRING_EQUAL(state(), "5");
+		set_front_state("3");
+		CU_ASSERT_EQUAL(received(&msg), 0);
+		CU_ASSERT_STRING_EQUAL(back_state(), "5");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
 		CU_ASSERT_PTR_NOT_NULL(
 			strstr(fake_xs_get(BACK "/error"), missing[i]));
@@ -236,23 +236,23 @@ static void queue_missing(void)
 	}
 }
 
-/* One of the pages is missing, or is no number. */
+/* The node of one page is missing, or is not a number. */
 static void ring_ref_missing(void)
 {
 	struct blkback_message msg;
 	int bad;
 
 	for (bad = 0; bad < 2; bad++) {
-		to_idle();
+		setup_idle();
 		fake_xs_set(FRONT "/ring-page-order", "1");
 		fake_xs_set(FRONT "/ring-ref", "8");
 		fake_xs_set(FRONT "/ring-ref0", "8");
 		if (bad)
 			fake_xs_set(FRONT "/ring-ref1", "-9");
 		fake_xs_set(FRONT "/event-channel", "17");
-		front("3");
-		CU_ASSERT_EQUAL(told(&msg), 0);
-		CU_ASSERT_STRING_EQUAL(state(), "5");
+		set_front_state("3");
+		CU_ASSERT_EQUAL(received(&msg), 0);
+		CU_ASSERT_STRING_EQUAL(back_state(), "5");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
 		CU_ASSERT_PTR_NOT_NULL(
 			strstr(fake_xs_get(BACK "/error"), "ring-ref1"));
@@ -264,20 +264,20 @@ static void no_protocol_is_x86_32(void)
 {
 	struct blkback_message msg;
 
-	to_idle();
+	setup_idle();
 	fake_xs_set(FRONT "/ring-ref", "8");
 	fake_xs_set(FRONT "/event-channel", "17");
-	front("3");
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
+	set_front_state("3");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
 	CU_ASSERT_EQUAL(msg.u.connect.protocol, BLKBACK_X86_32);
 	teardown();
 }
 
 static void garbage_state(void)
 {
-	to_connected();
-	front("four");
-	CU_ASSERT_STRING_EQUAL(state(), "5");
+	setup_connected();
+	set_front_state("four");
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(BACK "/error"));
 	teardown();
 }
@@ -285,9 +285,9 @@ static void wrong_tool(void)
 {
 	setup();
 	fake_xs_set(BACK "/format", "2");
-	look();
+	run_device();
 	CU_ASSERT_EQUAL(started, 0);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"), "format 2"));
 	teardown();
 }
@@ -296,9 +296,9 @@ static void other_store(void)
 {
 	setup();
 	fake_xs_set(BACK "/store", "/elsewhere");
-	look();
+	run_device();
 	CU_ASSERT_EQUAL(started, 0);
-	CU_ASSERT_STRING_EQUAL(state(), "1");
+	CU_ASSERT_STRING_EQUAL(back_state(), "1");
 	teardown();
 }
 
@@ -306,13 +306,13 @@ static void other_frontend(void)
 {
 	setup();
 	fake_xs_set(BACK "/frontend", "/local/domain/6/device/vbd/51712");
-	look();
+	run_device();
 	CU_ASSERT_EQUAL(started, 0);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
 
-/* ---- faults on purpose -------------------------------------------------- */
+/* ---- injected faults ---------------------------------------------------- */
 
 static const char *active(void)
 {
@@ -321,12 +321,12 @@ static const char *active(void)
 	return s ? s : "none";
 }
 
-/* What the worker is told, as words; and it says that it was done. */
-static const char *told_faults(void)
+/* The faults of the next message to the worker, as a fault spec. The worker confirms them. */
+static const char *received_faults(void)
 {
 	static char text[BLKBACK_FAULT_TEXT];
 	struct blkback_message msg;
-	int type = told(&msg);
+	int type = received(&msg);
 
 	if (type != BLKBACK_FAULT)
 		return type ? "another message" : "nothing";
@@ -334,24 +334,24 @@ static const char *told_faults(void)
 	msg.type = BLKBACK_FAULT_SET;
 	blkback_control_send(worker, &msg);
 	blkback_device_message(dev, 1000);
-	over = !blkback_device_run(dev, 1000);
+	is_over = !blkback_device_run(dev, 1000);
 	return text;
 }
 
 static void faults(void)
 {
-	to_connected();
+	setup_connected();
 	fake_xs_set(BACK "/fault", "freeze=1 delay=5");
-	look();
+	run_device();
 	CU_ASSERT_STRING_EQUAL(active(), "none");
-	CU_ASSERT_STRING_EQUAL(told_faults(), "delay=5 freeze=1");
+	CU_ASSERT_STRING_EQUAL(received_faults(), "delay=5 freeze=1");
 	CU_ASSERT_STRING_EQUAL(active(), "delay=5 freeze=1");
-	CU_ASSERT_STRING_EQUAL(state(), "4");
-	look();
-	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(received_faults(), "nothing");
 	fake_xs_rm(BACK "/fault");
-	look();
-	CU_ASSERT_STRING_EQUAL(told_faults(), "");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(received_faults(), "");
 	CU_ASSERT_STRING_EQUAL(active(), "none");
 	teardown();
 }
@@ -362,24 +362,24 @@ static void early_faults(void)
 
 	setup();
 	fake_xs_set(BACK "/fault", "iops=10");
-	look();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_EQUAL(msg.u.attach.fault.iops, 10);
-	/* Any word to a worker that attaches would be its end. */
+	/* An attaching worker takes any message for END. */
 	fake_xs_set(BACK "/fault", "iops=11");
-	look();
-	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
-	say(BLKBACK_ATTACHED);
-	CU_ASSERT_STRING_EQUAL(told_faults(), "iops=11");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(received_faults(), "nothing");
+	worker_sends(BLKBACK_ATTACHED);
+	CU_ASSERT_STRING_EQUAL(received_faults(), "iops=11");
 	CU_ASSERT_STRING_EQUAL(active(), "iops=11");
-	/* Detached, and attached anew without faults: none are left. */
+	/* Detached, and attached again without faults. */
 	fake_xs_set(BACK "/online", "0");
-	look();
-	die(0);
-	CU_ASSERT_TRUE(over);
+	run_device();
+	worker_dies(0);
+	CU_ASSERT_TRUE(is_over);
 	teardown();
-	to_idle();
-	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
+	setup_idle();
+	CU_ASSERT_STRING_EQUAL(received_faults(), "nothing");
 	teardown();
 }
 
@@ -387,23 +387,23 @@ static void bad_faults(void)
 {
 	char big[2 * BLKBACK_FAULT_TEXT];
 
-	to_connected();
+	setup_connected();
 	fake_xs_set(BACK "/fault", "delay=7");
-	look();
-	CU_ASSERT_STRING_EQUAL(told_faults(), "delay=7");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(received_faults(), "delay=7");
 	fake_xs_set(BACK "/fault", "delay=8 freeze=please");
-	look();
-	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(received_faults(), "nothing");
 	CU_ASSERT_STRING_EQUAL(active(), "delay=7");
 	memset(big, '1', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
 	fake_xs_set(BACK "/fault", big);
-	look();
-	CU_ASSERT_STRING_EQUAL(told_faults(), "nothing");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(received_faults(), "nothing");
 	CU_ASSERT_STRING_EQUAL(active(), "delay=7");
 	fake_xs_set(BACK "/fault", "");
-	look();
-	CU_ASSERT_STRING_EQUAL(told_faults(), "");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(received_faults(), "");
 	teardown();
 }
 
@@ -413,7 +413,7 @@ int main(void)
 		{ "faults", faults },
 		{ "faults before the attach, and of a new worker",
 		  early_faults },
-		{ "faults that are nonsense", bad_faults },
+		{ "invalid faults", bad_faults },
 		{ "garbage nodes", garbage_nodes },
 		{ "endless nodes, and NULs in them", endless_nodes },
 		{ "feature-persistent", persistent },
@@ -429,5 +429,5 @@ int main(void)
 	};
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
-	return RUN_TESTS("nodes", tests);
+	return RUN_TESTS("frontend", tests);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The corpus of the fuzzer of xenstore nodes, and mutations of it, through the
- * same function (tests/fuzz/nodes.h) in every `make check`; make fuzz goes on
- * for longer.
+ * Runs the function of the fuzzer of xenstore nodes (tests/fuzz/nodes.h) over
+ * the fuzzer's corpus and mutations of it in every `make check`. `make fuzz` runs
+ * the same function for longer.
  */
 #include "tests/fuzz/corpus.h"
 #include "tests/fuzz/nodes.h"
 
-#define HANGS 300 /* s */
+#define TIMEOUT_S 300
 
 static void histories(void)
 {
@@ -20,6 +20,6 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	alarm(HANGS);
+	alarm(TIMEOUT_S);
 	return RUN_TESTS("fuzz-nodes", tests);
 }

@@ -39,7 +39,7 @@ static void only_own(const char *path)
 /* XSA-391, 396: pages of a guest that reads Closed are its own again. */
 static void check_closed(void)
 {
-	if (played >= CONNECTING && !strcmp(state(), "6"))
+	if (played >= CONNECTING && !strcmp(back_state(), "6"))
 		closed_while_mapped++;
 }
 
@@ -56,17 +56,18 @@ static void play(bool late)
 			enum played was = played;
 
 			played = was == CONNECTING ? CONNECTED : IDLE;
-			say(was == ATTACHING    ? BLKBACK_ATTACHED
-			    : was == CONNECTING ? BLKBACK_CONNECTED
-						: BLKBACK_DISCONNECTED);
+			worker_sends(was == ATTACHING ? BLKBACK_ATTACHED
+				     : was == CONNECTING
+					     ? BLKBACK_CONNECTED
+					     : BLKBACK_DISCONNECTED);
 			check_closed();
 		}
-		type = told(&msg);
+		type = received(&msg);
 		if (!type)
 			return;
 		if (type < 0) {
 			played = NOBODY;
-			die(0);
+			worker_dies(0);
 		} else if (type == BLKBACK_ATTACH) {
 			told_wrong += played != NOBODY;
 			played = ATTACHING;
@@ -93,7 +94,7 @@ static void front_is(const char *value)
 		fake_xs_set(FRONT "/state", value);
 	else
 		fake_xs_rm(FRONT "/state");
-	look();
+	run_device();
 }
 
 static void begin(void)
@@ -103,12 +104,12 @@ static void begin(void)
 	fake_xs_set(FRONT "/ring-ref", "8");
 	fake_xs_set(FRONT "/event-channel", "17");
 	fake_xs_set(FRONT "/protocol", "x86_64-abi");
-	look();
+	run_device();
 	/* It was told to attach. */
 	played = NOBODY;
 	CU_ASSERT_EQUAL(started, 1);
 	played = ATTACHING;
-	told(&(struct blkback_message){ 0 });
+	received(&(struct blkback_message){ 0 });
 	play(false);
 }
 
@@ -118,17 +119,17 @@ static bool comes_back(void)
 	play(false);
 	front_is("6");
 	play(false);
-	if (strcmp(state(), "6"))
+	if (strcmp(back_state(), "6"))
 		return false;
 	front_is("1");
 	play(false);
-	if (strcmp(state(), "2") || fake_xs_get(BACK "/error"))
+	if (strcmp(back_state(), "2") || fake_xs_get(BACK "/error"))
 		return false;
 	front_is("3");
 	play(false);
 	front_is("4");
 	play(false);
-	return played == CONNECTED && !strcmp(state(), "4");
+	return played == CONNECTED && !strcmp(back_state(), "4");
 }
 
 /* A tool detaches, and the frontend agrees. */
@@ -136,11 +137,11 @@ static bool ends(void)
 {
 	fake_xs_set(BACK "/online", "0");
 	fake_xs_set(BACK "/state", "5");
-	look();
+	run_device();
 	play(false);
 	front_is("6");
 	play(false);
-	return over && !fake_xs_get(BACK) && played == NOBODY;
+	return is_over && !fake_xs_get(BACK) && played == NOBODY;
 }
 
 static bool nothing_wrong(const char *what, unsigned long n)
@@ -165,9 +166,9 @@ static bool sequence(unsigned long n, unsigned steps, unsigned late)
 		play(late >> i & 1);
 	}
 	if (!comes_back())
-		printf("# it does not come back; state %s\n", state());
+		printf("# it does not come back; state %s\n", back_state());
 	else if (!ends())
-		printf("# it does not end; state %s\n", state());
+		printf("# it does not end; state %s\n", back_state());
 	else if (nothing_wrong("sequence", n))
 		return true;
 	return false;
@@ -244,7 +245,7 @@ static void worker_event(void)
 		return;
 	blkback_control_send_text(worker, BLKBACK_RING_ERROR, 0, "runaway");
 	blkback_device_message(dev, 1000);
-	look();
+	run_device();
 }
 
 static void repair(void)
@@ -272,9 +273,9 @@ static bool one_end(unsigned how)
 		fake_xs_rm(FRONT);
 		break;
 	}
-	look();
+	run_device();
 	play(false);
-	return over && !fake_xs_get(BACK) && played == NOBODY;
+	return is_over && !fake_xs_get(BACK) && played == NOBODY;
 }
 
 /* Long ones, with bad nodes and broken rings between, and every end. */
@@ -303,7 +304,7 @@ static void long_walks(void)
 			play(roll(3) == 0);
 		}
 		if (!one_end(walk % 4)) {
-			printf("# walk %u: state %s\n", walk, state());
+			printf("# walk %u: state %s\n", walk, back_state());
 			CU_FAIL("the end is not one");
 			walk = 4000;
 		}
@@ -328,9 +329,9 @@ static void death_in_any_phase(void)
 		}
 		phases |= 1u << dev->phase;
 		played = NOBODY;
-		die(SIGKILL);
+		worker_dies(SIGKILL);
 		CU_ASSERT_EQUAL(started, 2);
-		CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+		CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 		played = ATTACHING;
 		play(false);
 		CU_ASSERT_TRUE(comes_back());

@@ -12,28 +12,28 @@ static void resumes(uint32_t how)
 {
 	struct blkback_message msg;
 
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_EQUAL(msg.u.attach.resume, how);
-	CU_ASSERT_EQUAL(told(&msg), 0);
+	CU_ASSERT_EQUAL(received(&msg), 0);
 }
 
 static void says_attached(bool yes)
 {
-	connected = yes;
-	say(BLKBACK_ATTACHED);
-	connected = false;
+	worker_connected = yes;
+	worker_sends(BLKBACK_ATTACHED);
+	worker_connected = false;
 }
 
 static void worker_killed(void)
 {
-	to_connected();
-	die(SIGKILL);
+	setup_connected();
+	worker_dies(SIGKILL);
 	CU_ASSERT_EQUAL(started, 2);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
-	look();
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	run_device();
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 	CU_ASSERT_EQUAL(dev->phase, BLKBACK_SERVING);
 	CU_ASSERT_EQUAL(killed, 0);
@@ -45,20 +45,20 @@ static void killed_again_and_again(void)
 {
 	unsigned i, before;
 
-	to_connected();
-	before = forgotten;
+	setup_connected();
+	before = leftovers_ended;
 	for (i = 0; i < 4; i++) {
-		die(SIGSEGV);
+		worker_dies(SIGSEGV);
 		CU_ASSERT_EQUAL(started, i + 2);
-		CU_ASSERT_STRING_EQUAL(state(), "4");
+		CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	}
-	die(SIGSEGV);
+	worker_dies(SIGSEGV);
 	CU_ASSERT_EQUAL(started, 5);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	CU_ASSERT_STRING_EQUAL(
 		fake_xs_get(BACK "/error"),
 		"worker 4715 was killed by signal 11, like the 4 workers before it, and none had answered a request; the device is closed");
-	CU_ASSERT_EQUAL(forgotten, before + 1);
+	CU_ASSERT_EQUAL(leftovers_ended, before + 1);
 	teardown();
 }
 
@@ -67,15 +67,15 @@ static void killed_after_it_got_on(void)
 {
 	unsigned i;
 
-	to_connected();
+	setup_connected();
 	answered++;
 	for (i = 0; i < 5; i++) {
-		die(SIGSEGV);
-		CU_ASSERT_STRING_EQUAL(state(), "4");
+		worker_dies(SIGSEGV);
+		CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	}
-	die(SIGSEGV);
+	worker_dies(SIGSEGV);
 	CU_ASSERT_EQUAL(started, 6);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
 
@@ -84,14 +84,14 @@ static void killed_and_gets_on(void)
 {
 	unsigned i;
 
-	to_connected();
+	setup_connected();
 	for (i = 0; i < 100; i++) {
 		answered++;
-		die(SIGKILL);
+		worker_dies(SIGKILL);
 		resumes(BLKBACK_RESUME_CONNECTED);
 		says_attached(true);
 	}
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	CU_ASSERT_EQUAL(started, 101);
 	teardown();
 }
@@ -99,11 +99,11 @@ static void killed_and_gets_on(void)
 static void killed_while_attaching(void)
 {
 	setup();
-	look();
-	die(SIGKILL);
+	run_device();
+	worker_dies(SIGKILL);
 	resumes(BLKBACK_RESUME_NONE);
 	says_attached(false);
-	CU_ASSERT_STRING_EQUAL(state(), "2");
+	CU_ASSERT_STRING_EQUAL(back_state(), "2");
 	teardown();
 }
 
@@ -114,16 +114,16 @@ static void killed_while_connecting(void)
 	int had;
 
 	for (had = 0; had < 2; had++) {
-		to_idle();
+		setup_idle();
 		ask_to_connect();
-		CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
-		die(SIGKILL);
+		CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
+		worker_dies(SIGKILL);
 		resumes(BLKBACK_RESUME_CONNECTED);
 		says_attached(had);
-		CU_ASSERT_EQUAL(told(&msg), had ? 0 : BLKBACK_CONNECT);
+		CU_ASSERT_EQUAL(received(&msg), had ? 0 : BLKBACK_CONNECT);
 		if (!had)
-			say(BLKBACK_CONNECTED);
-		CU_ASSERT_STRING_EQUAL(state(), "4");
+			worker_sends(BLKBACK_CONNECTED);
+		CU_ASSERT_STRING_EQUAL(back_state(), "4");
 		teardown();
 	}
 }
@@ -132,13 +132,13 @@ static void killed_while_disconnecting(void)
 {
 	struct blkback_message msg;
 
-	to_connected();
-	front("6");
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
-	die(SIGKILL);
+	setup_connected();
+	set_front_state("6");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
+	worker_dies(SIGKILL);
 	resumes(BLKBACK_RESUME_ATTACHED);
 	says_attached(false);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
 
@@ -147,27 +147,27 @@ static void frontend_closes_meanwhile(void)
 {
 	struct blkback_message msg;
 
-	to_connected();
-	die(SIGKILL);
-	front("6");
+	setup_connected();
+	worker_dies(SIGKILL);
+	set_front_state("6");
 	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
-	say(BLKBACK_DISCONNECTED);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
+	worker_sends(BLKBACK_DISCONNECTED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
 
 static void cannot_take_up(void)
 {
-	to_connected();
-	die(SIGKILL);
+	setup_connected();
+	worker_dies(SIGKILL);
 	blkback_control_send_text(worker, BLKBACK_FAILED, BLKBACK_ATTACH,
 				  "cannot map the frontend's ring");
 	blkback_device_message(dev, 1000);
-	look();
-	die(0);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	run_device();
+	worker_dies(0);
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
 			       "cannot map the frontend's ring");
 	teardown();
@@ -185,13 +185,13 @@ static void comes_back(void)
 {
 	struct blkback_message msg;
 
-	front("1");
-	CU_ASSERT_STRING_EQUAL(state(), "2");
+	set_front_state("1");
+	CU_ASSERT_STRING_EQUAL(back_state(), "2");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 	ask_to_connect();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
-	say(BLKBACK_CONNECTED);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
+	worker_sends(BLKBACK_CONNECTED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	teardown();
 }
 
@@ -202,12 +202,12 @@ static void ring_is_let_go(void)
 	unsigned i;
 
 	for (i = 0; i < 2; i++) {
-		to_connected();
-		die(SIGKILL);
+		setup_connected();
+		worker_dies(SIGKILL);
 		resumes(BLKBACK_RESUME_CONNECTED);
 		fake_xs_set(FRONT "/state", states[i]);
 		says_ring_lost();
-		CU_ASSERT_STRING_EQUAL(state(), i ? "2" : "6");
+		CU_ASSERT_STRING_EQUAL(back_state(), i ? "2" : "6");
 		CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 		CU_ASSERT_EQUAL(dev->phase, BLKBACK_IDLE);
 		comes_back();
@@ -219,20 +219,20 @@ static void ring_is_lost(void)
 {
 	struct blkback_message msg;
 
-	to_connected();
-	die(SIGKILL);
+	setup_connected();
+	worker_dies(SIGKILL);
 	resumes(BLKBACK_RESUME_CONNECTED);
 	says_ring_lost();
-	CU_ASSERT_STRING_EQUAL(state(), "5");
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
 			       "cannot map the frontend's ring");
-	CU_ASSERT_EQUAL(told(&msg), 0);
-	front("6");
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_EQUAL(received(&msg), 0);
+	set_front_state("6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	comes_back();
 }
 
-static void to_left(const char *back, const char *front_state)
+static void setup_left_device(const char *back, const char *front_state)
 {
 	setup();
 	fake_xs_set(BACK "/state", back);
@@ -244,64 +244,64 @@ static void adopted(void)
 {
 	struct blkback_message msg;
 
-	to_left("4", "4");
-	outlived = true;
-	look();
-	CU_ASSERT_EQUAL(told(&msg), 0);
+	setup_left_device("4", "4");
+	worker_left = true;
+	run_device();
+	CU_ASSERT_EQUAL(received(&msg), 0);
 	says_attached(true);
 	CU_ASSERT_EQUAL(dev->phase, BLKBACK_SERVING);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
-	CU_ASSERT_EQUAL(forgotten, 0);
-	CU_ASSERT_EQUAL(asked, 0);
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
+	CU_ASSERT_EQUAL(leftovers_ended, 0);
+	CU_ASSERT_EQUAL(terminated, 0);
 	/* And then it detaches as any other. */
 	fake_xs_set(BACK "/online", "0");
 	fake_xs_set(BACK "/state", "5");
-	front("6");
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_DISCONNECT);
-	say(BLKBACK_DISCONNECTED);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_END);
-	die(-1);
-	CU_ASSERT_TRUE(over);
+	set_front_state("6");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
+	worker_sends(BLKBACK_DISCONNECTED);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_END);
+	worker_dies(-1);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	teardown();
 }
 
-/* Faults were cleared, or set, while no daemon looked; or it died in between. */
+/* Faults were leftovers_cleared, or set, while no daemon looked; or it died in between. */
 static void faults_meanwhile(void)
 {
 	struct blkback_message msg;
 
-	to_left("4", "4");
-	outlived = true;
+	setup_left_device("4", "4");
+	worker_left = true;
 	fake_xs_set(BACK "/fault-active", "freeze=1");
-	look();
+	run_device();
 	says_attached(true);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_FAULT);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_FAULT);
 	CU_ASSERT_TRUE(blkback_fault_none(&msg.u.fault));
-	say(BLKBACK_FAULT_SET);
+	worker_sends(BLKBACK_FAULT_SET);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/fault-active"));
 	/* And a worker that dies takes what it said with it. */
 	fake_xs_set(BACK "/fault-active", "freeze=1");
-	die(SIGKILL);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	worker_dies(SIGKILL);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_TRUE(blkback_fault_none(&msg.u.attach.fault));
 	says_attached(true);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/fault-active"));
 	teardown();
 	/* Set ones are told to the next. */
-	to_left("4", "4");
-	outlived = true;
+	setup_left_device("4", "4");
+	worker_left = true;
 	fake_xs_set(BACK "/fault", "iops=5");
-	look();
+	run_device();
 	says_attached(true);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_FAULT);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_FAULT);
 	CU_ASSERT_EQUAL(msg.u.fault.iops, 5);
-	die(SIGKILL);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_ATTACH);
+	worker_dies(SIGKILL);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_EQUAL(msg.u.attach.fault.iops, 5);
-	CU_ASSERT_EQUAL(told(&msg), 0);
+	CU_ASSERT_EQUAL(received(&msg), 0);
 	says_attached(true);
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_FAULT);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_FAULT);
 	CU_ASSERT_EQUAL(msg.u.fault.iops, 5);
 	teardown();
 }
@@ -310,15 +310,15 @@ static void adopted_before_it_connected(void)
 {
 	struct blkback_message msg;
 
-	to_left("2", "1");
-	outlived = true;
-	look();
+	setup_left_device("2", "1");
+	worker_left = true;
+	run_device();
 	says_attached(false);
 	CU_ASSERT_EQUAL(dev->phase, BLKBACK_IDLE);
 	ask_to_connect();
-	CU_ASSERT_EQUAL(told(&msg), BLKBACK_CONNECT);
-	say(BLKBACK_CONNECTED);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
+	worker_sends(BLKBACK_CONNECTED);
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	teardown();
 }
 
@@ -328,35 +328,35 @@ static void adopted_without_its_ring(void)
 {
 	struct blkback_message msg;
 
-	to_left("4", "4");
-	outlived = true;
-	look();
+	setup_left_device("4", "4");
+	worker_left = true;
+	run_device();
 	says_attached(false);
-	CU_ASSERT_STRING_EQUAL(state(), "5");
+	CU_ASSERT_STRING_EQUAL(back_state(), "5");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
 			       "a new worker could not map the frontend's ring");
-	CU_ASSERT_EQUAL(told(&msg), 0);
-	front("6");
+	CU_ASSERT_EQUAL(received(&msg), 0);
+	set_front_state("6");
 	comes_back();
 }
 
 static void adopted_of_another_build(void)
 {
-	to_left("4", "4");
-	outlived = true;
-	look();
+	setup_left_device("4", "4");
+	worker_left = true;
+	run_device();
 	build = "another";
 	says_attached(true);
 	build = "ours";
 	CU_ASSERT_TRUE(dev->other_build);
 	blkback_device_replace(dev, 1000);
-	CU_ASSERT_EQUAL(asked, 1);
-	die(0);
+	CU_ASSERT_EQUAL(terminated, 1);
+	worker_dies(0);
 	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
 	CU_ASSERT_FALSE(dev->other_build);
 	CU_ASSERT_FALSE(dev->handing_over);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	teardown();
 }
 
@@ -364,46 +364,46 @@ static void adopted_of_another_version(void)
 {
 	struct blkback_message msg;
 
-	to_left("4", "4");
-	outlived = true;
-	look();
+	setup_left_device("4", "4");
+	worker_left = true;
+	run_device();
 	blkback_message_init(&msg, BLKBACK_ATTACHED);
 	msg.version++;
 	blkback_control_send(worker, &msg);
 	blkback_device_message(dev, 1000);
-	CU_ASSERT_EQUAL(asked, 1);
-	die(0);
+	CU_ASSERT_EQUAL(terminated, 1);
+	worker_dies(0);
 	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	teardown();
 }
 
 /* Both were killed: the journal is there, and no worker. */
 static void journal_alone(void)
 {
-	to_left("4", "4");
-	journal = true;
-	look();
+	setup_left_device("4", "4");
+	journal_left = true;
+	run_device();
 	CU_ASSERT_EQUAL(started, 1);
 	resumes(BLKBACK_RESUME_CONNECTED);
 	says_attached(true);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
-	CU_ASSERT_EQUAL(forgotten, 0);
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
+	CU_ASSERT_EQUAL(leftovers_ended, 0);
 	teardown();
 }
 
 static void nothing_left(void)
 {
-	to_left("4", "4");
-	look();
+	setup_left_device("4", "4");
+	run_device();
 	CU_ASSERT_EQUAL(started, 0);
-	CU_ASSERT_STRING_EQUAL(state(), "6");
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(BACK "/error"));
-	CU_ASSERT_FALSE(over);
+	CU_ASSERT_FALSE(is_over);
 	/* And the tool may attach anew in its place. */
 	attach_nodes("w");
-	look();
+	run_device();
 	CU_ASSERT_EQUAL(started, 1);
 	teardown();
 }
@@ -412,10 +412,11 @@ static void nothing_left(void)
 static void another_in_its_place(void)
 {
 	setup();
-	outlived = journal = true;
-	look();
-	CU_ASSERT_EQUAL(cleared, 1);
-	CU_ASSERT_EQUAL(forgotten, 0); /* with the journal that the tool made */
+	worker_left = journal_left = true;
+	run_device();
+	CU_ASSERT_EQUAL(leftovers_cleared, 1);
+	CU_ASSERT_EQUAL(leftovers_ended,
+			0); /* with the journal that the tool made */
 	resumes(BLKBACK_RESUME_NONE);
 	teardown();
 }
@@ -426,11 +427,11 @@ static void leftover_of_gone_domain(void)
 	fake_xs_set(BACK "/state", "4");
 	fake_xs_rm(FRONT);
 	fake_xs_introduce(5, false);
-	outlived = journal = true;
-	look();
+	worker_left = journal_left = true;
+	run_device();
 	CU_ASSERT_EQUAL(started, 0);
-	CU_ASSERT_TRUE(forgotten > 0);
-	CU_ASSERT_TRUE(over);
+	CU_ASSERT_TRUE(leftovers_ended > 0);
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get("/local/domain/0/backend/ramdisk"));
 	teardown();
 }
@@ -440,16 +441,16 @@ static void detaches_without_worker(void)
 {
 	unsigned i;
 
-	to_connected();
+	setup_connected();
 	for (i = 0; i < 5; i++)
-		die(SIGKILL);
+		worker_dies(SIGKILL);
 	fake_xs_set(BACK "/online", "0");
 	fake_xs_set(BACK "/state", "5");
-	look();
-	CU_ASSERT_STRING_EQUAL(state(), "6");
-	CU_ASSERT_FALSE(over);
-	front("6");
-	CU_ASSERT_TRUE(over);
+	run_device();
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
+	CU_ASSERT_FALSE(is_over);
+	set_front_state("6");
+	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	teardown();
 }
@@ -460,7 +461,7 @@ static void detaches_without_worker(void)
 static bool look_broken(unsigned n)
 {
 	fake_xs_breaks_at = fake_xs_questions + n;
-	look();
+	run_device();
 	return fake_xs_questions < fake_xs_breaks_at;
 }
 
@@ -469,12 +470,12 @@ static void nothing_is_lost(enum blkback_phase phase, unsigned before)
 {
 	struct blkback_message msg;
 
-	CU_ASSERT_FALSE(over);
-	CU_ASSERT_EQUAL(forgotten, before);
+	CU_ASSERT_FALSE(is_over);
+	CU_ASSERT_EQUAL(leftovers_ended, before);
 	CU_ASSERT_EQUAL(killed, 0);
-	CU_ASSERT_EQUAL(told(&msg), 0);
+	CU_ASSERT_EQUAL(received(&msg), 0);
 	CU_ASSERT_EQUAL(dev->phase, phase);
-	CU_ASSERT_STRING_EQUAL(state(), "4");
+	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 }
 
@@ -483,13 +484,13 @@ static void xenstore_breaks(void)
 	unsigned n, before;
 	bool whole;
 
-	to_connected();
-	before = forgotten;
+	setup_connected();
+	before = leftovers_ended;
 	for (n = 0; n < 100; n++) {
 		whole = look_broken(n);
 		nothing_is_lost(BLKBACK_SERVING, before);
 		fake_xs_breaks_at = UINT_MAX;
-		look();
+		run_device();
 		nothing_is_lost(BLKBACK_SERVING, before);
 		if (whole)
 			break;
@@ -507,17 +508,17 @@ static void xenstore_breaks_at_the_start(void)
 	int type;
 
 	for (n = 0; n < 100 && !whole; n++) {
-		to_left("4", "4");
-		outlived = true;
+		setup_left_device("4", "4");
+		worker_left = true;
 		whole = look_broken(n);
-		CU_ASSERT_EQUAL(forgotten, 0);
-		CU_ASSERT_FALSE(over);
+		CU_ASSERT_EQUAL(leftovers_ended, 0);
+		CU_ASSERT_FALSE(is_over);
 		fake_xs_breaks_at = UINT_MAX;
-		look();
+		run_device();
 		says_attached(true);
-		look();
+		run_device();
 		/* To be sure: whether faults were shown, it could not be told. */
-		type = told(&msg);
+		type = received(&msg);
 		CU_ASSERT_TRUE(!type || (type == BLKBACK_FAULT &&
 					 blkback_fault_none(&msg.u.fault)));
 		nothing_is_lost(BLKBACK_SERVING, 0);

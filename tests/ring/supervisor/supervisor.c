@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The supervisor's loop on the fake xenstore, whose daemon dies behind the last
- * event, which ends the loop: storms of watches (XSA-349), and a start.
+ * The supervisor's loop over the fake xenstore: storms of watch events (XSA-349),
+ * and the order of a start. The fake xenstore ends after the last event, which
+ * ends the loop.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -11,12 +12,12 @@
 #include "tests/ring/supervisor/device.h"
 
 #define EVENTS 1000000ul
-/* A look at a device has some ten reads, and 4096 events are one look. */
+/* One run of a device has about ten reads, and 4096 events cause one run. */
 #define READS_AT_MOST (EVENTS / 4096 * 20)
 
 static struct blkback_supervisor sup;
 
-/* Run over a storm, with a device there or not; what it ended with. */
+/* Run the loop over a storm, with or without a device; the loop's result. */
 static int run(const char *path, const char *token, bool device)
 {
 	setup();
@@ -45,13 +46,13 @@ static void end(void)
 	worker = -1;
 }
 
-/* Flat: what is in use afterwards is a device and no event. */
+/* Memory use does not grow with the number of events. */
 static void frontend_storm(void)
 {
 	struct mallinfo2 before = mallinfo2(), after;
 
 	CU_ASSERT_EQUAL(run(FRONT "/state", "front/5/51712", false), -EBADF);
-	/* It was not known yet: nothing was looked at, or made. */
+	/* An event of an unknown device's frontend makes no device. */
 	CU_ASSERT_EQUAL(sup.nr_devices, 0);
 	end();
 	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
@@ -61,7 +62,7 @@ static void frontend_storm(void)
 	after = mallinfo2();
 	CU_ASSERT_TRUE(after.uordblks < before.uordblks + 256 * 1024);
 	CU_ASSERT_TRUE(after.arena < before.arena + 4 * 1024 * 1024);
-	/* A known device's frontend. */
+	/* The same of a known device. */
 	fake_xs_storm(FRONT "/state", "front/5/51712", EVENTS);
 	fake_xs_reads = 0;
 	CU_ASSERT_EQUAL(blkback_supervisor_run(&sup), -EBADF);
@@ -73,7 +74,7 @@ static void frontend_storm(void)
 	end();
 }
 
-/* Domains come and go: each makes all devices be looked at. */
+/* Each end of a domain marks all devices. */
 static void release_storm(void)
 {
 	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
@@ -83,10 +84,10 @@ static void release_storm(void)
 	end();
 }
 
-/* Which devices' workers were asked for, in that order. */
+/* The domains of the devices that tried to adopt a worker, in that order. */
 static uint32_t order[8];
 static unsigned nr_order;
-static unsigned first_watches; /* that were set before the first was */
+static unsigned first_watches; /* set before the first adoption */
 
 static int adopt_in_order(struct blkback_host *h, struct blkback_device *d)
 {
@@ -122,7 +123,7 @@ static void second_guest(void)
 	fake_xs_introduce(6, true);
 }
 
-/* The domain that is looked at first, of 5 and 6, when @label's worker is dead. */
+/* Which of the domains 5 and 6 is served first when @label's worker is dead. */
 static uint32_t first_of_two(const char *label)
 {
 	setup();
@@ -144,34 +145,34 @@ static uint32_t first_of_two(const char *label)
 	return order[0];
 }
 
-static void who_waits_comes_first(void)
+static void waiting_guest_is_first(void)
 {
 	CU_ASSERT_EQUAL(first_of_two("vbd/5/51712"), 5);
 	CU_ASSERT_EQUAL(first_watches, 0);
 	CU_ASSERT_EQUAL(first_of_two("vbd/6/51712"), 6);
 	CU_ASSERT_EQUAL(first_watches, 0);
-	/* Nothing of it is in xenstore. */
+	/* A device that is not in xenstore. */
 	CU_ASSERT_NOT_EQUAL(first_of_two("vbd/9/51712"), 9);
-	/* Somebody else's attachment. */
+	/* An attachment that is not a vbd's. */
 	CU_ASSERT_NOT_EQUAL(first_of_two("another"), 0);
 }
 
-/* Tokens and paths that are not ours to make. */
-/* However often the supervisor is woken, it asks about it at times only. */
+/* The lock is tried every 200 ms at most, however many events come. */
 static void storm_while_locked(void)
 {
 	int64_t begin = clock_now_ms(), ms;
 
-	locked = true;
-	refused = 0;
+	disk_locked = true;
+	lock_refusals = 0;
 	CU_ASSERT_EQUAL(run(BACK "/state", "back", true), -EBADF);
 	ms = clock_now_ms() - begin;
-	CU_ASSERT_TRUE(refused >= 1 && refused <= 2 + ms / 200);
+	CU_ASSERT_TRUE(lock_refusals >= 1 && lock_refusals <= 2 + ms / 200);
 	CU_ASSERT_EQUAL(started, 0);
-	locked = false;
+	disk_locked = false;
 	end();
 }
 
+/* Paths and tokens that the supervisor never sets. */
 static void strange_events(void)
 {
 	CU_ASSERT_EQUAL(run("/local/domain/0/backend/ramdisk/x/y", "back",
@@ -188,10 +189,10 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "10^6 writes to a node", frontend_storm },
-		{ "10^6 domains that go", release_storm },
-		{ "events that mean nothing", strange_events },
+		{ "10^6 domains that end", release_storm },
+		{ "events that match no device", strange_events },
 		{ "10^6 writes while its disk is locked", storm_while_locked },
-		{ "who waits comes first", who_waits_comes_first },
+		{ "a waiting guest is served first", waiting_guest_is_first },
 	};
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);

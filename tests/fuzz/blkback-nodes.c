@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libFuzzer's way into what guests and tools write into xenstore: make fuzz. */
+/* libFuzzer's entry for the xenstore nodes of guests and tools; see nodes.h. */
 #include "tests/fuzz/nodes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

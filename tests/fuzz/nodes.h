@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the fuzzer of xenstore nodes feeds, in one place: libFuzzer calls it in
- * `make fuzz`, and tests/ring/ring/fuzz runs it over the corpus and its mutations in
+ * The function of the fuzzer of xenstore nodes. libFuzzer calls it in `make fuzz`;
+ * tests/ring/supervisor/fuzz-nodes.c calls it for the corpus and mutations of it in
  * every `make check`.
  *
- * The input is a history of one vbd, of xm-ramdisk's or of libxl's: the guest writes and removes nodes of its
- * own directory, with any bytes; watches fire, or not yet; the tool detaches,
- * and attaches anew; the domain goes; the worker answers, fails, complains and
- * dies; time passes; and somebody writes while we are in a transaction. It
- * goes into the supervisor's real state machine over the fake libxenstore.
- * Whatever happened:
+ * The input is a history of one vbd, made by xm-ramdisk or by libxl: the guest
+ * writes any bytes to nodes of its directory and removes nodes; watches fire early
+ * or late; the tool detaches and attaches again; the domain ends; the worker
+ * answers, fails, reports ring errors and dies; time passes; and other processes
+ * write during the supervisor's transactions. The history runs through the
+ * supervisor's real state machine over the fake libxenstore. The invariants:
  *
- *   each look at the device asks xenstore a bounded number of questions
- *   what the worker is told is a connection that it may have
- *   there is one worker at most, and none and no watch when the device is over
- *   a device whose domain has gone is over when its worker has died, and its
- *   nodes have gone
+ *   each run of the device sends a bounded number of requests to xenstore
+ *   each CONNECT to the worker has valid values
+ *   there is at most one worker; a device that is over has no worker and no watch
+ *   a device whose domain has ended is over once its worker has died, and has no
+ *   nodes left
  */
 #ifndef FUZZ_NODES_H
 #define FUZZ_NODES_H
@@ -31,7 +31,7 @@
 #include "tests/ring/fake/fake.h"
 
 #define FUZZ_FRONT "/local/domain/5/device/vbd/51712"
-#define FUZZ_QUESTIONS 600u /* to xenstore, in one look */
+#define FUZZ_MAX_REQUESTS 600u /* to xenstore, in one run of the device */
 #define FUZZ_QUEUES 4u
 
 static struct {
@@ -40,10 +40,10 @@ static struct {
 	const char *back; /* its directory */
 	enum blkback_kind kind;
 	struct fuzz_bytes *input;
-	int worker; /* its end; -1: there is none */
-	pid_t pid; /* 0: none lives */
+	int worker; /* the worker's end of the socket; -1: there is none */
+	pid_t pid; /* of the running worker; 0: there is none */
 	unsigned started, killed, answered;
-	bool outlived, has_leftovers; /* what there is of an earlier worker */
+	bool worker_left, has_leftovers; /* by an earlier daemon */
 	int64_t now;
 } nodes;
 
@@ -70,16 +70,17 @@ static int fuzz_start_worker(struct blkback_host *host, pid_t *pid, int *pidfd,
 static void fuzz_kill_worker(struct blkback_host *host, pid_t pid, int signal)
 {
 	(void)host;
-	fuzz_check(pid && pid == nodes.pid, "the worker that lives is killed");
+	fuzz_check(pid && pid == nodes.pid,
+		   "only the running worker is killed");
 	nodes.killed += signal == SIGKILL;
 }
 
-/* One of an earlier daemon's. */
-static int fuzz_adopt(struct blkback_host *host, struct blkback_device *dev)
+static int fuzz_adopt_worker(struct blkback_host *host,
+			     struct blkback_device *dev)
 {
-	if (!nodes.outlived)
+	if (!nodes.worker_left)
 		return -ENOENT;
-	nodes.outlived = false;
+	nodes.worker_left = false;
 	return fuzz_start_worker(host, &dev->pid, &dev->pidfd, &dev->sock);
 }
 
@@ -90,17 +91,18 @@ static bool fuzz_has_leftovers(struct blkback_host *host,
 	return nodes.has_leftovers;
 }
 
-static uint32_t fuzz_answered(struct blkback_host *host,
-			      struct blkback_device *dev)
+static uint32_t fuzz_count_answered(struct blkback_host *host,
+				    struct blkback_device *dev)
 {
 	(void)host, (void)dev;
 	return nodes.answered;
 }
 
-static int fuzz_forget(struct blkback_host *host, struct blkback_device *dev)
+static int fuzz_end_leftovers(struct blkback_host *host,
+			      struct blkback_device *dev)
 {
 	(void)host, (void)dev;
-	nodes.has_leftovers = nodes.outlived = false;
+	nodes.has_leftovers = nodes.worker_left = false;
 	return 0;
 }
 
@@ -125,7 +127,7 @@ static const char *fuzz_get(const char *node)
 	return fake_xs_get(path);
 }
 
-/* What the tool says, where it says it. */
+/* Write a node where the tool writes it. */
 static void fuzz_tool_set(const char *node, const char *value)
 {
 	char name[64];
@@ -214,7 +216,7 @@ static void fuzz_front_remove(uint8_t which)
 	fake_xs_rm(path);
 }
 
-/* What makes most frontends connect. */
+/* Write the nodes of a frontend that connects. */
 static void fuzz_front_connects(struct fuzz_bytes *b)
 {
 	uint8_t how = fuzz_byte(b);
@@ -228,7 +230,7 @@ static void fuzz_front_connects(struct fuzz_bytes *b)
 
 /* ---- what others do ---------------------------------------------------- */
 
-/* A node that says nothing, or what is drawn. */
+/* Write a valid fault spec, or any bytes. */
 static void fuzz_fault(struct fuzz_bytes *b)
 {
 	static const char *const some[] = {
@@ -252,7 +254,7 @@ static void fuzz_fault(struct fuzz_bytes *b)
 
 static void fuzz_tool(uint8_t how)
 {
-	/* A node alone would be a directory without a state. */
+	/* Do not make a directory without a state node. */
 	if (how % 10 <= 5 && !fuzz_get("/state"))
 		return;
 	switch (how % 10) {
@@ -304,8 +306,8 @@ static void fuzz_check_connect(const struct blkback_message *msg)
 		   "queues that were offered");
 }
 
-/* Hear what there is; the socket's end is the worker's. */
-static void fuzz_worker_hears(void)
+/* Receive and check all messages to the worker. */
+static void fuzz_worker_receives(void)
 {
 	static struct blkback_message msg;
 
@@ -314,7 +316,7 @@ static void fuzz_worker_hears(void)
 			fuzz_check_connect(&msg);
 }
 
-static void fuzz_worker_says(uint8_t how)
+static void fuzz_worker_sends(uint8_t how)
 {
 	static const uint8_t type[] = {
 		BLKBACK_ATTACHED, BLKBACK_CONNECTED,  BLKBACK_DISCONNECTED,
@@ -324,7 +326,7 @@ static void fuzz_worker_says(uint8_t how)
 
 	if (nodes.worker < 0)
 		return;
-	fuzz_worker_hears();
+	fuzz_worker_receives();
 	blkback_message_init(&msg, type[how % sizeof(type)]);
 	if (msg.type == BLKBACK_ATTACHED)
 		msg.u.attached.size = 1024 * 1024;
@@ -343,14 +345,14 @@ static void fuzz_worker_dies(int status)
 	close(nodes.worker);
 	nodes.worker = -1;
 	nodes.pid = 0;
-	/* Some get something done, and some leave what is to be taken up. */
+	/* Some have answered requests, and some leave a journal. */
 	nodes.answered += nodes.started & 1;
 	nodes.has_leftovers = status & 0x10;
 	blkback_device_message(nodes.dev, nodes.now);
 	blkback_device_worker_died(nodes.dev, status & ~0x10, nodes.now);
 }
 
-/* In the middle of a transaction: the next command comes already. */
+/* Another process writes during a transaction. */
 static void fuzz_in_transaction(void)
 {
 	if (fuzz_byte(nodes.input) & 1)
@@ -359,7 +361,7 @@ static void fuzz_in_transaction(void)
 		fuzz_front_node(nodes.input);
 }
 
-/* ---- looking ----------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------- */
 
 static void fuzz_new_device(void)
 {
@@ -367,8 +369,8 @@ static void fuzz_new_device(void)
 	fuzz_check(nodes.dev != NULL, "memory");
 }
 
-/* True when the device was over. */
-static bool fuzz_look(unsigned watches)
+/* Mark the device by the bits of @watches and run it. True when it was over. */
+static bool fuzz_run_device(unsigned watches)
 {
 	bool there;
 
@@ -377,8 +379,9 @@ static bool fuzz_look(unsigned watches)
 	nodes.dev->domain_dirty |= watches >> 2 & 1;
 	fake_xs_questions = 0;
 	there = blkback_device_run(nodes.dev, nodes.now);
-	fuzz_check(fake_xs_questions < FUZZ_QUESTIONS, "few questions");
-	fuzz_worker_hears();
+	fuzz_check(fake_xs_questions < FUZZ_MAX_REQUESTS,
+		   "few requests to xenstore");
+	fuzz_worker_receives();
 	if (there)
 		return false;
 	blkback_device_free(nodes.dev);
@@ -408,7 +411,7 @@ static void fuzz_nodes_command(struct fuzz_bytes *b)
 		break;
 	case 5:
 	case 6:
-		fuzz_worker_says(fuzz_byte(b));
+		fuzz_worker_sends(fuzz_byte(b));
 		break;
 	case 7:
 		fuzz_worker_dies((command & 1 ? SIGKILL : command & 0xe0) |
@@ -425,12 +428,12 @@ static void fuzz_nodes_command(struct fuzz_bytes *b)
 			blkback_device_stop(nodes.dev, nodes.now);
 		break;
 	}
-	/* Some changes come together. */
-	if (fuzz_look(command < 200 ? 7 : fuzz_byte(b)))
+	/* Some watches fire later. */
+	if (fuzz_run_device(command < 200 ? 7 : fuzz_byte(b)))
 		fuzz_new_device();
 }
 
-/* The domain goes, and whoever was told to go goes. */
+/* The domain ends, and workers end when they are asked to. */
 static void fuzz_nodes_end(void)
 {
 	unsigned i;
@@ -440,12 +443,12 @@ static void fuzz_nodes_end(void)
 	fake_xs_rm("/local/domain/5");
 	if (fuzz_get("/state"))
 		fuzz_tool_set("store", "/fake");
-	/* libxl takes away what libxl has made. */
+	/* libxl removes its own nodes. */
 	if (nodes.kind == BLKBACK_KIND_XL)
 		fake_xs_rm(nodes.back);
 	nodes.host.stopping = false;
 	for (i = 0; i < 8; i++) {
-		if (fuzz_look(7))
+		if (fuzz_run_device(7))
 			break;
 		fuzz_worker_dies(0);
 		nodes.now += 10000;
@@ -462,20 +465,21 @@ static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	fake_xs_reset();
 	memset(&nodes, 0, sizeof(nodes));
-	nodes.host = (struct blkback_host){ .xs = xs_open(0),
-					    .store = "/fake",
-					    .start_worker = fuzz_start_worker,
-					    .kill_worker = fuzz_kill_worker,
-					    .adopt_worker = fuzz_adopt,
-					    .has_leftovers = fuzz_has_leftovers,
-					    .count_answered = fuzz_answered,
-					    .clear_leftovers = fuzz_forget,
-					    .end_leftovers = fuzz_forget,
-					    .build = "ours",
-					    .max_queues = FUZZ_QUEUES };
+	nodes.host =
+		(struct blkback_host){ .xs = xs_open(0),
+				       .store = "/fake",
+				       .start_worker = fuzz_start_worker,
+				       .kill_worker = fuzz_kill_worker,
+				       .adopt_worker = fuzz_adopt_worker,
+				       .has_leftovers = fuzz_has_leftovers,
+				       .count_answered = fuzz_count_answered,
+				       .clear_leftovers = fuzz_end_leftovers,
+				       .end_leftovers = fuzz_end_leftovers,
+				       .build = "ours",
+				       .max_queues = FUZZ_QUEUES };
 	how = fuzz_byte(&b);
 	nodes.kind = how & 1 ? BLKBACK_KIND_XL : BLKBACK_KIND_TOOL;
-	nodes.outlived = how & 2;
+	nodes.worker_left = how & 2;
 	nodes.has_leftovers = how & 4;
 	nodes.back = nodes.kind == BLKBACK_KIND_XL
 			     ? "/local/domain/0/" NODES_XL_BACKEND "/5/51712"
@@ -486,7 +490,7 @@ static inline void fuzz_nodes_history(const uint8_t *data, size_t len)
 	fake_xs_introduce(5, true);
 	fuzz_attach_nodes("/seed.img", "w");
 	fuzz_new_device();
-	fuzz_look(7);
+	fuzz_run_device(7);
 	while (b.len)
 		fuzz_nodes_command(&b);
 	fuzz_nodes_end();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What devices have beside xenstore: workers found, and what dead ones left. */
+/* What devices have outside xenstore: running workers, and what dead workers have left. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -18,7 +18,7 @@ static struct rd_store *store;
 static void setup(void)
 {
 	if (!seed)
-		seed = make_seed("remains", 64 << 10, 1);
+		seed = make_seed("leftovers", 64 << 10, 1);
 	CU_ASSERT_EQUAL_FATAL(rd_store_open(&store, scratch_store, NULL), 0);
 }
 
@@ -28,7 +28,7 @@ static void teardown(void)
 	rd_store_close(store);
 }
 
-static int answer(int sock, struct blkback_message *msg)
+static int await_message(int sock, struct blkback_message *msg)
 {
 	struct pollfd p = { .fd = sock, .events = POLLIN };
 
@@ -37,8 +37,8 @@ static int answer(int sock, struct blkback_message *msg)
 	return (int)msg->type;
 }
 
-/* A worker of device @domid/7 in a process, attached; our end of its socket. */
-static pid_t start(uint32_t domid, int *sock)
+/* Start an attached worker of the device @domid/7; @sock is the supervisor's end. */
+static pid_t start_worker(uint32_t domid, int *sock)
 {
 	struct blkback_message msg;
 	int pair[2];
@@ -62,11 +62,11 @@ static pid_t start(uint32_t domid, int *sock)
 	msg.u.attach.writable = 1;
 	msg.u.attach.max_queues = 1;
 	blkback_control_send(*sock, &msg);
-	CU_ASSERT_EQUAL(answer(*sock, &msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(await_message(*sock, &msg), BLKBACK_ATTACHED);
 	return pid;
 }
 
-static bool died(pid_t pid)
+static bool was_killed(pid_t pid)
 {
 	int status = 0;
 
@@ -79,8 +79,8 @@ static void count(void *arg, uint32_t domid, uint32_t devid)
 	*(unsigned *)arg += domid == 5 && devid == 7 ? 1 : 100;
 }
 
-/* Of the device 5/7, the only one. */
-static unsigned waiting(void)
+/* How many devices have lost their worker; there is only 5/7. */
+static unsigned count_orphans(void)
 {
 	unsigned n = 0;
 
@@ -96,28 +96,28 @@ static void adopts(void)
 	pid_t pid, found = 0;
 
 	setup();
-	pid = start(5, &sock);
+	pid = start_worker(5, &sock);
 	close(sock);
 	CU_ASSERT_EQUAL(blkback_leftovers_adopt(store, 5, 7, &found, &p.fd,
 						&again),
 			0);
 	CU_ASSERT_EQUAL(found, pid);
-	CU_ASSERT_EQUAL(answer(again, &msg), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(await_message(again, &msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(msg.u.attached.size, 64 << 10);
 	CU_ASSERT_EQUAL(poll(&p, 1, 0), 0);
-	CU_ASSERT_EQUAL(waiting(), 0);
+	CU_ASSERT_EQUAL(count_orphans(), 0);
 	kill(pid, SIGKILL);
 	CU_ASSERT_EQUAL(poll(&p, 1, 20000), 1);
-	CU_ASSERT_TRUE(died(pid));
+	CU_ASSERT_TRUE(was_killed(pid));
 	close(p.fd);
 	close(again);
-	/* Nobody is there; what it had is. */
+	/* The worker is dead; journal and attachment are left. */
 	CU_ASSERT_EQUAL(blkback_leftovers_adopt(store, 5, 7, &found, &p.fd,
 						&again),
 			-ENOENT);
 	CU_ASSERT_TRUE(blkback_leftovers_exist(store, 5, 7));
 	CU_ASSERT_EQUAL(attachments(store), 1);
-	CU_ASSERT_EQUAL(waiting(), 1);
+	CU_ASSERT_EQUAL(count_orphans(), 1);
 	blkback_leftovers_end(store, 5, 7);
 	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
 	CU_ASSERT_EQUAL(attachments(store), 0);
@@ -141,24 +141,24 @@ static void nothing(void)
 }
 
 /*
- * Room that the tool took is no worker's journal yet, and becomes one: the same
- * file, whose memory is there, also after what was before the device is cleared.
+ * The tool makes an empty journal to reserve its memory. It does not count as a
+ * leftover, survives clear_leftovers, and is the file that the worker uses.
  */
 static void reserved_journal_is_kept(void)
 {
 	struct blkback_journal_file *j;
 	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
 	int fd = openat(dir, "vbd-5-7.journal", O_CREAT | O_RDWR, 0600);
-	struct stat room, now;
+	struct stat reserved, now;
 	char text[128];
 
 	setup();
 	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, NODES_JOURNAL_SIZE), 0);
-	CU_ASSERT_EQUAL_FATAL(fstat(fd, &room), 0);
+	CU_ASSERT_EQUAL_FATAL(fstat(fd, &reserved), 0);
 	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
 	blkback_leftovers_clear(store, 5, 7);
 	CU_ASSERT_EQUAL(fstatat(dir, "vbd-5-7.journal", &now, 0), 0);
-	CU_ASSERT_EQUAL(now.st_ino, room.st_ino);
+	CU_ASSERT_EQUAL(now.st_ino, reserved.st_ino);
 	close(fd);
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
 						   text, sizeof(text)),
@@ -166,7 +166,7 @@ static void reserved_journal_is_kept(void)
 	blkback_journal_close(j);
 	CU_ASSERT_TRUE(blkback_leftovers_exist(store, 5, 7));
 	blkback_leftovers_clear(store, 5,
-				7); /* a used one is a device's that was */
+				7); /* a used journal is of an earlier device */
 	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
 	CU_ASSERT_TRUE(faccessat(dir, "vbd-5-7.journal", F_OK, 0));
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
@@ -179,7 +179,7 @@ static void reserved_journal_is_kept(void)
 	teardown();
 }
 
-/* Of all queues. */
+/* The answers of all queues are added. */
 static void counts_answers(void)
 {
 	struct blkback_journal_file *j;
@@ -199,13 +199,13 @@ static void counts_answers(void)
 	teardown();
 }
 
-static bool knows_six(void *arg, uint32_t domid, uint32_t devid)
+static bool is_six(void *arg, uint32_t domid, uint32_t devid)
 {
 	(void)arg;
 	return domid == 6 && devid == 7;
 }
 
-/* What nobody knows is ended, the living and the dead; the rest is left. */
+/* Leftovers of unknown devices are ended, also of running workers. */
 static void sweeps(void)
 {
 	int sock[3];
@@ -214,12 +214,12 @@ static void sweeps(void)
 
 	setup();
 	for (i = 0; i < 3; i++)
-		pid[i] = start(5 + i, &sock[i]);
+		pid[i] = start_worker(5 + i, &sock[i]);
 	kill(pid[2], SIGKILL);
-	CU_ASSERT_TRUE(died(pid[2]));
+	CU_ASSERT_TRUE(was_killed(pid[2]));
 	close(sock[0]); /* its supervisor is gone */
-	blkback_leftovers_sweep(store, knows_six, NULL);
-	CU_ASSERT_TRUE(died(pid[0]));
+	blkback_leftovers_sweep(store, is_six, NULL);
+	CU_ASSERT_TRUE(was_killed(pid[0]));
 	CU_ASSERT_EQUAL(attachments(store), 1);
 	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
 	CU_ASSERT_TRUE(blkback_leftovers_exist(store, 6, 7));
@@ -244,7 +244,7 @@ static int open_journal(struct blkback_journal_file **j, char text[128])
 	return ret;
 }
 
-/* Whatever a file says: opened, emptied, or refused with a sentence. */
+/* Journals of any content are opened, emptied, or refused with a sentence. */
 static void other_journals(void)
 {
 	struct blkback_connection c = { .protocol = BLKBACK_X86_64,
@@ -264,7 +264,7 @@ static void other_journals(void)
 	CU_ASSERT_STRING_EQUAL(
 		text,
 		"vbd-5-7.journal has requests that were taken by a worker of another version (2; this is 1)");
-	/* But an orderly hand-over leaves none. */
+	/* A worker that has handed over has left no request: the journal is emptied. */
 	{
 		char path[128];
 		uint32_t state = BLKBACK_JOURNAL_HANDED_OVER;
@@ -291,18 +291,19 @@ static void other_journals(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{ "a worker is found, and what it leaves ended", adopts },
-		{ "there is nothing", nothing },
-		{ "room that the tool took", reserved_journal_is_kept },
+		{ "a worker is adopted, and its leftovers are ended", adopts },
+		{ "no leftovers", nothing },
+		{ "a journal that the tool reserved",
+		  reserved_journal_is_kept },
 		{ "answers are counted", counts_answers },
-		{ "the unknown are swept", sweeps },
-		{ "journals of others", other_journals },
+		{ "leftovers of unknown devices are swept", sweeps },
+		{ "journals of other contents", other_journals },
 	};
 	int rc;
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	scratch_make();
-	rc = RUN_TESTS("remains", tests);
+	rc = RUN_TESTS("leftovers", tests);
 	scratch_remove();
 	return rc;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every order of states that a frontend can produce, with a worker that
- * answers at once or late, and with ends of all kinds between. What must hold
- * at every moment is checked at every moment, and after each sequence a
- * frontend that behaves is served.
+ * Every sequence of states that a frontend can write, with a worker that answers
+ * at once or late, and with every kind of end. The invariants are checked after
+ * each step. After each sequence a correct frontend must be served.
  */
 #include "tests/ring/supervisor/device.h"
 
-/* What the worker is, as the test plays it. */
+/* The state of the worker, which the test plays. */
 enum played {
 	NOBODY,
 	ATTACHING,
@@ -18,10 +17,10 @@ enum played {
 };
 
 static enum played played;
-static unsigned told_wrong, outside, closed_while_mapped, connects;
+static unsigned wrong_messages, foreign_paths, closed_while_mapped, connects;
 
-/* XSA-115 and the like: nothing but the device's own two directories. */
-static void only_own(const char *path)
+/* XSA-115 and the like: the supervisor touches only the device's two directories. */
+static void check_path(const char *path)
 {
 	static const char *const parents[] = {
 		"/local/domain/0/backend/ramdisk",
@@ -32,18 +31,18 @@ static void only_own(const char *path)
 	    !strncmp(path, FRONT, strlen(FRONT)) || !strcmp(path, parents[0]) ||
 	    !strcmp(path, parents[1]))
 		return;
-	if (!outside++)
+	if (!foreign_paths++)
 		printf("# touched %s\n", path);
 }
 
-/* XSA-391, 396: pages of a guest that reads Closed are its own again. */
+/* XSA-391, 396: no page of a guest that may read Closed is mapped. */
 static void check_closed(void)
 {
 	if (played >= CONNECTING && !strcmp(back_state(), "6"))
 		closed_while_mapped++;
 }
 
-/* Play the worker until it is told nothing more; @late: only note it. */
+/* Answer as the worker until no message is left; @late: answer nothing now. */
 static void play(bool late)
 {
 	static struct blkback_message msg;
@@ -69,14 +68,14 @@ static void play(bool late)
 			played = NOBODY;
 			worker_dies(0);
 		} else if (type == BLKBACK_ATTACH) {
-			told_wrong += played != NOBODY;
+			wrong_messages += played != NOBODY;
 			played = ATTACHING;
 		} else if (type == BLKBACK_CONNECT) {
-			told_wrong += played != IDLE;
+			wrong_messages += played != IDLE;
 			played = CONNECTING;
 			connects++;
 		} else if (type == BLKBACK_DISCONNECT) {
-			told_wrong += played != CONNECTED;
+			wrong_messages += played != CONNECTED;
 			played = DISCONNECTING;
 		}
 		check_closed();
@@ -100,12 +99,11 @@ static void front_is(const char *value)
 static void begin(void)
 {
 	setup();
-	fake_xs_touched = only_own;
+	fake_xs_touched = check_path;
 	fake_xs_set(FRONT "/ring-ref", "8");
 	fake_xs_set(FRONT "/event-channel", "17");
 	fake_xs_set(FRONT "/protocol", "x86_64-abi");
 	run_device();
-	/* It was told to attach. */
 	played = NOBODY;
 	CU_ASSERT_EQUAL(started, 1);
 	played = ATTACHING;
@@ -113,8 +111,8 @@ static void begin(void)
 	play(false);
 }
 
-/* As a kernel that starts anew does. */
-static bool comes_back(void)
+/* Close and connect as a rebooted guest does. */
+static bool reconnects(void)
 {
 	play(false);
 	front_is("6");
@@ -132,8 +130,8 @@ static bool comes_back(void)
 	return played == CONNECTED && !strcmp(back_state(), "4");
 }
 
-/* A tool detaches, and the frontend agrees. */
-static bool ends(void)
+/* A tool detaches, and the frontend closes. */
+static bool detaches(void)
 {
 	fake_xs_set(BACK "/online", "0");
 	fake_xs_set(BACK "/state", "5");
@@ -144,18 +142,18 @@ static bool ends(void)
 	return is_over && !fake_xs_get(BACK) && played == NOBODY;
 }
 
-static bool nothing_wrong(const char *what, unsigned long n)
+static bool invariants_held(const char *what, unsigned long n)
 {
-	if (!told_wrong && !outside && !closed_while_mapped)
+	if (!wrong_messages && !foreign_paths && !closed_while_mapped)
 		return true;
-	printf("# %s %lu: told wrong %u, outside %u, closed while mapped %u\n",
-	       what, n, told_wrong, outside, closed_while_mapped);
-	CU_FAIL("what must always hold did not");
-	told_wrong = outside = closed_while_mapped = 0;
+	printf("# %s %lu: wrong messages %u, foreign paths %u, closed while mapped %u\n",
+	       what, n, wrong_messages, foreign_paths, closed_while_mapped);
+	CU_FAIL("an invariant was broken");
+	wrong_messages = foreign_paths = closed_while_mapped = 0;
 	return false;
 }
 
-/* A state for each digit of @n; the worker is late where @late says so. */
+/* One state for each digit of @n; the worker is late at the steps of @late's bits. */
 static bool sequence(unsigned long n, unsigned steps, unsigned late)
 {
 	unsigned i;
@@ -165,17 +163,19 @@ static bool sequence(unsigned long n, unsigned steps, unsigned late)
 		front_is(front_states[n % STATES]);
 		play(late >> i & 1);
 	}
-	if (!comes_back())
-		printf("# it does not come back; state %s\n", back_state());
-	else if (!ends())
-		printf("# it does not end; state %s\n", back_state());
-	else if (nothing_wrong("sequence", n))
+	if (!reconnects())
+		printf("# the frontend does not reconnect; state %s\n",
+		       back_state());
+	else if (!detaches())
+		printf("# the device does not detach; state %s\n",
+		       back_state());
+	else if (invariants_held("sequence", n))
 		return true;
 	return false;
 }
 
-/* All of @steps steps, with a worker that is late at the steps of @late. */
-static bool all_of(unsigned steps, unsigned late)
+/* All sequences of @steps steps, with a worker that is late at the steps of @late's bits. */
+static bool run_all(unsigned steps, unsigned late)
 {
 	unsigned long n, total = 1;
 	unsigned i;
@@ -192,7 +192,7 @@ static bool all_of(unsigned steps, unsigned late)
 	if (!good)
 		printf("# sequence %lu of %u steps, late %x\n", n - 1, steps,
 		       late);
-	/* Each came back, and many connected before. */
+	/* Each reconnected once at the end, and many were connected before. */
 	return good && connects > total + total / 20;
 }
 
@@ -201,13 +201,13 @@ static void all_of_three(void)
 	unsigned late;
 
 	for (late = 0; late < 8; late++)
-		CU_ASSERT_TRUE(all_of(3, late));
+		CU_ASSERT_TRUE(run_all(3, late));
 }
 
 static void all_of_four(void)
 {
-	CU_ASSERT_TRUE(all_of(4, 0));
-	CU_ASSERT_TRUE(all_of(4, 0xe));
+	CU_ASSERT_TRUE(run_all(4, 0));
+	CU_ASSERT_TRUE(run_all(4, 0xe));
 }
 
 static unsigned dice;
@@ -218,7 +218,7 @@ static unsigned roll(unsigned n)
 	return (dice >> 16) % n;
 }
 
-static void bad_node(void)
+static void write_bad_node(void)
 {
 	static const char *const bad[][2] = {
 		{ "ring-ref", "-1" },
@@ -239,7 +239,7 @@ static void bad_node(void)
 	fake_xs_set(path, bad[i][1]);
 }
 
-static void worker_event(void)
+static void ring_error(void)
 {
 	if (played != CONNECTED)
 		return;
@@ -248,7 +248,7 @@ static void worker_event(void)
 	run_device();
 }
 
-static void repair(void)
+static void write_good_nodes(void)
 {
 	fake_xs_rm(FRONT "/ring-page-order");
 	fake_xs_rm(FRONT "/multi-queue-num-queues");
@@ -257,15 +257,15 @@ static void repair(void)
 	fake_xs_set(FRONT "/protocol", "x86_64-abi");
 }
 
-/* How a walk ends: as a kernel would, by a tool, or with the domain. */
-static bool one_end(unsigned how)
+/* End a walk: after a reconnect, by a tool, with the domain, or with the frontend's nodes. */
+static bool end_walk(unsigned how)
 {
 	switch (how) {
 	case 0:
-		repair();
-		return comes_back() && ends();
+		write_good_nodes();
+		return reconnects() && detaches();
 	case 1:
-		return ends();
+		return detaches();
 	case 2:
 		fake_xs_introduce(5, false);
 		break;
@@ -278,7 +278,7 @@ static bool one_end(unsigned how)
 	return is_over && !fake_xs_get(BACK) && played == NOBODY;
 }
 
-/* Long ones, with bad nodes and broken rings between, and every end. */
+/* Long random sequences with bad nodes and broken rings, and every end. */
 static void long_walks(void)
 {
 	unsigned walk, i;
@@ -289,13 +289,13 @@ static void long_walks(void)
 		for (i = 0; i < 60; i++) {
 			switch (roll(10)) {
 			case 0:
-				bad_node();
+				write_bad_node();
 				break;
 			case 1:
-				repair();
+				write_good_nodes();
 				break;
 			case 2:
-				worker_event();
+				ring_error();
 				break;
 			default:
 				front_is(front_states[roll(STATES)]);
@@ -303,19 +303,19 @@ static void long_walks(void)
 			}
 			play(roll(3) == 0);
 		}
-		if (!one_end(walk % 4)) {
+		if (!end_walk(walk % 4)) {
 			printf("# walk %u: state %s\n", walk, back_state());
-			CU_FAIL("the end is not one");
+			CU_FAIL("the walk does not end");
 			walk = 4000;
 		}
 		CU_ASSERT_EQUAL(started, 1);
 		teardown();
-		if (!nothing_wrong("walk", walk))
+		if (!invariants_held("walk", walk))
 			break;
 	}
 }
 
-/* The worker dies in any phase: another goes on in its place. */
+/* The worker dies in any phase, and another takes over. */
 static void death_in_any_phase(void)
 {
 	static struct blkback_message msg;
@@ -334,10 +334,10 @@ static void death_in_any_phase(void)
 		CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 		played = ATTACHING;
 		play(false);
-		CU_ASSERT_TRUE(comes_back());
-		CU_ASSERT_TRUE(ends());
+		CU_ASSERT_TRUE(reconnects());
+		CU_ASSERT_TRUE(detaches());
 		teardown();
-		nothing_wrong("death", n);
+		invariants_held("death", n);
 	}
 	CU_ASSERT_TRUE(phases & 1u << BLKBACK_IDLE);
 	CU_ASSERT_TRUE(phases & 1u << BLKBACK_CONNECTING);
@@ -355,7 +355,7 @@ int main(void)
 		{ "the worker dies in any phase", death_in_any_phase },
 	};
 
-	/* What each of them says would be a book. */
+	/* Thousands of expected warnings. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	return RUN_TESTS("sequences", tests);
 }

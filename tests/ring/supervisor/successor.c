@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Workers that die, and daemons that do: what is taken up and what is ended.
- * The frontend sees none of it in xenstore.
+ * Workers and daemons that die: what their successors take over, and what they
+ * end. The frontend sees none of it in xenstore.
  */
 #include <limits.h>
 
 #include "tests/ring/supervisor/device.h"
 
-/* The next worker was told to take up what the last one had. */
+/* The next worker got an ATTACH with @how to take over from the last one. */
 static void resumes(uint32_t how)
 {
 	struct blkback_message msg;
@@ -17,7 +17,7 @@ static void resumes(uint32_t how)
 	CU_ASSERT_EQUAL(received(&msg), 0);
 }
 
-static void says_attached(bool yes)
+static void sends_attached(bool yes)
 {
 	worker_connected = yes;
 	worker_sends(BLKBACK_ATTACHED);
@@ -31,7 +31,7 @@ static void worker_killed(void)
 	CU_ASSERT_EQUAL(started, 2);
 	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	resumes(BLKBACK_RESUME_CONNECTED);
-	says_attached(true);
+	sends_attached(true);
 	run_device();
 	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
@@ -40,7 +40,7 @@ static void worker_killed(void)
 	teardown();
 }
 
-/* Each time before it said a word, and before it answered a request. */
+/* Each time before the worker sent a message or answered a request. */
 static void killed_again_and_again(void)
 {
 	unsigned i, before;
@@ -62,8 +62,8 @@ static void killed_again_and_again(void)
 	teardown();
 }
 
-/* The death of one that got on is none of those in a row. */
-static void killed_after_it_got_on(void)
+/* A worker that answered a request does not count as failed. */
+static void killed_after_progress(void)
 {
 	unsigned i;
 
@@ -79,8 +79,8 @@ static void killed_after_it_got_on(void)
 	teardown();
 }
 
-/* A hundred deaths are a hundred pauses while requests are answered. */
-static void killed_and_gets_on(void)
+/* Any number of workers may die if each has answered a request. */
+static void killed_a_hundred_times(void)
 {
 	unsigned i;
 
@@ -89,7 +89,7 @@ static void killed_and_gets_on(void)
 		answered++;
 		worker_dies(SIGKILL);
 		resumes(BLKBACK_RESUME_CONNECTED);
-		says_attached(true);
+		sends_attached(true);
 	}
 	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	CU_ASSERT_EQUAL(started, 101);
@@ -102,26 +102,27 @@ static void killed_while_attaching(void)
 	run_device();
 	worker_dies(SIGKILL);
 	resumes(BLKBACK_RESUME_NONE);
-	says_attached(false);
+	sends_attached(false);
 	CU_ASSERT_STRING_EQUAL(back_state(), "2");
 	teardown();
 }
 
-/* It may have been connected already, or not yet. */
+/* The killed worker may have connected already, or not yet. */
 static void killed_while_connecting(void)
 {
 	struct blkback_message msg;
-	int had;
+	int connected;
 
-	for (had = 0; had < 2; had++) {
+	for (connected = 0; connected < 2; connected++) {
 		setup_idle();
 		ask_to_connect();
 		CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
 		worker_dies(SIGKILL);
 		resumes(BLKBACK_RESUME_CONNECTED);
-		says_attached(had);
-		CU_ASSERT_EQUAL(received(&msg), had ? 0 : BLKBACK_CONNECT);
-		if (!had)
+		sends_attached(connected);
+		CU_ASSERT_EQUAL(received(&msg),
+				connected ? 0 : BLKBACK_CONNECT);
+		if (!connected)
 			worker_sends(BLKBACK_CONNECTED);
 		CU_ASSERT_STRING_EQUAL(back_state(), "4");
 		teardown();
@@ -137,12 +138,12 @@ static void killed_while_disconnecting(void)
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
 	worker_dies(SIGKILL);
 	resumes(BLKBACK_RESUME_ATTACHED);
-	says_attached(false);
+	sends_attached(false);
 	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
 
-/* The guest goes while nobody serves it. */
+/* The frontend closes while no worker runs. */
 static void frontend_closes_meanwhile(void)
 {
 	struct blkback_message msg;
@@ -151,14 +152,14 @@ static void frontend_closes_meanwhile(void)
 	worker_dies(SIGKILL);
 	set_front_state("6");
 	resumes(BLKBACK_RESUME_CONNECTED);
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_DISCONNECT);
 	worker_sends(BLKBACK_DISCONNECTED);
 	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
 
-static void cannot_take_up(void)
+static void successor_cannot_attach(void)
 {
 	setup_connected();
 	worker_dies(SIGKILL);
@@ -173,15 +174,15 @@ static void cannot_take_up(void)
 	teardown();
 }
 
-/* The disk is there, and the ring of the dead worker is not. */
-static void says_ring_lost(void)
+/* The next worker has the disk and could not map the dead worker's ring. */
+static void sends_ring_lost(void)
 {
 	blkback_control_send_text(worker, BLKBACK_FAILED, BLKBACK_CONNECT,
 				  "cannot map the frontend's ring");
-	says_attached(false);
+	sends_attached(false);
 }
 
-static void comes_back(void)
+static void frontend_reconnects(void)
 {
 	struct blkback_message msg;
 
@@ -195,8 +196,8 @@ static void comes_back(void)
 	teardown();
 }
 
-/* Its frontend let it go, and maybe began anew, before anybody looked. */
-static void ring_is_let_go(void)
+/* The frontend released the ring, and maybe began again, before the run. */
+static void ring_was_released(void)
 {
 	static const char *const states[] = { "6", "1" };
 	unsigned i;
@@ -206,15 +207,15 @@ static void ring_is_let_go(void)
 		worker_dies(SIGKILL);
 		resumes(BLKBACK_RESUME_CONNECTED);
 		fake_xs_set(FRONT "/state", states[i]);
-		says_ring_lost();
+		sends_ring_lost();
 		CU_ASSERT_STRING_EQUAL(back_state(), i ? "2" : "6");
 		CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/error"));
 		CU_ASSERT_EQUAL(dev->phase, BLKBACK_IDLE);
-		comes_back();
+		frontend_reconnects();
 	}
 }
 
-/* It is served by nobody, which the guest is told; never as a new ring. */
+/* The frontend must close first; the ring is never connected as a new one. */
 static void ring_is_lost(void)
 {
 	struct blkback_message msg;
@@ -222,14 +223,14 @@ static void ring_is_lost(void)
 	setup_connected();
 	worker_dies(SIGKILL);
 	resumes(BLKBACK_RESUME_CONNECTED);
-	says_ring_lost();
+	sends_ring_lost();
 	CU_ASSERT_STRING_EQUAL(back_state(), "5");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
 			       "cannot map the frontend's ring");
 	CU_ASSERT_EQUAL(received(&msg), 0);
 	set_front_state("6");
 	CU_ASSERT_STRING_EQUAL(back_state(), "6");
-	comes_back();
+	frontend_reconnects();
 }
 
 static void setup_left_device(const char *back, const char *front_state)
@@ -239,7 +240,7 @@ static void setup_left_device(const char *back, const char *front_state)
 	fake_xs_set(FRONT "/state", front_state);
 }
 
-/* The last daemon's worker serves it on. */
+/* The worker of the last daemon is adopted and serves on. */
 static void adopted(void)
 {
 	struct blkback_message msg;
@@ -248,12 +249,12 @@ static void adopted(void)
 	worker_left = true;
 	run_device();
 	CU_ASSERT_EQUAL(received(&msg), 0);
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_EQUAL(dev->phase, BLKBACK_SERVING);
 	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	CU_ASSERT_EQUAL(leftovers_ended, 0);
 	CU_ASSERT_EQUAL(terminated, 0);
-	/* And then it detaches as any other. */
+	/* The device then detaches as any other. */
 	fake_xs_set(BACK "/online", "0");
 	fake_xs_set(BACK "/state", "5");
 	set_front_state("6");
@@ -275,32 +276,32 @@ static void faults_meanwhile(void)
 	worker_left = true;
 	fake_xs_set(BACK "/fault-active", "freeze=1");
 	run_device();
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_FAULT);
 	CU_ASSERT_TRUE(blkback_fault_none(&msg.u.fault));
 	worker_sends(BLKBACK_FAULT_SET);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/fault-active"));
-	/* And a worker that dies takes what it said with it. */
+	/* fault-active of a dead worker is removed. */
 	fake_xs_set(BACK "/fault-active", "freeze=1");
 	worker_dies(SIGKILL);
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_TRUE(blkback_fault_none(&msg.u.attach.fault));
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/fault-active"));
 	teardown();
-	/* Set ones are told to the next. */
+	/* Faults that are set are sent to the next worker. */
 	setup_left_device("4", "4");
 	worker_left = true;
 	fake_xs_set(BACK "/fault", "iops=5");
 	run_device();
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_FAULT);
 	CU_ASSERT_EQUAL(msg.u.fault.iops, 5);
 	worker_dies(SIGKILL);
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);
 	CU_ASSERT_EQUAL(msg.u.attach.fault.iops, 5);
 	CU_ASSERT_EQUAL(received(&msg), 0);
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_FAULT);
 	CU_ASSERT_EQUAL(msg.u.fault.iops, 5);
 	teardown();
@@ -313,7 +314,7 @@ static void adopted_before_it_connected(void)
 	setup_left_device("2", "1");
 	worker_left = true;
 	run_device();
-	says_attached(false);
+	sends_attached(false);
 	CU_ASSERT_EQUAL(dev->phase, BLKBACK_IDLE);
 	ask_to_connect();
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
@@ -322,8 +323,7 @@ static void adopted_before_it_connected(void)
 	teardown();
 }
 
-/* Of another build: asked to hand over to one of ours. */
-/* The daemon that was told of it has ended as well. */
+/* The worker had reported the loss of its ring to a daemon that has ended, too. */
 static void adopted_without_its_ring(void)
 {
 	struct blkback_message msg;
@@ -331,13 +331,13 @@ static void adopted_without_its_ring(void)
 	setup_left_device("4", "4");
 	worker_left = true;
 	run_device();
-	says_attached(false);
+	sends_attached(false);
 	CU_ASSERT_STRING_EQUAL(back_state(), "5");
 	CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/error"),
 			       "a new worker could not map the frontend's ring");
 	CU_ASSERT_EQUAL(received(&msg), 0);
 	set_front_state("6");
-	comes_back();
+	frontend_reconnects();
 }
 
 static void adopted_of_another_build(void)
@@ -346,14 +346,14 @@ static void adopted_of_another_build(void)
 	worker_left = true;
 	run_device();
 	build = "another";
-	says_attached(true);
+	sends_attached(true);
 	build = "ours";
 	CU_ASSERT_TRUE(dev->other_build);
 	blkback_device_replace(dev, 1000);
 	CU_ASSERT_EQUAL(terminated, 1);
 	worker_dies(0);
 	resumes(BLKBACK_RESUME_CONNECTED);
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_FALSE(dev->other_build);
 	CU_ASSERT_FALSE(dev->handing_over);
 	CU_ASSERT_STRING_EQUAL(back_state(), "4");
@@ -374,12 +374,12 @@ static void adopted_of_another_version(void)
 	CU_ASSERT_EQUAL(terminated, 1);
 	worker_dies(0);
 	resumes(BLKBACK_RESUME_CONNECTED);
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	teardown();
 }
 
-/* Both were killed: the journal is there, and no worker. */
+/* Daemon and worker were killed: only the journal is left. */
 static void journal_alone(void)
 {
 	setup_left_device("4", "4");
@@ -387,7 +387,7 @@ static void journal_alone(void)
 	run_device();
 	CU_ASSERT_EQUAL(started, 1);
 	resumes(BLKBACK_RESUME_CONNECTED);
-	says_attached(true);
+	sends_attached(true);
 	CU_ASSERT_STRING_EQUAL(back_state(), "4");
 	CU_ASSERT_EQUAL(leftovers_ended, 0);
 	teardown();
@@ -401,14 +401,14 @@ static void nothing_left(void)
 	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	CU_ASSERT_PTR_NOT_NULL(fake_xs_get(BACK "/error"));
 	CU_ASSERT_FALSE(is_over);
-	/* And the tool may attach anew in its place. */
+	/* The tool may attach another device of the same number. */
 	attach_nodes("w");
 	run_device();
 	CU_ASSERT_EQUAL(started, 1);
 	teardown();
 }
 
-/* A new device where one was: what that has left is not the new one's. */
+/* A new device does not get the leftovers of an earlier one of the same number. */
 static void another_in_its_place(void)
 {
 	setup();
@@ -416,7 +416,7 @@ static void another_in_its_place(void)
 	run_device();
 	CU_ASSERT_EQUAL(leftovers_cleared, 1);
 	CU_ASSERT_EQUAL(leftovers_ended,
-			0); /* with the journal that the tool made */
+			0); /* which would remove the tool's new journal */
 	resumes(BLKBACK_RESUME_NONE);
 	teardown();
 }
@@ -436,7 +436,7 @@ static void leftover_of_gone_domain(void)
 	teardown();
 }
 
-/* Given up and the tool detaches: the frontend closes first. */
+/* The tool detaches a device whose workers failed: the frontend closes first. */
 static void detaches_without_worker(void)
 {
 	unsigned i;
@@ -455,18 +455,21 @@ static void detaches_without_worker(void)
 	teardown();
 }
 
-/* ---- xenstore goes ------------------------------------------------------ */
+/* ---- xenstore breaks ---------------------------------------------------- */
 
-/* Its connection breaks before question @n of a look. Whether all were asked. */
-static bool look_broken(unsigned n)
+/*
+ * Run the device; the connection to xenstore breaks before request @n. Whether
+ * the run had fewer requests than that.
+ */
+static bool run_broken(unsigned n)
 {
 	fake_xs_breaks_at = fake_xs_questions + n;
 	run_device();
 	return fake_xs_questions < fake_xs_breaks_at;
 }
 
-/* Nothing was decided, and the next look finds things as they are. */
-static void nothing_is_lost(enum blkback_phase phase, unsigned before)
+/* The device is unchanged. */
+static void check_unchanged(enum blkback_phase phase, unsigned before)
 {
 	struct blkback_message msg;
 
@@ -487,11 +490,11 @@ static void xenstore_breaks(void)
 	setup_connected();
 	before = leftovers_ended;
 	for (n = 0; n < 100; n++) {
-		whole = look_broken(n);
-		nothing_is_lost(BLKBACK_SERVING, before);
+		whole = run_broken(n);
+		check_unchanged(BLKBACK_SERVING, before);
 		fake_xs_breaks_at = UINT_MAX;
 		run_device();
-		nothing_is_lost(BLKBACK_SERVING, before);
+		check_unchanged(BLKBACK_SERVING, before);
 		if (whole)
 			break;
 	}
@@ -499,7 +502,7 @@ static void xenstore_breaks(void)
 	teardown();
 }
 
-/* While a daemon takes over what another has left. */
+/* While a daemon adopts the worker of an earlier one. */
 static void xenstore_breaks_at_the_start(void)
 {
 	struct blkback_message msg;
@@ -510,18 +513,18 @@ static void xenstore_breaks_at_the_start(void)
 	for (n = 0; n < 100 && !whole; n++) {
 		setup_left_device("4", "4");
 		worker_left = true;
-		whole = look_broken(n);
+		whole = run_broken(n);
 		CU_ASSERT_EQUAL(leftovers_ended, 0);
 		CU_ASSERT_FALSE(is_over);
 		fake_xs_breaks_at = UINT_MAX;
 		run_device();
-		says_attached(true);
+		sends_attached(true);
 		run_device();
-		/* To be sure: whether faults were shown, it could not be told. */
+		/* An empty FAULT is sent if fault-active could not be read. */
 		type = received(&msg);
 		CU_ASSERT_TRUE(!type || (type == BLKBACK_FAULT &&
 					 blkback_fault_none(&msg.u.fault)));
-		nothing_is_lost(BLKBACK_SERVING, 0);
+		check_unchanged(BLKBACK_SERVING, 0);
 		teardown();
 	}
 	CU_ASSERT_TRUE(n > 6 && n < 100);
@@ -532,14 +535,14 @@ int main(void)
 	static const struct test tests[] = {
 		{ "the worker is killed", worker_killed },
 		{ "killed again and again", killed_again_and_again },
-		{ "killed after it got on", killed_after_it_got_on },
-		{ "killed a hundred times", killed_and_gets_on },
+		{ "killed after it answered a request", killed_after_progress },
+		{ "killed a hundred times", killed_a_hundred_times },
 		{ "killed while it attaches", killed_while_attaching },
 		{ "killed while it connects", killed_while_connecting },
 		{ "killed while it disconnects", killed_while_disconnecting },
 		{ "the frontend closes meanwhile", frontend_closes_meanwhile },
-		{ "what cannot be taken up", cannot_take_up },
-		{ "a ring that was let go meanwhile", ring_is_let_go },
+		{ "the next worker cannot attach", successor_cannot_attach },
+		{ "a ring that was released meanwhile", ring_was_released },
 		{ "a ring that is lost", ring_is_lost },
 		{ "a worker is adopted", adopted },
 		{ "faults that changed meanwhile", faults_meanwhile },
@@ -547,8 +550,8 @@ int main(void)
 		{ "adopted without its ring", adopted_without_its_ring },
 		{ "adopted of another build", adopted_of_another_build },
 		{ "adopted of another version", adopted_of_another_version },
-		{ "a journal without a worker", journal_alone },
-		{ "nodes without either", nothing_left },
+		{ "only a journal is left", journal_alone },
+		{ "only nodes are left", nothing_left },
 		{ "another device in its place", another_in_its_place },
 		{ "nodes of a gone domain", leftover_of_gone_domain },
 		{ "detaches without a worker", detaches_without_worker },

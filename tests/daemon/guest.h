@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest at depth 32 that checks every byte, on one ring of fake_pages: a thread
- * runs it until it is told to stop, and counts.
+ * A guest at queue depth 32 that checks every byte, on one ring of fake_pages. A
+ * thread runs it until @stop is set, and counts answers and errors.
  */
 #ifndef TESTS_DAEMON_GUEST_H
 #define TESTS_DAEMON_GUEST_H
@@ -37,7 +37,7 @@ struct slot {
 
 static struct slot slot[DEPTH];
 static uint64_t value[BLOCKS], last_value;
-static bool busy[BLOCKS], first, begun;
+static bool busy[BLOCKS], filling, guest_began;
 
 static bool is_filled(const uint8_t *page, uint64_t with)
 {
@@ -49,16 +49,16 @@ static bool is_filled(const uint8_t *page, uint64_t with)
 	return true;
 }
 
-static void put(uint32_t index)
+static void send_request(uint32_t index)
 {
 	struct blkif_request *r = &ring->ring[index % DEPTH].req;
 	uint8_t *page = fake_pages[FIRST_PAGE + index % DEPTH];
 	struct slot *s = &slot[index % DEPTH];
-	unsigned i, b = first ? index : (unsigned)rand() % BLOCKS;
+	unsigned i, b = filling ? index : (unsigned)rand() % BLOCKS;
 
 	while (busy[b])
 		b = (b + 1) % BLOCKS;
-	*s = (struct slot){ first || rand() & 1, b, (int64_t)clock_now_us() };
+	*s = (struct slot){ filling || rand() & 1, b, (int64_t)clock_now_us() };
 	busy[b] = true;
 	memset(page, 0xaa, 4096);
 	if (s->write)
@@ -75,7 +75,7 @@ static void put(uint32_t index)
 	__atomic_store_n(&ring->req_prod, index + 1, __ATOMIC_SEQ_CST);
 }
 
-static void take(uint32_t index)
+static void take_response(uint32_t index)
 {
 	const struct blkif_response *r = &ring->ring[index % DEPTH].rsp;
 	const struct slot *s = &slot[index % DEPTH];
@@ -99,13 +99,13 @@ static void *run_guest(void *arg)
 	while (!stop || taken != ring->req_prod) {
 		prod = __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE);
 		if (prod - taken > ring->req_prod - taken) {
-			bad++; /* answered what nobody asked */
+			bad++; /* more responses than requests */
 			break;
 		}
 		while (taken != prod)
-			take(taken++);
+			take_response(taken++);
 		while (!stop && ring->req_prod - taken < DEPTH)
-			put(ring->req_prod);
+			send_request(ring->req_prod);
 		usleep(50);
 	}
 	return NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The processes of a test: the daemon of the scratch store, its workers and the
- * spare one, found as a person would: by files, the store's list, and ps.
+ * The processes of a test: the daemon of the scratch store, its workers and its
+ * spare worker. They are found as an administrator finds them: by the store's
+ * files and list, and in /proc.
  */
 #ifndef TESTS_DAEMON_PROCESSES_H
 #define TESTS_DAEMON_PROCESSES_H
@@ -13,9 +14,9 @@
 #include <dirent.h>
 #include <signal.h>
 
-#define PATIENCE 60000 /* ms; for what hangs */
+#define PATIENCE 60000 /* ms; only a hanging process needs so long */
 
-static const char *preload; /* of each program that is run */
+static const char *preload; /* into each program that is run */
 
 static pid_t begin(const char *file, const char *option)
 {
@@ -69,7 +70,7 @@ static pid_t worker_pid(void)
 	return pid;
 }
 
-/* NULL: there is no such process. */
+/* A file of the process in /proc; NULL: there is no such process. */
 static FILE *open_of(pid_t pid, const char *name)
 {
 	char path[64];
@@ -78,7 +79,7 @@ static FILE *open_of(pid_t pid, const char *name)
 	return fopen(path, "r");
 }
 
-/* Dead, though nobody may have waited for it. */
+/* Dead, or a zombie. */
 static bool is_dead(pid_t pid)
 {
 	FILE *f = open_of(pid, "stat");
@@ -91,6 +92,7 @@ static bool is_dead(pid_t pid)
 	return state == 'X' || state == 'Z';
 }
 
+/* Send @sig, if not 0, and wait for the end of the process. */
 static bool ends(pid_t pid, int sig)
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
@@ -113,7 +115,7 @@ static bool runs(pid_t pid, const char *file)
 	return !strcmp(exe, file);
 }
 
-/* Whether top and pkill know it by that. */
+/* Whether top and pkill show the process by @name. */
 static bool is_command(pid_t pid, const char *name)
 {
 	FILE *f = open_of(pid, "comm");
@@ -126,7 +128,7 @@ static bool is_command(pid_t pid, const char *name)
 	return !strcmp(command, name);
 }
 
-/* Whether ps shows it as a worker of our store, and of which device. */
+/* Whether ps shows the process as a worker of the scratch store with the title @name. */
 static bool is_named(pid_t pid, const char *name)
 {
 	FILE *f = open_of(pid, "cmdline");
@@ -138,14 +140,14 @@ static bool is_named(pid_t pid, const char *name)
 		fclose(f);
 	}
 	line[n] = '\0';
-	/* Words end with NULs. */
+	/* The arguments are separated by NULs. */
 	if (!memmem(line, n, scratch_store, strlen(scratch_store)) ||
 	    sscanf(line + strlen(line) + (n > 0), "--worker=%63s", title) != 1)
 		return false;
 	return !strcmp(title, name);
 }
 
-/* The worker that was told no device yet and runs @file; 0: none. */
+/* The spare worker that runs @file; 0: none. */
 static pid_t spare_of(const char *file)
 {
 	DIR *all = opendir("/proc");

@@ -33,7 +33,7 @@ static bool guest_is_served(void)
 	unsigned long to = answers + 3 * DEPTH;
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 
-	while (begun && answers < to && (int64_t)clock_now_us() < end)
+	while (guest_began && answers < to && (int64_t)clock_now_us() < end)
 		usleep(500);
 	return answers >= to && !bad;
 }
@@ -101,14 +101,14 @@ static void fill_disk(void)
 {
 	uint32_t i;
 
-	first = true;
+	filling = true;
 	for (i = 0; i < BLOCKS; i++) {
-		put(i);
+		send_request(i);
 		while (__atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE) <= i)
 			usleep(100);
-		take(i);
+		take_response(i);
 	}
-	first = false;
+	filling = false;
 }
 
 /*
@@ -420,7 +420,7 @@ static void live_update_to_unfit_programs(void)
 	pid_t pid = daemon_pid(), spare = await_spare(program);
 	char answer[256];
 
-	CU_ASSERT_TRUE_FATAL(begun);
+	CU_ASSERT_TRUE_FATAL(guest_began);
 	CU_ASSERT_NOT_EQUAL_FATAL(spare, 0);
 	request_live_update("/nowhere", answer);
 	CU_ASSERT_STRING_EQUAL(
@@ -448,9 +448,9 @@ static void live_update_to_unfit_programs(void)
 static void again_and_again(void)
 {
 	const char *text = getenv("RESTART_ROUNDS");
-	unsigned i, n = !begun ? 0
-			: text ? (unsigned)strtoul(text, NULL, 0)
-			       : 2;
+	unsigned i, n = !guest_began ? 0
+			: text       ? (unsigned)strtoul(text, NULL, 0)
+				     : 2;
 
 	for (i = 0; i < n; i++) {
 		worker_killed();
@@ -467,7 +467,7 @@ static void again_and_again(void)
 
 static void guest_detaches(void)
 {
-	CU_ASSERT_TRUE_FATAL(begun);
+	CU_ASSERT_TRUE_FATAL(guest_began);
 	stop = true;
 	pthread_join(guest, NULL);
 	CU_ASSERT_EQUAL(bad, 0);
@@ -538,7 +538,7 @@ static void guest_works(void)
 	fill_disk();
 	/* fill_disk() has used BLOCKS indices of the ring. */
 	pthread_create(&guest, NULL, run_guest, NULL);
-	begun = true;
+	guest_began = true;
 	CU_ASSERT_TRUE(guest_is_served());
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The real xm-ramdisk hotplug watch over a fake of xenstore (xen.h): which of
- * the attachments that a script made it ends, when, and when it ends itself.
+ * The real `xm-ramdisk hotplug watch` over a fake of xenstore (xen.h): which
+ * attachments of the hotplug script it ends, and when the command itself ends.
  *
  *   watch PROGRAM PRELOAD
  */
@@ -17,15 +17,16 @@
 #include "include/private/clock.h"
 
 #define BACK "/local/domain/0/backend/vbd"
-#define PATIENCE 20000 /* ms; less than after what it looks without an event */
-#define WHILE 1000 /* ms; for what must not come */
+#define PATIENCE \
+	20000 /* ms; less than the time after which the command checks without an event */
+#define SETTLE 1000 /* ms; to see that nothing happens */
 
 static const char *program, *preload;
 static char dir[] = "/tmp/xen-ramdisk-watch-XXXXXX";
 static struct xs_handle *xs;
 static struct rd_store *store;
 
-/* ---- what a toolstack and its script leave ------------------------------ */
+/* ---- what a toolstack and its script make  ------------------------------ */
 
 static void write_device(unsigned domid, unsigned devid)
 {
@@ -37,7 +38,7 @@ static void write_device(unsigned domid, unsigned devid)
 	xs_write(xs, XBT_NULL, path, "4", 1);
 }
 
-/* By a process that is gone, as the script is. */
+/* Attach in a process that has ended, as the script has. */
 static void attach_as(const char *label, const char *seed)
 {
 	struct rd_attach_request req = { .seed = seed,
@@ -59,7 +60,7 @@ static void attach_as(const char *label, const char *seed)
 	CU_ASSERT_EQUAL_FATAL(status, 0);
 }
 
-static void domain_goes(unsigned domid)
+static void end_domain(unsigned domid)
 {
 	char path[64];
 
@@ -90,7 +91,7 @@ static bool has_ended(pid_t pid, int *status)
 	return waitpid(pid, status, WNOHANG) == pid;
 }
 
-/* With status 0, by itself. */
+/* Whether the process ends by itself, with status 0. */
 static bool ends(pid_t pid)
 {
 	int64_t end = clock_now_ms() + PATIENCE;
@@ -101,7 +102,8 @@ static bool ends(pid_t pid)
 	return status == 0;
 }
 
-static bool become(unsigned n)
+/* Wait until the store has @n attachments. */
+static bool await_attachments(unsigned n)
 {
 	int64_t end = clock_now_ms() + PATIENCE;
 
@@ -115,14 +117,14 @@ static bool become(unsigned n)
 static void nothing_to_watch(void)
 {
 	CU_ASSERT_TRUE(ends(start()));
-	/* What others attached is none of its business. */
+	/* Attachments with other labels are ignored. */
 	attach_as("vbd/4/51712", make_seed("vbd", MIB, 1));
 	CU_ASSERT_TRUE(ends(start()));
 	CU_ASSERT_EQUAL(attachments(store), 1);
 	rd_end(store, "vbd/4/51712");
 }
 
-static void domains_go(void)
+static void domains_end(void)
 {
 	pid_t pid, second;
 	int status;
@@ -132,26 +134,26 @@ static void domains_go(void)
 	attach_as("xl/5/51712", make_seed("a", MIB, 1));
 	attach_as("xl/6/51712", make_seed("a", MIB, 1));
 	pid = start();
-	usleep(WHILE * 1000);
+	usleep(SETTLE * 1000);
 	CU_ASSERT_EQUAL(attachments(store), 2);
-	/* One is enough for all. */
+	/* A second watcher ends at once. */
 	second = start();
 	CU_ASSERT_TRUE(ends(second));
 	CU_ASSERT_FALSE(has_ended(pid, &status));
-	/* Another domain's end, and then one of them. */
-	domain_goes(9);
-	usleep(WHILE * 1000);
+	/* First the end of a domain without a disk. */
+	end_domain(9);
+	usleep(SETTLE * 1000);
 	CU_ASSERT_EQUAL(attachments(store), 2);
-	domain_goes(5);
-	CU_ASSERT_TRUE(become(1));
+	end_domain(5);
+	CU_ASSERT_TRUE(await_attachments(1));
 	CU_ASSERT_FALSE(has_ended(pid, &status));
-	domain_goes(6);
-	CU_ASSERT_TRUE(become(0));
+	end_domain(6);
+	CU_ASSERT_TRUE(await_attachments(0));
 	CU_ASSERT_TRUE(ends(pid));
 }
 
-/* The domain goes on, and a toolstack removed its device and did no more. */
-static void device_goes(void)
+/* A toolstack has removed only the device's nodes; the domain runs on. */
+static void devices_removed(void)
 {
 	pid_t pid;
 
@@ -160,34 +162,34 @@ static void device_goes(void)
 	attach_as("xl/7/51712", make_seed("b", MIB, 1));
 	attach_as("xl/7/51728", make_seed("b", MIB, 1));
 	pid = start();
-	usleep(WHILE * 1000);
+	usleep(SETTLE * 1000);
 	CU_ASSERT_EQUAL(attachments(store), 2);
 	xs_rm(xs, XBT_NULL, BACK "/7/51712");
-	CU_ASSERT_TRUE(become(1));
+	CU_ASSERT_TRUE(await_attachments(1));
 	xs_rm(xs, XBT_NULL, BACK "/7/51728");
 	CU_ASSERT_TRUE(ends(pid));
 	CU_ASSERT_EQUAL(attachments(store), 0);
 }
 
-/* A killed one has let go of its lock. */
-static void killed(void)
+/* The kernel has released the lock of a killed watcher. */
+static void after_a_killed_watcher(void)
 {
 	pid_t pid;
 
 	write_device(8, 51712);
 	attach_as("xl/8/51712", make_seed("c", MIB, 1));
 	pid = start();
-	usleep(WHILE * 1000);
+	usleep(SETTLE * 1000);
 	child_kill(pid);
-	domain_goes(8);
+	end_domain(8);
 	CU_ASSERT_EQUAL(attachments(store), 1);
 	CU_ASSERT_TRUE(ends(start()));
 	CU_ASSERT_EQUAL(attachments(store), 0);
 }
 
-/* ---- the place ---------------------------------------------------------- */
+/* ---- set-up ------------------------------------------------------------- */
 
-/* The command wants to see that somebody listens. */
+/* The command checks that xenstored's socket accepts connections. */
 static int listen_as_xenstored(void)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -205,9 +207,9 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "nothing to watch: ends at once", nothing_to_watch },
-		{ "domains that go", domains_go },
-		{ "devices that go", device_goes },
-		{ "after one that was killed", killed },
+		{ "domains that end", domains_end },
+		{ "devices that are removed", devices_removed },
+		{ "after a killed watcher", after_a_killed_watcher },
 	};
 	char path[64];
 	int rc, fd;

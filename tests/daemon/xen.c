@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See xen.h. Xenstore is a table of paths, with a ring of the last changes that
- * each process's watches are compared with; everybody looks every few
- * milliseconds. An event channel has an event all the time. One lock, which is
- * taken from a process that was killed with it after a while.
+ * See xen.h. Xenstore is a table of paths and a ring of the last changes. Each
+ * process compares the changes with its watches every few milliseconds. An event
+ * channel has an event every millisecond. There is one lock; since a process
+ * may be killed while it holds the lock, others take it after half a second.
  */
 #include "tests/daemon/xen.h"
 
@@ -60,7 +60,7 @@ static void *map(const char *suffix, size_t size)
 	return p;
 }
 
-/* While there is $FAKE_XEN.hold no new worker is loaded. */
+/* While the file $FAKE_XEN.hold exists, new workers wait here, before main(). */
 static void hold_workers(void)
 {
 	char path[256], line[256] = "";
@@ -93,7 +93,7 @@ static int ticks(long ns, int flags)
 	return fd;
 }
 
-/* There is no such device here, and the daemon and the command ask. */
+/* The daemon and the command check for these files, which this machine lacks. */
 int access(const char *path, int mode)
 {
 	if (!strncmp(path, "/dev/xen/", 9) || !strncmp(path, "/proc/xen/", 10))
@@ -106,7 +106,7 @@ int access(const char *path, int mode)
 struct xs_handle {
 	int fd;
 	uint64_t seen;
-	unsigned n, at; /* watches; the next to compare with the change */
+	unsigned n, at; /* watches; the next one to compare with the change */
 	struct {
 		char path[PATH], token[PATH];
 		bool first;
@@ -173,7 +173,7 @@ static void set(const char *path, const void *value, unsigned len)
 	shared->node[i].len = len;
 }
 
-static void tell(const char *path)
+static void record_change(const char *path)
 {
 	snprintf(shared->change[shared->changes % CHANGES], PATH, "%s", path);
 	__atomic_add_fetch(&shared->changes, 1, __ATOMIC_SEQ_CST);
@@ -260,7 +260,7 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
 	path = absolute(path, buf);
 	lock();
 	set(path, data, len);
-	tell(path);
+	record_change(path);
 	unlock();
 	return true;
 }
@@ -280,7 +280,7 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 			shared->node[i] = shared->node[--shared->n];
 		else
 			i++;
-	tell(path);
+	record_change(path);
 	unlock();
 	if (!there)
 		errno = ENOENT;
@@ -352,7 +352,7 @@ char **xs_check_watch(struct xs_handle *h)
 	return NULL;
 }
 
-/* Nobody writes at once what another one looks at, but what the test wants. */
+/* Transactions always succeed: the test makes no conflicting writes. */
 xs_transaction_t xs_transaction_start(struct xs_handle *h)
 {
 	(void)h;
@@ -365,7 +365,7 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort_it)
 	return true;
 }
 
-/* Those that have a directory, and Domain-0. */
+/* Domains that have a directory, and Domain-0. */
 bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
 {
 	char path[PATH];
@@ -415,7 +415,7 @@ int xengnttab_unmap(xengnttab_handle *g, void *start, uint32_t count)
 	return 0;
 }
 
-/* Within a page of the guest's, as the hypervisor would have it. */
+/* Only within one page of the guest, as in the hypervisor. */
 static int16_t copy(const xengnttab_grant_copy_segment_t *c)
 {
 	bool to_guest = c->flags & GNTCOPY_dest_gref;
@@ -447,15 +447,15 @@ int xengnttab_grant_copy(xengnttab_handle *g, uint32_t count,
 
 /* ---- event channels ---------------------------------------------------- */
 
-/* Each tick is an event of the guest's port, or of the wakeup when it rang. */
-#define NEAR 1
-#define FAR 2
+/* Each tick is an event of the guest's port, or of a wakeup that was sent. */
+#define RECEIVE_PORT 1 /* of the wakeup */
+#define SEND_PORT 2
 #define GUEST 100
 
 struct xenevtchn_handle {
 	int fd;
 	int port; /* of the guest */
-	_Atomic bool rang;
+	_Atomic bool woken; /* the wakeup was sent */
 };
 
 xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *l, unsigned flags)
@@ -481,8 +481,8 @@ int xenevtchn_fd(xenevtchn_handle *h)
 
 int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 {
-	if (port == FAR)
-		h->rang = true;
+	if (port == SEND_PORT)
+		h->woken = true;
 	return 0;
 }
 
@@ -490,7 +490,7 @@ xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *h,
 						      uint32_t domid)
 {
 	(void)h, (void)domid;
-	return NEAR;
+	return RECEIVE_PORT;
 }
 
 xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h,
@@ -498,7 +498,7 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h,
 						     evtchn_port_t remote)
 {
 	if (domid == DOMID_SELF)
-		return FAR;
+		return SEND_PORT;
 	return h->port = (int)remote + GUEST;
 }
 
@@ -514,7 +514,7 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 
 	if (read(h->fd, &n, sizeof(n)) < 0)
 		return -1;
-	return atomic_exchange(&h->rang, false) ? NEAR : h->port;
+	return atomic_exchange(&h->woken, false) ? RECEIVE_PORT : h->port;
 }
 
 int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)

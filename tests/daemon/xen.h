@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Xen's libraries for whole processes: xenstore, the frontends' pages and event
- * channels in files that all of them map, named by $FAKE_XEN. Preloaded into
- * xen-ramdiskd, and linked to the test that is its guest.
+ * Fakes of Xen's libraries that several processes share: xenstore and the
+ * frontends' pages are files that all processes map, named by $FAKE_XEN. Preloaded
+ * into xen-ramdiskd, and linked to the test, which plays the guest.
  */
 #ifndef TESTS_DAEMON_XEN_H
 #define TESTS_DAEMON_XEN_H
@@ -11,7 +11,7 @@
 
 #define FAKE_PAGES 256u
 
-/* Called by the loader where $FAKE_XEN is set by then. */
+/* The loader calls it; the test calls it again after it has set $FAKE_XEN. */
 void fake_xen_open(void);
 
 extern uint8_t (*fake_pages)[4096]; /* by grant reference */

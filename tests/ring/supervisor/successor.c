@@ -267,7 +267,7 @@ static void adopted(void)
 	teardown();
 }
 
-/* Faults were leftovers_cleared, or set, while no daemon looked; or it died in between. */
+/* Faults were cleared or set while no daemon ran, or the worker died meanwhile. */
 static void faults_meanwhile(void)
 {
 	struct blkback_message msg;

@@ -128,7 +128,10 @@ static bool is_command(pid_t pid, const char *name)
 	return !strcmp(command, name);
 }
 
-/* Whether ps shows the process as a worker of the scratch store with the title @name. */
+/*
+ * Whether ps shows the process as a worker of the scratch store with the title
+ * @name.
+ */
 static bool is_named(pid_t pid, const char *name)
 {
 	FILE *f = open_of(pid, "cmdline");

@@ -27,7 +27,9 @@ static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX", other[64],
 static struct xs_handle *xs;
 static pthread_t guest;
 
-/* Whether the guest gets right answers to requests that it sends from now on. */
+/*
+ * Whether the guest gets right answers to requests that it sends from now on.
+ */
 static bool guest_is_served(void)
 {
 	unsigned long to = answers + 3 * DEPTH;
@@ -38,7 +40,7 @@ static bool guest_is_served(void)
 	return answers >= to && !bad;
 }
 
-/* ---- xenstore ---------------------------------------------------------- */
+/* ---- xenstore ----------------------------------------------------------- */
 
 static void set_node(const char *path, const char *text)
 {
@@ -64,7 +66,7 @@ static bool await_node(const char *path, const char *text)
 	return node_is(path, text);
 }
 
-/* ---- tests, each on the state that the one before it left ---------------------------------------------- */
+/* ---- tests, each on the state that the one before it left --------------- */
 
 static void start_and_connect(void)
 {
@@ -433,7 +435,10 @@ static void live_update_to_unfit_programs(void)
 	CU_ASSERT_FALSE(is_dead(pid));
 	CU_ASSERT_FALSE(is_dead(spare));
 	CU_ASSERT_TRUE(guest_is_served());
-	/* A program that passes the trial and ends at once: the old one is back. */
+	/*
+	 * A program that passes the trial and ends at once: the old one is
+	 * back.
+	 */
 	request_live_update(short_lived, answer);
 	CU_ASSERT_STRING_EQUAL(
 		answer,

@@ -60,7 +60,9 @@ static void *map(const char *suffix, size_t size)
 	return p;
 }
 
-/* While the file $FAKE_XEN.hold exists, new workers wait here, before main(). */
+/*
+ * While the file $FAKE_XEN.hold exists, new workers wait here, before main().
+ */
 static void hold_workers(void)
 {
 	char path[256], line[256] = "";
@@ -93,7 +95,9 @@ static int ticks(long ns, int flags)
 	return fd;
 }
 
-/* The daemon and the command check for these files, which this machine lacks. */
+/*
+ * The daemon and the command check for these files, which this machine lacks.
+ */
 int access(const char *path, int mode)
 {
 	if (!strncmp(path, "/dev/xen/", 9) || !strncmp(path, "/proc/xen/", 10))
@@ -101,7 +105,7 @@ int access(const char *path, int mode)
 	return (int)syscall(SYS_access, path, mode);
 }
 
-/* ---- xenstore ---------------------------------------------------------- */
+/* ---- xenstore ----------------------------------------------------------- */
 
 struct xs_handle {
 	int fd;
@@ -379,7 +383,7 @@ bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
 	return there;
 }
 
-/* ---- grants ------------------------------------------------------------ */
+/* ---- grants ------------------------------------------------------------- */
 
 xengnttab_handle *xengnttab_open(struct xentoollog_logger *l, unsigned flags)
 {
@@ -445,7 +449,7 @@ int xengnttab_grant_copy(xengnttab_handle *g, uint32_t count,
 	return 0;
 }
 
-/* ---- event channels ---------------------------------------------------- */
+/* ---- event channels ----------------------------------------------------- */
 
 /* Each tick is an event of the guest's port, or of a wakeup that was sent. */
 #define RECEIVE_PORT 1 /* of the wakeup */

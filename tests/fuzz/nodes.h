@@ -154,7 +154,7 @@ static void fuzz_attach_nodes(const char *seed, const char *mode)
 	fake_xs_set(FUZZ_FRONT "/state", "1");
 }
 
-/* ---- what the guest writes --------------------------------------------- */
+/* ---- what the guest writes ---------------------------------------------- */
 
 static void fuzz_front_node(struct fuzz_bytes *b)
 {
@@ -228,7 +228,7 @@ static void fuzz_front_connects(struct fuzz_bytes *b)
 	fake_xs_set(FUZZ_FRONT "/state", how & 2 ? "4" : "3");
 }
 
-/* ---- what others do ---------------------------------------------------- */
+/* ---- what others do ----------------------------------------------------- */
 
 /* Write a valid fault spec, or any bytes. */
 static void fuzz_fault(struct fuzz_bytes *b)
@@ -361,7 +361,7 @@ static void fuzz_in_transaction(void)
 		fuzz_front_node(nodes.input);
 }
 
-/* ---- running ----------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------ */
 
 static void fuzz_new_device(void)
 {

@@ -31,7 +31,10 @@ static bool is_replaced(struct blkback_device *dev, uint32_t state)
 	       memcmp(&config, &dev->config, sizeof(config));
 }
 
-/* 0; -ESTALE: another device of the same number; -EIO: the state cannot be read. */
+/*
+ * 0; -ESTALE: another device of the same number; -EIO: the state cannot be
+ * read.
+ */
 static int observe_back(struct blkback_device *dev)
 {
 	uint32_t state, online = 1;
@@ -126,7 +129,9 @@ bool blkback_device_ring_is_gone(struct blkback_device *dev)
 	return blkback_device_front_is_off(dev);
 }
 
-/* Whether a broken connection to xenstore would look the same as these results. */
+/*
+ * Whether a broken connection to xenstore would look the same as these results.
+ */
 static bool seems_gone(const struct blkback_device *dev, int rc)
 {
 	return rc || !dev->present || !dev->front_state || dev->domain_gone;

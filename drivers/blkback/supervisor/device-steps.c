@@ -35,7 +35,10 @@ static int update(struct blkback_device *dev, uint32_t state,
 		dev->state = state;
 		return 0;
 	}
-	/* A tool may have removed the nodes or written the state: read them again. */
+	/*
+	 * A tool may have removed the nodes or written the state: read them
+	 * again.
+	 */
 	dev->back_dirty = true;
 	if (rc != -ENOENT && rc != -ESTALE)
 		blkback_log_gated(&dev->error_gate, BLKBACK_ERROR,
@@ -90,9 +93,13 @@ static void send_attach(struct blkback_device *dev)
 	msg.u.attach.max_queues = dev->host->max_queues;
 	msg.u.attach.poll_us = dev->host->poll_us;
 	msg.u.attach.resume = dev->resume;
-	/* Active from the first request on; BLKBACK_FAULT gets them reported. */
+	/*
+	 * Active from the first request on; BLKBACK_FAULT gets them reported.
+	 */
 	msg.u.attach.fault = dev->faults;
-	/* Fails only if the worker is dead, which is handled when it is reaped. */
+	/*
+	 * Fails only if the worker is dead, which is handled when it is reaped.
+	 */
 	(void)blkback_control_send(dev->sock, &msg);
 }
 
@@ -136,7 +143,10 @@ static void wait_for_disk_lock(struct blkback_device *dev)
 
 void blkback_device_start_worker(struct blkback_device *dev, int64_t now_ms)
 {
-	/* An earlier device of the same number may have ended while no daemon ran. */
+	/*
+	 * An earlier device of the same number may have ended while no daemon
+	 * ran.
+	 */
 	if (dev->host->clear_leftovers(dev->host, dev)) {
 		wait_for_disk_lock(dev);
 		return;
@@ -200,7 +210,10 @@ static int send_faults(struct blkback_device *dev)
 
 void blkback_device_faults(struct blkback_device *dev)
 {
-	/* An attaching worker has the faults in ATTACH, and takes any message for END. */
+	/*
+	 * An attaching worker has the faults in ATTACH, and takes any message
+	 * for END.
+	 */
 	bool can_receive = dev->sock >= 0 && dev->phase != BLKBACK_ATTACHING &&
 			   dev->phase != BLKBACK_RESUMING;
 	char text[BLKBACK_FAULT_TEXT];
@@ -274,7 +287,10 @@ void blkback_device_connect(struct blkback_device *dev)
 		return;
 	}
 	dev->phase = BLKBACK_CONNECTING;
-	/* Fails only if the worker is dead; the next worker gets a CONNECT again. */
+	/*
+	 * Fails only if the worker is dead; the next worker gets a CONNECT
+	 * again.
+	 */
 	(void)blkback_control_send(dev->sock, &msg);
 }
 
@@ -325,7 +341,10 @@ void blkback_device_done(struct blkback_device *dev)
 	close_socket(dev);
 	dev->pid = 0;
 	dev->kill_at = 0;
-	/* Before Closed is written, since a tool that reads Closed may attach again. */
+	/*
+	 * Before Closed is written, since a tool that reads Closed may attach
+	 * again.
+	 */
 	if (dev->host->end_leftovers(dev->host, dev)) {
 		dev->phase = BLKBACK_ENDING;
 		wait_for_disk_lock(dev);

@@ -18,7 +18,10 @@
  */
 int blkback_device_switch_state(struct blkback_device *dev, uint32_t state);
 
-/* Log @text, write it to the error node, and write Closing. A worker keeps the disk. */
+/*
+ * Log @text, write it to the error node, and write Closing. A worker keeps the
+ * disk.
+ */
 void blkback_device_fail(struct blkback_device *dev, const char *text);
 
 /* Start the worker and have it attach. */
@@ -27,7 +30,10 @@ void blkback_device_start_worker(struct blkback_device *dev, int64_t now_ms);
 /* Start a worker that takes over from a dead one. */
 void blkback_device_restart_worker(struct blkback_device *dev, int64_t now_ms);
 
-/* Adopt an earlier daemon's worker, or take over from a dead one. False: there is none. */
+/*
+ * Adopt an earlier daemon's worker, or take over from a dead one. False: there
+ * is none.
+ */
 bool blkback_device_adopt(struct blkback_device *dev, int64_t now_ms);
 
 /* The worker has the disk: IDLE, and libxl's script need not wait any more. */

@@ -115,7 +115,9 @@ void blkback_device_message(struct blkback_device *dev, int64_t now_ms)
 		if (rc == -EAGAIN)
 			return;
 		if (rc) {
-			/* The worker is dead or useless; worker_died() follows. */
+			/*
+			 * The worker is dead or useless; worker_died() follows.
+			 */
 			close(dev->sock);
 			dev->sock = -1;
 			/* A worker of another version has to hand over. */

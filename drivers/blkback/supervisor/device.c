@@ -87,7 +87,7 @@ void blkback_device_free(struct blkback_device *dev)
 	free(dev);
 }
 
-/* ---- one step for each phase ------------------------------------------- */
+/* ---- one step for each phase -------------------------------------------- */
 
 /* -EAGAIN: xenstore does not answer; the device is marked to be read again. */
 static int read_config(struct blkback_device *dev, struct rd_error *err)
@@ -101,7 +101,10 @@ static int read_config(struct blkback_device *dev, struct rd_error *err)
 	return -EAGAIN;
 }
 
-/* A device of libxl, before the script has named the disk. libxl waits for InitWait. */
+/*
+ * A device of libxl, before the script has named the disk. libxl waits for
+ * InitWait.
+ */
 static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 {
 	struct rd_error err;
@@ -171,7 +174,10 @@ static bool is_unattached(const struct blkback_device *dev)
 		dev->state == XenbusStateInitWait);
 }
 
-/* Close a device that can neither be attached nor adopted; @rc and @err are why. */
+/*
+ * Close a device that can neither be attached nor adopted; @rc and @err are
+ * why.
+ */
 static void refuse_device(struct blkback_device *dev, int rc,
 			  const struct rd_error *err)
 {

@@ -41,7 +41,9 @@ struct blkback_host {
 			    int *sock);
 	void (*kill_worker)(struct blkback_host *host, pid_t pid, int signal);
 
-	/* Connect to a worker that serves @dev already; -ENOENT: there is none. */
+	/*
+	 * Connect to a worker that serves @dev already; -ENOENT: there is none.
+	 */
 	int (*adopt_worker)(struct blkback_host *host,
 			    struct blkback_device *dev);
 	/* Whether a dead worker has left a journal of @dev. */
@@ -62,7 +64,10 @@ struct blkback_host {
 			     struct blkback_device *dev);
 };
 
-/* The toolstack that made the device, which decides where its nodes are; see nodes.h. */
+/*
+ * The toolstack that made the device, which decides where its nodes are; see
+ * nodes.h.
+ */
 enum blkback_kind {
 	BLKBACK_KIND_TOOL, /* xm-ramdisk */
 	BLKBACK_KIND_XL, /* libxl, with backendtype=tap and our script */
@@ -173,7 +178,9 @@ static inline bool blkback_device_has_worker(const struct blkback_device *dev)
 /* Handle the worker's messages: its socket is readable. */
 void blkback_device_message(struct blkback_device *dev, int64_t now_ms);
 
-/* The worker has died. @status is waitpid()'s; -1: unknown, as it was no child. */
+/*
+ * The worker has died. @status is waitpid()'s; -1: unknown, as it was no child.
+ */
 void blkback_device_worker_died(struct blkback_device *dev, int status,
 				int64_t now_ms);
 

@@ -75,7 +75,10 @@ static int read_optional(struct blkback_device *dev, const char *node,
 			    *value, min, max);
 }
 
-/* The grant of page @i of @n of a ring. @queue is the prefix of its nodes, "" or "queue-N/". */
+/*
+ * The grant of page @i of @n of a ring. @queue is the prefix of its nodes, ""
+ * or "queue-N/".
+ */
 static int read_ring_ref(struct blkback_device *dev, const char *queue,
 			 unsigned i, unsigned n, uint32_t *ref,
 			 struct rd_error *err)
@@ -303,7 +306,7 @@ int blkback_config_read(struct blkback_device *dev,
 			    dev->back);
 }
 
-/* ---- devices that libxl made --------------------------------------------------- */
+/* ---- devices that libxl made -------------------------------------------- */
 
 bool blkback_xl_is_ours(struct blkback_device *dev)
 {
@@ -330,7 +333,9 @@ void blkback_xl_read_mode(struct blkback_device *dev)
 {
 	char mode[8] = "";
 
-	/* blkback_config_read() reports an invalid mode once the disk is known. */
+	/*
+	 * blkback_config_read() reports an invalid mode once the disk is known.
+	 */
 	(void)blkback_xenbus_read(dev->host->xs, dev->back, "mode", mode,
 				  sizeof(mode));
 	dev->config.writable = !strcmp(mode, "w");

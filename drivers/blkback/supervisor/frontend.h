@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads and checks what a frontend and a tool wrote about a vbd into xenstore. */
+/*
+ * Reads and checks what a frontend and a tool wrote about a vbd into xenstore.
+ */
 #ifndef BLKBACK_FRONTEND_H
 #define BLKBACK_FRONTEND_H
 

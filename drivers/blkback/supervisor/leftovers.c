@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See leftovers.h. Owns nothing. Takes a disk's lock through rd_try_end(), without waiting. */
+/*
+ * See leftovers.h. Owns nothing. Takes a disk's lock through rd_try_end(),
+ * without waiting.
+ */
 #include "drivers/blkback/supervisor/leftovers.h"
 
 #include <dirent.h>
@@ -37,7 +40,7 @@ static int open_journal(struct rd_store *store, uint32_t domid, uint32_t devid)
 	return fd;
 }
 
-/* ---- the worker -------------------------------------------------------- */
+/* ---- the worker --------------------------------------------------------- */
 
 int blkback_leftovers_adopt(struct rd_store *store, uint32_t domid,
 			    uint32_t devid, pid_t *pid, int *pidfd, int *sock)
@@ -65,7 +68,7 @@ static void kill_worker(struct rd_store *store, uint32_t domid, uint32_t devid)
 	close(sock);
 }
 
-/* ---- journal and attachment -------------------------------------------- */
+/* ---- journal and attachment --------------------------------------------- */
 
 bool blkback_leftovers_exist(struct rd_store *store, uint32_t domid,
 			     uint32_t devid)
@@ -146,9 +149,12 @@ int blkback_leftovers_clear(struct rd_store *store, uint32_t domid,
 			     blkback_leftovers_exist(store, domid, devid));
 }
 
-/* ---- all devices of the store ------------------------------------------------------- */
+/* ---- all devices of the store ------------------------------------------- */
 
-/* Call @found for each attachment of a device, or only for those of dead workers. */
+/*
+ * Call @found for each attachment of a device, or only for those of dead
+ * workers.
+ */
 static void for_each_attachment(struct rd_store *store, bool dead_only,
 				void (*found)(void *, uint32_t, uint32_t),
 				void *arg)

@@ -50,7 +50,10 @@ int blkback_leftovers_end(struct rd_store *store, uint32_t domid,
 int blkback_leftovers_clear(struct rd_store *store, uint32_t domid,
 			    uint32_t devid);
 
-/* blkback_leftovers_end() for every device of the store for which @known is false. */
+/*
+ * blkback_leftovers_end() for every device of the store for which @known is
+ * false.
+ */
 int blkback_leftovers_sweep(struct rd_store *store,
 			    bool (*known)(void *arg, uint32_t domid,
 					  uint32_t devid),

@@ -73,7 +73,7 @@ static int read_request(const char *store, char program[BLKBACK_PATH_MAX])
 	return 0;
 }
 
-/* ---- the trial --------------------------------------------------------- */
+/* ---- the trial ---------------------------------------------------------- */
 
 /* Read @fd until its end or until TRIAL_MS are over. Terminates @text. */
 static void read_all(int fd, char *text, size_t size)
@@ -141,7 +141,10 @@ static int try_program(const char *program, struct rd_error *err)
 		program, RD_FORMAT, (int)strcspn(output, "\n"), output);
 }
 
-/* Execute @program as the daemon; @upgraded is its option --upgraded. Returns on failure. */
+/*
+ * Execute @program as the daemon; @upgraded is its option --upgraded. Returns
+ * on failure.
+ */
 static void exec_daemon(const char *program, const char *upgraded,
 			const char *store,
 			const struct blkback_options *options)
@@ -166,7 +169,10 @@ static void exec_daemon(const char *program, const char *upgraded,
 	execv(program, (char *const *)argv);
 }
 
-/* Whether the new program has written a failure, which the command may have read. */
+/*
+ * Whether the new program has written a failure, which the command may have
+ * read.
+ */
 static bool has_failed(const char *store)
 {
 	char path[BLKBACK_PATH_MAX + 32], first = 'e';

@@ -21,7 +21,10 @@
 #include "drivers/blkback/supervisor/spare.h"
 #include "drivers/blkback/supervisor/supervisor.h"
 
-/* One line: "exec PATH" from the command; "done TEXT" or "failed TEXT" from the daemon. */
+/*
+ * One line: "exec PATH" from the command; "done TEXT" or "failed TEXT" from the
+ * daemon.
+ */
 #define BLKBACK_LIVE_UPDATE_FILE "xen-ramdiskd.upgrade"
 
 /*
@@ -41,7 +44,10 @@ void blkback_live_update_try(const char *store,
 			     const struct blkback_options *options,
 			     struct blkback_spare *spare);
 
-/* Log the result of a live update, one sentence, and write it to the request file. */
+/*
+ * Log the result of a live update, one sentence, and write it to the request
+ * file.
+ */
 void blkback_live_update_answer(const char *store, bool done, const char *text);
 
 /* The new program has taken over all devices: end the standby process. */

@@ -73,7 +73,10 @@ int64_t blkback_spare_start_if_due(struct blkback_spare *spare,
 				   const struct blkback_options *options,
 				   int64_t now_ms);
 
-/* A child was reaped. If it was the spare, the next one is started after the next take. */
+/*
+ * A child was reaped. If it was the spare, the next one is started after the
+ * next take.
+ */
 void blkback_spare_died(struct blkback_spare *spare, pid_t pid);
 
 /* Kill the spare, and wait for its end. */

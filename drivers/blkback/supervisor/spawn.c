@@ -19,7 +19,9 @@ static _Noreturn void become_worker(int sock, char *const argv[])
 {
 	sigset_t none;
 
-	/* Only the supervisor receives ^C of a terminal; it ends the workers. */
+	/*
+	 * Only the supervisor receives ^C of a terminal; it ends the workers.
+	 */
 	setsid();
 	if (sock == BLKBACK_CONTROL_FD)
 		fcntl(sock, F_SETFD, 0);
@@ -49,7 +51,10 @@ int blkback_spawn_worker(const struct blkback_options *options, pid_t *pid,
 		argv[n++] = "--store";
 		argv[n++] = (char *)options->store;
 	}
-	/* Room for the longest title of blkback_self_set_title(), "4294967295/4294967295". */
+	/*
+	 * Room for the longest title of blkback_self_set_title(),
+	 * "4294967295/4294967295".
+	 */
 	snprintf(worker, sizeof(worker), "--worker=%-21s", "spare");
 	snprintf(log_level, sizeof(log_level), "--log-level=%s",
 		 blkback_log_level_name(options->level));

@@ -30,7 +30,7 @@
 #define IDLE_MS 5000 /* poll()'s limit: the end of xenstored causes no event */
 #define NR_FIXED_POLLS 3 /* xenstore, signals, the spare; then the workers */
 
-/* ---- workers and signals ----------------------------------------------- */
+/* ---- workers and signals ------------------------------------------------ */
 
 static struct blkback_device *device_of_worker(struct blkback_supervisor *sup,
 					       pid_t pid)
@@ -62,7 +62,10 @@ static void reap_workers(struct blkback_supervisor *sup)
 	rd_reap(sup->store);
 }
 
-/* A worker that an earlier supervisor had started has died: its pidfd is readable. */
+/*
+ * A worker that an earlier supervisor had started has died: its pidfd is
+ * readable.
+ */
 static void reap_adopted(struct blkback_supervisor *sup,
 			 struct blkback_device *dev)
 {
@@ -109,7 +112,10 @@ static void stop(struct blkback_supervisor *sup)
 		    "stopping; closing %u devices", n);
 }
 
-/* After the exec of a live update: answer once each device has a worker of this build, or none. */
+/*
+ * After the exec of a live update: answer once each device has a worker of this
+ * build, or none.
+ */
 static void answer_live_update(struct blkback_supervisor *sup)
 {
 	unsigned served = 0, failed = 0;
@@ -129,12 +135,16 @@ static void answer_live_update(struct blkback_supervisor *sup)
 	if (failed)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 ", but %u are closed, with an error", failed);
-	/* First, since a caller that has the answer relies on the new program. */
+	/*
+	 * First, since a caller that has the answer relies on the new program.
+	 */
 	blkback_live_update_done(&sup->options);
 	blkback_live_update_answer(sup->host.store, !failed, text);
 }
 
-/* End the daemon; the workers serve on, and the next daemon attaches the rest. */
+/*
+ * End the daemon; the workers serve on, and the next daemon attaches the rest.
+ */
 static void leave(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev;
@@ -164,7 +174,7 @@ static void take_signals(struct blkback_supervisor *sup)
 	}
 }
 
-/* ---- the loop ---------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------- */
 
 static bool needs_run(const struct blkback_device *dev, int64_t now)
 {
@@ -259,7 +269,10 @@ static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 	return left < 0 ? 0 : left > IDLE_MS ? IDLE_MS : (int)left;
 }
 
-/* NR_FIXED_POLLS entries, then socket and pidfd of each device, in the list's order. */
+/*
+ * NR_FIXED_POLLS entries, then socket and pidfd of each device, in the list's
+ * order.
+ */
 static int fill_polls(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev;

@@ -52,7 +52,9 @@ static bool take_number(const char **s, uint32_t *value)
 	return !blkback_parse_number(text, UINT32_MAX, value);
 }
 
-/* Mark all devices of a domain; -errno when xenstore did not list all of them. */
+/*
+ * Mark all devices of a domain; -errno when xenstore did not list all of them.
+ */
 static int scan_domain(struct blkback_supervisor *sup, enum blkback_kind kind,
 		       uint32_t domid)
 {

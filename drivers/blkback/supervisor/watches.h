@@ -21,7 +21,9 @@ int blkback_watches_drain(struct blkback_supervisor *sup);
 /* Find and mark all devices; false when xenstore did not list all of them. */
 bool blkback_watches_scan(struct blkback_supervisor *sup);
 
-/* The device, which is made and marked if it is new; NULL when out of memory. */
+/*
+ * The device, which is made and marked if it is new; NULL when out of memory.
+ */
 struct blkback_device *blkback_watches_device(struct blkback_supervisor *sup,
 					      enum blkback_kind kind,
 					      uint32_t domid, uint32_t devid);

@@ -180,7 +180,9 @@ static bool is_empty(struct xs_handle *xs, xs_transaction_t t, const char *dir)
 	return list && !n;
 }
 
-/* Whether the frontend's node backend names @dir, which may be a relative path. */
+/*
+ * Whether the frontend's node backend names @dir, which may be a relative path.
+ */
 static bool belongs(struct xs_handle *xs, xs_transaction_t t, const char *front,
 		    const char *dir)
 {

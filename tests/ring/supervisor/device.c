@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The state machine of a vbd: attach, connect, reconnect, detach, and failures of each. */
+/*
+ * The state machine of a vbd: attach, connect, reconnect, detach, and failures
+ * of each.
+ */
 #include "tests/ring/supervisor/device.h"
 
 #include "drivers/blkback/common/nodes.h"
@@ -21,7 +24,10 @@ static void connects(void)
 	teardown();
 }
 
-/* Connect with one node of the tool changed; @attach is the ATTACH to the worker. */
+/*
+ * Connect with one node of the tool changed; @attach is the ATTACH to the
+ * worker.
+ */
 static void connects_with(const char *node, const char *value,
 			  struct blkback_message *attach)
 {
@@ -91,7 +97,10 @@ static void detaches(void)
 	worker_dies(0);
 	CU_ASSERT_TRUE(is_over);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
-	/* The guest must see the removal, to tell a new device from the old one. */
+	/*
+	 * The guest must see the removal, to tell a new device from the old
+	 * one.
+	 */
 	CU_ASSERT_PTR_NULL(fake_xs_get(FRONT));
 	teardown();
 }
@@ -234,7 +243,10 @@ static void ring_error(void)
 	CU_ASSERT_STRING_EQUAL(back_state(), "6");
 	teardown();
 }
-/* A tool removes the nodes inside the supervisor's transaction: they are not made again. */
+/*
+ * A tool removes the nodes inside the supervisor's transaction: they are not
+ * made again.
+ */
 static void remove_back(void)
 {
 	fake_xs_rm(BACK);
@@ -309,7 +321,10 @@ static void close_while_loading(void)
 	teardown();
 }
 
-/* Another process holds the disk's lock: only this device waits, and nothing is lost. */
+/*
+ * Another process holds the disk's lock: only this device waits, and nothing is
+ * lost.
+ */
 static void ends_while_locked(void)
 {
 	unsigned before;

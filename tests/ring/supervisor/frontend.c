@@ -49,7 +49,10 @@ static void garbage_nodes(void)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(fake_xs_get(BACK "/error"));
 		CU_ASSERT_PTR_NOT_NULL(
 			strstr(fake_xs_get(BACK "/error"), bad[i].node));
-		/* The frontend is refused until it has closed; then it may connect. */
+		/*
+		 * The frontend is refused until it has closed; then it may
+		 * connect.
+		 */
 		run_device();
 		CU_ASSERT_STRING_EQUAL(back_state(), "5");
 		set_front_state("6");
@@ -321,7 +324,10 @@ static const char *active(void)
 	return s ? s : "none";
 }
 
-/* The faults of the next message to the worker, as a fault spec. The worker confirms them. */
+/*
+ * The faults of the next message to the worker, as a fault spec. The worker
+ * confirms them.
+ */
 static const char *received_faults(void)
 {
 	static char text[BLKBACK_FAULT_TEXT];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What devices have outside xenstore: running workers, and what dead workers have left. */
+/*
+ * What devices have outside xenstore: running workers, and what dead workers
+ * have left.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -37,7 +40,10 @@ static int await_message(int sock, struct blkback_message *msg)
 	return (int)msg->type;
 }
 
-/* Start an attached worker of the device @domid/7; @sock is the supervisor's end. */
+/*
+ * Start an attached worker of the device @domid/7; @sock is the supervisor's
+ * end.
+ */
 static pid_t start_worker(uint32_t domid, int *sock)
 {
 	struct blkback_message msg;
@@ -233,7 +239,7 @@ static void sweeps(void)
 	teardown();
 }
 
-/* ---- the journal's file ------------------------------------------------ */
+/* ---- the journal's file ------------------------------------------------- */
 
 static int open_journal(struct blkback_journal_file **j, char text[128])
 {
@@ -264,7 +270,10 @@ static void other_journals(void)
 	CU_ASSERT_STRING_EQUAL(
 		text,
 		"vbd-5-7.journal has requests that were taken by a worker of another version (2; this is 1)");
-	/* A worker that has handed over has left no request: the journal is emptied. */
+	/*
+	 * A worker that has handed over has left no request: the journal is
+	 * emptied.
+	 */
 	{
 		char path[128];
 		uint32_t state = BLKBACK_JOURNAL_HANDED_OVER;

@@ -8,7 +8,7 @@
 
 /* The state of the worker, which the test plays. */
 enum played {
-	NOBODY,
+	NO_WORKER,
 	ATTACHING,
 	IDLE,
 	CONNECTING,
@@ -19,7 +19,10 @@ enum played {
 static enum played played;
 static unsigned wrong_messages, foreign_paths, closed_while_mapped, connects;
 
-/* XSA-115 and the like: the supervisor touches only the device's two directories. */
+/*
+ * XSA-115 and the like: the supervisor touches only the device's two
+ * directories.
+ */
 static void check_path(const char *path)
 {
 	static const char *const parents[] = {
@@ -49,7 +52,7 @@ static void play(bool late)
 	int type;
 
 	check_closed();
-	while (played != NOBODY && !late) {
+	while (played != NO_WORKER && !late) {
 		if (played == ATTACHING || played == CONNECTING ||
 		    played == DISCONNECTING) {
 			enum played was = played;
@@ -65,10 +68,10 @@ static void play(bool late)
 		if (!type)
 			return;
 		if (type < 0) {
-			played = NOBODY;
+			played = NO_WORKER;
 			worker_dies(0);
 		} else if (type == BLKBACK_ATTACH) {
-			wrong_messages += played != NOBODY;
+			wrong_messages += played != NO_WORKER;
 			played = ATTACHING;
 		} else if (type == BLKBACK_CONNECT) {
 			wrong_messages += played != IDLE;
@@ -104,7 +107,7 @@ static void begin(void)
 	fake_xs_set(FRONT "/event-channel", "17");
 	fake_xs_set(FRONT "/protocol", "x86_64-abi");
 	run_device();
-	played = NOBODY;
+	played = NO_WORKER;
 	CU_ASSERT_EQUAL(started, 1);
 	played = ATTACHING;
 	received(&(struct blkback_message){ 0 });
@@ -139,7 +142,7 @@ static bool detaches(void)
 	play(false);
 	front_is("6");
 	play(false);
-	return is_over && !fake_xs_get(BACK) && played == NOBODY;
+	return is_over && !fake_xs_get(BACK) && played == NO_WORKER;
 }
 
 static bool invariants_held(const char *what, unsigned long n)
@@ -153,7 +156,10 @@ static bool invariants_held(const char *what, unsigned long n)
 	return false;
 }
 
-/* One state for each digit of @n; the worker is late at the steps of @late's bits. */
+/*
+ * One state for each digit of @n; the worker is late at the steps of @late's
+ * bits.
+ */
 static bool sequence(unsigned long n, unsigned steps, unsigned late)
 {
 	unsigned i;
@@ -174,7 +180,10 @@ static bool sequence(unsigned long n, unsigned steps, unsigned late)
 	return false;
 }
 
-/* All sequences of @steps steps, with a worker that is late at the steps of @late's bits. */
+/*
+ * All sequences of @steps steps, with a worker that is late at the steps of
+ * @late's bits.
+ */
 static bool run_all(unsigned steps, unsigned late)
 {
 	unsigned long n, total = 1;
@@ -257,7 +266,10 @@ static void write_good_nodes(void)
 	fake_xs_set(FRONT "/protocol", "x86_64-abi");
 }
 
-/* End a walk: after a reconnect, by a tool, with the domain, or with the frontend's nodes. */
+/*
+ * End a walk: after a reconnect, by a tool, with the domain, or with the
+ * frontend's nodes.
+ */
 static bool end_walk(unsigned how)
 {
 	switch (how) {
@@ -275,7 +287,7 @@ static bool end_walk(unsigned how)
 	}
 	run_device();
 	play(false);
-	return is_over && !fake_xs_get(BACK) && played == NOBODY;
+	return is_over && !fake_xs_get(BACK) && played == NO_WORKER;
 }
 
 /* Long random sequences with bad nodes and broken rings, and every end. */
@@ -328,7 +340,7 @@ static void death_in_any_phase(void)
 			play(rest / STATES % 2);
 		}
 		phases |= 1u << dev->phase;
-		played = NOBODY;
+		played = NO_WORKER;
 		worker_dies(SIGKILL);
 		CU_ASSERT_EQUAL(started, 2);
 		CU_ASSERT_EQUAL(received(&msg), BLKBACK_ATTACH);

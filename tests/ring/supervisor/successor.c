@@ -267,7 +267,9 @@ static void adopted(void)
 	teardown();
 }
 
-/* Faults were cleared or set while no daemon ran, or the worker died meanwhile. */
+/*
+ * Faults were cleared or set while no daemon ran, or the worker died meanwhile.
+ */
 static void faults_meanwhile(void)
 {
 	struct blkback_message msg;
@@ -323,7 +325,9 @@ static void adopted_before_it_connected(void)
 	teardown();
 }
 
-/* The worker had reported the loss of its ring to a daemon that has ended, too. */
+/*
+ * The worker had reported the loss of its ring to a daemon that has ended, too.
+ */
 static void adopted_without_its_ring(void)
 {
 	struct blkback_message msg;
@@ -408,7 +412,9 @@ static void nothing_left(void)
 	teardown();
 }
 
-/* A new device does not get the leftovers of an earlier one of the same number. */
+/*
+ * A new device does not get the leftovers of an earlier one of the same number.
+ */
 static void another_in_its_place(void)
 {
 	setup();
@@ -436,7 +442,9 @@ static void leftover_of_gone_domain(void)
 	teardown();
 }
 
-/* The tool detaches a device whose workers failed: the frontend closes first. */
+/*
+ * The tool detaches a device whose workers failed: the frontend closes first.
+ */
 static void detaches_without_worker(void)
 {
 	unsigned i;

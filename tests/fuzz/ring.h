@@ -47,8 +47,8 @@ static uint8_t fuzz_pattern[FUZZ_DISK];
 
 /* The frontend, and what is known of the disk it sees. */
 static struct {
-	struct blkback_io *io;
-	struct blkback_io_gates gates;
+	struct blkback_batch *batch;
+	struct blkback_batch_gates gates;
 	unsigned kind; /* index of fuzz_disk */
 	enum blkback_protocol protocol;
 	uint32_t slots, prod;
@@ -161,10 +161,10 @@ static void fuzz_disconnect(void)
 {
 	struct rd_range r;
 
-	if (!fuzz.io)
+	if (!fuzz.batch)
 		return;
-	blkback_io_free(fuzz.io);
-	fuzz.io = NULL;
+	blkback_batch_free(fuzz.batch);
+	fuzz.batch = NULL;
 	fuzz_check(fake_mapped == 0, "nothing is mapped after a disconnect");
 	fuzz_check(!rd_range_begin(fuzz_disk[fuzz.kind], 0, FUZZ_DISK,
 				   RD_RANGE_EXCLUSIVE | RD_RANGE_NOWAIT, &r),
@@ -186,15 +186,16 @@ static void fuzz_connect(struct fuzz_bytes *b)
 	/* Also where indexes wrap. */
 	fuzz.prod = how & 64 ? 0xfffffff0u : 0;
 	fuzz_shared()->req_prod = fuzz_shared()->rsp_prod = fuzz.prod;
-	fuzz.io = blkback_io_new(&(struct blkback_io_setup){
+	fuzz.batch = blkback_batch_new(&(struct blkback_batch_setup){
 		.disk = fuzz_disk[fuzz.kind],
 		.limits = { FUZZ_SECTORS, fuzz_writable() },
 		.domid = 5,
 		.persistent = how & 8,
 		.gates = &fuzz.gates,
 	});
-	fuzz_check(fuzz.io && !blkback_ring_attach(&fuzz.io->ring, fake_page[0],
-						   pages, fuzz.protocol),
+	fuzz_check(fuzz.batch &&
+			   !blkback_ring_attach(&fuzz.batch->ring, fake_page[0],
+						pages, fuzz.protocol),
 		   "a ring");
 }
 
@@ -428,7 +429,7 @@ static void fuzz_check_disk(void)
 
 static void fuzz_check_responses(uint32_t from)
 {
-	const struct blkback_ring *ring = &fuzz.io->ring;
+	const struct blkback_ring *ring = &fuzz.batch->ring;
 	uint32_t i;
 
 	fuzz_check(ring->rsp_prod_pvt == ring->req_cons &&
@@ -457,14 +458,14 @@ static void fuzz_check_responses(uint32_t from)
 
 static void fuzz_run(struct fuzz_bytes *b)
 {
-	uint32_t from = fuzz.io->ring.req_cons;
+	uint32_t from = fuzz.batch->ring.req_cons;
 	unsigned turns = 0;
 	int ret;
 
 	fuzz_snapshot(from);
 	fuzz_shared()->req_prod = fuzz.prod;
 	do {
-		ret = blkback_io_run(fuzz.io);
+		ret = blkback_batch_run(fuzz.batch);
 		fuzz_check(ret <= 1, "a run's answer");
 		fuzz_check(++turns < 64, "a run ends");
 	} while (ret > 0);
@@ -477,7 +478,7 @@ static void fuzz_run(struct fuzz_bytes *b)
 	if (ret)
 		fuzz_connect(b);
 	else
-		fuzz.prod = fuzz.io->ring.req_cons;
+		fuzz.prod = fuzz.batch->ring.req_cons;
 }
 
 static void fuzz_fail(uint8_t how)

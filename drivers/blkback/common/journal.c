@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drivers/blkback/common/error.h"
+
 static void set_state(struct blkback_journal_file *j,
 		      enum blkback_journal_state state)
 {
@@ -22,8 +24,8 @@ static int state_of(const struct blkback_journal_file *j)
 }
 
 /* What an earlier worker left, or zeros. */
-static int check(struct blkback_journal_file *j, const char *name, char *text,
-		 size_t size)
+static int check(struct blkback_journal_file *j, const char *name,
+		 struct rd_error *err)
 {
 	static const char none[sizeof(j->magic)];
 
@@ -32,20 +34,16 @@ static int check(struct blkback_journal_file *j, const char *name, char *text,
 		memcpy(j->magic, BLKBACK_JOURNAL_MAGIC, sizeof(j->magic));
 		return 0;
 	}
-	if (memcmp(j->magic, BLKBACK_JOURNAL_MAGIC, sizeof(j->magic))) {
-		snprintf(text, size, "%s is no journal", name);
-		return -EPROTO;
-	}
+	if (memcmp(j->magic, BLKBACK_JOURNAL_MAGIC, sizeof(j->magic)))
+		return blkback_fail(err, -EPROTO, "%s is not a journal", name);
 	j->disk[sizeof(j->disk) - 1] = '\0';
 	if (j->version == BLKBACK_JOURNAL_VERSION)
 		return 0;
-	if (state_of(j) == BLKBACK_JOURNAL_CONNECTED) {
-		snprintf(
-			text, size,
+	if (state_of(j) == BLKBACK_JOURNAL_CONNECTED)
+		return blkback_fail(
+			err, -EPROTO,
 			"%s has requests that were taken by a worker of another version (%u; this is %u)",
 			name, j->version, BLKBACK_JOURNAL_VERSION);
-		return -EPROTO;
-	}
 	j->version = BLKBACK_JOURNAL_VERSION;
 	return 0;
 }
@@ -54,43 +52,39 @@ static int open_file(int dir, const char *name)
 {
 	int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 			0600);
-	int err;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
 	/* All of it is there: a full tmpfs must be no SIGBUS later. */
-	err = posix_fallocate(fd, 0, sizeof(struct blkback_journal_file));
-	if (!err)
+	rc = posix_fallocate(fd, 0, sizeof(struct blkback_journal_file));
+	if (!rc)
 		return fd;
 	close(fd);
-	return -err;
+	return -rc;
 }
 
 int blkback_journal_open(struct blkback_journal_file **journal, int dir,
-			 const char *name, char *text, size_t size)
+			 const char *name, struct rd_error *err)
 {
-	int fd = open_file(dir, name), err;
+	int fd = open_file(dir, name), rc;
 	struct blkback_journal_file *j;
 
-	if (fd < 0) {
-		snprintf(text, size, "cannot make the journal %s: %s", name,
-			 strerror(-fd));
-		return fd;
-	}
+	if (fd < 0)
+		return blkback_fail(err, fd, "cannot make the journal %s: %s",
+				    name, strerror(-fd));
 	j = mmap(NULL, sizeof(*j), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	err = -errno;
+	rc = -errno;
 	close(fd);
-	if (j == MAP_FAILED) {
-		snprintf(text, size, "cannot map the journal %s: %s", name,
-			 strerror(-err));
-		return err;
-	}
-	err = check(j, name, text, size);
-	if (err)
+	if (j == MAP_FAILED)
+		return blkback_fail(err, rc, "cannot map the journal %s: %s",
+				    name, strerror(-rc));
+	rc = check(j, name, err);
+	if (rc)
 		munmap(j, sizeof(*j));
 	else
 		*journal = j;
-	return err;
+	return rc;
 }
 
 void blkback_journal_close(struct blkback_journal_file *j)

@@ -86,9 +86,9 @@ _Static_assert(offsetof(struct blkback_journal_file, queue) == 960,
 	       "every version");
 
 static inline void blkback_journal_note(struct blkback_journal_entry *e,
-					enum blkback_note note, int err)
+					enum blkback_note note, int rc)
 {
-	atomic_store_explicit(&e->note, note | (uint32_t)(uint16_t)-err << 16,
+	atomic_store_explicit(&e->note, note | (uint32_t)(uint16_t)-rc << 16,
 			      memory_order_release);
 }
 
@@ -98,7 +98,7 @@ static inline void blkback_journal_note(struct blkback_journal_entry *e,
  * connection that was handed over. On failure -errno and one sentence in @text.
  */
 int blkback_journal_open(struct blkback_journal_file **journal, int dir,
-			 const char *name, char *text, size_t size);
+			 const char *name, struct rd_error *err);
 void blkback_journal_close(struct blkback_journal_file *journal);
 
 /*

@@ -23,20 +23,20 @@ void blkback_reconnect_address(struct sockaddr_un *addr, int dir,
 static int reach(const char *store, const char *name)
 {
 	struct sockaddr_un addr;
-	int fd, err = 0, dir = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd, rc = 0, dir = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
 		return -errno;
 	blkback_reconnect_address(&addr, dir, name);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		err = -errno;
+		rc = -errno;
 	close(dir);
-	if (!err)
+	if (!rc)
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	return err == -ECONNREFUSED ? -ENOENT : err;
+	return rc == -ECONNREFUSED ? -ENOENT : rc;
 }
 
 int blkback_reconnect(const char *store, const char *name, pid_t *pid,
@@ -44,7 +44,7 @@ int blkback_reconnect(const char *store, const char *name, pid_t *pid,
 {
 	struct ucred who;
 	socklen_t len = sizeof(who);
-	int err;
+	int rc;
 
 	*sock = reach(store, name);
 	if (*sock < 0)
@@ -57,7 +57,7 @@ int blkback_reconnect(const char *store, const char *name, pid_t *pid,
 		*pid = who.pid;
 		return 0;
 	}
-	err = errno == ESRCH ? -ENOENT : -errno;
+	rc = errno == ESRCH ? -ENOENT : -errno;
 	close(*sock);
-	return err;
+	return rc;
 }

@@ -41,88 +41,89 @@
 _Static_assert(BLKBACK_MAX_INDIRECT *BLKBACK_PAGE <= RD_RANGE_MAX,
 	       "a range of the store");
 
-struct blkback_io *blkback_io_new(const struct blkback_io_setup *setup)
+struct blkback_batch *blkback_batch_new(const struct blkback_batch_setup *setup)
 {
-	struct blkback_io *io;
+	struct blkback_batch *b;
 
-	if (posix_memalign((void **)&io, _Alignof(struct blkback_io),
-			   sizeof(*io)))
+	if (posix_memalign((void **)&b, _Alignof(struct blkback_batch),
+			   sizeof(*b)))
 		return NULL;
-	memset(io, 0, sizeof(*io));
-	io->s = *setup;
-	io->journal = setup->journal ? setup->journal : &io->own_journal;
+	memset(b, 0, sizeof(*b));
+	b->s = *setup;
+	b->journal = setup->journal ? setup->journal : &b->own_journal;
 	if (!setup->persistent)
-		return io;
-	io->grants = blkback_grants_new(setup->gnttab, setup->domid);
-	if (io->grants)
-		return io;
-	free(io);
+		return b;
+	b->grants = blkback_grants_new(setup->gnttab, setup->domid);
+	if (b->grants)
+		return b;
+	free(b);
 	return NULL;
 }
 
-void blkback_io_free(struct blkback_io *io)
+void blkback_batch_free(struct blkback_batch *b)
 {
-	if (io)
-		blkback_grants_free(io->grants);
-	free(io);
+	if (b)
+		blkback_grants_free(b->grants);
+	free(b);
 }
 
 /*
  * -EWOULDBLOCK: belongs to the next round. Anything else is settled: either
  * the range is held, or the request has its answer.
  */
-static int begin(struct blkback_io *io, struct blkback_io_entry *e,
+static int begin(struct blkback_batch *b, struct blkback_batch_entry *e,
 		 unsigned flags)
 {
-	int err;
+	int rc;
 
 	if (e->req.action == BLKBACK_WRITE)
 		flags |= RD_RANGE_WRITE;
-	err = rd_range_begin(io->s.disk, e->req.off, e->req.len, flags,
-			     &e->range);
-	if (err == -EWOULDBLOCK)
-		return err;
-	e->held = !err;
-	e->err = err;
-	if (!err && e->req.action == BLKBACK_WRITE)
+	rc = rd_range_begin(b->s.disk, e->req.off, e->req.len, flags,
+			    &e->range);
+	if (rc == -EWOULDBLOCK)
+		return rc;
+	e->held = !rc;
+	e->rc = rc;
+	if (!rc && e->req.action == BLKBACK_WRITE)
 		blkback_journal_note(e->note, BLKBACK_NOTE_BEGUN, 0);
-	if (err)
-		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
+	if (rc)
+		blkback_log_gated(&b->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a request: %s",
-				  strerror(-err));
+				  strerror(-rc));
 	return 0;
 }
 
 /* Let the range go; the request's answer, or again for a read overtaken. */
-static void end(struct blkback_io *io, struct blkback_io_entry *e)
+static void end(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	bool writes = e->req.action == BLKBACK_WRITE;
-	int err;
+	int rc;
 
-	if (!blkback_copy_succeeded(io, e)) {
+	if (!blkback_copy_succeeded(b, e)) {
 		/* XSA-361, 365, 371: one operation fails one request. */
 		if (writes)
 			blkback_journal_note(e->note, BLKBACK_NOTE_DONE, -EIO);
 		rd_range_abort(&e->range);
-		e->err = -EIO;
+		e->rc = -EIO;
 		blkback_log_gated(
-			&io->s.gates->copy_failed, BLKBACK_WARNING,
+			&b->s.gates->copy_failed, BLKBACK_WARNING,
 			"a page of the guest could not be copied (first grant %u)",
 			e->req.seg[0].gref);
 	} else {
 		/* Before others may write what a replay must not undo. */
 		if (writes)
 			blkback_journal_note(e->note, BLKBACK_NOTE_DONE, 0);
-		err = rd_range_end(&e->range);
-		e->again = err == -EAGAIN;
-		e->err = e->again ? 0 : err;
+		rc = rd_range_end(&e->range);
+		e->again = rc == -EAGAIN;
+		e->rc = e->again ? 0 : rc;
 	}
 	e->held = false;
 }
 
-static bool fits(const struct blkback_io *io, const struct blkback_io_entry *e)
+static bool fits(const struct blkback_batch *b,
+		 const struct blkback_batch_entry *e)
 {
-	return io->nr_copies + 2u * e->req.nr_segments <= BLKBACK_ROUND_COPIES;
+	return b->nr_copies + 2u * e->req.nr_segments <= BLKBACK_ROUND_COPIES;
 }
 
 /* What may wait with nothing held, or nothing may be in flight beside it. */
@@ -131,47 +132,47 @@ static bool alone(const struct blkback_request *req)
 	return req->barrier || req->action == BLKBACK_DISCARD;
 }
 
-static void discard(struct blkback_io *io, struct blkback_io_entry *e)
+static void discard(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
-	e->err = rd_discard_noted(io->s.disk, e->req.off, e->req.len,
-				  &e->note->discarded);
-	if (e->err)
-		blkback_log_gated(&io->s.gates->store_failed, BLKBACK_WARNING,
+	e->rc = rd_discard_noted(b->s.disk, e->req.off, e->req.len,
+				 &e->note->discarded);
+	if (e->rc)
+		blkback_log_gated(&b->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a discard: %s",
-				  strerror(-e->err));
+				  strerror(-e->rc));
 }
 
 /* How many requests from batch[@first] on this round has; at least one. */
-static unsigned begin_round(struct blkback_io *io, unsigned first)
+static unsigned begin_round(struct blkback_batch *b, unsigned first)
 {
 	bool holding = false;
 	unsigned i;
 
-	io->nr_copies = 0;
-	for (i = first; i < io->n; i++) {
-		struct blkback_io_entry *e = &io->batch[i];
+	b->nr_copies = 0;
+	for (i = first; i < b->n; i++) {
+		struct blkback_batch_entry *e = &b->entry[i];
 
 		e->nr_copies = 0;
-		if (i + 1 < io->n)
-			rd_prefetch(io->s.disk, e[1].req.off);
+		if (i + 1 < b->n)
+			rd_prefetch(b->s.disk, e[1].req.off);
 		/* A refusal is answered in its place. */
-		if (e->err || e->done)
+		if (e->rc || e->done)
 			continue;
-		if (i > first && (alone(&e->req) || !fits(io, e)))
+		if (i > first && (alone(&e->req) || !fits(b, e)))
 			break;
 		if (e->req.action == BLKBACK_DISCARD) {
-			discard(io, e);
+			discard(b, e);
 			return i + 1 - first;
 		}
-		blkback_copy_prepare(io, &e->req);
-		if (e->req.len && begin(io, e, holding ? RD_RANGE_NOWAIT : 0))
+		blkback_copy_prepare(b, &e->req);
+		if (e->req.len && begin(b, e, holding ? RD_RANGE_NOWAIT : 0))
 			break;
 		if (e->held)
-			blkback_copy_add(io, e);
+			blkback_copy_add(b, e);
 		if (e->nr_copies)
 			holding = true;
 		else if (e->held)
-			end(io, e);
+			end(b, e);
 		if (e->req.barrier)
 			return i + 1 - first;
 	}
@@ -179,194 +180,194 @@ static unsigned begin_round(struct blkback_io *io, unsigned first)
 }
 
 /* With nothing else held: may wait for writers. */
-static void read_again(struct blkback_io *io, struct blkback_io_entry *e)
+static void read_again(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	unsigned tries = 1;
 
 	while (e->again) {
 		e->again = false;
-		blkback_copy_prepare(io, &e->req);
-		if (begin(io, e,
+		blkback_copy_prepare(b, &e->req);
+		if (begin(b, e,
 			  tries++ < SHARED_READS ? 0 : RD_RANGE_EXCLUSIVE))
-			e->err = -EIO;
+			e->rc = -EIO;
 		if (!e->held)
 			return;
-		io->nr_copies = 0;
-		blkback_copy_add(io, e);
-		blkback_copy_alone(io, e);
-		end(io, e);
+		b->nr_copies = 0;
+		blkback_copy_add(b, e);
+		blkback_copy_alone(b, e);
+		end(b, e);
 		if (tries > 2 * SHARED_READS && e->again) {
 			/* An exclusive range is never overtaken. */
 			e->again = false;
-			e->err = -EIO;
+			e->rc = -EIO;
 		}
 	}
 }
 
-static void finish(struct blkback_io *io, struct blkback_io_entry *e,
+static void finish(struct blkback_batch *b, struct blkback_batch_entry *e,
 		   unsigned n)
 {
 	unsigned i;
 
 	for (i = 0; i < n; i++)
 		if (e[i].held)
-			end(io, &e[i]);
+			end(b, &e[i]);
 	for (i = 0; i < n; i++) {
 		if (e[i].again)
-			read_again(io, &e[i]);
+			read_again(b, &e[i]);
 		/* What was written is in memory: a flush is done at once. */
-		if (e[i].req.flush && !e[i].err)
-			e[i].err = rd_flush(io->s.disk);
+		if (e[i].req.flush && !e[i].rc)
+			e[i].rc = rd_flush(b->s.disk);
 	}
 }
 
 /* From when a batch was taken until its round is answered. */
-static void count_latency(struct blkback_io *io,
-			  const struct blkback_io_entry *e, unsigned n)
+static void count_latency(struct blkback_batch *b,
+			  const struct blkback_batch_entry *e, unsigned n)
 {
 	uint64_t us;
 	unsigned i;
 
-	io->answered_us = io->timed ? clock_now_us() : 0;
-	if (!io->timed)
+	b->answered_us = b->timed ? clock_now_us() : 0;
+	if (!b->timed)
 		return;
-	us = io->answered_us - io->came_us;
+	us = b->answered_us - b->came_us;
 	for (i = 0; i < n; i++) {
 		enum blkback_action action = e[i].req.action;
 
-		if (!e[i].err &&
+		if (!e[i].rc &&
 		    (action == BLKBACK_READ || action == BLKBACK_WRITE))
-			rd_count_latency(io->s.disk, action == BLKBACK_WRITE,
+			rd_count_latency(b->s.disk, action == BLKBACK_WRITE,
 					 us);
 	}
 }
 
-static void answer(struct blkback_io *io, const struct blkback_io_entry *e,
+static void answer(struct blkback_batch *b, const struct blkback_batch_entry *e,
 		   unsigned n)
 {
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		blkback_ring_respond(&io->ring, e[i].req.id, e[i].req.operation,
-				     blkback_request_status(e[i].err));
-	if (blkback_ring_push(&io->ring))
-		xenevtchn_notify(io->s.evtchn, io->s.port);
-	atomic_store_explicit(&io->journal->pushed, io->ring.rsp_pushed,
+		blkback_ring_respond(&b->ring, e[i].req.id, e[i].req.operation,
+				     blkback_request_status(e[i].rc));
+	if (blkback_ring_push(&b->ring))
+		xenevtchn_notify(b->s.evtchn, b->s.port);
+	atomic_store_explicit(&b->journal->pushed, b->ring.rsp_pushed,
 			      memory_order_release);
 }
 
-int64_t blkback_io_look_us(const struct blkback_io *io)
+int64_t blkback_batch_next_us(const struct blkback_batch *b)
 {
-	return io->faults.held_back ? io->faults.look_us : INT64_MAX;
+	return b->faults.held_back ? b->faults.look_us : INT64_MAX;
 }
 
-uint32_t blkback_io_seen(const struct blkback_io *io)
+uint32_t blkback_batch_known(const struct blkback_batch *b)
 {
-	return io->faults.held_back ? io->faults.arrived : io->ring.req_cons;
+	return b->faults.held_back ? b->faults.arrived : b->ring.req_cons;
 }
 
-static void carry_out(struct blkback_io *io)
+static void carry_out(struct blkback_batch *b)
 {
 	unsigned first = 0;
 
-	while (first < io->n) {
-		struct blkback_io_entry *e = &io->batch[first];
-		unsigned n = begin_round(io, first);
+	while (first < b->n) {
+		struct blkback_batch_entry *e = &b->entry[first];
+		unsigned n = begin_round(b, first);
 
-		blkback_copy_round(io, e, n);
-		finish(io, e, n);
-		answer(io, e, n);
-		count_latency(io, e, n);
+		blkback_copy_round(b, e, n);
+		finish(b, e, n);
+		answer(b, e, n);
+		count_latency(b, e, n);
 		first += n;
 	}
 }
 
 /* ---- after a death ----------------------------------------------------- */
 
-static void resume_write(struct blkback_io *io, struct blkback_io_entry *e)
+static void resume_write(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
-	blkback_copy_prepare(io, &e->req);
-	if (!begin(io, e, RD_RANGE_RESUME)) {
+	blkback_copy_prepare(b, &e->req);
+	if (!begin(b, e, RD_RANGE_RESUME)) {
 		if (e->held) {
-			io->nr_copies = 0;
-			blkback_copy_add(io, e);
-			blkback_copy_alone(io, e);
-			end(io, e);
+			b->nr_copies = 0;
+			blkback_copy_add(b, e);
+			blkback_copy_alone(b, e);
+			end(b, e);
 		}
 	}
 	/* A block that others took meanwhile: half of it may be theirs. */
-	if (e->err)
+	if (e->rc)
 		blkback_journal_note(e->note, BLKBACK_NOTE_DONE, -EIO);
 	e->done = true;
 }
 
-static void resume(struct blkback_io *io, struct blkback_io_entry *e)
+static void resume(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	uint32_t note = atomic_load_explicit(&e->note->note,
 					     memory_order_relaxed);
 
 	if ((uint16_t)note == BLKBACK_NOTE_DONE) {
 		e->done = true;
-		e->err = note >> 16 ? -EIO : 0;
-	} else if (e->err) {
+		e->rc = note >> 16 ? -EIO : 0;
+	} else if (e->rc) {
 		return; /* as it was refused before */
 	} else if (e->req.action == BLKBACK_DISCARD) {
-		e->err = rd_discard_resume(io->s.disk, e->req.off, e->req.len,
-					   &e->note->discarded);
+		e->rc = rd_discard_resume(b->s.disk, e->req.off, e->req.len,
+					  &e->note->discarded);
 	} else if (e->req.action == BLKBACK_WRITE &&
 		   (uint16_t)note == BLKBACK_NOTE_BEGUN) {
-		resume_write(io, e);
+		resume_write(b, e);
 	}
 }
 
-void blkback_io_resume(struct blkback_io *io)
+void blkback_batch_resume(struct blkback_batch *b)
 {
 	unsigned i;
 
-	if (io->grants)
-		blkback_grants_hurry(io->grants);
-	blkback_intake_again(io);
-	for (i = 0; i < io->n; i++)
-		resume(io, &io->batch[i]);
+	if (b->grants)
+		blkback_grants_hurry(b->grants);
+	blkback_intake_replay(b);
+	for (i = 0; i < b->n; i++)
+		resume(b, &b->entry[i]);
 }
 
-void blkback_io_replay(struct blkback_io *io)
+void blkback_batch_replay(struct blkback_batch *b)
 {
-	carry_out(io);
+	carry_out(b);
 }
 
-int blkback_io_ask(struct blkback_io *io)
+int blkback_batch_request_event(struct blkback_batch *b)
 {
 	int n;
 
-	io->quiet = false;
-	n = blkback_ring_await(&io->ring, blkback_io_seen(io));
+	b->quiet = false;
+	n = blkback_ring_await(&b->ring, blkback_batch_known(b));
 	return n > 0 ? 1 : n;
 }
 
-int blkback_io_run(struct blkback_io *io)
+int blkback_batch_run(struct blkback_batch *b)
 {
 	unsigned batches;
-	int err;
+	int rc;
 
-	io->timed = io->timing || io->runs % TIMED == 0;
+	b->timed = b->timing || b->runs % TIMED == 0;
 	/* How long it was idle is known if the last answer was timed. */
-	io->came_us = io->timed || io->answered_us ? clock_now_us() : 0;
+	b->came_us = b->timed || b->answered_us ? clock_now_us() : 0;
 	for (batches = 0; batches < BATCHES_A_RUN; batches++) {
-		err = blkback_intake(io);
-		if (err)
-			return err;
-		carry_out(io);
-		io->runs += !batches && io->n;
-		io->timed = false;
-		if (io->n)
+		rc = blkback_intake(b);
+		if (rc)
+			return rc;
+		carry_out(b);
+		b->runs += !batches && b->n;
+		b->timed = false;
+		if (b->n)
 			continue;
-		if (io->quiet && !io->faults.held_back)
-			err = blkback_ring_pending(&io->ring);
+		if (b->quiet && !b->faults.held_back)
+			rc = blkback_ring_pending(&b->ring);
 		else
-			err = blkback_io_ask(io);
-		if (err <= 0)
-			return err;
+			rc = blkback_batch_request_event(b);
+		if (rc <= 0)
+			return rc;
 	}
 	return 1;
 }

@@ -26,9 +26,9 @@ static unsigned processors(void)
 	return (unsigned)CPU_COUNT(&set);
 }
 
-void blkback_poll_init(struct blkback_poll *poll, uint32_t limit)
+void blkback_busy_poll_init(struct blkback_busy_poll *poll, uint32_t limit)
 {
-	*poll = (struct blkback_poll){ .limit = limit };
+	*poll = (struct blkback_busy_poll){ .limit = limit };
 	/* Who is to send a request meanwhile may need the only one. */
 	if (limit && processors() < 2)
 		poll->limit = 0;
@@ -36,7 +36,8 @@ void blkback_poll_init(struct blkback_poll *poll, uint32_t limit)
 		poll->limit = BLKBACK_POLL_MAX;
 }
 
-void blkback_poll_learn(struct blkback_poll *poll, uint64_t gap, uint32_t n)
+void blkback_busy_poll_learn(struct blkback_busy_poll *poll, uint64_t gap,
+			     uint32_t n)
 {
 	if (gap <= poll->limit && n <= FEW)
 		poll->score += poll->score < MOST;
@@ -45,7 +46,7 @@ void blkback_poll_learn(struct blkback_poll *poll, uint64_t gap, uint32_t n)
 							: LONG_COSTS;
 }
 
-bool blkback_poll_taken_away(struct blkback_poll *poll, uint64_t us)
+bool blkback_busy_poll_taken_away(struct blkback_busy_poll *poll, uint64_t us)
 {
 	if (us <= TAKEN_AWAY || us <= poll->limit / TAKEN_AWAY_PART)
 		return false;
@@ -53,12 +54,12 @@ bool blkback_poll_taken_away(struct blkback_poll *poll, uint64_t us)
 	return true;
 }
 
-bool blkback_poll_pays(const struct blkback_poll *poll)
+bool blkback_busy_poll_pays(const struct blkback_busy_poll *poll)
 {
 	return poll->limit && poll->score >= ENOUGH;
 }
 
-bool blkback_poll_unsure(const struct blkback_poll *poll)
+bool blkback_busy_poll_unsure(const struct blkback_busy_poll *poll)
 {
 	return poll->limit && poll->score && poll->score < ENOUGH;
 }

@@ -14,31 +14,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct blkback_poll {
+struct blkback_busy_poll {
 	uint32_t limit; /* us that it looks at most; 0: never */
 	unsigned score; /* goes up when it would have paid off */
 };
 
 /* @limit in us; with one processor there is never anything to wait for. */
-void blkback_poll_init(struct blkback_poll *poll, uint32_t limit);
+void blkback_busy_poll_init(struct blkback_busy_poll *poll, uint32_t limit);
 
 /*
  * @n requests were taken, @gap us after everything had been answered. Only few
  * at a time count: many are better taken together, after an event. Not every
  * gap needs to be told while it neither pays nor is unsure: some will do.
  */
-void blkback_poll_learn(struct blkback_poll *poll, uint64_t gap, uint32_t n);
+void blkback_busy_poll_learn(struct blkback_busy_poll *poll, uint64_t gap,
+			     uint32_t n);
 
 /*
  * Two looks at the clock that nothing but some looks at the ring was between,
  * @us apart: whether the processor was taken away meanwhile, by another thread
  * or by the hypervisor. Then others need it, and what was learned is forgotten.
  */
-bool blkback_poll_taken_away(struct blkback_poll *poll, uint64_t us);
+bool blkback_busy_poll_taken_away(struct blkback_busy_poll *poll, uint64_t us);
 
-bool blkback_poll_pays(const struct blkback_poll *poll);
+bool blkback_busy_poll_pays(const struct blkback_busy_poll *poll);
 
 /* Short gaps were seen, too few to begin: it is worth to measure the next. */
-bool blkback_poll_unsure(const struct blkback_poll *poll);
+bool blkback_busy_poll_unsure(const struct blkback_busy_poll *poll);
 
 #endif

@@ -15,18 +15,18 @@
 #include "drivers/blkback/ring/batch.h"
 #include "include/private/memory-access.h"
 
-void blkback_copy_prepare(struct blkback_io *io,
+void blkback_copy_prepare(struct blkback_batch *b,
 			  const struct blkback_request *req)
 {
 	unsigned i;
 
-	if (!io->grants)
+	if (!b->grants)
 		return;
 	for (i = 0; i < req->nr_segments; i++)
-		io->page[i] = blkback_grants_get(io->grants, req->seg[i].gref);
+		b->page[i] = blkback_grants_get(b->grants, req->seg[i].gref);
 }
 
-static void move_piece(const struct blkback_io_entry *e, uint8_t *guest,
+static void move_piece(const struct blkback_batch_entry *e, uint8_t *guest,
 		       uint8_t *ours, size_t len)
 {
 	if (e->req.action == BLKBACK_READ)
@@ -35,11 +35,11 @@ static void move_piece(const struct blkback_io_entry *e, uint8_t *guest,
 		racy_copy(ours, guest, len);
 }
 
-static void add_piece(struct blkback_io *io, struct blkback_io_entry *e,
+static void add_piece(struct blkback_batch *b, struct blkback_batch_entry *e,
 		      const struct blkback_segment *seg, size_t done,
 		      size_t len, uint8_t *addr)
 {
-	struct xengnttab_grant_copy_segment *c = &io->copy[io->nr_copies++];
+	struct xengnttab_grant_copy_segment *c = &b->copy[b->nr_copies++];
 	bool read = e->req.action == BLKBACK_READ;
 	union xengnttab_copy_ptr *guest = read ? &c->dest : &c->source;
 	union xengnttab_copy_ptr *ours = read ? &c->source : &c->dest;
@@ -47,7 +47,7 @@ static void add_piece(struct blkback_io *io, struct blkback_io_entry *e,
 	memset(c, 0, sizeof(*c));
 	guest->foreign.ref = seg->gref;
 	guest->foreign.offset = (uint16_t)(seg->offset + done);
-	guest->foreign.domid = io->s.domid;
+	guest->foreign.domid = b->s.domid;
 	ours->virt = addr;
 	c->len = (uint16_t)len;
 	c->flags = read ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
@@ -56,12 +56,12 @@ static void add_piece(struct blkback_io *io, struct blkback_io_entry *e,
 	e->nr_copies++;
 }
 
-void blkback_copy_add(struct blkback_io *io, struct blkback_io_entry *e)
+void blkback_copy_add(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	size_t pos = 0, done, n;
 	unsigned i;
 
-	e->first_copy = io->nr_copies;
+	e->first_copy = b->nr_copies;
 	e->nr_copies = 0;
 	for (i = 0; i < e->req.nr_segments; i++) {
 		const struct blkback_segment *seg = &e->req.seg[i];
@@ -71,59 +71,59 @@ void blkback_copy_add(struct blkback_io *io, struct blkback_io_entry *e)
 
 			if (n > seg->len - done)
 				n = seg->len - done;
-			if (io->page[i])
-				move_piece(e, io->page[i] + seg->offset + done,
+			if (b->page[i])
+				move_piece(e, b->page[i] + seg->offset + done,
 					   addr, n);
 			else
-				add_piece(io, e, seg, done, n, addr);
+				add_piece(b, e, seg, done, n, addr);
 		}
 	}
 }
 
-static int grant_copy(struct blkback_io *io, unsigned first, unsigned n)
+static int grant_copy(struct blkback_batch *b, unsigned first, unsigned n)
 {
-	return xengnttab_grant_copy(io->s.gnttab, n, &io->copy[first]) ? -errno
-								       : 0;
+	return xengnttab_grant_copy(b->s.gnttab, n, &b->copy[first]) ? -errno
+								     : 0;
 }
 
-void blkback_copy_alone(struct blkback_io *io, struct blkback_io_entry *e)
+void blkback_copy_alone(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	unsigned i;
-	int err;
+	int rc;
 
 	if (!e->nr_copies)
 		return;
-	err = grant_copy(io, e->first_copy, e->nr_copies);
-	if (!err)
+	rc = grant_copy(b, e->first_copy, e->nr_copies);
+	if (!rc)
 		return;
-	blkback_log_gated(&io->s.gates->copy_failed, BLKBACK_ERROR,
-			  "grant copy failed: %s", strerror(-err));
+	blkback_log_gated(&b->s.gates->copy_failed, BLKBACK_ERROR,
+			  "grant copy failed: %s", strerror(-rc));
 	for (i = 0; i < e->nr_copies; i++)
-		io->copy[e->first_copy + i].status = GNTST_general_error;
+		b->copy[e->first_copy + i].status = GNTST_general_error;
 }
 
-void blkback_copy_round(struct blkback_io *io, struct blkback_io_entry *e,
+void blkback_copy_round(struct blkback_batch *b, struct blkback_batch_entry *e,
 			unsigned n)
 {
 	unsigned i;
 
-	if (!io->nr_copies || !grant_copy(io, 0, io->nr_copies))
+	if (!b->nr_copies || !grant_copy(b, 0, b->nr_copies))
 		return;
 	/*
 	 * The call as a whole failed, for the host's reasons: once more, for
 	 * each request alone, so that one bad page fails one request.
 	 */
 	for (i = 0; i < n; i++)
-		blkback_copy_alone(io, &e[i]);
+		blkback_copy_alone(b, &e[i]);
 }
 
-bool blkback_copy_succeeded(const struct blkback_io *io,
-			    const struct blkback_io_entry *e)
+bool blkback_copy_succeeded(const struct blkback_batch *b,
+			    const struct blkback_batch_entry *e)
 {
 	unsigned i;
 
 	for (i = 0; i < e->nr_copies; i++)
-		if (io->copy[e->first_copy + i].status != GNTST_okay)
+		if (b->copy[e->first_copy + i].status != GNTST_okay)
 			return false;
 	return true;
 }

@@ -199,13 +199,13 @@ int blkback_faults_admit(struct blkback_faults *f,
 			 unsigned most, int64_t now_us)
 {
 	unsigned n = pending < most ? pending : most;
-	int err;
+	int rc;
 
 	if (!r->random)
 		seed(r);
-	err = mark_arrivals(r, ring, pending, now_us);
-	if (err)
-		return err;
+	rc = mark_arrivals(r, ring, pending, now_us);
+	if (rc)
+		return rc;
 	pthread_mutex_lock(&f->lock);
 	r->set = f->set;
 	r->on = atomic_load(&f->on);
@@ -245,7 +245,7 @@ void blkback_faults_load(struct blkback_faults *f,
 	pthread_mutex_unlock(&f->lock);
 }
 
-int blkback_faults_strike(struct blkback_faults_ring *r,
+int blkback_faults_result(struct blkback_faults_ring *r,
 			  const struct blkback_request *req)
 {
 	uint32_t kind = req->action == BLKBACK_READ ? BLKBACK_FAULT_READS

@@ -77,7 +77,7 @@ void blkback_faults_load(struct blkback_faults *faults,
 			 struct blkback_faults_ring *r);
 
 /* 0, or how a valid request is to fail: -EROFS, -EIO. */
-int blkback_faults_strike(struct blkback_faults_ring *r,
+int blkback_faults_result(struct blkback_faults_ring *r,
 			  const struct blkback_request *req);
 
 /* @bytes were taken: charge them to the bandwidth limit. */

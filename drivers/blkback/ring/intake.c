@@ -19,21 +19,20 @@ _Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_SEGMENTS_A_PAGE,
 	       "a table is copied from one page");
 _Static_assert(BLKBACK_ROUND_COPIES >= BLKBACK_BATCH, "a copy for each table");
 
-static struct blkback_journal_entry *entry_of(struct blkback_io *io,
+static struct blkback_journal_entry *entry_of(struct blkback_batch *b,
 					      uint32_t index)
 {
-	return &io->journal->entry[index % BLKBACK_BATCH];
+	return &b->journal->entry[index % BLKBACK_BATCH];
 }
 
-static int take(struct blkback_io *io)
+static int take(struct blkback_batch *b)
 {
-	int n = blkback_ring_pending(&io->ring);
+	int n = blkback_ring_pending(&b->ring);
 	int i;
 
-	io->n = 0;
-	if (n >= 0 && io->s.faults &&
-	    blkback_faults_on(io->s.faults, &io->faults))
-		n = blkback_faults_admit(io->s.faults, &io->faults, &io->ring,
+	b->n = 0;
+	if (n >= 0 && b->s.faults && blkback_faults_on(b->s.faults, &b->faults))
+		n = blkback_faults_admit(b->s.faults, &b->faults, &b->ring,
 					 (unsigned)n, BLKBACK_BATCH,
 					 (int64_t)clock_now_us());
 	if (n < 0)
@@ -41,167 +40,166 @@ static int take(struct blkback_io *io)
 	if (n > (int)BLKBACK_BATCH)
 		n = (int)BLKBACK_BATCH;
 	for (i = 0; i < n; i++) {
-		io->batch[i].note = entry_of(io, io->ring.req_cons);
-		blkback_ring_take(&io->ring, &io->batch[i].note->wire);
-		io->batch[i].note->discarded = 0;
-		blkback_journal_note(io->batch[i].note, BLKBACK_NOTE_TAKEN, 0);
+		b->entry[i].note = entry_of(b, b->ring.req_cons);
+		blkback_ring_take(&b->ring, &b->entry[i].note->wire);
+		b->entry[i].note->discarded = 0;
+		blkback_journal_note(b->entry[i].note, BLKBACK_NOTE_TAKEN, 0);
 	}
-	atomic_store_explicit(&io->journal->taken, io->ring.req_cons,
+	atomic_store_explicit(&b->journal->taken, b->ring.req_cons,
 			      memory_order_release);
-	io->n = (unsigned)n;
+	b->n = (unsigned)n;
 	return 0;
 }
 
 /* Copy @e's table, or add the copy; the copies are the batch's just now. */
-static void add_table(struct blkback_io *io, struct blkback_io_entry *e,
+static void add_table(struct blkback_batch *b, struct blkback_batch_entry *e,
 		      unsigned segments)
 {
 	size_t len = segments * sizeof(struct blkback_wire_segment);
-	struct xengnttab_grant_copy_segment *c = &io->copy[io->nr_copies];
+	struct xengnttab_grant_copy_segment *c = &b->copy[b->nr_copies];
 	const uint8_t *page = NULL;
 
-	if (io->grants)
-		page = blkback_grants_get(io->grants,
+	if (b->grants)
+		page = blkback_grants_get(b->grants,
 					  e->note->wire.indirect.gref[0]);
 	if (page) {
-		memcpy(&io->table[e - io->batch], page, len);
+		memcpy(&b->table[e - b->entry], page, len);
 		return;
 	}
 	memset(c, 0, sizeof(*c));
 	c->flags = GNTCOPY_source_gref;
 	c->source.foreign.ref = e->note->wire.indirect.gref[0];
-	c->source.foreign.domid = io->s.domid;
-	c->dest.virt = &io->table[e - io->batch];
+	c->source.foreign.domid = b->s.domid;
+	c->dest.virt = &b->table[e - b->entry];
 	c->len = (uint16_t)len;
 	c->status = GNTST_general_error;
-	e->first_copy = io->nr_copies++;
+	e->first_copy = b->nr_copies++;
 	e->nr_copies = 1;
 }
 
-/* Afterwards err of an entry says whether its table is there. */
-static void fetch_tables(struct blkback_io *io)
+/* Afterwards rc of an entry says whether its table is there. */
+static void fetch_tables(struct blkback_batch *b)
 {
 	unsigned i, segments;
 
-	io->nr_copies = 0;
-	if (io->grants && io->n)
-		blkback_grants_batch(io->grants);
-	for (i = 0; i < io->n; i++) {
-		struct blkback_io_entry *e = &io->batch[i];
+	b->nr_copies = 0;
+	if (b->grants && b->n)
+		blkback_grants_batch(b->grants);
+	for (i = 0; i < b->n; i++) {
+		struct blkback_batch_entry *e = &b->entry[i];
 
-		e->err = 0;
+		e->rc = 0;
 		e->nr_copies = 0;
 		segments = blkback_request_indirect(&e->note->wire);
 		if (segments)
-			add_table(io, e, segments);
+			add_table(b, e, segments);
 	}
 	/* No load of what was copied goes back to the guest's page. */
 	atomic_signal_fence(memory_order_seq_cst);
-	if (!io->nr_copies)
+	if (!b->nr_copies)
 		return;
-	blkback_copy_round(io, io->batch, io->n);
-	for (i = 0; i < io->n; i++)
-		if (!blkback_copy_succeeded(io, &io->batch[i]))
-			io->batch[i].err = -EFAULT;
+	blkback_copy_round(b, b->entry, b->n);
+	for (i = 0; i < b->n; i++)
+		if (!blkback_copy_succeeded(b, &b->entry[i]))
+			b->entry[i].rc = -EFAULT;
 }
 
-static void validate(struct blkback_io *io, struct blkback_io_entry *e)
+static void validate(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
-	int err = blkback_request_validate(&io->s.limits, &e->note->wire,
-					   io->table[e - io->batch].seg,
-					   &e->req);
+	int rc = blkback_request_validate(&b->s.limits, &e->note->wire,
+					  b->table[e - b->entry].seg, &e->req);
 
 	e->held = false;
 	e->again = false;
 	e->done = false;
 	/* What is not there was not looked at, whatever is said about it. */
-	if (!e->err)
-		e->err = err;
-	if (!e->err)
+	if (!e->rc)
+		e->rc = rc;
+	if (!e->rc)
 		return;
-	rd_count_error(io->s.disk);
+	rd_count_error(b->s.disk);
 	blkback_log_gated(
-		&io->s.gates->refused, BLKBACK_WARNING,
+		&b->s.gates->refused, BLKBACK_WARNING,
 		"refused a request of the guest (operation %u, sector %llu): %s",
 		e->note->wire.operation,
-		(unsigned long long)e->note->wire.sector, strerror(-e->err));
+		(unsigned long long)e->note->wire.sector, strerror(-e->rc));
 }
 
 /* What xm-ramdisk fault asked for, on a request that would be good. */
-static void inject(struct blkback_io *io, struct blkback_io_entry *e)
+static void inject(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
-	if (e->err)
+	if (e->rc)
 		return;
-	e->err = blkback_faults_strike(&io->faults, &e->req);
-	if (!e->err)
+	e->rc = blkback_faults_result(&b->faults, &e->req);
+	if (!e->rc)
 		return;
-	rd_count_error(io->s.disk);
+	rd_count_error(b->s.disk);
 	blkback_log_gated(
-		&io->s.gates->faulted, BLKBACK_INFO,
+		&b->s.gates->faulted, BLKBACK_INFO,
 		"failed a request on purpose, as asked by xm-ramdisk fault: %s",
-		strerror(-e->err));
+		strerror(-e->rc));
 }
 
 /* One that failed on purpose took its time on the wire, too. */
-static void charge(struct blkback_io *io)
+static void charge(struct blkback_batch *b)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < io->n; i++) {
-		const struct blkback_io_entry *e = &io->batch[i];
+	for (i = 0; i < b->n; i++) {
+		const struct blkback_batch_entry *e = &b->entry[i];
 
-		if ((!e->err || e->err == -EIO) &&
+		if ((!e->rc || e->rc == -EIO) &&
 		    (e->req.action == BLKBACK_READ ||
 		     e->req.action == BLKBACK_WRITE))
 			bytes += e->req.len;
 	}
-	blkback_faults_charge(io->s.faults, bytes);
+	blkback_faults_charge(b->s.faults, bytes);
 }
 
-static void check(struct blkback_io *io)
+static void check(struct blkback_batch *b)
 {
 	unsigned i;
 
-	fetch_tables(io);
-	for (i = 0; i < io->n; i++) {
-		validate(io, &io->batch[i]);
+	fetch_tables(b);
+	for (i = 0; i < b->n; i++) {
+		validate(b, &b->entry[i]);
 		/* the others' turn is when the one before is carried out */
 		if (!i)
-			rd_prefetch(io->s.disk, io->batch[0].req.off);
+			rd_prefetch(b->s.disk, b->entry[0].req.off);
 	}
 }
 
-int blkback_intake(struct blkback_io *io)
+int blkback_intake(struct blkback_batch *b)
 {
 	unsigned i;
-	int err = take(io);
+	int rc = take(b);
 
-	if (err)
-		return err;
-	check(io);
-	if (!io->faults.on)
+	if (rc)
+		return rc;
+	check(b);
+	if (!b->faults.on)
 		return 0;
-	for (i = 0; i < io->n; i++)
-		inject(io, &io->batch[i]);
-	if (io->faults.set.bandwidth)
-		charge(io);
+	for (i = 0; i < b->n; i++)
+		inject(b, &b->entry[i]);
+	if (b->faults.set.bandwidth)
+		charge(b);
 	return 0;
 }
 
-void blkback_intake_again(struct blkback_io *io)
+void blkback_intake_replay(struct blkback_batch *b)
 {
-	uint32_t i, first = io->ring.rsp_prod_pvt;
+	uint32_t i, first = b->ring.rsp_prod_pvt;
 
-	io->n = io->ring.req_cons - first;
-	for (i = 0; i < io->n; i++)
-		io->batch[i].note = entry_of(io, first + i);
-	check(io);
-	if (io->s.faults)
-		blkback_faults_load(io->s.faults, &io->faults);
+	b->n = b->ring.req_cons - first;
+	for (i = 0; i < b->n; i++)
+		b->entry[i].note = entry_of(b, first + i);
+	check(b);
+	if (b->s.faults)
+		blkback_faults_load(b->s.faults, &b->faults);
 	/* What has begun is finished, whatever was set since. */
-	for (i = 0; i < io->n; i++)
-		if ((uint16_t)atomic_load(&io->batch[i].note->note) ==
+	for (i = 0; i < b->n; i++)
+		if ((uint16_t)atomic_load(&b->entry[i].note->note) ==
 		    BLKBACK_NOTE_TAKEN)
-			inject(io, &io->batch[i]);
+			inject(b, &b->entry[i]);
 }

@@ -16,7 +16,7 @@
  * POLLING (busy-poll.h). When requests follow soon, the queue asks for no event and
  * goes on looking at the ring, up to a limit after the last answer; req_event
  * stays behind then, so that the frontend sends none. The order at its end is
- * that of any sleep: ask, fence, look once more (blkback_io_ask()), and only
+ * that of any sleep: ask, fence, look once more (blkback_batch_request_event()), and only
  * then wait. The port is unmasked before, as ever: an event that comes all the
  * same is found by the next poll(). Each look is paid for by a request that was
  * answered before it; events alone make none. A thread that finds its processor
@@ -38,6 +38,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/ring/busy-poll.h"
 #include "include/private/clock.h"
 #include "include/private/memory-access.h"
@@ -54,7 +55,7 @@ enum looked {
 
 struct blkback_queue {
 	struct blkback_queue_setup s;
-	struct blkback_io *io;
+	struct blkback_batch *batch;
 	void *pages;
 	_Atomic bool stopping;
 	_Atomic bool kicked; /* the wakeup rings, or is about to */
@@ -70,7 +71,7 @@ struct blkback_queue {
 	uint32_t seen; /* requests taken at the last event */
 	bool masked; /* until: */
 	int64_t unmask_at; /* ms, monotonic; 0: the ring was looked at */
-	struct blkback_poll poll;
+	struct blkback_busy_poll poll;
 	enum looked looked; /* since the last answer */
 };
 
@@ -78,14 +79,14 @@ struct blkback_queue {
 
 static void events_failed(struct blkback_queue *q)
 {
-	blkback_log_gated(&q->s.io.gates->events_failed, BLKBACK_WARNING,
+	blkback_log_gated(&q->s.batch.gates->events_failed, BLKBACK_WARNING,
 			  "cannot take an event: %s", strerror(errno));
 }
 
 static void unmask(struct blkback_queue *q)
 {
 	q->masked = false;
-	if (xenevtchn_unmask(q->s.io.evtchn, q->io->s.port))
+	if (xenevtchn_unmask(q->s.batch.evtchn, q->batch->s.port))
 		events_failed(q);
 }
 
@@ -106,18 +107,18 @@ static int delay(unsigned idle_events)
 static void take_event(struct blkback_queue *q)
 {
 	q->more = true;
-	if (blkback_io_seen(q->io) != q->seen)
+	if (blkback_batch_known(q->batch) != q->seen)
 		q->idle_events = 0;
 	else if (q->idle_events < UINT16_MAX)
 		q->idle_events++;
-	q->seen = blkback_io_seen(q->io);
+	q->seen = blkback_batch_known(q->batch);
 	q->masked = true;
 	q->unmask_at = 0;
 	if (q->idle_events < FREE_EVENTS)
 		return;
 	q->unmask_at = clock_now_ms() + delay(q->idle_events);
 	blkback_log_gated(
-		&q->s.io.gates->storm, BLKBACK_WARNING,
+		&q->s.batch.gates->storm, BLKBACK_WARNING,
 		"the guest sends events without requests; they are taken more slowly");
 }
 
@@ -127,28 +128,29 @@ static void take_event(struct blkback_queue *q)
 static void learn(struct blkback_queue *q, uint64_t idle_us, unsigned n)
 {
 	if (q->looked == FOUND)
-		blkback_poll_learn(&q->poll, 0, n);
+		blkback_busy_poll_learn(&q->poll, 0, n);
 	else if (q->looked == IN_VAIN)
-		blkback_poll_learn(&q->poll, UINT64_MAX, n);
+		blkback_busy_poll_learn(&q->poll, UINT64_MAX, n);
 	else if (idle_us)
-		blkback_poll_learn(&q->poll, q->io->came_us - idle_us, n);
+		blkback_busy_poll_learn(&q->poll, q->batch->came_us - idle_us,
+					n);
 	q->looked = NOT_LOOKED;
-	q->io->timing = blkback_poll_unsure(&q->poll);
+	q->batch->timing = blkback_busy_poll_unsure(&q->poll);
 }
 
 static void serve(struct blkback_queue *q)
 {
-	uint32_t from = q->io->ring.req_cons;
-	uint64_t one = 1, idle_us = q->io->answered_us;
-	int ret;
+	uint32_t from = q->batch->ring.req_cons;
+	uint64_t one = 1, idle_us = q->batch->answered_us;
+	int rc;
 
 	/* A guest that is listened to more slowly is not waited for. */
-	q->io->quiet = blkback_poll_pays(&q->poll) && !q->unmask_at;
-	ret = blkback_io_run(q->io);
-	if (q->io->ring.req_cons != from)
-		learn(q, idle_us, q->io->ring.req_cons - from);
-	q->more = ret > 0;
-	if (ret >= 0)
+	q->batch->quiet = blkback_busy_poll_pays(&q->poll) && !q->unmask_at;
+	rc = blkback_batch_run(q->batch);
+	if (q->batch->ring.req_cons != from)
+		learn(q, idle_us, q->batch->ring.req_cons - from);
+	q->more = rc > 0;
+	if (rc >= 0)
 		return;
 	/* CVE-2010-4247: not looked at again, whatever it says. */
 	q->serving = false;
@@ -168,7 +170,7 @@ static bool comes_soon(struct blkback_queue *q)
 			return false;
 		for (i = 0; i < LOOKS; i++) {
 			/* Also what cannot be: then serve() finds it. */
-			if (blkback_ring_pending(&q->io->ring)) {
+			if (blkback_ring_pending(&q->batch->ring)) {
 				q->looked = FOUND;
 				return true;
 			}
@@ -178,7 +180,7 @@ static bool comes_soon(struct blkback_queue *q)
 		now = clock_now_us();
 		if (!end)
 			end = now + q->poll.limit;
-		else if (blkback_poll_taken_away(&q->poll, now - before))
+		else if (blkback_busy_poll_taken_away(&q->poll, now - before))
 			return false;
 		before = now;
 		if (now >= end) {
@@ -191,18 +193,18 @@ static bool comes_soon(struct blkback_queue *q)
 /* Afterwards an event is asked for, or there is more to do. */
 static void look_on(struct blkback_queue *q)
 {
-	while (q->serving && !q->more && q->io->quiet) {
+	while (q->serving && !q->more && q->batch->quiet) {
 		if (comes_soon(q))
 			serve(q);
 		else
-			q->more = blkback_io_ask(q->io) != 0;
+			q->more = blkback_batch_request_event(q->batch) != 0;
 	}
 }
 
 /* When to look at what is held back, ms and never too early; INT64_MAX. */
 static int64_t look_at(const struct blkback_queue *q)
 {
-	int64_t us = blkback_io_look_us(q->io);
+	int64_t us = blkback_batch_next_us(q->batch);
 
 	return us == INT64_MAX ? us : us / 1000 + 1;
 }
@@ -240,7 +242,7 @@ static void take_wakeup(struct blkback_queue *q)
 /* What comes next, or the time. 0, or -errno: nothing will. */
 static int wait_for_events(struct blkback_queue *q)
 {
-	struct pollfd p = { .fd = xenevtchn_fd(q->s.io.evtchn),
+	struct pollfd p = { .fd = xenevtchn_fd(q->s.batch.evtchn),
 			    .events = POLLIN };
 	int port, ms = timeout(q);
 
@@ -249,12 +251,12 @@ static int wait_for_events(struct blkback_queue *q)
 		if (port <= 0)
 			return port < 0 && errno != EINTR ? -errno : 0;
 	}
-	port = xenevtchn_pending(q->s.io.evtchn);
+	port = xenevtchn_pending(q->s.batch.evtchn);
 	if (port < 0)
 		return errno == EINTR ? 0 : -errno;
 	if ((evtchn_port_t)port == q->s.wakeup->receive_port)
 		take_wakeup(q);
-	else if ((evtchn_port_t)port == q->io->s.port && q->serving)
+	else if ((evtchn_port_t)port == q->batch->s.port && q->serving)
 		take_event(q);
 	/* Others are left over from a queue that the handle had before. */
 	return 0;
@@ -263,26 +265,26 @@ static int wait_for_events(struct blkback_queue *q)
 /* What was sent to the dead process, or by it, may have been lost. */
 static void replay(struct blkback_queue *q)
 {
-	blkback_io_replay(q->io);
-	if (xenevtchn_notify(q->s.io.evtchn, q->io->s.port))
+	blkback_batch_replay(q->batch);
+	if (xenevtchn_notify(q->s.batch.evtchn, q->batch->s.port))
 		events_failed(q);
 }
 
 static void *run(void *arg)
 {
 	struct blkback_queue *q = arg;
-	int ret = 0;
+	int rc = 0;
 
 	if (q->again)
 		replay(q);
 	for (;;) {
 		/* Whoever has enough to do asks the kernel for nothing. */
 		if (!q->more || atomic_load(&q->kicked))
-			ret = wait_for_events(q);
-		if (ret)
+			rc = wait_for_events(q);
+		if (rc)
 			blkback_log(BLKBACK_ERROR, "a queue ends: %s",
-				    strerror(-ret));
-		if (ret || atomic_load(&q->stopping))
+				    strerror(-rc));
+		if (rc || atomic_load(&q->stopping))
 			return NULL;
 		if (q->serving && (q->more || look_is_due(q)))
 			serve(q);
@@ -296,60 +298,60 @@ static void *run(void *arg)
 
 static int attach_ring(struct blkback_queue *q)
 {
-	struct blkback_journal_queue *j = q->io->journal;
+	struct blkback_journal_queue *j = q->batch->journal;
 	uint32_t taken = atomic_load_explicit(&j->taken, memory_order_relaxed);
 	uint32_t pushed = atomic_load_explicit(&j->pushed,
 					       memory_order_relaxed);
-	int err;
+	int rc;
 
 	if (q->again && taken - pushed > BLKBACK_BATCH)
 		return -EPROTO; /* no journal of ours */
 	if (q->again)
-		return blkback_ring_resume(&q->io->ring, q->pages, q->s.nr_refs,
-					   q->s.protocol, pushed, taken);
-	err = blkback_ring_attach(&q->io->ring, q->pages, q->s.nr_refs,
-				  q->s.protocol);
-	atomic_store_explicit(&j->taken, q->io->ring.req_cons,
+		return blkback_ring_resume(&q->batch->ring, q->pages,
+					   q->s.nr_refs, q->s.protocol, pushed,
+					   taken);
+	rc = blkback_ring_attach(&q->batch->ring, q->pages, q->s.nr_refs,
+				 q->s.protocol);
+	atomic_store_explicit(&j->taken, q->batch->ring.req_cons,
 			      memory_order_relaxed);
-	atomic_store_explicit(&j->pushed, q->io->ring.rsp_pushed,
+	atomic_store_explicit(&j->pushed, q->batch->ring.rsp_pushed,
 			      memory_order_relaxed);
-	return err;
+	return rc;
 }
 
-static int map_ring(struct blkback_queue *q, char *text, size_t size)
+static int map_ring(struct blkback_queue *q, struct rd_error *err)
 {
 	uint32_t refs[1u << BLKBACK_MAX_RING_ORDER];
 
 	memcpy(refs, q->s.refs, q->s.nr_refs * sizeof(refs[0]));
-	q->pages = xengnttab_map_domain_grant_refs(q->s.io.gnttab, q->s.nr_refs,
-						   q->s.io.domid, refs,
+	q->pages = xengnttab_map_domain_grant_refs(q->s.batch.gnttab,
+						   q->s.nr_refs,
+						   q->s.batch.domid, refs,
 						   PROT_READ | PROT_WRITE);
-	if (!q->pages) {
-		snprintf(
-			text, size,
+	if (!q->pages)
+		return blkback_fail(
+			err, -EIO,
 			"cannot map the frontend's ring (grant reference %u): %s",
 			refs[0], strerror(errno));
-		return -EIO;
-	}
 	if (!attach_ring(q))
 		return 0;
-	snprintf(text, size,
-		 "the frontend's ring has an impossible request index");
-	return -EPROTO;
+	return blkback_fail(
+		err, -EPROTO,
+		"the frontend's ring has an impossible request index");
 }
 
-static int bind_event_channel(struct blkback_queue *q, char *text, size_t size)
+static int bind_event_channel(struct blkback_queue *q, struct rd_error *err)
 {
-	int port = xenevtchn_bind_interdomain(q->s.io.evtchn, q->s.io.domid,
+	int port = xenevtchn_bind_interdomain(q->s.batch.evtchn,
+					      q->s.batch.domid,
 					      q->s.event_channel);
 
-	if (port < 0) {
-		snprintf(text, size,
-			 "cannot bind the frontend's event channel %u: %s",
-			 q->s.event_channel, strerror(errno));
-		return -EIO;
-	}
-	q->io->s.port = (evtchn_port_t)port;
+	if (port < 0)
+		return blkback_fail(
+			err, -EIO,
+			"cannot bind the frontend's event channel %u: %s",
+			q->s.event_channel, strerror(errno));
+	q->batch->s.port = (evtchn_port_t)port;
 	return 0;
 }
 
@@ -358,59 +360,59 @@ static void release(struct blkback_queue *q)
 {
 	/* Unmapped before the supervisor says Closed (XSA-396). */
 	if (q->pages)
-		xengnttab_unmap(q->s.io.gnttab, q->pages, q->s.nr_refs);
-	blkback_io_free(q->io);
+		xengnttab_unmap(q->s.batch.gnttab, q->pages, q->s.nr_refs);
+	blkback_batch_free(q->batch);
 	free(q);
 }
 
 int blkback_queue_open(struct blkback_queue **queue,
 		       const struct blkback_queue_setup *setup, bool again,
-		       char *text, size_t size)
+		       struct rd_error *err)
 {
 	struct blkback_queue *q = calloc(1, sizeof(*q));
-	int ret = -ENOMEM;
+	int rc = -ENOMEM;
 
-	snprintf(text, size, "no memory for a ring");
+	blkback_fail(err, rc, "no memory for a ring");
 	if (!q)
-		return ret;
+		return rc;
 	q->s = *setup;
 	q->again = again;
-	q->io = blkback_io_new(&setup->io);
-	if (!q->io)
+	q->batch = blkback_batch_new(&setup->batch);
+	if (!q->batch)
 		goto fail;
-	ret = map_ring(q, text, size);
-	if (ret)
+	rc = map_ring(q, err);
+	if (rc)
 		goto fail;
-	ret = bind_event_channel(q, text, size);
-	if (ret)
+	rc = bind_event_channel(q, err);
+	if (rc)
 		goto fail;
 	*queue = q;
 	return 0;
 
 fail:
 	release(q);
-	return ret;
+	return rc;
 }
 
 void blkback_queue_resume(struct blkback_queue *q)
 {
-	blkback_io_resume(q->io);
+	blkback_batch_resume(q->batch);
 }
 
-int blkback_queue_start(struct blkback_queue *q, char *text, size_t size)
+int blkback_queue_start(struct blkback_queue *q, struct rd_error *err)
 {
-	int err;
+	int rc;
 
 	q->serving = true;
 	q->more = true; /* something may wait already */
-	q->seen = q->io->ring.req_cons;
-	blkback_poll_init(&q->poll, q->s.poll_us);
-	err = pthread_create(&q->thread, NULL, run, q);
-	q->started = !err;
-	if (err)
-		snprintf(text, size, "cannot start a queue's thread: %s",
-			 strerror(err));
-	return -err;
+	q->seen = q->batch->ring.req_cons;
+	blkback_busy_poll_init(&q->poll, q->s.poll_us);
+	rc = pthread_create(&q->thread, NULL, run, q);
+	q->started = !rc;
+	if (!rc)
+		return 0;
+	return blkback_fail(err, -rc, "cannot start a queue's thread: %s",
+			    strerror(rc));
 }
 
 void blkback_queue_kick(struct blkback_queue *q)
@@ -430,6 +432,6 @@ void blkback_queue_stop(struct blkback_queue *q)
 		blkback_queue_kick(q);
 		pthread_join(q->thread, NULL);
 	}
-	xenevtchn_unbind(q->s.io.evtchn, q->io->s.port);
+	xenevtchn_unbind(q->s.batch.evtchn, q->batch->s.port);
 	release(q);
 }

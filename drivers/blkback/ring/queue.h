@@ -15,8 +15,8 @@ struct blkback_queue;
 
 /* Nothing is owned; all of it lives longer than the queue. */
 struct blkback_queue_setup {
-	struct blkback_io_setup io; /* port is set by the queue */
-	const struct blkback_wakeup *wakeup; /* of io.evtchn; no other queue's */
+	struct blkback_batch_setup batch; /* port is set by the queue */
+	const struct blkback_wakeup *wakeup; /* of b.evtchn; no other queue's */
 	enum blkback_protocol protocol;
 	unsigned nr_refs;
 	const uint32_t *refs; /* grants of the ring's pages */
@@ -32,13 +32,13 @@ struct blkback_queue_setup {
  */
 int blkback_queue_open(struct blkback_queue **queue,
 		       const struct blkback_queue_setup *setup, bool again,
-		       char *text, size_t size);
+		       struct rd_error *err);
 
-/* After @again, for all queues before one is started: blkback_io_resume(). */
+/* After @again, for all queues before one is started: blkback_batch_resume(). */
 void blkback_queue_resume(struct blkback_queue *queue);
 
 /* Start the thread. On failure the queue is as it was. */
-int blkback_queue_start(struct blkback_queue *queue, char *text, size_t size);
+int blkback_queue_start(struct blkback_queue *queue, struct rd_error *err);
 
 /* Have the thread look at its ring: what is held back on purpose has changed. */
 void blkback_queue_kick(struct blkback_queue *queue);

@@ -124,10 +124,10 @@ int blkback_ring_resume(struct blkback_ring *ring, void *shared, unsigned pages,
 			enum blkback_protocol protocol, uint32_t pushed,
 			uint32_t taken)
 {
-	int err = blkback_ring_attach(ring, shared, pages, protocol);
+	int rc = blkback_ring_attach(ring, shared, pages, protocol);
 
-	if (err)
-		return err;
+	if (rc)
+		return rc;
 	if (taken - pushed > ring->slots ||
 	    ring->rsp_pushed - pushed > taken - pushed)
 		return -EPROTO;

@@ -107,20 +107,20 @@ static int check_extent(const struct blkback_wire *wire,
 			const struct blkback_wire_segment *table,
 			struct blkback_request *req, uint64_t *sectors)
 {
-	int err;
+	int rc;
 
 	if (req->action == BLKBACK_DISCARD) {
 		*sectors = wire->discard.sectors;
 		return *sectors ? 0 : -EINVAL;
 	}
 	if (wire->operation == BLKIF_OP_INDIRECT)
-		err = check_segments(table, wire->indirect.nr_segments,
-				     BLKBACK_MAX_INDIRECT, req);
+		rc = check_segments(table, wire->indirect.nr_segments,
+				    BLKBACK_MAX_INDIRECT, req);
 	else
-		err = check_segments(wire->seg, wire->nr_segments,
-				     BLKBACK_MAX_SEGMENTS, req);
+		rc = check_segments(wire->seg, wire->nr_segments,
+				    BLKBACK_MAX_SEGMENTS, req);
 	*sectors = req->len / BLKBACK_SECTOR;
-	return err;
+	return rc;
 }
 
 int blkback_request_validate(const struct blkback_limits *limits,
@@ -129,22 +129,22 @@ int blkback_request_validate(const struct blkback_limits *limits,
 			     struct blkback_request *req)
 {
 	uint64_t sectors;
-	int err;
+	int rc;
 
 	memset(req, 0, offsetof(struct blkback_request, seg));
 	req->id = wire->id;
 	req->operation = wire->operation;
-	err = decode_operation(wire, req);
-	if (err)
-		return err;
+	rc = decode_operation(wire, req);
+	if (rc)
+		return rc;
 	if (req->action == BLKBACK_FLUSH)
 		return 0; /* its sector number means nothing */
 	/* XSA-142, XSA-266: by what it does, not by its operation's name. */
 	if (req->action != BLKBACK_READ && !limits->writable)
 		return -EROFS;
-	err = check_extent(wire, table, req, &sectors);
-	if (err)
-		return err;
+	rc = check_extent(wire, table, req, &sectors);
+	if (rc)
+		return rc;
 	if (!rd_in_bounds(wire->sector, sectors, limits->sectors))
 		return -ERANGE;
 	req->off = wire->sector * BLKBACK_SECTOR;
@@ -152,9 +152,9 @@ int blkback_request_validate(const struct blkback_limits *limits,
 	return 0;
 }
 
-int16_t blkback_request_status(int err)
+int16_t blkback_request_status(int rc)
 {
-	switch (err) {
+	switch (rc) {
 	case 0:
 		return BLKIF_RSP_OKAY;
 	case -EOPNOTSUPP:

@@ -65,6 +65,6 @@ int blkback_request_validate(const struct blkback_limits *limits,
 			     struct blkback_request *req);
 
 /* blkif's answer for 0 or -errno. */
-int16_t blkback_request_status(int err);
+int16_t blkback_request_status(int rc);
 
 #endif

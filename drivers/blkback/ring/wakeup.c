@@ -7,20 +7,21 @@
 #include <string.h>
 #include <xen/xen.h>
 
+#include "drivers/blkback/common/error.h"
+
 int blkback_wakeup_init(struct blkback_wakeup *wakeup, xenevtchn_handle *evtchn,
-			char *text, size_t size)
+			struct rd_error *err)
 {
 	int near = xenevtchn_bind_unbound_port(evtchn, DOMID_SELF), far = -1;
 
 	if (near >= 0)
 		far = xenevtchn_bind_interdomain(evtchn, DOMID_SELF,
 						 (evtchn_port_t)near);
-	if (far < 0) {
-		snprintf(text, size,
-			 "cannot bind an event channel of this domain: %s",
-			 strerror(errno));
-		return -EIO;
-	}
+	if (far < 0)
+		return blkback_fail(
+			err, -EIO,
+			"cannot bind an event channel of this domain: %s",
+			strerror(errno));
 	*wakeup =
 		(struct blkback_wakeup){ .evtchn = evtchn,
 					 .send_port = (evtchn_port_t)far,

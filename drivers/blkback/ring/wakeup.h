@@ -12,8 +12,9 @@
 #ifndef BLKBACK_WAKEUP_H
 #define BLKBACK_WAKEUP_H
 
-#include <stddef.h>
 #include <xenevtchn.h>
+
+#include "include/ramdisk.h"
 
 struct blkback_wakeup {
 	xenevtchn_handle *evtchn;
@@ -22,7 +23,7 @@ struct blkback_wakeup {
 
 /* -EIO and one sentence in @text when Xen gives no event channel. */
 int blkback_wakeup_init(struct blkback_wakeup *wakeup, xenevtchn_handle *evtchn,
-			char *text, size_t size);
+			struct rd_error *err);
 
 /* By any thread; heard once, however often it rang meanwhile. 0, or -1 and errno. */
 int blkback_wakeup_send(const struct blkback_wakeup *wakeup);

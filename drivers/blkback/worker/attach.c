@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/log.h"
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/worker/sandbox.h"
@@ -59,50 +60,47 @@ static int on_progress(void *arg, uint64_t done, uint64_t total)
 	       (peer == PEER_CLOSED && w->resume == BLKBACK_RESUME_NONE);
 }
 
-static int open_grants(struct worker *w, unsigned i, char *text, size_t size)
+static int open_grants(struct worker *w, unsigned i, struct rd_error *err)
 {
 	if (!w->xen[i].gnttab)
 		w->xen[i].gnttab = xengnttab_open(blkback_log_of_xen(), 0);
 	if (w->xen[i].gnttab)
 		return 0;
-	snprintf(text, size, "cannot open /dev/xen/gntdev: %s",
-		 strerror(errno));
-	return -EIO;
+	return blkback_fail(err, -EIO, "cannot open /dev/xen/gntdev: %s",
+			    strerror(errno));
 }
 
-static int open_events(struct worker *w, unsigned i, char *text, size_t size)
+static int open_events(struct worker *w, unsigned i, struct rd_error *err)
 {
 	xenevtchn_handle *evtchn;
-	int ret;
+	int rc;
 
 	if (w->xen[i].evtchn)
 		return 0;
 	evtchn = xenevtchn_open(blkback_log_of_xen(), 0);
-	if (!evtchn) {
-		snprintf(text, size, "cannot open /dev/xen/evtchn: %s",
-			 strerror(errno));
-		return -EIO;
-	}
-	ret = blkback_wakeup_init(&w->xen[i].wakeup, evtchn, text, size);
-	if (ret)
+	if (!evtchn)
+		return blkback_fail(err, -EIO,
+				    "cannot open /dev/xen/evtchn: %s",
+				    strerror(errno));
+	rc = blkback_wakeup_init(&w->xen[i].wakeup, evtchn, err);
+	if (rc)
 		xenevtchn_close(evtchn);
 	else
 		w->xen[i].evtchn = evtchn;
-	return ret;
+	return rc;
 }
 
-int blkback_worker_open_xen(struct worker *w, unsigned n, char *text,
-			    size_t size)
+int blkback_worker_open_xen(struct worker *w, unsigned n, struct rd_error *err)
 {
 	unsigned i;
-	int ret = 0;
+	int rc = 0;
 
-	for (i = 0; !ret && i < n; i++) {
-		ret = open_grants(w, i, text, size);
-		if (!ret)
-			ret = open_events(w, i, text, size);
+	for (i = 0; !rc && i < n; i++) {
+		rc = open_grants(w, i, err);
+		if (!rc)
+			rc = open_events(w, i, err);
 	}
-	return ret;
+	return rc;
 }
 
 /* @again: the attachment of a dead worker, on the disk that it had. */
@@ -120,35 +118,34 @@ static int attach_disk(struct worker *w, const struct blkback_message *msg,
 		.progress_arg = w,
 	};
 	struct rd_store *store;
-	int ret;
+	int rc;
 
 	if (*id) { /* loaded already, whatever the seed is now */
 		req.seed = NULL;
 		req.name = id;
 		req.flags |= RD_EXISTING;
 	}
-	ret = rd_store_open(&store, msg->u.attach.store, err);
-	if (ret)
-		return ret;
-	ret = rd_attach(store, &req, &w->disk, err);
+	rc = rd_store_open(&store, msg->u.attach.store, err);
+	if (rc)
+		return rc;
+	rc = rd_attach(store, &req, &w->disk, err);
 	rd_store_close(store);
-	return ret;
+	return rc;
 }
 
 static int open_journal(struct worker *w, const struct blkback_message *msg,
-			char *text, size_t size)
+			struct rd_error *err)
 {
 	char name[64];
 
 	w->store = open(msg->u.attach.store,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (w->store < 0) {
-		snprintf(text, size, "cannot open the store's directory: %s",
-			 strerror(errno));
-		return -EIO;
-	}
+	if (w->store < 0)
+		return blkback_fail(err, -EIO,
+				    "cannot open the store's directory: %s",
+				    strerror(errno));
 	snprintf(name, sizeof(name), NODES_JOURNAL, w->domid, w->devid);
-	return blkback_journal_open(&w->journal, w->store, name, text, size);
+	return blkback_journal_open(&w->journal, w->store, name, err);
 }
 
 /* Domain-0 cannot be told from all domains; Linux refuses to be asked. */
@@ -166,9 +163,9 @@ static void restrict_handles(struct worker *w)
 				strerror(errno));
 }
 
-static int enter_sandbox(struct worker *w, char *text, size_t size)
+static int enter_sandbox(struct worker *w, struct rd_error *err)
 {
-	int ret;
+	int rc;
 
 	if (!w->sandbox)
 		return 0;
@@ -176,29 +173,28 @@ static int enter_sandbox(struct worker *w, char *text, size_t size)
 	/* No way to a path is left open. */
 	close(w->store);
 	w->store = -1;
-	ret = blkback_sandbox_enter(text, size);
-	w->inside = !ret;
-	return ret;
+	rc = blkback_sandbox_enter(err);
+	w->inside = !rc;
+	return rc;
 }
 
 /* See ONE above. */
 static int take_place(struct worker *w, const struct blkback_message *msg,
-		      char *text, size_t size)
+		      struct rd_error *err)
 {
-	int ret;
+	int rc;
 
 	/* Else late already: another's door may be there by now, and stays. */
 	if (listen_to(w) != PEER_CLOSED) {
-		ret = open_journal(w, msg, text, size);
-		if (!ret)
-			ret = blkback_listen_open(w, text, size);
-		if (ret || listen_to(w) != PEER_CLOSED)
-			return ret;
+		rc = open_journal(w, msg, err);
+		if (!rc)
+			rc = blkback_listen_open(w, err);
+		if (rc || listen_to(w) != PEER_CLOSED)
+			return rc;
 	}
-	snprintf(
-		text, size,
-		"xen-ramdiskd ended before its worker was ready; left to the next one");
-	return -EPIPE;
+	return blkback_fail(
+		err, -EPIPE,
+		"xen-ramdiskd ended before its worker was ready; the next xen-ramdiskd attaches the disk");
 }
 
 /* A frontend may have more queues than are offered now. */
@@ -214,18 +210,17 @@ static void make_room(struct worker *w)
 int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
 			  struct rd_error *err)
 {
-	const size_t size = sizeof(err->text);
-	int ret = take_place(w, msg, err->text, size);
+	int rc = take_place(w, msg, err);
 
-	if (ret)
-		return ret;
+	if (rc)
+		return rc;
 	make_room(w);
-	ret = blkback_worker_open_xen(w, w->max_queues, err->text, size);
-	if (!ret)
-		ret = attach_disk(w, msg, w->journal->disk, err);
-	if (ret)
-		return ret;
+	rc = blkback_worker_open_xen(w, w->max_queues, err);
+	if (!rc)
+		rc = attach_disk(w, msg, w->journal->disk, err);
+	if (rc)
+		return rc;
 	snprintf(w->journal->disk, sizeof(w->journal->disk), "%s",
 		 rd_id(w->disk));
-	return enter_sandbox(w, err->text, size);
+	return enter_sandbox(w, err);
 }

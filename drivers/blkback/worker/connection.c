@@ -10,22 +10,23 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/worker/state.h"
 
 static int open_queue(struct worker *w, const struct blkback_connection *c,
-		      unsigned i, bool again, char *text, size_t size)
+		      unsigned i, bool again, struct rd_error *err)
 {
 	const struct blkback_queue_setup setup = {
-		.io.disk = w->disk,
-		.io.limits.sectors = rd_size(w->disk) / BLKBACK_SECTOR,
-		.io.limits.writable = rd_writable(w->disk),
-		.io.gnttab = w->xen[i].gnttab,
-		.io.evtchn = w->xen[i].evtchn,
-		.io.domid = w->domid,
-		.io.persistent = c->persistent != 0,
-		.io.gates = &w->gates,
-		.io.faults = &w->faults,
-		.io.journal = &w->journal->queue[i],
+		.batch.disk = w->disk,
+		.batch.limits.sectors = rd_size(w->disk) / BLKBACK_SECTOR,
+		.batch.limits.writable = rd_writable(w->disk),
+		.batch.gnttab = w->xen[i].gnttab,
+		.batch.evtchn = w->xen[i].evtchn,
+		.batch.domid = w->domid,
+		.batch.persistent = c->persistent != 0,
+		.batch.gates = &w->gates,
+		.batch.faults = &w->faults,
+		.batch.journal = &w->journal->queue[i],
 		.wakeup = &w->xen[i].wakeup,
 		.protocol = c->protocol,
 		.nr_refs = c->nr_refs,
@@ -34,10 +35,10 @@ static int open_queue(struct worker *w, const struct blkback_connection *c,
 		.poll_us = w->poll_us,
 		.ring_error_fd = w->ring_error_fd,
 	};
-	int ret = blkback_queue_open(&w->queue[i], &setup, again, text, size);
+	int rc = blkback_queue_open(&w->queue[i], &setup, again, err);
 
-	w->nr_queues += !ret;
-	return ret;
+	w->nr_queues += !rc;
+	return rc;
 }
 
 static void stop_queues(struct worker *w)
@@ -48,28 +49,29 @@ static void stop_queues(struct worker *w)
 
 /* With @again on the journal's own connection and its queues. */
 static int connect_queues(struct worker *w, const struct blkback_connection *c,
-			  bool again, char *text, size_t size)
+			  bool again, struct rd_error *err)
 {
 	unsigned i;
-	int ret = 0;
+	int rc = 0;
 
-	for (i = 0; !ret && i < c->nr_queues; i++)
-		ret = open_queue(w, c, i, again, text, size);
-	for (i = 0; !ret && again && i < w->nr_queues; i++)
+	for (i = 0; !rc && i < c->nr_queues; i++)
+		rc = open_queue(w, c, i, again, err);
+	for (i = 0; !rc && again && i < w->nr_queues; i++)
 		blkback_queue_resume(w->queue[i]);
-	if (!ret) {
+	if (!rc) {
 		rd_settle(w->disk);
 		blkback_journal_connected(w->journal);
 	}
-	for (i = 0; !ret && i < w->nr_queues; i++)
-		ret = blkback_queue_start(w->queue[i], text, size);
-	w->serving = !ret;
-	if (ret)
+	for (i = 0; !rc && i < w->nr_queues; i++)
+		rc = blkback_queue_start(w->queue[i], err);
+	w->serving = !rc;
+	if (rc)
 		stop_queues(w);
-	return ret;
+	return rc;
 }
 
-static bool can_be(const struct worker *w, const struct blkback_connection *c)
+static bool is_acceptable(const struct worker *w,
+			  const struct blkback_connection *c)
 {
 	return w->disk && !w->nr_queues && c->protocol < BLKBACK_PROTOCOLS &&
 	       c->nr_refs >= 1 && c->nr_refs <= BLKBACK_MAX_RING_REFS &&
@@ -77,48 +79,48 @@ static bool can_be(const struct worker *w, const struct blkback_connection *c)
 }
 
 int blkback_worker_connect(struct worker *w, const struct blkback_connection *c,
-			   char *text, size_t size)
+			   struct rd_error *err)
 {
-	int ret;
+	int rc;
 
-	if (!can_be(w, c))
+	if (!is_acceptable(w, c))
 		return -EPROTO;
 	blkback_journal_connect(w->journal, c);
-	ret = connect_queues(w, c, false, text, size);
-	if (ret)
+	rc = connect_queues(w, c, false, err);
+	if (rc)
 		blkback_journal_disconnect(w->journal, false);
 	/* A frontend whose ring cannot be: not the supervisor's fault. */
-	return ret == -EPROTO ? -EIO : ret;
+	return rc == -EPROTO ? -EIO : rc;
 }
 
-static int go_on(struct worker *w, uint32_t state, char *text, size_t size)
+static int go_on(struct worker *w, uint32_t state, struct rd_error *err)
 {
 	struct blkback_connection c = w->journal->connection;
 
-	if (!can_be(w, &c)) {
-		snprintf(text, size, "the journal's connection cannot be");
-		return -EPROTO;
-	}
+	if (!is_acceptable(w, &c))
+		return blkback_fail(
+			err, -EPROTO,
+			"the journal describes a connection that this worker cannot serve");
 	if (state == BLKBACK_JOURNAL_HANDED_OVER)
-		return blkback_worker_connect(w, &c, text, size);
-	return connect_queues(w, &c, true, text, size);
+		return blkback_worker_connect(w, &c, err);
+	return connect_queues(w, &c, true, err);
 }
 
-int blkback_worker_reconnect(struct worker *w, char *text, size_t size)
+int blkback_worker_reconnect(struct worker *w, struct rd_error *err)
 {
 	uint32_t state = atomic_load(&w->journal->state);
-	int ret = 0;
+	int rc = 0;
 
 	if (w->resume == BLKBACK_RESUME_CONNECTED &&
 	    state != BLKBACK_JOURNAL_DISCONNECTED) {
-		ret = go_on(w, state, text, size);
-		if (!ret)
+		rc = go_on(w, state, err);
+		if (!rc)
 			return 0;
 	}
 	/* Nothing is connected: what was taken from a ring is nobody's. */
 	blkback_journal_disconnect(w->journal, false);
 	rd_settle(w->disk);
-	return ret;
+	return rc;
 }
 
 void blkback_worker_disconnect(struct worker *w, bool hand_over)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/log.h"
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/reconnect.h"
@@ -26,12 +27,12 @@ static void name_of(char name[64], const struct worker *w)
 		snprintf(name, 64, NODES_SPARE_SOCKET);
 }
 
-int blkback_listen_open(struct worker *w, char *text, size_t size)
+int blkback_listen_open(struct worker *w, struct rd_error *err)
 {
 	struct sockaddr_un addr;
 	char name[64];
 	mode_t mask;
-	int err;
+	int rc;
 
 	name_of(name, w);
 	blkback_reconnect_address(&addr, w->store, name);
@@ -41,16 +42,16 @@ int blkback_listen_open(struct worker *w, char *text, size_t size)
 		goto fail;
 	unlink(addr.sun_path); /* a dead worker's */
 	mask = umask(0177);
-	err = bind(w->listener, (struct sockaddr *)&addr, sizeof(addr));
+	rc = bind(w->listener, (struct sockaddr *)&addr, sizeof(addr));
 	umask(mask);
 	/* Supervisors may come and go while a disk's lock is waited for. */
-	if (!err && !listen(w->listener, SOMAXCONN))
+	if (!rc && !listen(w->listener, SOMAXCONN))
 		return 0;
 fail:
-	err = -errno;
-	snprintf(text, size, "cannot listen for the next xen-ramdiskd: %s",
-		 strerror(-err));
-	return err;
+	rc = -errno;
+	return blkback_fail(err, rc,
+			    "cannot listen for the next xen-ramdiskd: %s",
+			    strerror(-rc));
 }
 
 void blkback_listen_accept(struct worker *w)

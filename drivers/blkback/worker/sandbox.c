@@ -12,6 +12,7 @@
  * the event channels' own are left.
  */
 #include "drivers/blkback/worker/sandbox.h"
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/log.h"
 
 #include <errno.h>
@@ -176,75 +177,74 @@ static const int fcntls[] = {
 static int allow_plain(scmp_filter_ctx ctx)
 {
 	size_t i;
-	int ret = 0;
+	int rc = 0;
 
-	for (i = 0; !ret && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (i = 0; !ret && i < sizeof(refused) / sizeof(refused[0]); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(refused[i].err),
-				       refused[i].call, 0);
-	return ret;
+	for (i = 0; !rc && i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (i = 0; !rc && i < sizeof(refused) / sizeof(refused[0]); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(refused[i].err),
+				      refused[i].call, 0);
+	return rc;
 }
 
 /* The kernel takes the low 32 bits of these arguments. */
 static int allow_values(scmp_filter_ctx ctx)
 {
 	size_t i;
-	int ret = 0;
+	int rc = 0;
 
-	for (i = 0; !ret && i < sizeof(controls) / sizeof(controls[0]); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				       SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
-					       controls[i]));
-	for (i = 0; !ret && i < sizeof(fcntls) / sizeof(fcntls[0]); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
-					       (scmp_datum_t)fcntls[i]));
-	return ret;
+	for (i = 0; !rc && i < sizeof(controls) / sizeof(controls[0]); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
+					      controls[i]));
+	for (i = 0; !rc && i < sizeof(fcntls) / sizeof(fcntls[0]); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
+					      (scmp_datum_t)fcntls[i]));
+	return rc;
 }
 
 static int allow_some(scmp_filter_ctx ctx)
 {
 	/* No memory that is, or becomes, executable. */
-	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 
-	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
-				       1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC,
-					       0));
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
+				      1,
+				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC,
+					      0));
 	/* fstat(2), as glibc calls it; other uses of it are refused. */
-	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
-				       SCMP_SYS(newfstatat), 1,
-				       SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
-	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
-				       SCMP_SYS(newfstatat), 1,
-				       SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH));
-	if (!ret)
-		ret = seccomp_rule_add(
-			ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-			SCMP_A0(SCMP_CMP_MASKED_EQ,
-				UINT32_MAX & ~(scmp_datum_t)THREAD_MAY,
-				THREAD_MUST));
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat),
+				      1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
+				      SCMP_SYS(newfstatat), 1,
+				      SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH));
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				      SCMP_A0(SCMP_CMP_MASKED_EQ,
+					      UINT32_MAX &
+						      ~(scmp_datum_t)THREAD_MAY,
+					      THREAD_MUST));
 	/* A lazy seed's reader; it may not be there yet when this is entered. */
-	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
-				       SCMP_SYS(sched_setscheduler), 1,
-				       SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
-					       SCHED_IDLE));
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
+				      SCMP_SYS(sched_setscheduler), 1,
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
+					      SCHED_IDLE));
 	/* Limits are read, not set. */
-	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
-				       1, SCMP_A2(SCMP_CMP_EQ, 0));
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
+				      1, SCMP_A2(SCMP_CMP_EQ, 0));
 	/* abort(), to ourselves. */
-	if (!ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				       SCMP_A0(SCMP_CMP_EQ,
-					       (scmp_datum_t)getpid()));
-	return ret;
+	if (!rc)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				      SCMP_A0(SCMP_CMP_EQ,
+					      (scmp_datum_t)getpid()));
+	return rc;
 }
 
 /* The list as a program for the kernel, malloc'd. 0 or -errno. */
@@ -253,21 +253,21 @@ static int export_calls(const scmp_filter_ctx ctx, struct sock_fprog *calls)
 	int fd = memfd_create("calls", MFD_CLOEXEC);
 	void *program = NULL;
 	struct stat st;
-	int ret;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
-	ret = seccomp_export_bpf(ctx, fd);
-	if (!ret && fstat(fd, &st))
-		ret = -errno;
-	if (!ret && !(program = malloc((size_t)st.st_size)))
-		ret = -ENOMEM;
-	if (!ret && pread(fd, program, (size_t)st.st_size, 0) != st.st_size)
-		ret = -EIO;
+	rc = seccomp_export_bpf(ctx, fd);
+	if (!rc && fstat(fd, &st))
+		rc = -errno;
+	if (!rc && !(program = malloc((size_t)st.st_size)))
+		rc = -ENOMEM;
+	if (!rc && pread(fd, program, (size_t)st.st_size, 0) != st.st_size)
+		rc = -EIO;
 	close(fd);
-	if (ret) {
+	if (rc) {
 		free(program);
-		return ret;
+		return rc;
 	}
 	calls->filter = program;
 	calls->len = (unsigned short)((size_t)st.st_size /
@@ -279,28 +279,28 @@ static int export_calls(const scmp_filter_ctx ctx, struct sock_fprog *calls)
 static int list_calls(struct sock_fprog *calls)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int ret;
+	int rc;
 
 	if (!ctx)
 		return 0;
-	ret = allow_plain(ctx);
-	if (!ret)
-		ret = allow_values(ctx);
-	if (!ret)
-		ret = allow_some(ctx);
-	if (!ret)
-		ret = export_calls(ctx, calls);
+	rc = allow_plain(ctx);
+	if (!rc)
+		rc = allow_values(ctx);
+	if (!rc)
+		rc = allow_some(ctx);
+	if (!rc)
+		rc = export_calls(ctx, calls);
 	seccomp_release(ctx);
-	return ret;
+	return rc;
 }
 
 static int filter_calls(const struct sock_fprog *calls)
 {
-	long ret = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			   SECCOMP_FILTER_FLAG_TSYNC, calls);
+	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			  SECCOMP_FILTER_FLAG_TSYNC, calls);
 
 	/* Above 0: a thread that has another filter. */
-	return ret > 0 ? -ESRCH : ret ? -errno : 0;
+	return rc > 0 ? -ESRCH : rc ? -errno : 0;
 }
 
 /* ---- user and limits ----------------------------------------------------- */
@@ -336,49 +336,47 @@ static int set_limits(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
-static int say(int ret, const char *what, char *text, size_t size)
+static int fail_step(struct rd_error *err, int rc, const char *step)
 {
-	if (ret)
-		snprintf(text, size, "cannot %s for the sandbox: %s", what,
-			 strerror(-ret));
-	return ret;
+	return blkback_fail(err, rc, "cannot %s for the sandbox: %s", step,
+			    strerror(-rc));
 }
 
-int blkback_sandbox_prepare(char *text, size_t size)
+int blkback_sandbox_prepare(struct rd_error *err)
 {
-	int ret;
+	int rc;
 
 	if (box.prepared)
 		return 0;
 	tzset(); /* reads a file, at the first line of syslog */
 	find_user();
-	ret = list_calls(&box.calls);
-	box.prepared = !ret;
-	return say(ret, "list the system calls", text, size);
+	rc = list_calls(&box.calls);
+	box.prepared = !rc;
+	return rc ? fail_step(err, rc, "list the system calls") : 0;
 }
 
-int blkback_sandbox_enter(char *text, size_t size)
+int blkback_sandbox_enter(struct rd_error *err)
 {
-	const char *what = "set limits";
-	int ret = blkback_sandbox_prepare(text, size);
+	const char *step = "set limits";
+	int rc = blkback_sandbox_prepare(err);
 
-	if (ret)
-		return ret;
-	ret = set_limits();
-	if (!ret) {
-		what = "become another user";
-		ret = drop_user();
+	if (rc)
+		return rc;
+	rc = set_limits();
+	if (!rc) {
+		step = "become another user";
+		rc = drop_user();
 	}
 	/* Set again by the kernel when the user changes. */
-	if (!ret && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-		ret = -errno;
-	if (!ret && box.calls.len) {
-		what = "filter system calls";
-		ret = filter_calls(&box.calls);
-	} else if (!ret) {
+	if (!rc && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		rc = -errno;
+	if (!rc && box.calls.len) {
+		step = "filter system calls";
+		rc = filter_calls(&box.calls);
+	} else if (!rc) {
 		blkback_log(
 			BLKBACK_WARNING,
 			"this kernel has no seccomp: system calls are not filtered");
 	}
-	return say(ret, what, text, size);
+	return rc ? fail_step(err, rc, step) : 0;
 }

@@ -19,7 +19,8 @@
 #define BLKBACK_SANDBOX_H
 
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "include/ramdisk.h"
 
 /* The user to become, when there is one of that name; else nobody. */
 #define BLKBACK_SANDBOX_USER "xen-ramdisk"
@@ -35,13 +36,13 @@ bool blkback_sandbox_possible(void);
  * guest waits for that: opens files. 0, or -errno and one sentence in @text;
  * entering tries again then.
  */
-int blkback_sandbox_prepare(char *text, size_t size);
+int blkback_sandbox_prepare(struct rd_error *err);
 
 /*
  * Enter it, for good. 0, with a warning in the log for a part that this kernel
  * does not have; or -errno and one sentence in @text when a part failed, and
  * then the process must not go on.
  */
-int blkback_sandbox_enter(char *text, size_t size);
+int blkback_sandbox_enter(struct rd_error *err);
 
 #endif

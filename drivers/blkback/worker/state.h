@@ -39,15 +39,14 @@ struct worker {
 	bool sandbox; /* to be entered once everything is open */
 	bool inside; /* it was */
 	char build[BLKBACK_BUILD_MAX]; /* asked for while files can be opened */
-	struct blkback_io_gates gates;
+	struct blkback_batch_gates gates;
 	struct blkback_faults faults;
 };
 
 /* ---- attach.c ---------------------------------------------------------- */
 
 /* Handles for each of @n queues that has none: their threads share none. */
-int blkback_worker_open_xen(struct worker *w, unsigned n, char *text,
-			    size_t size);
+int blkback_worker_open_xen(struct worker *w, unsigned n, struct rd_error *err);
 
 /* As the ATTACH says. -errno and one sentence, which may be missing. */
 int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
@@ -58,14 +57,14 @@ int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
 /* -EPROTO for what no supervisor asks for; else -errno and one sentence. */
 int blkback_worker_connect(struct worker *w,
 			   const struct blkback_connection *connection,
-			   char *text, size_t size);
+			   struct rd_error *err);
 
 /*
  * What is next after an attach: connect again if a dead worker was connected, and
  * carry out what it left. -errno and one sentence if its ring cannot be taken up:
  * the disk is there all the same.
  */
-int blkback_worker_reconnect(struct worker *w, char *text, size_t size);
+int blkback_worker_reconnect(struct worker *w, struct rd_error *err);
 
 /* @hand_over: another worker is to take the connection up. */
 void blkback_worker_disconnect(struct worker *w, bool hand_over);
@@ -73,7 +72,7 @@ void blkback_worker_disconnect(struct worker *w, bool hand_over);
 /* ---- listen.c ------------------------------------------------------------ */
 
 /* Listen for the next supervisor, in the store's directory. */
-int blkback_listen_open(struct worker *w, char *text, size_t size);
+int blkback_listen_open(struct worker *w, struct rd_error *err);
 
 /* Let one in, when there is none. */
 void blkback_listen_accept(struct worker *w);

@@ -27,6 +27,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/log.h"
 #include "drivers/blkback/common/self.h"
 #include "drivers/blkback/worker/sandbox.h"
@@ -38,14 +39,14 @@
 static int send_failed(struct worker *w, enum blkback_message_type which,
 		       const char *text)
 {
-	int ret = blkback_control_send_text(w->control, BLKBACK_FAILED, which,
-					    text);
+	int rc = blkback_control_send_text(w->control, BLKBACK_FAILED, which,
+					   text);
 
 	/* Who hears it says it, once. */
-	if (ret)
+	if (rc)
 		blkback_log_gated(&w->gates.failed, BLKBACK_WARNING, "%s",
 				  text);
-	return ret;
+	return rc;
 }
 
 /* What it has: after an attach, and to each new supervisor. */
@@ -75,7 +76,7 @@ static void take_name(struct worker *w, uint32_t domid, uint32_t devid)
 static int do_attach(struct worker *w, const struct blkback_message *msg)
 {
 	struct rd_error err = { "" };
-	int ret;
+	int rc;
 
 	if (w->max_queues || msg->u.attach.max_queues < 1 ||
 	    msg->u.attach.max_queues > BLKBACK_MAX_QUEUES)
@@ -86,28 +87,27 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	w->resume = msg->u.attach.resume;
 	if (blkback_fault_valid(&msg->u.attach.fault))
 		blkback_faults_set(&w->faults, &msg->u.attach.fault);
-	ret = blkback_worker_attach(w, msg, &err);
-	if (ret) {
+	rc = blkback_worker_attach(w, msg, &err);
+	if (rc) {
 		if (!err.text[0])
-			snprintf(err.text, sizeof(err.text),
-				 "cannot attach: %s", strerror(-ret));
+			blkback_fail(&err, rc, "cannot attach: %s",
+				     strerror(-rc));
 		return send_failed(w, BLKBACK_ATTACH, err.text);
 	}
-	if (blkback_worker_reconnect(w, err.text, sizeof(err.text)))
+	if (blkback_worker_reconnect(w, &err))
 		(void)send_failed(w, BLKBACK_CONNECT, err.text);
 	return send_attached(w);
 }
 
 static int do_connect(struct worker *w, const struct blkback_message *msg)
 {
-	char text[BLKBACK_TEXT_MAX];
-	int ret = blkback_worker_connect(w, &msg->u.connect, text,
-					 sizeof(text));
+	struct rd_error err = { "" };
+	int rc = blkback_worker_connect(w, &msg->u.connect, &err);
 
-	if (ret == -EPROTO)
-		return ret;
-	if (ret)
-		return send_failed(w, BLKBACK_CONNECT, text);
+	if (rc == -EPROTO)
+		return rc;
+	if (rc)
+		return send_failed(w, BLKBACK_CONNECT, err.text);
 	return blkback_control_send_type(w->control, BLKBACK_CONNECTED);
 }
 
@@ -131,12 +131,10 @@ static int send_ready(struct worker *w)
 /* 0, or -errno when no next supervisor could find it. */
 static int wait_alone(struct worker *w)
 {
-	char text[BLKBACK_TEXT_MAX];
-
 	if (!w->options->store)
 		return -EPIPE;
 	w->store = open(w->options->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (w->store < 0 || blkback_listen_open(w, text, sizeof(text)))
+	if (w->store < 0 || blkback_listen_open(w, NULL))
 		return -EPIPE;
 	w->until = clock_now_ms() + ALONE;
 	return 0;
@@ -170,10 +168,10 @@ static int do_fault(struct worker *w, const struct blkback_message *msg)
 static int handle_message(struct worker *w)
 {
 	static struct blkback_message msg;
-	int ret = blkback_control_recv(w->control, &msg);
+	int rc = blkback_control_recv(w->control, &msg);
 
-	if (ret)
-		return ret == -EAGAIN ? 0 : ret;
+	if (rc)
+		return rc == -EAGAIN ? 0 : rc;
 	switch (msg.type) {
 	case BLKBACK_ATTACH:
 		return do_attach(w, &msg);
@@ -196,12 +194,12 @@ static int handle_message(struct worker *w)
 /* 0, or -errno when there is nothing to serve. */
 static int handle_control(struct worker *w)
 {
-	int ret = handle_message(w);
+	int rc = handle_message(w);
 
-	if (!ret || !(w->disk || (is_spare(w) && ret == -EPIPE)))
-		return ret;
+	if (!rc || !(w->disk || (is_spare(w) && rc == -EPIPE)))
+		return rc;
 	blkback_log(BLKBACK_INFO, "goes on without xen-ramdiskd: %s",
-		    ret == -EPIPE ? "it has ended" : strerror(-ret));
+		    rc == -EPIPE ? "it has ended" : strerror(-rc));
 	close(w->control);
 	w->control = -1;
 	return w->disk ? 0 : wait_alone(w);
@@ -271,23 +269,23 @@ static int step(struct worker *w)
 		{ .fd = w->signals, .events = POLLIN },
 		{ .fd = w->control < 0 ? w->listener : -1, .events = POLLIN },
 	};
-	int ret;
+	int rc;
 
-	ret = poll(p, 4, w->until ? ALONE : -1);
-	if (ret < 0)
+	rc = poll(p, 4, w->until ? ALONE : -1);
+	if (rc < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (w->until && clock_now_ms() >= w->until) {
 		w->over = true;
 		return 0;
 	}
-	if (p[2].revents && (ret = leave(w)))
-		return ret;
+	if (p[2].revents && (rc = leave(w)))
+		return rc;
 	if (p[3].revents)
 		let_in(w);
 	if (p[1].revents) {
-		ret = report_trouble(w);
-		if (ret)
-			return ret;
+		rc = report_trouble(w);
+		if (rc)
+			return rc;
 	}
 	return p[0].revents ? handle_control(w) : 0;
 }
@@ -325,12 +323,9 @@ static int open_worker(struct worker *w)
  */
 static void get_ready(struct worker *w)
 {
-	char text[BLKBACK_TEXT_MAX];
-
 	if (w->sandbox)
-		(void)blkback_sandbox_prepare(text, sizeof(text));
-	(void)blkback_worker_open_xen(w, blkback_self_queues(), text,
-				      sizeof(text));
+		(void)blkback_sandbox_prepare(NULL);
+	(void)blkback_worker_open_xen(w, blkback_self_queues(), NULL);
 	/* Whoever does not hear it is gone, which is found out later. */
 	(void)send_ready(w);
 }
@@ -359,7 +354,7 @@ static void close_worker(struct worker *w, bool detach)
 		close(w->store);
 }
 
-static void end_gates(struct blkback_io_gates *g)
+static void end_gates(struct blkback_batch_gates *g)
 {
 	blkback_gate_end(&g->refused, NULL, "refused requests");
 	blkback_gate_end(&g->copy_failed, NULL,
@@ -384,19 +379,19 @@ int blkback_worker_run(int control, bool sandbox, char *title,
 			    .sandbox = sandbox,
 			    .title = title,
 			    .options = options };
-	int ret = open_worker(&w);
+	int rc = open_worker(&w);
 
 	blkback_faults_init(&w.faults);
-	if (!ret && options)
+	if (!rc && options)
 		get_ready(&w);
-	while (!ret && !w.over)
-		ret = step(&w);
-	if (ret && ret != -EPIPE && ret != -EINTR)
+	while (!rc && !w.over)
+		rc = step(&w);
+	if (rc && rc != -EPIPE && rc != -EINTR)
 		blkback_log(BLKBACK_ERROR, "the worker ends: %s",
-			    strerror(-ret));
+			    strerror(-rc));
 	end_gates(&w.gates);
 	/* What was not begun here is not ended here: it may be another's. */
 	close_worker(&w, w.over || !w.max_queues);
 	blkback_log_name(NULL);
-	return ret == 0 || ret == -EPIPE || ret == -EINTR ? 0 : 1;
+	return rc == 0 || rc == -EPIPE || rc == -EINTR ? 0 : 1;
 }

@@ -292,8 +292,8 @@ static void one_run_in_sixteen_is_timed(void)
 	for (i = 0; i < 64; i++) {
 		put(BLKIF_OP_READ, 0, 1, 100);
 		CU_ASSERT_EQUAL(run(), 0);
-		CU_ASSERT_EQUAL(io->answered_us != 0, i % 16 == 0);
-		CU_ASSERT_EQUAL(io->came_us != 0, i % 16 < 2);
+		CU_ASSERT_EQUAL(b->answered_us != 0, i % 16 == 0);
+		CU_ASSERT_EQUAL(b->came_us != 0, i % 16 < 2);
 		CU_ASSERT_EQUAL(fake_latencies[0], i / 16 + 1);
 	}
 	/* Those that find nothing are none. */
@@ -303,11 +303,11 @@ static void one_run_in_sixteen_is_timed(void)
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL(fake_latencies[1], 1);
 	/* Unless the owner wants to know. */
-	io->timing = true;
+	b->timing = true;
 	for (i = 0; i < 3; i++) {
 		put(BLKIF_OP_WRITE, 0, 1, 100);
 		CU_ASSERT_EQUAL(run(), 0);
-		CU_ASSERT_NOT_EQUAL(io->answered_us, 0);
+		CU_ASSERT_NOT_EQUAL(b->answered_us, 0);
 	}
 	CU_ASSERT_EQUAL(fake_latencies[1], 4);
 }
@@ -347,5 +347,5 @@ int main(void)
 	/* Lines about the guest's doings are not what is tested. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	atexit(teardown);
-	return RUN_TESTS("io", tests);
+	return RUN_TESTS("b", tests);
 }

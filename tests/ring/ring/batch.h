@@ -16,8 +16,8 @@
 #include "tests/ring/fake/fake.h"
 
 #define RING_REF 0u
-static struct blkback_io *io;
-static struct blkback_io_gates gates;
+static struct blkback_batch *b;
+static struct blkback_batch_gates gates;
 static struct blkif_sring *ring;
 static uint32_t prod;
 
@@ -25,22 +25,22 @@ static bool persistent; /* of the next setup */
 
 static inline void setup(bool writable)
 {
-	blkback_io_free(io);
-	io = NULL;
+	blkback_batch_free(b);
+	b = NULL;
 	fake_grants_reset();
 	fake_evtchn_reset();
 	prod = 0;
 	ring = (struct blkif_sring *)fake_page[RING_REF];
 	ring->req_event = ring->rsp_event = 1;
-	io = blkback_io_new(&(struct blkback_io_setup){
+	b = blkback_batch_new(&(struct blkback_batch_setup){
 		.disk = fake_disk_new(writable),
 		.limits = { FAKE_DISK_SIZE / 512, writable },
 		.domid = 5,
 		.persistent = persistent,
 		.gates = &gates,
 	});
-	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
-	CU_ASSERT_EQUAL(blkback_ring_attach(&io->ring, ring, 1, BLKBACK_X86_64),
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+	CU_ASSERT_EQUAL(blkback_ring_attach(&b->ring, ring, 1, BLKBACK_X86_64),
 			0);
 }
 
@@ -94,7 +94,7 @@ put_indirect(uint8_t op, uint64_t sector, unsigned n, unsigned ref,
 static inline int run(void)
 {
 	ring->req_prod = prod;
-	return blkback_io_run(io);
+	return blkback_batch_run(b);
 }
 
 static inline int status(uint32_t i)
@@ -121,7 +121,7 @@ static inline void with_persistent(void (*test)(void))
 
 static inline void teardown(void)
 {
-	blkback_io_free(io);
+	blkback_batch_free(b);
 }
 
 #endif

@@ -25,7 +25,7 @@
 #define ROW 20u
 
 static struct blkback_queue *queue;
-static struct blkback_io_gates gates;
+static struct blkback_batch_gates gates;
 static struct blkif_sring *ring;
 static xenevtchn_handle *evtchn;
 static struct blkback_wakeup wakeup;
@@ -43,18 +43,15 @@ static void setup(uint32_t poll_us)
 		.poll_us = poll_us,
 		.wakeup = &wakeup,
 	};
-	char text[256];
 
 	fake_grants_reset();
 	fake_evtchn_reset();
 	evtchn = xenevtchn_open(NULL, 0);
-	CU_ASSERT_EQUAL_FATAL(blkback_wakeup_init(&wakeup, evtchn, text,
-						  sizeof(text)),
-			      0);
+	CU_ASSERT_EQUAL_FATAL(blkback_wakeup_init(&wakeup, evtchn, NULL), 0);
 	asked = 0;
 	ring = (struct blkif_sring *)fake_page[RING_REF];
 	ring->req_event = ring->rsp_event = 1;
-	s.io = (struct blkback_io_setup){
+	s.batch = (struct blkback_batch_setup){
 		.disk = fake_disk_new(true),
 		.limits = { FAKE_DISK_SIZE / 512, true },
 		.gnttab = xengnttab_open(NULL, 0),
@@ -63,11 +60,8 @@ static void setup(uint32_t poll_us)
 		.gates = &gates,
 	};
 	s.ring_error_fd = trouble = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	CU_ASSERT_EQUAL_FATAL(blkback_queue_open(&queue, &s, false, text,
-						 sizeof(text)),
-			      0);
-	CU_ASSERT_EQUAL_FATAL(blkback_queue_start(queue, text, sizeof(text)),
-			      0);
+	CU_ASSERT_EQUAL_FATAL(blkback_queue_open(&queue, &s, false, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(blkback_queue_start(queue, NULL), 0);
 }
 
 static void teardown(void)
@@ -151,74 +145,74 @@ static bool processors_to_spare(void)
 
 static void learns(void)
 {
-	struct blkback_poll p = { .limit = 50 };
+	struct blkback_busy_poll p = { .limit = 50 };
 	unsigned i;
 
-	CU_ASSERT_FALSE(blkback_poll_pays(&p));
-	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
+	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
+	CU_ASSERT_FALSE(blkback_busy_poll_unsure(&p));
 	for (i = 0; i < 3; i++) {
-		blkback_poll_learn(&p, 50, 1);
-		CU_ASSERT_TRUE(blkback_poll_unsure(&p));
+		blkback_busy_poll_learn(&p, 50, 1);
+		CU_ASSERT_TRUE(blkback_busy_poll_unsure(&p));
 	}
-	CU_ASSERT_FALSE(blkback_poll_pays(&p));
-	blkback_poll_learn(&p, 50, 2);
-	CU_ASSERT_TRUE(blkback_poll_pays(&p));
-	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
+	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
+	blkback_busy_poll_learn(&p, 50, 2);
+	CU_ASSERT_TRUE(blkback_busy_poll_pays(&p));
+	CU_ASSERT_FALSE(blkback_busy_poll_unsure(&p));
 	/* One that is late, or a crowd, is not yet the end of it; two are. */
 	for (i = 0; i < 100; i++)
-		blkback_poll_learn(&p, 0, 1);
-	blkback_poll_learn(&p, 51, 1);
-	CU_ASSERT_TRUE(blkback_poll_pays(&p));
-	blkback_poll_learn(&p, 10, 3);
-	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+		blkback_busy_poll_learn(&p, 0, 1);
+	blkback_busy_poll_learn(&p, 51, 1);
+	CU_ASSERT_TRUE(blkback_busy_poll_pays(&p));
+	blkback_busy_poll_learn(&p, 10, 3);
+	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
 	for (i = 0; i < 100; i++)
-		blkback_poll_learn(&p, UINT64_MAX, 1);
-	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+		blkback_busy_poll_learn(&p, UINT64_MAX, 1);
+	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
 	for (i = 0; i < 4; i++)
-		blkback_poll_learn(&p, 0, 1);
-	CU_ASSERT_TRUE(blkback_poll_pays(&p));
+		blkback_busy_poll_learn(&p, 0, 1);
+	CU_ASSERT_TRUE(blkback_busy_poll_pays(&p));
 }
 
 /* Others need the processor: it begins again from nothing. */
 static void taken_away(void)
 {
-	struct blkback_poll p = { .limit = 50, .score = 6 };
+	struct blkback_busy_poll p = { .limit = 50, .score = 6 };
 
-	CU_ASSERT_FALSE(blkback_poll_taken_away(&p, 20));
-	CU_ASSERT_TRUE(blkback_poll_pays(&p));
-	CU_ASSERT_TRUE(blkback_poll_taken_away(&p, 21));
-	CU_ASSERT_FALSE(blkback_poll_pays(&p));
-	CU_ASSERT_FALSE(blkback_poll_unsure(&p));
+	CU_ASSERT_FALSE(blkback_busy_poll_taken_away(&p, 20));
+	CU_ASSERT_TRUE(blkback_busy_poll_pays(&p));
+	CU_ASSERT_TRUE(blkback_busy_poll_taken_away(&p, 21));
+	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
+	CU_ASSERT_FALSE(blkback_busy_poll_unsure(&p));
 	/* A limit for a slow machine, where interrupts take longer too. */
-	p = (struct blkback_poll){ .limit = 4000, .score = 6 };
-	CU_ASSERT_FALSE(blkback_poll_taken_away(&p, 500));
-	CU_ASSERT_TRUE(blkback_poll_pays(&p));
-	CU_ASSERT_TRUE(blkback_poll_taken_away(&p, 501));
-	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+	p = (struct blkback_busy_poll){ .limit = 4000, .score = 6 };
+	CU_ASSERT_FALSE(blkback_busy_poll_taken_away(&p, 500));
+	CU_ASSERT_TRUE(blkback_busy_poll_pays(&p));
+	CU_ASSERT_TRUE(blkback_busy_poll_taken_away(&p, 501));
+	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
 }
 
 static void never_when_off(void)
 {
-	struct blkback_poll p;
+	struct blkback_busy_poll p;
 	unsigned i;
 
-	blkback_poll_init(&p, 0);
+	blkback_busy_poll_init(&p, 0);
 	for (i = 0; i < 100; i++)
-		blkback_poll_learn(&p, 0, 1);
-	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+		blkback_busy_poll_learn(&p, 0, 1);
+	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
 }
 
 static void limit_is_bounded(void)
 {
-	struct blkback_poll p;
+	struct blkback_busy_poll p;
 
-	blkback_poll_init(&p, UINT32_MAX);
+	blkback_busy_poll_init(&p, UINT32_MAX);
 	CU_ASSERT_EQUAL(p.limit, processors_to_spare() ? BLKBACK_POLL_MAX : 0);
 }
 
 static void never_with_one_processor(void)
 {
-	struct blkback_poll p;
+	struct blkback_busy_poll p;
 	cpu_set_t all, one;
 	int cpu = sched_getcpu();
 
@@ -226,7 +220,7 @@ static void never_with_one_processor(void)
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	CU_ASSERT_EQUAL_FATAL(sched_setaffinity(0, sizeof(one), &one), 0);
-	blkback_poll_init(&p, 100);
+	blkback_busy_poll_init(&p, 100);
 	CU_ASSERT_EQUAL(p.limit, 0);
 	setup(BLKBACK_POLL_MAX);
 	CU_ASSERT_TRUE(each_is_asked_for());
@@ -280,36 +274,36 @@ static void misses_none(void)
 /* The last look, in step: a request that came after the ring was found empty. */
 static void looks_once_more(void)
 {
-	struct blkback_io *io;
+	struct blkback_batch *b;
 
 	fake_grants_reset();
 	fake_evtchn_reset();
 	ring = (struct blkif_sring *)fake_page[RING_REF];
 	ring->req_event = ring->rsp_event = 1;
-	io = blkback_io_new(&(struct blkback_io_setup){
+	b = blkback_batch_new(&(struct blkback_batch_setup){
 		.disk = fake_disk_new(true),
 		.limits = { FAKE_DISK_SIZE / 512, true },
 		.domid = 5,
 		.gates = &gates,
 	});
-	CU_ASSERT_EQUAL_FATAL(blkback_ring_attach(&io->ring, ring, 1,
+	CU_ASSERT_EQUAL_FATAL(blkback_ring_attach(&b->ring, ring, 1,
 						  BLKBACK_X86_64),
 			      0);
-	io->quiet = true;
+	b->quiet = true;
 	push(1);
-	CU_ASSERT_EQUAL(blkback_io_run(io), 0);
+	CU_ASSERT_EQUAL(blkback_batch_run(b), 0);
 	CU_ASSERT_EQUAL(ring->rsp_prod, 1);
 	CU_ASSERT_EQUAL(ring->req_event, 1);
 	/* Nobody asks for an event of this one. */
 	asked = 0;
 	push(1);
 	CU_ASSERT_EQUAL(asked, 0);
-	CU_ASSERT_EQUAL(blkback_io_ask(io), 1);
-	CU_ASSERT_FALSE(io->quiet);
-	CU_ASSERT_EQUAL(blkback_io_run(io), 0);
+	CU_ASSERT_EQUAL(blkback_batch_request_event(b), 1);
+	CU_ASSERT_FALSE(b->quiet);
+	CU_ASSERT_EQUAL(blkback_batch_run(b), 0);
 	CU_ASSERT_EQUAL(ring->rsp_prod, 2);
 	CU_ASSERT_EQUAL(ring->req_event, 3);
-	blkback_io_free(io);
+	blkback_batch_free(b);
 }
 
 /* Who looks hears the word to stop, and finds a ring that cannot be. */
@@ -336,13 +330,13 @@ static void ends_while_looking(void)
 /* Events alone are not waited for: after some, the queue only sleeps. */
 static void events_pay_for_nothing(void)
 {
-	struct blkback_poll p = { .limit = 50, .score = 6 };
+	struct blkback_busy_poll p = { .limit = 50, .score = 6 };
 	unsigned i;
 
 	/* A request at the end of each storm, which came late. */
 	for (i = 0; i < 3; i++)
-		blkback_poll_learn(&p, 16000, 1);
-	CU_ASSERT_FALSE(blkback_poll_pays(&p));
+		blkback_busy_poll_learn(&p, 16000, 1);
+	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
 	setup(BLKBACK_POLL_MAX);
 	CU_ASSERT_TRUE(many(20, 0));
 	CU_ASSERT_TRUE(sleeps());

@@ -268,14 +268,14 @@ static void bandwidth(void)
 
 /* ---- what becomes of requests ------------------------------------------ */
 
-static struct blkback_io *io;
-static struct blkback_io_gates gates;
+static struct blkback_batch *b;
+static struct blkback_batch_gates gates;
 static struct blkif_sring *ring;
 static uint32_t prod;
 
 static void setup(struct blkback_fault_set set)
 {
-	blkback_io_free(io);
+	blkback_batch_free(b);
 	fake_grants_reset();
 	fake_evtchn_reset();
 	prod = 0;
@@ -283,15 +283,15 @@ static void setup(struct blkback_fault_set set)
 	ring->req_event = ring->rsp_event = 1;
 	blkback_faults_init(&faults);
 	blkback_faults_set(&faults, &set);
-	io = blkback_io_new(&(struct blkback_io_setup){
+	b = blkback_batch_new(&(struct blkback_batch_setup){
 		.disk = fake_disk_new(true),
 		.limits = { FAKE_DISK_SIZE / 512, true },
 		.domid = 5,
 		.gates = &gates,
 		.faults = &faults,
 	});
-	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
-	CU_ASSERT_EQUAL(blkback_ring_attach(&io->ring, ring, 1, BLKBACK_X86_64),
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+	CU_ASSERT_EQUAL(blkback_ring_attach(&b->ring, ring, 1, BLKBACK_X86_64),
 			0);
 }
 
@@ -315,7 +315,7 @@ static void put(uint8_t op, uint64_t sector)
 static int run(void)
 {
 	ring->req_prod = prod;
-	return blkback_io_run(io);
+	return blkback_batch_run(b);
 }
 
 static int status(uint32_t i)
@@ -450,14 +450,14 @@ static void taken_before(void)
 		memset(fake_page[100], 0x77, 4096);
 		put(BLKIF_OP_WRITE, 8);
 		ring->req_prod = prod;
-		CU_ASSERT_EQUAL(blkback_intake(io), 0);
-		CU_ASSERT_EQUAL(io->n, 1);
+		CU_ASSERT_EQUAL(blkback_intake(b), 0);
+		CU_ASSERT_EQUAL(b->n, 1);
 		if (begun)
-			blkback_journal_note(io->batch[0].note,
+			blkback_journal_note(b->entry[0].note,
 					     BLKBACK_NOTE_BEGUN, 0);
 		blkback_faults_set(&faults, &sets[i / 2]);
-		blkback_io_resume(io);
-		blkback_io_replay(io);
+		blkback_batch_resume(b);
+		blkback_batch_replay(b);
 		CU_ASSERT_EQUAL(ring->rsp_prod, 1);
 		CU_ASSERT_EQUAL(status(0), begun ? 0 : -1);
 		CU_ASSERT_EQUAL(fake_disk[4096] == 0x77, begun);
@@ -492,9 +492,9 @@ static void held_back(void)
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL(ring->rsp_prod, 0);
 	CU_ASSERT_EQUAL(ring->req_event, 3);
-	CU_ASSERT_EQUAL(io->ring.req_cons, 0);
-	CU_ASSERT_EQUAL(blkback_io_seen(io), 2);
-	CU_ASSERT_EQUAL(blkback_io_look_us(io), INT64_MAX);
+	CU_ASSERT_EQUAL(b->ring.req_cons, 0);
+	CU_ASSERT_EQUAL(blkback_batch_known(b), 2);
+	CU_ASSERT_EQUAL(blkback_batch_next_us(b), INT64_MAX);
 	put(BLKIF_OP_READ, 0);
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL(ring->req_event, 4);
@@ -509,10 +509,10 @@ static void held_back(void)
 	put(BLKIF_OP_READ, 0);
 	CU_ASSERT_EQUAL(run(), 0);
 	ring->req_prod = prod - 1;
-	CU_ASSERT_EQUAL(blkback_io_run(io), -EPROTO);
+	CU_ASSERT_EQUAL(blkback_batch_run(b), -EPROTO);
 	CU_ASSERT_EQUAL(run(), 0);
 	ring->req_prod = prod + 33;
-	CU_ASSERT_EQUAL(blkback_io_run(io), -EPROTO);
+	CU_ASSERT_EQUAL(blkback_batch_run(b), -EPROTO);
 }
 
 /* A ring that is full of waiting requests gets all of them answered. */
@@ -556,10 +556,10 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	int ret;
+	int rc;
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
-	ret = RUN_TESTS("faults", tests);
-	blkback_io_free(io);
-	return ret;
+	rc = RUN_TESTS("faults", tests);
+	blkback_batch_free(b);
+	return rc;
 }

@@ -17,8 +17,8 @@
 #define SECTORS (FAKE_DISK_SIZE / 512)
 #define TABLES 1500u /* grants of tables; the data's are below */
 
-static struct blkback_io *io;
-static struct blkback_io_gates gates;
+static struct blkback_batch *b;
+static struct blkback_batch_gates gates;
 static struct blkif_sring *ring;
 static uint32_t prod, dice;
 
@@ -35,15 +35,15 @@ static void setup(bool writable, bool persistent)
 	prod = 0;
 	ring = (struct blkif_sring *)fake_page[0];
 	ring->req_event = ring->rsp_event = 1;
-	io = blkback_io_new(&(struct blkback_io_setup){
+	b = blkback_batch_new(&(struct blkback_batch_setup){
 		.disk = fake_disk_new(writable),
 		.limits = { SECTORS, writable },
 		.domid = 5,
 		.persistent = persistent,
 		.gates = &gates,
 	});
-	CU_ASSERT_PTR_NOT_NULL_FATAL(io);
-	CU_ASSERT_EQUAL_FATAL(blkback_ring_attach(&io->ring, ring, 1,
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+	CU_ASSERT_EQUAL_FATAL(blkback_ring_attach(&b->ring, ring, 1,
 						  BLKBACK_X86_64),
 			      0);
 }
@@ -51,8 +51,8 @@ static void setup(bool writable, bool persistent)
 static void finish(void)
 {
 	CU_ASSERT_EQUAL(fake_held, 0);
-	blkback_io_free(io);
-	io = NULL;
+	blkback_batch_free(b);
+	b = NULL;
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 }
 
@@ -217,7 +217,7 @@ static void round_of(bool writable, unsigned *good)
 		want[i] = put(writable);
 	ring->req_prod = prod;
 	ring->rsp_event = prod;
-	while (blkback_io_run(io) == 1)
+	while (blkback_batch_run(b) == 1)
 		;
 	CU_ASSERT_EQUAL(ring->rsp_prod, prod);
 	for (i = 0; i < n; i++) {
@@ -281,7 +281,7 @@ static void noise_read_only(void)
 static void data_over_the_ring(void)
 {
 	unsigned round, i;
-	int ret;
+	int rc;
 
 	for (round = 0; round < 2000; round++) {
 		dice = round;
@@ -298,11 +298,11 @@ static void data_over_the_ring(void)
 		}
 		ring->req_prod = prod;
 		for (i = 0; i < 100; i++) {
-			ret = blkback_io_run(io);
-			if (ret != 1)
+			rc = blkback_batch_run(b);
+			if (rc != 1)
 				break;
 		}
-		CU_ASSERT_TRUE(ret == 0 || ret == 1 || ret == -EPROTO);
+		CU_ASSERT_TRUE(rc == 0 || rc == 1 || rc == -EPROTO);
 		finish();
 	}
 }
@@ -333,7 +333,7 @@ static void mapping_fails(void)
 				}
 			}
 			ring->req_prod = prod;
-			CU_ASSERT_EQUAL(blkback_io_run(io), 0);
+			CU_ASSERT_EQUAL(blkback_batch_run(b), 0);
 			for (i = 0; i < 4; i++)
 				CU_ASSERT_EQUAL(
 					ring->ring[4 * pass + i].rsp.status, 0);

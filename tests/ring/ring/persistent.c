@@ -45,8 +45,8 @@ static void persistent_pages(void)
 		fake_calls = 0;
 	}
 	CU_ASSERT_EQUAL(fake_held, 0);
-	blkback_io_free(io);
-	io = NULL;
+	blkback_batch_free(b);
+	b = NULL;
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 }
 
@@ -56,8 +56,8 @@ static void persistent_in_a_hurry(void)
 	unsigned i;
 
 	setup(true);
-	blkback_io_resume(io);
-	blkback_io_replay(io);
+	blkback_batch_resume(b);
+	blkback_batch_replay(b);
 	for (i = 0; i < 4; i++) {
 		CU_ASSERT_EQUAL(fake_maps, i < 3 ? 0 : 2);
 		put(BLKIF_OP_READ, i, 2, 100);

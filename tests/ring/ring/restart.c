@@ -133,13 +133,13 @@ static void before(void *arg)
 static void serve(void *arg)
 {
 	struct side *s = arg;
-	int ret = 1;
+	int rc = 1;
 
 	if (s->again)
 		resume_side(s);
-	while (ret > 0)
-		ret = blkback_io_run(s->io);
-	must(!ret, 98);
+	while (rc > 0)
+		rc = blkback_batch_run(s->batch);
+	must(!rc, 98);
 }
 
 /* ---- where to die ------------------------------------------------------ */
@@ -185,7 +185,7 @@ static bool find_deaths(const struct steps *steps, const struct rd_disk *disk)
 	struct blkback_journal_file *journal = NULL;
 	int status, dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
 	static struct state was, is;
-	char name[64], text[128];
+	char name[64];
 	uint64_t n = 0;
 	pid_t pid = fork();
 
@@ -194,7 +194,7 @@ static bool find_deaths(const struct steps *steps, const struct rd_disk *disk)
 	if (!steps_wait(pid, &status) || !WIFSTOPPED(status))
 		return false;
 	snprintf(name, sizeof(name), NODES_JOURNAL, 5u, 51712u);
-	if (blkback_journal_open(&journal, dir, name, text, sizeof(text)))
+	if (blkback_journal_open(&journal, dir, name, NULL))
 		return false;
 	nr_deaths = 0;
 	take_state(&was, disk, journal);

@@ -32,8 +32,8 @@ struct side { /* one domain, its ring and its worker */
 	struct rd_store *store;
 	struct rd_disk *disk;
 	struct blkback_journal_file *journal;
-	struct blkback_io_gates gates;
-	struct blkback_io *io;
+	struct blkback_batch_gates gates;
+	struct blkback_batch *batch;
 };
 
 static const char *seed;
@@ -84,13 +84,12 @@ static inline void attach_side(struct side *s)
 static inline void open_side(struct side *s)
 {
 	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
-	char name[64], text[128];
+	char name[64];
 
 	attach_side(s);
 	snprintf(name, sizeof(name), NODES_JOURNAL, 5 + s->number, 51712u);
-	must(!blkback_journal_open(&s->journal, dir, name, text, sizeof(text)),
-	     93);
-	s->io = blkback_io_new(&(struct blkback_io_setup){
+	must(!blkback_journal_open(&s->journal, dir, name, NULL), 93);
+	s->batch = blkback_batch_new(&(struct blkback_batch_setup){
 		.disk = s->disk,
 		.limits = { rd_size(s->disk) / 512, true },
 		.domid = (uint16_t)(5 + s->number),
@@ -98,33 +97,34 @@ static inline void open_side(struct side *s)
 		.gates = &s->gates,
 		.journal = &s->journal->queue[0],
 	});
-	must(s->io, 94);
+	must(s->batch, 94);
 }
 
 /* As connection.c and queue.c do it, without their threads. */
 static inline void connect_side(struct side *s)
 {
-	struct blkback_journal_queue *j = s->io->journal;
+	struct blkback_journal_queue *j = s->batch->journal;
 
-	must(!blkback_ring_attach(&s->io->ring, s->ring, PAGES, BLKBACK_X86_64),
+	must(!blkback_ring_attach(&s->batch->ring, s->ring, PAGES,
+				  BLKBACK_X86_64),
 	     95);
-	j->taken = s->io->ring.req_cons;
-	j->pushed = s->io->ring.rsp_pushed;
+	j->taken = s->batch->ring.req_cons;
+	j->pushed = s->batch->ring.rsp_pushed;
 	rd_settle(s->disk);
 	blkback_journal_connected(s->journal);
 }
 
 static inline void resume_side(struct side *s)
 {
-	struct blkback_journal_queue *j = s->io->journal;
+	struct blkback_journal_queue *j = s->batch->journal;
 
 	must(j->taken - j->pushed <= BLKBACK_BATCH, 96);
-	must(!blkback_ring_resume(&s->io->ring, s->ring, PAGES, BLKBACK_X86_64,
-				  j->pushed, j->taken),
+	must(!blkback_ring_resume(&s->batch->ring, s->ring, PAGES,
+				  BLKBACK_X86_64, j->pushed, j->taken),
 	     97);
-	blkback_io_resume(s->io);
+	blkback_batch_resume(s->batch);
 	rd_settle(s->disk);
-	blkback_io_replay(s->io);
+	blkback_batch_replay(s->batch);
 }
 
 /* Number of @sectors from @sector on, to or from @offset of page @ref. */

@@ -149,8 +149,9 @@ static void slow_down(struct side *s)
 	unsigned slot;
 
 	for (slot = 0; s->persistent && slot < SLOTS; slot++) {
-		blkback_grants_batch(s->io->grants);
-		must(blkback_grants_get(s->io->grants, ref_of(s, slot, true)),
+		blkback_grants_batch(s->batch->grants);
+		must(blkback_grants_get(s->batch->grants,
+					ref_of(s, slot, true)),
 		     89);
 	}
 	fake_map_fails = true;
@@ -159,7 +160,7 @@ static void slow_down(struct side *s)
 
 static void work(struct side *s)
 {
-	int ret;
+	int rc;
 
 	open_side(s);
 	slow_down(s);
@@ -167,8 +168,8 @@ static void work(struct side *s)
 		resume_side(s);
 	else
 		connect_side(s);
-	while ((ret = blkback_io_run(s->io)) >= 0)
-		if (!ret)
+	while ((rc = blkback_batch_run(s->batch)) >= 0)
+		if (!rc)
 			look_about();
 	_exit(99);
 }

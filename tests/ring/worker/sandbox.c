@@ -36,14 +36,14 @@ enum {
 static int inside(int (*what)(void))
 {
 	int status;
-	char text[256] = "";
+	struct rd_error err = { "" };
 	pid_t pid;
 
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		if (blkback_sandbox_enter(text, sizeof(text))) {
-			fprintf(stderr, "# %s\n", text);
+		if (blkback_sandbox_enter(&err)) {
+			fprintf(stderr, "# %s\n", err.text);
 			_exit(CANNOT);
 		}
 		_exit(what());
@@ -78,7 +78,7 @@ static int works(void)
 {
 	static int numbers[100000];
 	pthread_t t;
-	void *ret = NULL, *memory;
+	void *rc = NULL, *memory;
 	char mark;
 	char byte = 'x';
 	struct stat st;
@@ -87,7 +87,7 @@ static int works(void)
 
 	for (i = 0; i < 8; i++) {
 		if (pthread_create(&t, NULL, thread, &mark) ||
-		    pthread_join(t, &ret) || ret != &mark)
+		    pthread_join(t, &rc) || rc != &mark)
 			return 1;
 	}
 	if (read(events, &n, sizeof(n)) != sizeof(n) || n != 8)
@@ -322,14 +322,13 @@ static int has_capabilities(void)
 static void no_root(void)
 {
 	int status;
-	char text[256];
 	pid_t pid;
 
 	CU_ASSERT_EQUAL(inside(is_root), DONE);
 	pid = fork();
 	if (pid == 0) {
 		file = open("/proc/self/status", O_RDONLY);
-		if (blkback_sandbox_enter(text, sizeof(text)))
+		if (blkback_sandbox_enter(NULL))
 			_exit(CANNOT);
 		_exit(has_capabilities());
 	}
@@ -355,16 +354,16 @@ static void earlier_threads(void)
 	if (pid == 0) {
 		char text[256];
 		pthread_t t;
-		void *ret;
+		void *rc;
 
 		pthread_barrier_init(&both, NULL, 2);
 		pthread_create(&t, NULL, earlier, text);
 		pthread_barrier_wait(&both);
-		if (blkback_sandbox_enter(text, sizeof(text)))
+		if (blkback_sandbox_enter(NULL))
 			_exit(CANNOT);
 		pthread_barrier_wait(&both);
-		pthread_join(t, &ret);
-		_exit(ret == text ? DONE : FAILED);
+		pthread_join(t, &rc);
+		_exit(rc == text ? DONE : FAILED);
 	}
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);
@@ -377,25 +376,22 @@ static int open_nothing(void)
 				     SCMP_SYS(memfd_create), SCMP_SYS(socket) };
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	size_t i;
-	int ret = ctx ? 0 : -1;
+	int rc = ctx ? 0 : -1;
 
-	for (i = 0; !ret && i < sizeof(calls) / sizeof(calls[0]); i++)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, calls[i], 0);
-	return ret ? ret : seccomp_load(ctx);
+	for (i = 0; !rc && i < sizeof(calls) / sizeof(calls[0]); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, calls[i], 0);
+	return rc ? rc : seccomp_load(ctx);
 }
 
 static void prepared(void)
 {
-	char text[256];
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (blkback_sandbox_prepare(text, sizeof(text)) ||
-		    open_nothing())
+		if (blkback_sandbox_prepare(NULL) || open_nothing())
 			_exit(CANNOT);
-		_exit(blkback_sandbox_enter(text, sizeof(text)) ? FAILED
-								: DONE);
+		_exit(blkback_sandbox_enter(NULL) ? FAILED : DONE);
 	}
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);

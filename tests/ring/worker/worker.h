@@ -203,7 +203,7 @@ static inline int worker_tests(const char *suite, const struct test *tests,
 			       unsigned count)
 {
 	sigset_t term;
-	int ret;
+	int rc;
 
 	/* Silent: what it would log is what the tests check. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
@@ -213,9 +213,9 @@ static inline int worker_tests(const char *suite, const struct test *tests,
 	pthread_sigmask(SIG_BLOCK, &term, NULL);
 	if (!mkdtemp(store))
 		return 1;
-	ret = run_tests(suite, tests, count);
+	rc = run_tests(suite, tests, count);
 	rmdir(store);
-	return ret;
+	return rc;
 }
 
 #define WORKER_TESTS(suite, tests) \

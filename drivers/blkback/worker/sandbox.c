@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See sandbox.h. Called by the worker's first thread; it is entered while other
- * threads may already read a lazy seed. glibc changes the user in all
- * threads, the kernel's TSYNC the filter. What was prepared is the process's,
- * as the sandbox is.
+ * See sandbox.h. Owns the prepared filter, one for the process. The worker's
+ * first thread calls these functions; no locks. Threads that read a lazy seed
+ * may run already: glibc changes the user of all threads, and the kernel's
+ * TSYNC flag sets the filter of all threads.
  *
- * THE LIST was found by running every scenario of the test bed with it; what a
- * call is for stands beside it. It is by allowing, and by arguments where a
- * call can do more than a worker needs: no memory is made executable, no
- * process made or signalled, and of a device's controls only the grants' and
- * the event channels' own are left.
+ * RULES. The table allows single calls, and checks an argument where a call can
+ * do more than a worker needs: no memory becomes executable, no process is
+ * created or signalled, and only the ioctls of grants and event channels are
+ * left. A call outside the table ends the process. The table is complete for
+ * every scenario of the test bed; a new call needs a new line with its reason.
  */
 #include "drivers/blkback/worker/sandbox.h"
 #include "drivers/blkback/common/error.h"
@@ -36,7 +36,7 @@
 #include <unistd.h>
 #include <xen/xen.h>
 #include <xen/grant_table.h>
-/* Of Linux, behind the types of Xen. */
+/* Headers of Linux that need the types of Xen. */
 #include <xen/evtchn.h>
 #include <xen/gntdev.h>
 
@@ -49,7 +49,10 @@
 #define HAS_FEATURE(x) 0
 #endif
 
-/* Whom to become, and the list below as the kernel takes it, empty: it cannot. */
+/*
+ * The user to become, and the rules as a program for the kernel. The program is
+ * empty when the kernel has no seccomp.
+ */
 static struct {
 	bool prepared;
 	uid_t uid;
@@ -69,177 +72,181 @@ bool blkback_sandbox_possible(void)
 
 /* ---- system calls ------------------------------------------------------- */
 
-/* What needs no look at the arguments. */
-static const int allowed[] = {
-	/* data: eventfds, event channels, the seed, the control socket, stderr */
-	SCMP_SYS(read),
-	SCMP_SYS(write),
-	SCMP_SYS(readv),
-	SCMP_SYS(writev),
-	SCMP_SYS(pread64),
-	SCMP_SYS(pwrite64),
-	SCMP_SYS(preadv),
-	SCMP_SYS(pwritev),
-	SCMP_SYS(lseek),
-	SCMP_SYS(close),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(recvmsg),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(accept4),
-	/* a lazy seed, read in the background at a low priority */
-	SCMP_SYS(ioprio_set),
-	SCMP_SYS(io_setup),
-	SCMP_SYS(io_submit),
-	SCMP_SYS(io_getevents),
-	SCMP_SYS(io_cancel),
-	SCMP_SYS(io_destroy),
-	/* the store: memory of thin disks and views, locks (fcntl is below) */
-	SCMP_SYS(fallocate),
-	SCMP_SYS(ftruncate),
-	SCMP_SYS(fstat),
-	SCMP_SYS(munmap),
-	SCMP_SYS(mremap),
-	SCMP_SYS(madvise),
-	SCMP_SYS(brk),
-	/* waiting */
-	SCMP_SYS(poll),
-	SCMP_SYS(ppoll),
-	SCMP_SYS(futex),
-	SCMP_SYS(nanosleep),
-	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(clock_gettime),
-	SCMP_SYS(gettimeofday),
-	SCMP_SYS(sched_yield),
-	SCMP_SYS(restart_syscall),
-	/* threads, as glibc makes and ends them */
-	SCMP_SYS(set_robust_list),
-	SCMP_SYS(rseq),
-	SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
-	SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(gettid),
-	SCMP_SYS(getpid),
-	SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(sigaltstack),
-	SCMP_SYS(getrandom),
-	/* glibc's qsort asks how much memory there is; who we are, for the log */
-	SCMP_SYS(sysinfo),
-	SCMP_SYS(getuid),
-	SCMP_SYS(geteuid),
-	SCMP_SYS(getgid),
-	SCMP_SYS(getegid),
+#define ANY 0 /* no argument of the call is checked */
+
+/* A call and what the kernel does with it. */
+struct rule {
+	int call;
+	int rc; /* 0: allowed; else the call fails with -rc */
+	unsigned nr_checks; /* ANY, or 1: only calls that pass check */
+	struct scmp_arg_cmp check;
+	const char *why;
 };
 
-/*
- * What libraries try on their own, and do without: syslog after its daemon was
- * restarted, time zones; clone3, whose flags a filter cannot read, and glibc
- * calls clone when there is none.
- */
-static const struct {
-	int call, err;
-} refused[] = {
-	{ SCMP_SYS(open), EACCES },      { SCMP_SYS(openat), EACCES },
-	{ SCMP_SYS(socket), EACCES },    { SCMP_SYS(connect), EACCES },
-	{ SCMP_SYS(stat), EACCES },      { SCMP_SYS(access), EACCES },
-	{ SCMP_SYS(faccessat), EACCES }, { SCMP_SYS(faccessat2), EACCES },
-	{ SCMP_SYS(readlink), EACCES },  { SCMP_SYS(readlinkat), EACCES },
-	{ SCMP_SYS(unlink), EACCES },    { SCMP_SYS(unlinkat), EACCES },
-	{ SCMP_SYS(uname), EACCES },     { SCMP_SYS(prctl), EPERM },
-	{ SCMP_SYS(clone3), ENOSYS },
-};
+#define ALLOW(name, reason)                           \
+	{                                             \
+		SCMP_SYS(name), 0, ANY, { 0 }, reason \
+	}
+#define FAIL(name, code, reason)                            \
+	{                                                   \
+		SCMP_SYS(name), -(code), ANY, { 0 }, reason \
+	}
+/* Allowed when @bits of argument @n, whose low 32 bits count, are @value. */
+#define ALLOW_IF(name, n, bits, value, reason)         \
+	{                                              \
+		SCMP_SYS(name), 0, 1,                  \
+			{ n, SCMP_CMP_MASKED_EQ, bits, \
+			  (scmp_datum_t)(value) },     \
+			reason                         \
+	}
+/* Allowed when all 64 bits of argument @n are @value. */
+#define ALLOW_EQ(name, n, value, reason)                                   \
+	{                                                                  \
+		SCMP_SYS(name), 0, 1, { n, SCMP_CMP_EQ, value, 0 }, reason \
+	}
 
-static const unsigned long controls[] = {
-	IOCTL_GNTDEV_MAP_GRANT_REF,
-	IOCTL_GNTDEV_UNMAP_GRANT_REF,
-	IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
-	IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
-	IOCTL_GNTDEV_GRANT_COPY,
-	IOCTL_EVTCHN_BIND_INTERDOMAIN,
-	IOCTL_EVTCHN_UNBIND,
-	IOCTL_EVTCHN_NOTIFY,
-};
+#define WORD UINT32_MAX
 
-static const int fcntls[] = {
-	F_GETFD,         F_SETFD,     F_GETFL,     F_SETFL,
-	F_DUPFD_CLOEXEC, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW,
-};
-
-/* Of a new thread; TLS, thread ids and the like are as glibc wants them. */
+/* clone(): flags that a new thread has, and flags that it may have as well. */
 #define THREAD_MUST \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 #define THREAD_MAY                                            \
 	(CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
 	 CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED)
 
-static int allow_plain(scmp_filter_ctx ctx)
+static const struct rule rules[] = {
+	ALLOW(read, "event channels, eventfds, a lazy seed"),
+	ALLOW(write, "stderr, eventfds, event channels"),
+	ALLOW(readv, "as read"),
+	ALLOW(writev, "as write"),
+	ALLOW(pread64, "a lazy seed"),
+	ALLOW(pwrite64, "the store"),
+	ALLOW(preadv, "a lazy seed"),
+	ALLOW(pwritev, "the store"),
+	ALLOW(lseek, "holes of a seed"),
+	ALLOW(close, "the control socket of a supervisor that is gone"),
+	ALLOW(recvfrom, "the control socket"),
+	ALLOW(recvmsg, "the control socket"),
+	ALLOW(sendto, "the control socket, syslog"),
+	ALLOW(sendmsg, "the control socket, syslog"),
+	ALLOW(accept4, "the next supervisor"),
+
+	ALLOW(ioprio_set, "a lazy seed is read at a low priority"),
+	ALLOW(io_setup, "a lazy seed is read with libaio"),
+	ALLOW(io_submit, "a lazy seed"),
+	ALLOW(io_getevents, "a lazy seed"),
+	ALLOW(io_cancel, "a lazy seed"),
+	ALLOW(io_destroy, "a lazy seed"),
+	ALLOW_IF(sched_setscheduler, 1, WORD, SCHED_IDLE,
+		 "a lazy seed's thread, which may start inside the sandbox"),
+
+	ALLOW(fallocate, "memory of thin disks, discard"),
+	ALLOW(ftruncate, "private views"),
+	ALLOW(fstat, "size of the store's files"),
+	ALLOW(munmap, "grants, the store"),
+	ALLOW(mremap, "malloc"),
+	ALLOW(madvise, "discard, malloc, stacks of threads"),
+	ALLOW(brk, "malloc"),
+	ALLOW_IF(mmap, 2, PROT_EXEC, 0, "no memory that is executable"),
+	ALLOW_IF(mprotect, 2, PROT_EXEC, 0, "no memory becomes executable"),
+
+	ALLOW(poll, "waiting"),
+	ALLOW(ppoll, "waiting"),
+	ALLOW(futex, "mutexes, joining a thread"),
+	ALLOW(nanosleep, "waiting for a block"),
+	ALLOW(clock_nanosleep, "waiting for a block"),
+	ALLOW(clock_gettime, "the clock, where the vDSO has none"),
+	ALLOW(gettimeofday, "time of a syslog line"),
+	ALLOW(sched_yield, "waiting for a block"),
+	ALLOW(restart_syscall, "a wait that a stopped process resumes"),
+
+	ALLOW_IF(clone, 0, WORD & ~(scmp_datum_t)THREAD_MAY, THREAD_MUST,
+		 "threads only, no processes"),
+	ALLOW(set_robust_list, "glibc starts a thread"),
+	ALLOW(rseq, "glibc starts a thread"),
+	ALLOW(exit, "glibc ends a thread"),
+	ALLOW(exit_group, "the end of the worker"),
+	ALLOW(sched_getaffinity, "whether to busy-poll"),
+	ALLOW(gettid, "abort"),
+	ALLOW(getpid, "log lines"),
+	ALLOW(rt_sigprocmask, "glibc starts a thread"),
+	ALLOW(rt_sigaction, "abort"),
+	ALLOW(rt_sigreturn, "the end of a signal handler"),
+	ALLOW(sigaltstack, "glibc ends a thread"),
+	ALLOW(getrandom, "glibc's malloc"),
+
+	ALLOW(sysinfo, "glibc's qsort reads how much memory there is"),
+	ALLOW(getuid, "log lines"),
+	ALLOW(geteuid, "log lines"),
+	ALLOW(getgid, "log lines"),
+	ALLOW(getegid, "log lines"),
+	ALLOW_EQ(prlimit64, 2, 0, "limits are read, not set"),
+
+#define GRANTS(request) \
+	ALLOW_IF(ioctl, 1, WORD, request, "grants: /dev/xen/gntdev")
+	GRANTS(IOCTL_GNTDEV_MAP_GRANT_REF),
+	GRANTS(IOCTL_GNTDEV_UNMAP_GRANT_REF),
+	GRANTS(IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR),
+	GRANTS(IOCTL_GNTDEV_SET_UNMAP_NOTIFY),
+	GRANTS(IOCTL_GNTDEV_GRANT_COPY),
+#define EVENTS(request) \
+	ALLOW_IF(ioctl, 1, WORD, request, "event channels: /dev/xen/evtchn")
+	EVENTS(IOCTL_EVTCHN_BIND_INTERDOMAIN),
+	EVENTS(IOCTL_EVTCHN_UNBIND),
+	EVENTS(IOCTL_EVTCHN_NOTIFY),
+
+#define FLAGS(cmd) ALLOW_IF(fcntl, 1, WORD, cmd, "flags of a descriptor")
+	FLAGS(F_GETFD),
+	FLAGS(F_SETFD),
+	FLAGS(F_GETFL),
+	FLAGS(F_SETFL),
+	FLAGS(F_DUPFD_CLOEXEC),
+#define LOCKS(cmd) ALLOW_IF(fcntl, 1, WORD, cmd, "locks of the store")
+	LOCKS(F_OFD_GETLK),
+	LOCKS(F_OFD_SETLK),
+	LOCKS(F_OFD_SETLKW),
+
+	/* newfstatat is how glibc calls fstat; a path with it is refused. */
+	ALLOW_EQ(newfstatat, 3, AT_EMPTY_PATH, "fstat"),
+	{ SCMP_SYS(newfstatat),
+	  -EACCES,
+	  1,
+	  { 3, SCMP_CMP_NE, AT_EMPTY_PATH, 0 },
+	  "glibc reads time zones" },
+
+	/* Libraries try these calls and go on when a call fails. */
+	FAIL(open, EACCES, "syslog, time zones"),
+	FAIL(openat, EACCES, "syslog, time zones"),
+	FAIL(socket, EACCES, "syslog after its daemon was restarted"),
+	FAIL(connect, EACCES, "syslog after its daemon was restarted"),
+	FAIL(stat, EACCES, "time zones"),
+	FAIL(access, EACCES, "time zones"),
+	FAIL(faccessat, EACCES, "time zones"),
+	FAIL(faccessat2, EACCES, "time zones"),
+	FAIL(readlink, EACCES, "the store's paths"),
+	FAIL(readlinkat, EACCES, "the store's paths"),
+	FAIL(unlink, EACCES, "the store's paths"),
+	FAIL(unlinkat, EACCES, "the store's paths"),
+	FAIL(uname, EACCES, "syslog"),
+	FAIL(prctl, EPERM, "names of threads"),
+	FAIL(clone3, ENOSYS,
+	     "a filter cannot read its flags; glibc then calls clone"),
+};
+
+static int add_rules(scmp_filter_ctx ctx)
 {
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (i = 0; !rc && i < sizeof(refused) / sizeof(refused[0]); i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(refused[i].err),
-				      refused[i].call, 0);
-	return rc;
-}
+	for (i = 0; !rc && i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const struct rule *r = &rules[i];
 
-/* The kernel takes the low 32 bits of these arguments. */
-static int allow_values(scmp_filter_ctx ctx)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; !rc && i < sizeof(controls) / sizeof(controls[0]); i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				      SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
-					      controls[i]));
-	for (i = 0; !rc && i < sizeof(fcntls) / sizeof(fcntls[0]); i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				      SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
-					      (scmp_datum_t)fcntls[i]));
-	return rc;
-}
-
-static int allow_some(scmp_filter_ctx ctx)
-{
-	/* No memory that is, or becomes, executable. */
-	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-
-	if (!rc)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
-				      1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC,
-					      0));
-	/* fstat(2), as glibc calls it; other uses of it are refused. */
-	if (!rc)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat),
-				      1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
-	if (!rc)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES),
-				      SCMP_SYS(newfstatat), 1,
-				      SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH));
-	if (!rc)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				      SCMP_A0(SCMP_CMP_MASKED_EQ,
-					      UINT32_MAX &
-						      ~(scmp_datum_t)THREAD_MAY,
-					      THREAD_MUST));
-	/* A lazy seed's reader; it may not be there yet when this is entered. */
-	if (!rc)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
-				      SCMP_SYS(sched_setscheduler), 1,
-				      SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
-					      SCHED_IDLE));
-	/* Limits are read, not set. */
-	if (!rc)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
-				      1, SCMP_A2(SCMP_CMP_EQ, 0));
-	/* abort(), to ourselves. */
+		rc = seccomp_rule_add_array(ctx,
+					    r->rc ? SCMP_ACT_ERRNO(-r->rc)
+						  : SCMP_ACT_ALLOW,
+					    r->call, r->nr_checks, &r->check);
+	}
+	/* The one rule whose value is of this process: abort() ends by it. */
 	if (!rc)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				      SCMP_A0(SCMP_CMP_EQ,
@@ -247,8 +254,8 @@ static int allow_some(scmp_filter_ctx ctx)
 	return rc;
 }
 
-/* The list as a program for the kernel, malloc'd. 0 or -errno. */
-static int export_calls(const scmp_filter_ctx ctx, struct sock_fprog *calls)
+/* Write the rules as a program for the kernel, malloc'd. 0 or -errno. */
+static int export_program(const scmp_filter_ctx ctx, struct sock_fprog *calls)
 {
 	int fd = memfd_create("calls", MFD_CLOEXEC);
 	void *program = NULL;
@@ -275,21 +282,17 @@ static int export_calls(const scmp_filter_ctx ctx, struct sock_fprog *calls)
 	return 0;
 }
 
-/* Nothing for a kernel that cannot end a process for its calls. 0 or -errno. */
-static int list_calls(struct sock_fprog *calls)
+/* @calls stays empty on a kernel without SCMP_ACT_KILL_PROCESS. 0 or -errno. */
+static int compile_rules(struct sock_fprog *calls)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int rc;
 
 	if (!ctx)
 		return 0;
-	rc = allow_plain(ctx);
+	rc = add_rules(ctx);
 	if (!rc)
-		rc = allow_values(ctx);
-	if (!rc)
-		rc = allow_some(ctx);
-	if (!rc)
-		rc = export_calls(ctx, calls);
+		rc = export_program(ctx, calls);
 	seccomp_release(ctx);
 	return rc;
 }
@@ -299,7 +302,7 @@ static int filter_calls(const struct sock_fprog *calls)
 	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 			  SECCOMP_FILTER_FLAG_TSYNC, calls);
 
-	/* Above 0: a thread that has another filter. */
+	/* A positive result is the id of a thread that has another filter. */
 	return rc > 0 ? -ESRCH : rc ? -errno : 0;
 }
 
@@ -317,7 +320,7 @@ static int drop_user(void)
 {
 	if (geteuid() != 0)
 		return 0;
-	/* With the user go the capabilities, all of them. */
+	/* The change of the user drops all capabilities. */
 	if (setgroups(0, NULL) || setresgid(box.gid, box.gid, box.gid) ||
 	    setresuid(box.uid, box.uid, box.uid))
 		return -errno;
@@ -348,9 +351,9 @@ int blkback_sandbox_prepare(struct rd_error *err)
 
 	if (box.prepared)
 		return 0;
-	tzset(); /* reads a file, at the first line of syslog */
+	tzset(); /* syslog would read the time zone inside the sandbox */
 	find_user();
-	rc = list_calls(&box.calls);
+	rc = compile_rules(&box.calls);
 	box.prepared = !rc;
 	return rc ? fail_step(err, rc, "list the system calls") : 0;
 }
@@ -367,7 +370,7 @@ int blkback_sandbox_enter(struct rd_error *err)
 		step = "become another user";
 		rc = drop_user();
 	}
-	/* Set again by the kernel when the user changes. */
+	/* After the change of the user, which makes the kernel reset the flag. */
 	if (!rc && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		rc = -errno;
 	if (!rc && box.calls.len) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control socket's messages. Owns nothing: descriptors and messages are
- * the callers'. Any thread, no locks.
+ * Sends and receives the messages of the control socket; see control.h. Owns
+ * nothing: the caller owns descriptors and messages. Any thread, no locks.
  */
 #include "drivers/blkback/common/control.h"
 

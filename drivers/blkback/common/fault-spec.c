@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See fault-spec.h. A table of the words; each knows how to read itself. */
+/*
+ * See fault-spec.h. The parser is a table of words, each with the function that
+ * reads its value. No state; any thread.
+ */
 #include "drivers/blkback/common/fault-spec.h"
 
 #include <errno.h>
@@ -20,7 +23,7 @@ bool blkback_fault_none(const struct blkback_fault_set *set)
 	return blkback_fault_same(set, &none);
 }
 
-static bool fits(uint64_t off, uint64_t len)
+static bool range_ends_in_64_bits(uint64_t off, uint64_t len)
 {
 	return len <= UINT64_MAX - off;
 }
@@ -30,7 +33,7 @@ bool blkback_fault_valid(const struct blkback_fault_set *s)
 	if (s->errors > (BLKBACK_FAULT_READS | BLKBACK_FAULT_WRITES) ||
 	    s->ratio > BLKBACK_FAULT_ALWAYS || !s->errors != !s->ratio ||
 	    (s->range_len && !s->errors) || (s->range_off && !s->range_len) ||
-	    !fits(s->range_off, s->range_len))
+	    !range_ends_in_64_bits(s->range_off, s->range_len))
 		return false;
 	return s->delay_ms <= BLKBACK_FAULT_MAX_MS &&
 	       s->jitter_ms <= BLKBACK_FAULT_MAX_MS && s->freeze <= 1 &&
@@ -40,7 +43,10 @@ bool blkback_fault_valid(const struct blkback_fault_set *s)
 
 /* ---- reading ----------------------------------------------------------- */
 
-/* Digits up to the end of @text or to @end, which is skipped then. */
+/*
+ * Parse digits up to @end and move *text behind @end. @end may be the NUL, where
+ * *text stays.
+ */
 static bool take_number(const char **text, char end, uint64_t max,
 			uint64_t *value)
 {
@@ -140,7 +146,7 @@ static const struct {
 
 #define WORDS (sizeof(words) / sizeof(words[0]))
 
-/* @seen has a bit for each word that was there already. */
+/* *seen has a bit for each word read so far: a word may occur once. */
 static bool read_word(const char *word, unsigned *seen,
 		      struct blkback_fault_set *set)
 {

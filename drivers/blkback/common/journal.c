@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The journal's file; see journal.h. The worker's first thread. */
+/*
+ * The journal's file; see journal.h. Owns the mapping. The worker's first thread
+ * runs these functions; no locks.
+ */
 #include "drivers/blkback/common/journal.h"
 
 #include <errno.h>
@@ -23,9 +26,9 @@ static int state_of(const struct blkback_journal_file *j)
 	return (int)atomic_load_explicit(&j->state, memory_order_seq_cst);
 }
 
-/* What an earlier worker left, or zeros. */
-static int check(struct blkback_journal_file *j, const char *name,
-		 struct rd_error *err)
+/* Accept an earlier worker's journal, or zeros, which become an empty journal. */
+static int accept_contents(struct blkback_journal_file *j, const char *name,
+			   struct rd_error *err)
 {
 	static const char none[sizeof(j->magic)];
 
@@ -56,7 +59,7 @@ static int open_file(int dir, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	/* All of it is there: a full tmpfs must be no SIGBUS later. */
+	/* Reserve all pages: a full tmpfs would be a SIGBUS at a later store. */
 	rc = posix_fallocate(fd, 0, sizeof(struct blkback_journal_file));
 	if (!rc)
 		return fd;
@@ -79,7 +82,7 @@ int blkback_journal_open(struct blkback_journal_file **journal, int dir,
 	if (j == MAP_FAILED)
 		return blkback_fail(err, rc, "cannot map the journal %s: %s",
 				    name, strerror(-rc));
-	rc = check(j, name, err);
+	rc = accept_contents(j, name, err);
 	if (rc)
 		munmap(j, sizeof(*j));
 	else
@@ -96,7 +99,7 @@ void blkback_journal_close(struct blkback_journal_file *j)
 void blkback_journal_connect(struct blkback_journal_file *j,
 			     const struct blkback_connection *connection)
 {
-	/* One that was handed over is until it is tied again. */
+	/* Keep HANDED_OVER, for the next worker if this one dies now. */
 	if (state_of(j) != BLKBACK_JOURNAL_HANDED_OVER)
 		set_state(j, BLKBACK_JOURNAL_DISCONNECTED);
 	memmove(&j->connection, connection, sizeof(j->connection));

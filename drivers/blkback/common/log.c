@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Log lines of the backend. Owns the process's log settings. A line is
- * formatted into a bounded buffer and handed over in one piece, so that lines
- * of several workers on one stderr do not mix. Any thread, no locks.
+ * Log lines of the backend. Owns the process's log settings. Each line is
+ * formatted into a bounded buffer and written by one call, so that lines of
+ * several workers on one stderr do not mix. Any thread, no locks.
  */
 #include "drivers/blkback/common/log.h"
 
@@ -22,7 +22,7 @@
 
 static struct {
 	bool to_stderr;
-	bool to_journal; /* which stderr is */
+	bool to_journal; /* stderr is systemd's journal */
 	enum blkback_level level;
 	const char *label;
 } settings = { true, false, BLKBACK_INFO, NULL };
@@ -37,7 +37,7 @@ static const struct {
 	[BLKBACK_DEBUG] = { "debug", LOG_DEBUG },
 };
 
-/* Whether stderr is what $JOURNAL_STREAM names, "device:inode". */
+/* Whether stderr is the file in $JOURNAL_STREAM, "device:inode". */
 static bool is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -64,7 +64,7 @@ void blkback_log_name(const char *label)
 	if (settings.to_stderr)
 		return;
 	closelog();
-	/* At once: a worker opens nothing later. */
+	/* LOG_NDELAY: inside the sandbox a worker cannot open the socket. */
 	openlog("xen-ramdiskd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
@@ -118,7 +118,7 @@ static void emit(enum blkback_level level, unsigned suppressed, const char *fmt,
 		     settings.label ? ": " : "", text, more);
 	if (n >= (int)sizeof(line))
 		n = sizeof(line) - 1;
-	/* A log that cannot be written is no reason to stop serving. */
+	/* Ignore a failure: the guest is served without a log as well. */
 	if (write(STDERR_FILENO, line, n) < 0)
 		return;
 }
@@ -139,7 +139,7 @@ bool blkback_gate_pass(struct blkback_gate *gate, int64_t second,
 {
 	int64_t last = atomic_load(&gate->second);
 
-	/* Of several threads at one moment one has the line. */
+	/* If several threads log at once, one thread writes its line. */
 	if (last == second + 1 ||
 	    !atomic_compare_exchange_strong(&gate->second, &last, second + 1)) {
 		atomic_fetch_add(&gate->suppressed, 1);
@@ -164,8 +164,9 @@ void blkback_log_gated(struct blkback_gate *gate, enum blkback_level level,
 	va_end(ap);
 }
 
-static void of_xen(struct xentoollog_logger *logger, xentoollog_level level,
-		   int err, const char *context, const char *fmt, va_list ap)
+static void log_xen_message(struct xentoollog_logger *logger,
+			    xentoollog_level level, int err,
+			    const char *context, const char *fmt, va_list ap)
 {
 	static struct blkback_gate gate;
 	char text[512];
@@ -180,7 +181,7 @@ static void of_xen(struct xentoollog_logger *logger, xentoollog_level level,
 
 struct xentoollog_logger *blkback_log_of_xen(void)
 {
-	static struct xentoollog_logger logger = { .vmessage = of_xen };
+	static struct xentoollog_logger logger = { .vmessage = log_xen_message };
 
 	return &logger;
 }

@@ -20,7 +20,7 @@ void blkback_reconnect_address(struct sockaddr_un *addr, int dir,
 }
 
 /* The socket, or -errno. */
-static int reach(const char *store, const char *name)
+static int connect_to(const char *store, const char *name)
 {
 	struct sockaddr_un addr;
 	int fd, rc = 0, dir = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -42,19 +42,18 @@ static int reach(const char *store, const char *name)
 int blkback_reconnect(const char *store, const char *name, pid_t *pid,
 		      int *pidfd, int *sock)
 {
-	struct ucred who;
-	socklen_t len = sizeof(who);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
 	int rc;
 
-	*sock = reach(store, name);
+	*sock = connect_to(store, name);
 	if (*sock < 0)
 		return *sock;
-	/* Of the process that listens. */
 	*pidfd = -1;
-	if (!getsockopt(*sock, SOL_SOCKET, SO_PEERCRED, &who, &len))
-		*pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
+	if (!getsockopt(*sock, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		*pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 	if (*pidfd >= 0) {
-		*pid = who.pid;
+		*pid = peer.pid;
 		return 0;
 	}
 	rc = errno == ESRCH ? -ENOENT : -errno;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See self.h. */
+/* See self.h. No state; any thread. */
 #include "drivers/blkback/common/self.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@ void blkback_self_set_title(char *title, const char *label)
 {
 	size_t room = strlen(title);
 
-	/* Blanks at the end, since the kernel shows all of the old length. */
+	/* Pad with blanks: the kernel shows the whole old length. */
 	snprintf(title, room + 1, "%-*s", (int)room, label);
 }
 

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a process of xen-ramdiskd knows of itself. Keeps nothing; any thread. */
+/* Title, processors and build of this process. No state; any thread. */
 #ifndef BLKBACK_SELF_H
 #define BLKBACK_SELF_H
 
 #include <stddef.h>
 
-/* @title is the value of --worker, and has room for @label; it shows in ps. */
+/*
+ * Show @label in ps. @title is the value of --worker in argv and is at least as
+ * long as @label.
+ */
 void blkback_self_set_title(char *title, const char *label);
 
 /*
- * How many queues to serve a frontend with. A thread each, of which more than
- * there are processors help nobody.
+ * The number of queues to offer a frontend. Each queue is a thread, and more
+ * threads than processors gain nothing.
  */
 unsigned blkback_self_queues(void);
 
-/* Which program this is, so that another build of it can be told apart. */
+/* A text that differs between builds: device, inode and time of the program. */
 void blkback_self_build(char *text, size_t size);
 
 #endif

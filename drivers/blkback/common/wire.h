@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * blkif's own numbers, and a request as the guest wrote it: what the ring, the
- * journal and the supervisor agree on. Source: xen/io/blkif.h.
+ * Constants of blkif, and a request as the guest wrote it, in the form that the
+ * ring, the journal and the supervisor share. Source: xen/io/blkif.h.
  */
 #ifndef BLKBACK_WIRE_H
 #define BLKBACK_WIRE_H
@@ -10,30 +10,30 @@
 
 #define BLKBACK_PAGE 4096u /* bytes; a Xen page, of grants and rings */
 #define BLKBACK_SECTOR 512u /* bytes; the unit of blkif's sector numbers */
-#define BLKBACK_MAX_RING_ORDER 4u /* log2 of the most ring pages served */
+#define BLKBACK_MAX_RING_ORDER 4u /* log2 of the most pages of a ring */
 #define BLKBACK_MAX_SEGMENTS 11u /* in a request itself */
 #define BLKBACK_MAX_INDIRECT 256u /* segments of an indirect request */
-#define BLKBACK_MAX_INDIRECT_PAGES 8u /* that its slot has room for */
+#define BLKBACK_MAX_INDIRECT_PAGES 8u /* that a slot has room for */
 
-/* The number is on the control socket: append only. */
+/* The values are sent over the control socket: append only. */
 enum blkback_protocol {
 	BLKBACK_X86_32 = 0,
 	BLKBACK_X86_64 = 1,
 	BLKBACK_PROTOCOLS
 };
 
-/* As in a request and in the pages of an indirect one, under every ABI. */
+/* The same in requests and in indirect pages, under every ABI. */
 struct blkback_wire_segment {
 	uint32_t gref;
 	uint8_t first_sect, last_sect;
 	uint16_t pad;
 };
 
-/* A private copy of a request as the guest wrote it: nothing is checked. */
+/* A private copy of a request as the guest wrote it, unchecked. */
 struct blkback_wire {
 	uint64_t id;
 	uint64_t sector;
-	uint8_t operation; /* tells which of the following is set */
+	uint8_t operation; /* decides which of the following members are set */
 	uint8_t nr_segments;
 	struct blkback_wire_segment seg[BLKBACK_MAX_SEGMENTS];
 	struct {
@@ -43,7 +43,7 @@ struct blkback_wire {
 	} indirect;
 	struct {
 		uint64_t sectors;
-	} discard; /* its flag asks for what is not offered */
+	} discard; /* the secure flag is not offered, so not copied */
 };
 
 #endif

@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Batches of requests. DESIGN. A batch is taken in and validated (intake.c);
- * then it is carried out in rounds. begin_round() takes requests into the
- * round until its copies are full, or a request has to wait for a block that
- * the round itself or somebody else holds; copy.c moves all their bytes with
- * one call; finish() lets the ranges go and reads again what a writer
- * overtook; answer() responds in the ring's order, with one push and at most
- * one event. Most batches are one round. A request whose pages are all mapped
- * is carried out while the round begins, and holds nothing afterwards.
+ * Batches of requests. DESIGN. intake.c takes and validates a batch; then the
+ * batch is executed in rounds. begin_round() adds requests to the round until its
+ * copies are full, or until a request would have to wait for a block that this
+ * round or another process has locked. copy.c moves all bytes of the round with
+ * one grant copy. finish() releases the ranges, and reads again where another
+ * writer came between. answer() writes the responses in the ring's order, with
+ * one push and at most one event. Most batches are one round. A request whose
+ * pages are all mapped is executed inside begin_round() and holds no lock
+ * afterwards.
  *
- * LOCKS. A round holds the range locks of its writes. The first may wait for
- * others' locks, with nothing held; the others never wait, so two workers
- * cannot wait for each other. What is read again is read alone, after all
- * other ranges of the round were let go, for the same reason.
+ * LOCKS. A round holds the block locks of its writes. Its first request may wait
+ * for a block lock, since the round holds none yet. The other requests never
+ * wait, so that two workers never wait for each other. For the same reason a
+ * read is repeated only after all other ranges of the round are released.
  *
- * ORDER. Two writes of one round never overlap (the second would block), so
- * writes to a block happen in the ring's order. A write behind a read of the
- * same block makes the read be done again, after it: both were in flight at
- * once, and blkif promises no order between such.
+ * ORDER. Two writes of one round never overlap (the second would have to wait),
+ * so writes to a block happen in the ring's order. When a write follows a read of
+ * the same block in one round, the read is repeated and returns the written
+ * bytes: both requests were in flight, and blkif defines no order between them.
  *
- * TIME. Domain-0's clock is a system call, unless Xen was booted with the TSC
- * as its own (pvclock's stable bit): on a request that takes four, two looks
- * at it would be half as much again. So one run in TIMED is timed, and
- * others only if the owner asks.
+ * TIME. Reading Domain-0's clock is a system call, unless Xen was booted with the
+ * TSC as its clock source (pvclock's stable bit). A request takes four system
+ * calls; two clock readings would make six. So one run in TIMED is timed, and
+ * other runs only if the owner sets b->timing.
  *
- * One thread a ring. No guest can make it wait for that guest.
+ * One thread a ring. The thread never waits for a guest's action.
  */
 #include "drivers/blkback/ring/batch.h"
 
@@ -34,12 +35,12 @@
 
 #include "include/private/clock.h"
 
-#define BATCHES_A_RUN 4 /* then its owner looks around */
-#define SHARED_READS 3 /* tries, before writers are kept out */
-#define TIMED 16u /* runs for each that is timed */
+#define BATCHES_A_RUN 4 /* then blkback_batch_run() returns to its owner */
+#define SHARED_READS 3 /* attempts before a read locks out writers */
+#define TIMED 16u /* one run in so many is timed */
 
 _Static_assert(BLKBACK_MAX_INDIRECT *BLKBACK_PAGE <= RD_RANGE_MAX,
-	       "a range of the store");
+	       "the largest request is one range of the store");
 
 struct blkback_batch *blkback_batch_new(const struct blkback_batch_setup *setup)
 {
@@ -68,8 +69,8 @@ void blkback_batch_free(struct blkback_batch *b)
 }
 
 /*
- * -EWOULDBLOCK: belongs to the next round. Anything else is settled: either
- * the range is held, or the request has its answer.
+ * Begin @e's range. -EWOULDBLOCK: @e has to wait, and belongs to the next round.
+ * 0: the range is held, or e->rc has the failure.
  */
 static int begin(struct blkback_batch *b, struct blkback_batch_entry *e,
 		 unsigned flags)
@@ -93,7 +94,7 @@ static int begin(struct blkback_batch *b, struct blkback_batch_entry *e,
 	return 0;
 }
 
-/* Let the range go; the request's answer, or again for a read overtaken. */
+/* End the range. Sets e->rc, or e->again if a writer changed what was read. */
 static void end(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	bool writes = e->req.action == BLKBACK_WRITE;
@@ -110,7 +111,10 @@ static void end(struct blkback_batch *b, struct blkback_batch_entry *e)
 			"a page of the guest could not be copied (first grant %u)",
 			e->req.seg[0].gref);
 	} else {
-		/* Before others may write what a replay must not undo. */
+		/*
+		 * Note DONE before the locks are released: after that another
+		 * domain may write, and a replay must not overwrite its bytes.
+		 */
 		if (writes)
 			blkback_journal_note(e->note, BLKBACK_NOTE_DONE, 0);
 		rc = rd_range_end(&e->range);
@@ -126,8 +130,11 @@ static bool fits(const struct blkback_batch *b,
 	return b->nr_copies + 2u * e->req.nr_segments <= BLKBACK_ROUND_COPIES;
 }
 
-/* What may wait with nothing held, or nothing may be in flight beside it. */
-static bool alone(const struct blkback_request *req)
+/*
+ * Whether @req begins a round: a discard may wait for blocks, so the round must
+ * hold no lock; nothing may be in flight beside a barrier.
+ */
+static bool begins_round(const struct blkback_request *req)
 {
 	return req->barrier || req->action == BLKBACK_DISCARD;
 }
@@ -142,7 +149,7 @@ static void discard(struct blkback_batch *b, struct blkback_batch_entry *e)
 				  strerror(-e->rc));
 }
 
-/* How many requests from batch[@first] on this round has; at least one. */
+/* Returns how many requests, from entry[@first] on, the round has: at least 1. */
 static unsigned begin_round(struct blkback_batch *b, unsigned first)
 {
 	bool holding = false;
@@ -155,10 +162,10 @@ static unsigned begin_round(struct blkback_batch *b, unsigned first)
 		e->nr_copies = 0;
 		if (i + 1 < b->n)
 			rd_prefetch(b->s.disk, e[1].req.off);
-		/* A refusal is answered in its place. */
+		/* Only the answer is left, in the ring's order. */
 		if (e->rc || e->done)
 			continue;
-		if (i > first && (alone(&e->req) || !fits(b, e)))
+		if (i > first && (begins_round(&e->req) || !fits(b, e)))
 			break;
 		if (e->req.action == BLKBACK_DISCARD) {
 			discard(b, e);
@@ -179,7 +186,7 @@ static unsigned begin_round(struct blkback_batch *b, unsigned first)
 	return i - first;
 }
 
-/* With nothing else held: may wait for writers. */
+/* Waits for writers, so the caller must hold no other range. */
 static void read_again(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	unsigned tries = 1;
@@ -197,7 +204,7 @@ static void read_again(struct blkback_batch *b, struct blkback_batch_entry *e)
 		blkback_copy_alone(b, e);
 		end(b, e);
 		if (tries > 2 * SHARED_READS && e->again) {
-			/* An exclusive range is never overtaken. */
+			/* Not reachable: writers wait for an exclusive range. */
 			e->again = false;
 			e->rc = -EIO;
 		}
@@ -215,13 +222,13 @@ static void finish(struct blkback_batch *b, struct blkback_batch_entry *e,
 	for (i = 0; i < n; i++) {
 		if (e[i].again)
 			read_again(b, &e[i]);
-		/* What was written is in memory: a flush is done at once. */
+		/* All written bytes are in memory already. */
 		if (e[i].req.flush && !e[i].rc)
 			e[i].rc = rd_flush(b->s.disk);
 	}
 }
 
-/* From when a batch was taken until its round is answered. */
+/* Latency: from the start of the run to the answer of the round. */
 static void count_latency(struct blkback_batch *b,
 			  const struct blkback_batch_entry *e, unsigned n)
 {
@@ -266,7 +273,7 @@ uint32_t blkback_batch_known(const struct blkback_batch *b)
 	return b->faults.held_back ? b->faults.arrived : b->ring.req_cons;
 }
 
-static void carry_out(struct blkback_batch *b)
+static void execute(struct blkback_batch *b)
 {
 	unsigned first = 0;
 
@@ -282,7 +289,7 @@ static void carry_out(struct blkback_batch *b)
 	}
 }
 
-/* ---- after a death ----------------------------------------------------- */
+/* ---- after a worker died ------------------------------------------------- */
 
 static void resume_write(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
@@ -295,7 +302,10 @@ static void resume_write(struct blkback_batch *b, struct blkback_batch_entry *e)
 			end(b, e);
 		}
 	}
-	/* A block that others took meanwhile: half of it may be theirs. */
+	/*
+	 * Another process has taken a block over meanwhile and may have
+	 * written it, so this write can no longer be completed.
+	 */
 	if (e->rc)
 		blkback_journal_note(e->note, BLKBACK_NOTE_DONE, -EIO);
 	e->done = true;
@@ -310,7 +320,7 @@ static void resume(struct blkback_batch *b, struct blkback_batch_entry *e)
 		e->done = true;
 		e->rc = note >> 16 ? -EIO : 0;
 	} else if (e->rc) {
-		return; /* as it was refused before */
+		return; /* refused again, as before the death */
 	} else if (e->req.action == BLKBACK_DISCARD) {
 		e->rc = rd_discard_resume(b->s.disk, e->req.off, e->req.len,
 					  &e->note->discarded);
@@ -333,7 +343,7 @@ void blkback_batch_resume(struct blkback_batch *b)
 
 void blkback_batch_replay(struct blkback_batch *b)
 {
-	carry_out(b);
+	execute(b);
 }
 
 int blkback_batch_request_event(struct blkback_batch *b)
@@ -351,13 +361,13 @@ int blkback_batch_run(struct blkback_batch *b)
 	int rc;
 
 	b->timed = b->timing || b->runs % TIMED == 0;
-	/* How long it was idle is known if the last answer was timed. */
+	/* The idle time is known only if the last answer was timed. */
 	b->came_us = b->timed || b->answered_us ? clock_now_us() : 0;
 	for (batches = 0; batches < BATCHES_A_RUN; batches++) {
 		rc = blkback_intake(b);
 		if (rc)
 			return rc;
-		carry_out(b);
+		execute(b);
 		b->runs += !batches && b->n;
 		b->timed = false;
 		if (b->n)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The queue's memory of how soon requests followed. Owns nothing. Looking
- * begins after a few short gaps in a row and ends at the second long one, so a
- * guest that leaves gaps makes a queue look in vain a few times and no more.
+ * The score of recent gaps; see busy-poll.h. Owns nothing. Polling begins after
+ * ENOUGH short gaps and ends at the second long gap, so a guest with long gaps
+ * makes a queue poll for nothing a few times only.
  */
 #include "drivers/blkback/ring/busy-poll.h"
 
@@ -10,12 +10,12 @@
 
 #include "drivers/blkback/common/options.h"
 
-#define FEW 2u /* requests at once: a guest that waits for its answers */
-#define ENOUGH 4u
-#define MOST 6u
-#define LONG_COSTS 2u
-#define TAKEN_AWAY 20u /* us, at least: no interrupt takes that long, */
-#define TAKEN_AWAY_PART 8u /* nor this part of the limit of a slow machine */
+#define FEW 2u /* requests at once: the guest waits for each answer */
+#define ENOUGH 4u /* score from which a queue polls */
+#define MOST 6u /* largest score */
+#define LONG_COSTS 2u /* what a long gap takes off the score */
+#define TAKEN_AWAY 20u /* us; an interrupt takes less */
+#define TAKEN_AWAY_PART 8u /* and more than limit / 8: slow machines */
 
 static unsigned processors(void)
 {
@@ -29,7 +29,7 @@ static unsigned processors(void)
 void blkback_busy_poll_init(struct blkback_busy_poll *poll, uint32_t limit)
 {
 	*poll = (struct blkback_busy_poll){ .limit = limit };
-	/* Who is to send a request meanwhile may need the only one. */
+	/* The frontend may need the only processor to send a request. */
 	if (limit && processors() < 2)
 		poll->limit = 0;
 	if (poll->limit > BLKBACK_POLL_MAX)

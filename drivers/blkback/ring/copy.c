@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Moving bytes between the guest's pages and the store: by memcpy where the
- * guest's page is mapped, and all other pieces of a round with one grant copy.
- * A piece lies in one page of the guest and in one block of the disk. Nothing
- * is mapped while a range is held.
+ * Moves bytes between the guest's pages and the store: by memcpy where the
+ * guest's page is mapped, and all other pieces of a round with one grant copy. A
+ * piece lies in one page of the guest and in one block of the disk. No page is
+ * mapped while a range is held, since mapping is slow.
  *
- * The ring's own thread; no locks.
+ * The ring's thread runs it; takes no locks.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -27,12 +27,12 @@ void blkback_copy_prepare(struct blkback_batch *b,
 }
 
 static void move_piece(const struct blkback_batch_entry *e, uint8_t *guest,
-		       uint8_t *ours, size_t len)
+		       uint8_t *store, size_t len)
 {
 	if (e->req.action == BLKBACK_READ)
-		racy_copy(guest, ours, len);
+		racy_copy(guest, store, len);
 	else
-		racy_copy(ours, guest, len);
+		racy_copy(store, guest, len);
 }
 
 static void add_piece(struct blkback_batch *b, struct blkback_batch_entry *e,
@@ -42,16 +42,16 @@ static void add_piece(struct blkback_batch *b, struct blkback_batch_entry *e,
 	struct xengnttab_grant_copy_segment *c = &b->copy[b->nr_copies++];
 	bool read = e->req.action == BLKBACK_READ;
 	union xengnttab_copy_ptr *guest = read ? &c->dest : &c->source;
-	union xengnttab_copy_ptr *ours = read ? &c->source : &c->dest;
+	union xengnttab_copy_ptr *store = read ? &c->source : &c->dest;
 
 	memset(c, 0, sizeof(*c));
 	guest->foreign.ref = seg->gref;
 	guest->foreign.offset = (uint16_t)(seg->offset + done);
 	guest->foreign.domid = b->s.domid;
-	ours->virt = addr;
+	store->virt = addr;
 	c->len = (uint16_t)len;
 	c->flags = read ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
-	/* An operation that nobody carried out did not succeed. */
+	/* Stays if the hypervisor does not reach this operation. */
 	c->status = GNTST_general_error;
 	e->nr_copies++;
 }
@@ -110,8 +110,8 @@ void blkback_copy_round(struct blkback_batch *b, struct blkback_batch_entry *e,
 	if (!b->nr_copies || !grant_copy(b, 0, b->nr_copies))
 		return;
 	/*
-	 * The call as a whole failed, for the host's reasons: once more, for
-	 * each request alone, so that one bad page fails one request.
+	 * The call as a whole failed, because of the host. Repeat it for each
+	 * request alone, so that one failure fails one request.
 	 */
 	for (i = 0; i < n; i++)
 		blkback_copy_alone(b, &e[i]);

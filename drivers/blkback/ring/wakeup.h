@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Wakes a thread that waits in read() for the events of a handle, so that it
- * waits for one thing only. Made of two event channels of this domain, which
- * are each other's ends: what is sent on one arrives on the other. They are bound
- * before the handle is restricted to a guest, who has no end of them.
+ * Wakes a thread that waits in read() for the event channels of a handle, so that
+ * the thread has one descriptor to wait for. A wakeup is an event channel between
+ * two ports of this domain: send_port sends to receive_port. Both ports are bound
+ * before the handle is restricted to a guest's domain; the guest cannot reach
+ * them.
  *
- * A wakeup is as old as its handle, whose closing ends it. One that nobody heard
- * is heard by the next who waits, so whoever hears it must bear not to
- * be meant.
+ * A wakeup lasts as long as its handle, and closing the handle ends it. A
+ * wakeup that was sent and not received is received by the next thread that waits
+ * on the handle. Wakeups may be spurious.
  */
 #ifndef BLKBACK_WAKEUP_H
 #define BLKBACK_WAKEUP_H
@@ -18,17 +19,22 @@
 
 struct blkback_wakeup {
 	xenevtchn_handle *evtchn;
-	evtchn_port_t send_port, receive_port; /* sent on; arrives on */
+	evtchn_port_t send_port, receive_port;
 };
 
-/* -EIO and one sentence in @text when Xen gives no event channel. */
+/* 0; or -EIO and a sentence in @err when Xen gives no event channel. */
 int blkback_wakeup_init(struct blkback_wakeup *wakeup, xenevtchn_handle *evtchn,
 			struct rd_error *err);
 
-/* By any thread; heard once, however often it rang meanwhile. 0, or -1 and errno. */
+/*
+ * Any thread. Several wakeups may arrive as one. 0, or -1 and errno.
+ */
 int blkback_wakeup_send(const struct blkback_wakeup *wakeup);
 
-/* What was read, by the thread that reads: to be able to hear the next. The same. */
+/*
+ * The thread that read receive_port from the handle: unmask the port for the next
+ * wakeup. 0, or -1 and errno.
+ */
 int blkback_wakeup_received(const struct blkback_wakeup *wakeup);
 
 #endif

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A queue's thread. DESIGN. It waits in read() for its event channel and for
- * the wakeup (wakeup.h), and nowhere else but for a block that another process is
- * writing; in poll() before that when there is something to do at a time. So a
- * wakeup has three system calls: read, notify and unmask. An event says only
- * that it is worth to look at the ring. Its port is unmasked after that,
- * when the ring is empty and the guest has its answers and works on them already;
- * what is sent until then is delivered at once afterwards.
+ * A queue's thread. DESIGN. The thread waits in read() for its event channel and
+ * for the wakeup (wakeup.h). Before that it waits in poll() if it has something
+ * to do at a known time. It waits nowhere else, except for a block that another
+ * process is writing. So an event costs three system calls: read, notify and
+ * unmask. An event means only that the ring should be checked. The thread unmasks
+ * the port after the ring is empty, when the guest already works on the answers;
+ * an event sent before the unmask is delivered right after it.
  *
- * STORMS (XSA-332). An event after which no request came is unmasked later
- * and later once there were too many in a row, up to MAX_DELAY: until
- * then the hypervisor delivers no other, so a guest that does nothing but
- * notify costs a few wakeups in a second. The first request ends it.
+ * STORMS (XSA-332). After too many events in a row without a request, the thread
+ * delays the unmask, longer and longer up to MAX_DELAY. While the port is masked
+ * the hypervisor delivers no event, so a guest that only notifies costs a bounded
+ * number of wakeups a second. The first request ends the delay.
  *
- * POLLING (busy-poll.h). When requests follow soon, the queue asks for no event and
- * goes on looking at the ring, up to a limit after the last answer; req_event
- * stays behind then, so that the frontend sends none. The order at its end is
- * that of any sleep: ask, fence, look once more (blkback_batch_request_event()), and only
- * then wait. The port is unmasked before, as ever: an event that comes all the
- * same is found by the next poll(). Each look is paid for by a request that was
- * answered before it; events alone make none. A thread that finds its processor
- * taken away while it looks (the clock jumps) begins again from nothing: there
- * are fewer processors than threads, or fewer real ones than Xen has given out.
+ * POLLING (busy-poll.h). When requests follow each other soon, the queue requests
+ * no event and polls the ring, up to a limit after the last answer. req_event
+ * stays behind, so that the frontend sends no event. The end of polling has the
+ * order of any wait: request an event, fence, check the ring once more
+ * (blkback_batch_request_event()), then wait. The port is already unmasked, so the
+ * wait finds an event that was sent during polling. Only answered requests start
+ * polling; events without requests never do. When the clock shows that the thread
+ * lost its processor while polling, the score is reset: there are fewer
+ * processors than threads, or fewer real processors than virtual ones.
  *
- * The thread owns the ring and the event channel between start and stop;
- * the two calls are made by one other thread. No locks.
+ * THREADS. The queue's thread owns the ring and the event channel between start
+ * and stop, which one other thread calls. No locks.
  */
 #include "drivers/blkback/ring/queue.h"
 
@@ -45,12 +45,13 @@
 
 #define FREE_EVENTS 32u /* in a row without a request; races make some */
 #define MAX_DELAY 16 /* ms */
-#define LOOKS 64 /* at the ring, between two at the clock */
+#define RING_CHECKS 64 /* between two clock readings */
 
-enum looked {
-	NOT_LOOKED,
-	FOUND, /* the request that came next */
-	IN_VAIN,
+/* How the last busy poll ended. */
+enum poll_result {
+	POLL_NONE, /* no poll since the last answer */
+	POLL_FOUND, /* with a request */
+	POLL_TIMEOUT, /* without a request */
 };
 
 struct blkback_queue {
@@ -58,21 +59,20 @@ struct blkback_queue {
 	struct blkback_batch *batch;
 	void *pages;
 	_Atomic bool stopping;
-	_Atomic bool kicked; /* the wakeup rings, or is about to */
+	_Atomic bool kicked; /* the wakeup was sent, or is about to be sent */
 	pthread_t thread;
 	bool started;
 
-	/* the thread's own */
-	bool again; /* a dead process has left requests */
-	bool serving; /* the ring may be looked at */
-	bool more; /* it is worth to */
-	bool event; /* one came since the last look */
+	/* used by the queue's thread only */
+	bool again; /* the journal has requests of a dead worker */
+	bool serving; /* false: the ring is broken, never read it again */
+	bool needs_run; /* the ring may have requests */
 	unsigned idle_events; /* in a row without a request */
-	uint32_t seen; /* requests taken at the last event */
-	bool masked; /* until: */
-	int64_t unmask_at; /* ms, monotonic; 0: the ring was looked at */
+	uint32_t seen; /* blkback_batch_known() at the last event */
+	bool masked; /* the port is masked, until unmask_at */
+	int64_t unmask_at; /* ms, monotonic; 0: until the ring is empty */
 	struct blkback_busy_poll poll;
-	enum looked looked; /* since the last answer */
+	enum poll_result poll_result;
 };
 
 /* ---- events ------------------------------------------------------------ */
@@ -80,7 +80,8 @@ struct blkback_queue {
 static void events_failed(struct blkback_queue *q)
 {
 	blkback_log_gated(&q->s.batch.gates->events_failed, BLKBACK_WARNING,
-			  "cannot take an event: %s", strerror(errno));
+			  "cannot receive or unmask an event: %s",
+			  strerror(errno));
 }
 
 static void unmask(struct blkback_queue *q)
@@ -92,11 +93,11 @@ static void unmask(struct blkback_queue *q)
 
 static bool unmask_is_due(const struct blkback_queue *q)
 {
-	return q->masked && q->serving && !q->more &&
+	return q->masked && q->serving && !q->needs_run &&
 	       (!q->unmask_at || clock_now_ms() >= q->unmask_at);
 }
 
-/* In ms: 1 for the first that is too many, doubled for as many again. */
+/* ms: 1 from FREE_EVENTS events on, doubled for each FREE_EVENTS more. */
 static int delay(unsigned idle_events)
 {
 	unsigned shift = (idle_events - FREE_EVENTS) / FREE_EVENTS;
@@ -106,7 +107,7 @@ static int delay(unsigned idle_events)
 
 static void take_event(struct blkback_queue *q)
 {
-	q->more = true;
+	q->needs_run = true;
 	if (blkback_batch_known(q->batch) != q->seen)
 		q->idle_events = 0;
 	else if (q->idle_events < UINT16_MAX)
@@ -119,48 +120,48 @@ static void take_event(struct blkback_queue *q)
 	q->unmask_at = clock_now_ms() + delay(q->idle_events);
 	blkback_log_gated(
 		&q->s.batch.gates->storm, BLKBACK_WARNING,
-		"the guest sends events without requests; they are taken more slowly");
+		"the guest sends events without requests; its events are taken more slowly");
 }
 
 /* ---- the thread -------------------------------------------------------- */
 
-/* What the run that began @idle_us after an answer, 0: unknown, teaches. */
-static void learn(struct blkback_queue *q, uint64_t idle_us, unsigned n)
+/* Count the gap before a run of @n requests. @answered_us: last answer, or 0. */
+static void count_gap(struct blkback_queue *q, uint64_t answered_us, unsigned n)
 {
-	if (q->looked == FOUND)
+	if (q->poll_result == POLL_FOUND)
 		blkback_busy_poll_learn(&q->poll, 0, n);
-	else if (q->looked == IN_VAIN)
+	else if (q->poll_result == POLL_TIMEOUT)
 		blkback_busy_poll_learn(&q->poll, UINT64_MAX, n);
-	else if (idle_us)
-		blkback_busy_poll_learn(&q->poll, q->batch->came_us - idle_us,
-					n);
-	q->looked = NOT_LOOKED;
+	else if (answered_us)
+		blkback_busy_poll_learn(&q->poll,
+					q->batch->came_us - answered_us, n);
+	q->poll_result = POLL_NONE;
 	q->batch->timing = blkback_busy_poll_unsure(&q->poll);
 }
 
 static void serve(struct blkback_queue *q)
 {
 	uint32_t from = q->batch->ring.req_cons;
-	uint64_t one = 1, idle_us = q->batch->answered_us;
+	uint64_t one = 1, answered_us = q->batch->answered_us;
 	int rc;
 
-	/* A guest that is listened to more slowly is not waited for. */
+	/* Do not busy-poll a throttled guest. */
 	q->batch->quiet = blkback_busy_poll_pays(&q->poll) && !q->unmask_at;
 	rc = blkback_batch_run(q->batch);
 	if (q->batch->ring.req_cons != from)
-		learn(q, idle_us, q->batch->ring.req_cons - from);
-	q->more = rc > 0;
+		count_gap(q, answered_us, q->batch->ring.req_cons - from);
+	q->needs_run = rc > 0;
 	if (rc >= 0)
 		return;
-	/* CVE-2010-4247: not looked at again, whatever it says. */
+	/* CVE-2010-4247: never read the ring again. */
 	q->serving = false;
 	if (write(q->s.ring_error_fd, &one, sizeof(one)) < 0)
 		blkback_log(BLKBACK_ERROR, "cannot report a broken ring: %s",
 			    strerror(errno));
 }
 
-/* Whether something is in the ring before the time is over. */
-static bool comes_soon(struct blkback_queue *q)
+/* Poll the ring. True when it has a request before the limit. */
+static bool poll_ring(struct blkback_queue *q)
 {
 	uint64_t now, before = 0, end = 0;
 	unsigned i;
@@ -168,15 +169,15 @@ static bool comes_soon(struct blkback_queue *q)
 	for (;;) {
 		if (atomic_load_explicit(&q->kicked, memory_order_relaxed))
 			return false;
-		for (i = 0; i < LOOKS; i++) {
-			/* Also what cannot be: then serve() finds it. */
+		for (i = 0; i < RING_CHECKS; i++) {
+			/* Also -EPROTO, which serve() handles. */
 			if (blkback_ring_pending(&q->batch->ring)) {
-				q->looked = FOUND;
+				q->poll_result = POLL_FOUND;
 				return true;
 			}
 			cpu_relax();
 		}
-		/* What comes at once costs no look at the clock. */
+		/* A request that came at once costs no clock reading. */
 		now = clock_now_us();
 		if (!end)
 			end = now + q->poll.limit;
@@ -184,42 +185,43 @@ static bool comes_soon(struct blkback_queue *q)
 			return false;
 		before = now;
 		if (now >= end) {
-			q->looked = IN_VAIN;
+			q->poll_result = POLL_TIMEOUT;
 			return false;
 		}
 	}
 }
 
-/* Afterwards an event is asked for, or there is more to do. */
-static void look_on(struct blkback_queue *q)
+/* Busy-poll. Afterwards an event is requested, or q->needs_run is set. */
+static void busy_poll(struct blkback_queue *q)
 {
-	while (q->serving && !q->more && q->batch->quiet) {
-		if (comes_soon(q))
+	while (q->serving && !q->needs_run && q->batch->quiet) {
+		if (poll_ring(q))
 			serve(q);
 		else
-			q->more = blkback_batch_request_event(q->batch) != 0;
+			q->needs_run = blkback_batch_request_event(q->batch) !=
+				       0;
 	}
 }
 
-/* When to look at what is held back, ms and never too early; INT64_MAX. */
-static int64_t look_at(const struct blkback_queue *q)
+/* When to run for requests that are held back, ms, rounded up; INT64_MAX. */
+static int64_t held_back_until(const struct blkback_queue *q)
 {
 	int64_t us = blkback_batch_next_us(q->batch);
 
 	return us == INT64_MAX ? us : us / 1000 + 1;
 }
 
-static bool look_is_due(const struct blkback_queue *q)
+static bool held_back_is_due(const struct blkback_queue *q)
 {
-	int64_t at = look_at(q);
+	int64_t at = held_back_until(q);
 
 	return at != INT64_MAX && clock_now_ms() >= at;
 }
 
-/* ms; -1: for ever. */
+/* Timeout of the next wait, ms; -1: none. */
 static int timeout(const struct blkback_queue *q)
 {
-	int64_t left, at = look_at(q);
+	int64_t left, at = held_back_until(q);
 
 	if (!q->serving)
 		return -1;
@@ -236,10 +238,10 @@ static void take_wakeup(struct blkback_queue *q)
 	atomic_store(&q->kicked, false);
 	if (blkback_wakeup_received(q->s.wakeup))
 		events_failed(q);
-	q->more = q->serving;
+	q->needs_run = q->serving;
 }
 
-/* What comes next, or the time. 0, or -errno: nothing will. */
+/* Wait for an event, a wakeup or the timeout. 0; -errno: the handle is broken. */
 static int wait_for_events(struct blkback_queue *q)
 {
 	struct pollfd p = { .fd = xenevtchn_fd(q->s.batch.evtchn),
@@ -258,11 +260,11 @@ static int wait_for_events(struct blkback_queue *q)
 		take_wakeup(q);
 	else if ((evtchn_port_t)port == q->batch->s.port && q->serving)
 		take_event(q);
-	/* Others are left over from a queue that the handle had before. */
+	/* Another port belonged to an earlier queue of the handle. */
 	return 0;
 }
 
-/* What was sent to the dead process, or by it, may have been lost. */
+/* Also notify the guest: an event from the dead worker may be lost. */
 static void replay(struct blkback_queue *q)
 {
 	blkback_batch_replay(q->batch);
@@ -278,19 +280,19 @@ static void *run(void *arg)
 	if (q->again)
 		replay(q);
 	for (;;) {
-		/* Whoever has enough to do asks the kernel for nothing. */
-		if (!q->more || atomic_load(&q->kicked))
+		/* Without a pause in the requests, no system call for events. */
+		if (!q->needs_run || atomic_load(&q->kicked))
 			rc = wait_for_events(q);
 		if (rc)
 			blkback_log(BLKBACK_ERROR, "a queue ends: %s",
 				    strerror(-rc));
 		if (rc || atomic_load(&q->stopping))
 			return NULL;
-		if (q->serving && (q->more || look_is_due(q)))
+		if (q->serving && (q->needs_run || held_back_is_due(q)))
 			serve(q);
 		if (unmask_is_due(q))
 			unmask(q);
-		look_on(q);
+		busy_poll(q);
 	}
 }
 
@@ -305,7 +307,7 @@ static int attach_ring(struct blkback_queue *q)
 	int rc;
 
 	if (q->again && taken - pushed > BLKBACK_BATCH)
-		return -EPROTO; /* no journal of ours */
+		return -EPROTO; /* no worker wrote these indexes */
 	if (q->again)
 		return blkback_ring_resume(&q->batch->ring, q->pages,
 					   q->s.nr_refs, q->s.protocol, pushed,
@@ -355,10 +357,10 @@ static int bind_event_channel(struct blkback_queue *q, struct rd_error *err)
 	return 0;
 }
 
-/* The ring and its pages, without the thread and the event channel. */
+/* Free what blkback_queue_open() made, except for the event channel. */
 static void release(struct blkback_queue *q)
 {
-	/* Unmapped before the supervisor says Closed (XSA-396). */
+	/* Unmap before the supervisor writes state Closed (XSA-396). */
 	if (q->pages)
 		xengnttab_unmap(q->s.batch.gnttab, q->pages, q->s.nr_refs);
 	blkback_batch_free(q->batch);
@@ -404,7 +406,7 @@ int blkback_queue_start(struct blkback_queue *q, struct rd_error *err)
 	int rc;
 
 	q->serving = true;
-	q->more = true; /* something may wait already */
+	q->needs_run = true; /* requests may wait already */
 	q->seen = q->batch->ring.req_cons;
 	blkback_busy_poll_init(&q->poll, q->s.poll_us);
 	rc = pthread_create(&q->thread, NULL, run, q);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The shared ring of blkif: layouts, private copies, responses, indexes. Owns
- * no memory. One thread a ring, no locks; the other side is a guest, so order
- * is kept by atomics on the four shared indexes and by nothing else.
+ * The shared ring of blkif: layouts, private copies, responses, indexes. Owns no
+ * memory. One thread a ring, no locks. The peer is a guest, so only atomics on
+ * the four shared indexes keep the order.
  *
- * Little endian only, as every ABI that blkif names on x86.
+ * Little endian only, as all ABIs of blkif on x86.
  */
 #include "drivers/blkback/ring/ring.h"
 
@@ -111,7 +111,7 @@ int blkback_ring_attach(struct blkback_ring *ring, void *shared, unsigned pages,
 	ring->shared = shared;
 	ring->layout = &blkback_layouts[protocol];
 	ring->slots = blkback_ring_slots(protocol, pages);
-	/* The one time that rsp_prod is read: it is the guest's to write. */
+	/* Read rsp_prod only here: the guest may write it later. */
 	at = atomic_load_explicit(&ring->shared->rsp_prod,
 				  memory_order_acquire);
 	ring->req_cons = at;
@@ -137,7 +137,7 @@ int blkback_ring_resume(struct blkback_ring *ring, void *shared, unsigned pages,
 
 int blkback_ring_pending(struct blkback_ring *ring)
 {
-	/* Acquire: a request's bytes are read after the index that covers it. */
+	/* Acquire: read a request's bytes after the index that covers them. */
 	uint32_t prod = atomic_load_explicit(&ring->shared->req_prod,
 					     memory_order_acquire);
 	uint32_t ahead = prod - ring->rsp_prod_pvt;
@@ -186,7 +186,7 @@ static unsigned segments_in_slot(unsigned nr_segments)
 						  : BLKBACK_MAX_SEGMENTS;
 }
 
-/* How many words of a slot mean anything, by the private copy of its first. */
+/* How many words of a slot the request uses. @first: copy of the first word. */
 static unsigned words_of(const struct blkback_layout *l, uint32_t first)
 {
 	switch (first & 0xff) {
@@ -199,7 +199,7 @@ static unsigned words_of(const struct blkback_layout *l, uint32_t first)
 	}
 }
 
-/* Those behind nr_segments keep what was there: nobody looks at them. */
+/* Segments behind nr_segments keep old contents: no code reads them. */
 static void decode_segments(const struct blkback_layout *l, const uint8_t *p,
 			    struct blkback_wire *wire)
 {
@@ -230,7 +230,7 @@ void blkback_ring_take(struct blkback_ring *ring, struct blkback_wire *wire)
 	const uint8_t *p = (const uint8_t *)copy;
 	unsigned words, i;
 
-	/* Volatile: each word is fetched once, and never again (XSA-155). */
+	/* Volatile: the compiler reads each word exactly once (XSA-155). */
 	copy[0] = from[0];
 	words = words_of(l, copy[0]);
 	for (i = 1; i < words; i++)
@@ -238,7 +238,7 @@ void blkback_ring_take(struct blkback_ring *ring, struct blkback_wire *wire)
 	ring->req_cons++;
 
 	wire->operation = p[0];
-	/* At the same place in every kind of request. */
+	/* id and sector have the same offsets in every kind of request. */
 	wire->id = get64(p + l->rw.id);
 	wire->sector = get64(p + l->rw.sector);
 	if (wire->operation == BLKIF_OP_INDIRECT)
@@ -256,9 +256,8 @@ void blkback_ring_respond(struct blkback_ring *ring, uint64_t id,
 	unsigned i;
 
 	/*
-	 * Whole words, in place, so that the padding after the operation and
-	 * behind the status is zero and no byte of our stack goes out
-	 * (XSA-216).
+	 * Write whole words, in place: the padding is zero, and no byte of the
+	 * worker's stack is sent to the guest (XSA-216).
 	 */
 	to[0] = (uint32_t)id;
 	to[1] = (uint32_t)(id >> 32);
@@ -274,13 +273,14 @@ bool blkback_ring_push(struct blkback_ring *ring)
 
 	if (old == now)
 		return false;
-	/* Release: the responses are there before the index that shows them. */
+	/* Release: the responses are visible before the index. */
 	atomic_store_explicit(&ring->shared->rsp_prod, now,
 			      memory_order_release);
 	ring->rsp_pushed = now;
 	/*
-	 * Full fence: the frontend sets rsp_event and then reads rsp_prod; we
-	 * set rsp_prod and then read rsp_event. One of both sees the other.
+	 * Full fence: the frontend sets rsp_event and then reads rsp_prod; the
+	 * backend sets rsp_prod and then reads rsp_event. At least one of them
+	 * sees the other's store.
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	event = atomic_load_explicit(&ring->shared->rsp_event,

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The shared ring of blkif, from the backend's side: the first of the three
- * walls that guest input passes. It copies each request once, by the layout
- * of the frontend's ABI, and nothing behind it ever looks at the ring again
- * (XSA-155).
+ * The shared ring of blkif, from the backend's side: the first of the three steps
+ * of guest input. It copies each request once, in the layout of the frontend's
+ * ABI; the later steps use only the copy (XSA-155).
  *
- * A ring is used by one thread. The frontend may write any byte of the shared
- * pages at any time; all indexes that this side needs are kept in private
- * memory, and the only shared words that are read are req_prod and rsp_event.
+ * One thread uses a ring. The frontend may write any byte of the shared pages at
+ * any time. The backend keeps its indexes in private memory; after the attach it
+ * reads only two shared words, req_prod and rsp_event.
  */
 #ifndef BLKBACK_RING_H
 #define BLKBACK_RING_H
@@ -18,6 +17,7 @@
 #include <stdint.h>
 
 #include "drivers/blkback/common/wire.h"
+
 /* Byte offsets in a ring slot, from xen/io/blkif.h under each ABI. */
 struct blkback_layout {
 	uint16_t stride; /* bytes of a slot */
@@ -50,7 +50,7 @@ struct blkback_sring {
 };
 
 struct blkback_ring {
-	struct blkback_sring *shared; /* not owned: mapped by the worker */
+	struct blkback_sring *shared; /* mapped and owned by the queue */
 	const struct blkback_layout *layout;
 	uint32_t slots; /* a power of two */
 	uint32_t req_cons; /* requests taken */
@@ -62,46 +62,48 @@ struct blkback_ring {
 uint32_t blkback_ring_slots(enum blkback_protocol protocol, unsigned pages);
 
 /*
- * Take over the ring at @shared, which goes on at its published rsp_prod.
- * -EPROTO when its req_prod cannot be.
+ * Start to serve the ring at @shared, from its published rsp_prod on. -EPROTO
+ * when req_prod is impossible.
  */
 int blkback_ring_attach(struct blkback_ring *ring, void *shared, unsigned pages,
 			enum blkback_protocol protocol);
 
 /*
- * The same after a death: @taken requests were taken, and the answers of the
- * first @pushed were shown, or of more of them. -EPROTO also when the published
- * rsp_prod, which the guest can write, cannot be.
+ * The same for the ring of a dead worker, which had taken the requests below
+ * index @taken and published the responses below index @pushed, or more of them.
+ * -EPROTO also when the published rsp_prod, which the guest can write, is
+ * impossible.
  */
 int blkback_ring_resume(struct blkback_ring *ring, void *shared, unsigned pages,
 			enum blkback_protocol protocol, uint32_t pushed,
 			uint32_t taken);
 
 /*
- * How many requests wait, or -EPROTO when req_prod cannot be: more than the
- * ring holds, or behind what was already taken (CVE-2010-4247).
+ * The number of waiting requests; or -EPROTO when req_prod is impossible: more
+ * than the ring holds, or less than req_cons (CVE-2010-4247).
  */
 int blkback_ring_pending(struct blkback_ring *ring);
 
-/* Copy the next request; only after blkback_ring_pending() said there is. */
+/* Copy the next request, after blkback_ring_pending() returned at least 1. */
 void blkback_ring_take(struct blkback_ring *ring, struct blkback_wire *wire);
 
-/* Write the next response, in ring order; not seen before the push. */
+/* Write the next response, in ring order. The push publishes it. */
 void blkback_ring_respond(struct blkback_ring *ring, uint64_t id,
 			  uint8_t operation, int16_t status);
 
-/* Publish what was written. True when the frontend wants an event for it. */
+/* Publish the written responses. True when the frontend requests an event. */
 bool blkback_ring_push(struct blkback_ring *ring);
 
 /*
- * Ask for an event with the next request, then look again, so that none falls
- * between. As blkback_ring_pending().
+ * Request an event for the next request, then check the ring again, so that no
+ * request is missed. Returns as blkback_ring_pending().
  */
 int blkback_ring_final_check(struct blkback_ring *ring);
 
 /*
- * The same for requests that are to stay in the ring for now: ask for an event
- * with the one at index @seen. How many there are from @seen on, or -EPROTO.
+ * The same while requests below index @seen stay in the ring: request an event
+ * for the request at @seen. Returns the number of requests from @seen on, or
+ * -EPROTO.
  */
 int blkback_ring_await(struct blkback_ring *ring, uint32_t seen);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Validation of requests: the second of the three walls. Pure functions of
- * private memory; no state, no locks, any thread. After it no code asks again.
+ * Validation of requests: the second of the three steps of guest input. Pure
+ * functions of private memory; no state, no locks, any thread. Later code repeats
+ * none of these checks.
  */
 #include "drivers/blkback/ring/validate.h"
 
@@ -34,9 +35,9 @@ unsigned blkback_request_indirect(const struct blkback_wire *wire)
 static int decode_indirect(const struct blkback_wire *wire,
 			   struct blkback_request *req)
 {
-	/* Linux takes an answer that names anything else for a broken backend. */
+	/* Linux disables the disk when a response names BLKIF_OP_INDIRECT. */
 	req->operation = wire->indirect.operation;
-	/* Nothing else can be meant: not a flush, and no indirect of it. */
+	/* blkif allows only READ and WRITE here. */
 	switch (wire->indirect.operation) {
 	case BLKIF_OP_READ:
 		req->action = BLKBACK_READ;
@@ -63,7 +64,7 @@ static int decode_operation(const struct blkback_wire *wire,
 		req->barrier = true;
 		/* fall through */
 	case BLKIF_OP_FLUSH_DISKCACHE:
-		/* With data: written, and flushed after it. */
+		/* With data: write, then flush. */
 		req->action = wire->nr_segments ? BLKBACK_WRITE : BLKBACK_FLUSH;
 		req->flush = true;
 		return 0;
@@ -102,7 +103,7 @@ static int check_segments(const struct blkback_wire_segment *seg, unsigned n,
 	return 0;
 }
 
-/* Sets nr_segments and what @req moves or discards, in sectors. */
+/* Check the segments. *sectors: how much @req moves or discards. */
 static int check_extent(const struct blkback_wire *wire,
 			const struct blkback_wire_segment *table,
 			struct blkback_request *req, uint64_t *sectors)
@@ -138,8 +139,8 @@ int blkback_request_validate(const struct blkback_limits *limits,
 	if (rc)
 		return rc;
 	if (req->action == BLKBACK_FLUSH)
-		return 0; /* its sector number means nothing */
-	/* XSA-142, XSA-266: by what it does, not by its operation's name. */
+		return 0; /* has no sector number */
+	/* XSA-142, XSA-266: decide by the action, not by the operation. */
 	if (req->action != BLKBACK_READ && !limits->writable)
 		return -EROFS;
 	rc = check_extent(wire, table, req, &sectors);

@@ -265,7 +265,7 @@ static void answer(struct blkback_batch *b, const struct blkback_batch_entry *e,
 
 int64_t blkback_batch_next_us(const struct blkback_batch *b)
 {
-	return b->faults.held_back ? b->faults.look_us : INT64_MAX;
+	return b->faults.held_back ? b->faults.next_us : INT64_MAX;
 }
 
 uint32_t blkback_batch_known(const struct blkback_batch *b)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See faults.h. The settings are shared by the queues' threads and the
- * worker's first one, under their lock, which is taken once a batch and only
- * while a fault is set. A ring's part belongs to its thread.
+ * See faults.h. The queues' threads and the worker's first thread share the
+ * settings under struct blkback_faults' lock, which a queue takes once a batch and
+ * only while a fault is set. A ring's state belongs to the ring's thread.
  *
- * DELAY. The time at which a request was first seen in the ring is kept by
- * ring index. It may be taken when that, the delay and its own random part of
- * the jitter have passed, and all before it were taken.
+ * DELAY. The arrival time of each request is kept by ring index. A request may be
+ * taken when the delay and its random part of the jitter have passed since its
+ * arrival, and all requests before it were taken.
  *
- * LIMITS. A bucket each, filled by the clock up to BURST_US worth. Requests
- * are paid before they are taken. Bytes are known only after that, so the
- * bucket may be overdrawn, by one request of the largest size at most, and has
- * to be made good first.
+ * LIMITS. Each limit has a bucket, which the clock fills up to BURST_US worth.
+ * Requests are charged before they are taken. Bytes are known only afterwards, so
+ * the bucket of bytes may go below zero, by one request of the largest size at
+ * most; then nothing is taken until it is above zero again.
  */
 #include "drivers/blkback/ring/faults.h"
 
@@ -21,7 +21,7 @@
 #include "include/private/clock.h"
 
 #define MILLION 1000000
-#define BURST_US 50000 /* what a limit saves up; wakeups are a ms apart */
+#define BURST_US 50000 /* size of a bucket; timeouts are whole ms */
 #define LARGEST (BLKBACK_MAX_INDIRECT * BLKBACK_PAGE) /* bytes of a request */
 
 void blkback_faults_init(struct blkback_faults *f)
@@ -33,7 +33,7 @@ void blkback_faults_set(struct blkback_faults *f,
 			const struct blkback_fault_set *set)
 {
 	pthread_mutex_lock(&f->lock);
-	/* A new limit starts empty, and owes nothing. */
+	/* The buckets of a new limit start empty, without a debt. */
 	if (set->iops != f->set.iops || set->bandwidth != f->set.bandwidth) {
 		f->requests = f->bytes = 0;
 		f->filled_us = 0;
@@ -45,7 +45,7 @@ void blkback_faults_set(struct blkback_faults *f,
 
 /* ---- chance ------------------------------------------------------------ */
 
-/* Marsaglia's xorshift, with Vigna's multiplier: cheap, and good enough. */
+/* xorshift64*: random enough for chance and jitter. */
 static uint32_t draw(struct blkback_faults_ring *r)
 {
 	uint64_t x = r->random;
@@ -65,14 +65,14 @@ static void seed(struct blkback_faults_ring *r)
 
 /* ---- arrivals ---------------------------------------------------------- */
 
-/* Note the requests that were not there at the last look; none goes away. */
+/* Note the arrival of requests that are new since the last call. */
 static int mark_arrivals(struct blkback_faults_ring *r,
 			 const struct blkback_ring *ring, unsigned pending,
 			 int64_t now_us)
 {
 	uint32_t end = ring->req_cons + pending;
 
-	/* What came while no fault was set did not pass here. */
+	/* Arrivals were not noted while no fault was set. */
 	if (!r->on)
 		r->arrived = ring->req_cons;
 	if (r->arrived - ring->req_cons > pending)
@@ -84,6 +84,7 @@ static int mark_arrivals(struct blkback_faults_ring *r,
 	return 0;
 }
 
+/* When the request at @index may be taken. */
 static int64_t due_us(const struct blkback_faults_ring *r, uint32_t index)
 {
 	uint64_t jitter_us = (uint64_t)r->set.jitter_ms * 1000 + 1;
@@ -93,10 +94,10 @@ static int64_t due_us(const struct blkback_faults_ring *r, uint32_t index)
 	       (int64_t)(jitter_us * r->chance[at] >> 32);
 }
 
-/* Of @n requests those that have waited long enough, in the ring's order. */
-static unsigned waited(struct blkback_faults_ring *r,
-		       const struct blkback_ring *ring, unsigned n,
-		       int64_t now_us)
+/* How many of @n requests, from the first on, have waited for their delay. */
+static unsigned within_delay(struct blkback_faults_ring *r,
+			     const struct blkback_ring *ring, unsigned n,
+			     int64_t now_us)
 {
 	unsigned i;
 
@@ -107,7 +108,7 @@ static unsigned waited(struct blkback_faults_ring *r,
 
 		if (due <= now_us)
 			continue;
-		r->look_us = due;
+		r->next_us = due;
 		break;
 	}
 	return i;
@@ -120,10 +121,10 @@ static void fill(int64_t *bucket, int64_t rate, int64_t us)
 {
 	int64_t most = rate * BURST_US;
 
-	/* One unit must fit, or it would never be there. */
+	/* The bucket must have room for one unit. */
 	if (most < MILLION)
 		most = MILLION;
-	/* However long the pause was. */
+	/* Avoid an overflow after a long pause. */
 	if (rate && us > INT64_MAX / 4 / rate)
 		us = INT64_MAX / 4 / rate;
 	*bucket += rate * us;
@@ -137,7 +138,7 @@ static void fill_buckets(struct blkback_faults *f, int64_t now_us)
 
 	if (!f->filled_us)
 		f->filled_us = now_us;
-	/* Another thread may have read its clock later and come here first. */
+	/* Another thread may have filled the buckets with a later clock reading. */
 	if (f->filled_us >= now_us)
 		return;
 	fill(&f->requests, f->set.iops, us);
@@ -145,7 +146,7 @@ static void fill_buckets(struct blkback_faults *f, int64_t now_us)
 	f->filled_us = now_us;
 }
 
-/* When @missing millionths are there, at @rate units a second. */
+/* When a bucket has @missing millionths more, at @rate units a second. */
 static int64_t filled_at(int64_t now_us, int64_t missing, uint64_t rate)
 {
 	return now_us + missing / (int64_t)rate + 1;
@@ -159,7 +160,7 @@ static unsigned within_iops(struct blkback_faults *f,
 
 	if (!f->set.iops || have >= (int64_t)n)
 		return n;
-	r->look_us = filled_at(now_us, (have + 1) * MILLION - f->requests,
+	r->next_us = filled_at(now_us, (have + 1) * MILLION - f->requests,
 			       f->set.iops);
 	return (unsigned)have;
 }
@@ -173,12 +174,12 @@ static unsigned within_bandwidth(struct blkback_faults *f,
 	if (!f->set.bandwidth || !n)
 		return n;
 	if (f->bytes <= 0) {
-		r->look_us = filled_at(now_us, -f->bytes, f->set.bandwidth);
+		r->next_us = filled_at(now_us, -f->bytes, f->set.bandwidth);
 		return 0;
 	}
-	/* The others' turn comes at once, when these are paid. */
+	/* Admit the others right after these have been charged. */
 	if (have + 1 < (int64_t)n) {
-		r->look_us = now_us;
+		r->next_us = now_us;
 		return (unsigned)have + 1;
 	}
 	return n;
@@ -210,10 +211,10 @@ int blkback_faults_admit(struct blkback_faults *f,
 	r->set = f->set;
 	r->on = atomic_load(&f->on);
 	if (r->set.freeze) {
-		r->look_us = INT64_MAX;
+		r->next_us = INT64_MAX;
 		n = 0;
 	} else {
-		n = waited(r, ring, n, now_us);
+		n = within_delay(r, ring, n, now_us);
 		fill_buckets(f, now_us);
 		n = within_iops(f, r, n, now_us);
 		n = within_bandwidth(f, r, n, now_us);
@@ -221,7 +222,7 @@ int blkback_faults_admit(struct blkback_faults *f,
 			f->requests -= (int64_t)n * MILLION;
 	}
 	pthread_mutex_unlock(&f->lock);
-	/* Without a fault nobody asks here for the rest. */
+	/* Without a fault the next batch takes the rest. */
 	r->held_back = r->on && n < pending;
 	return (int)n;
 }
@@ -251,7 +252,7 @@ int blkback_faults_result(struct blkback_faults_ring *r,
 	uint32_t kind = req->action == BLKBACK_READ ? BLKBACK_FAULT_READS
 						    : BLKBACK_FAULT_WRITES;
 
-	/* As for a disk that is attached for reading: a flush changes nothing. */
+	/* A flush changes nothing, so it is allowed. */
 	if (r->set.write_protect &&
 	    (req->action == BLKBACK_WRITE || req->action == BLKBACK_DISCARD))
 		return -EROFS;

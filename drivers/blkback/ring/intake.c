@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Taking requests in: the first two of the three walls. A batch is copied from
- * the ring, then the pages of its indirect requests are copied, all with one
- * call, and only then is anything looked at. No byte that the guest can still
- * change is read twice (XSA-155).
+ * Takes requests in: copies a batch from the ring, copies the segment tables of
+ * its indirect requests with one grant copy, and only then validates the copies.
+ * No byte that the guest can still change is read twice (XSA-155).
  *
- * The ring's own thread; no locks.
+ * The ring's thread runs it; takes no locks.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -16,7 +15,7 @@
 #include "include/private/clock.h"
 
 _Static_assert(BLKBACK_MAX_INDIRECT <= BLKBACK_SEGMENTS_A_PAGE,
-	       "a table is copied from one page");
+	       "a segment table is in one page");
 _Static_assert(BLKBACK_ROUND_COPIES >= BLKBACK_BATCH, "a copy for each table");
 
 static struct blkback_journal_entry *entry_of(struct blkback_batch *b,
@@ -51,7 +50,7 @@ static int take(struct blkback_batch *b)
 	return 0;
 }
 
-/* Copy @e's table, or add the copy; the copies are the batch's just now. */
+/* Copy @e's segment table by memcpy, or add it to copy[]. */
 static void add_table(struct blkback_batch *b, struct blkback_batch_entry *e,
 		      unsigned segments)
 {
@@ -94,7 +93,7 @@ static void fetch_tables(struct blkback_batch *b)
 		if (segments)
 			add_table(b, e, segments);
 	}
-	/* No load of what was copied goes back to the guest's page. */
+	/* Keep the compiler from reading the guest's page again. */
 	atomic_signal_fence(memory_order_seq_cst);
 	if (!b->nr_copies)
 		return;
@@ -112,7 +111,7 @@ static void validate(struct blkback_batch *b, struct blkback_batch_entry *e)
 	e->held = false;
 	e->again = false;
 	e->done = false;
-	/* What is not there was not looked at, whatever is said about it. */
+	/* If the segment table was not copied, keep -EFAULT. */
 	if (!e->rc)
 		e->rc = rc;
 	if (!e->rc)
@@ -125,7 +124,7 @@ static void validate(struct blkback_batch *b, struct blkback_batch_entry *e)
 		(unsigned long long)e->note->wire.sector, strerror(-e->rc));
 }
 
-/* What xm-ramdisk fault asked for, on a request that would be good. */
+/* Fail a valid request if an injected fault applies to it. */
 static void inject(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	if (e->rc)
@@ -136,11 +135,11 @@ static void inject(struct blkback_batch *b, struct blkback_batch_entry *e)
 	rd_count_error(b->s.disk);
 	blkback_log_gated(
 		&b->s.gates->faulted, BLKBACK_INFO,
-		"failed a request on purpose, as asked by xm-ramdisk fault: %s",
+		"failed a request because of an injected fault (xm-ramdisk fault): %s",
 		strerror(-e->rc));
 }
 
-/* One that failed on purpose took its time on the wire, too. */
+/* Charge the bytes of the batch, also those of injected I/O errors. */
 static void charge(struct blkback_batch *b)
 {
 	uint64_t bytes = 0;
@@ -164,7 +163,7 @@ static void check(struct blkback_batch *b)
 	fetch_tables(b);
 	for (i = 0; i < b->n; i++) {
 		validate(b, &b->entry[i]);
-		/* the others' turn is when the one before is carried out */
+		/* begin_round() prefetches for the other requests */
 		if (!i)
 			rd_prefetch(b->s.disk, b->entry[0].req.off);
 	}
@@ -197,7 +196,7 @@ void blkback_intake_replay(struct blkback_batch *b)
 	check(b);
 	if (b->s.faults)
 		blkback_faults_load(b->s.faults, &b->faults);
-	/* What has begun is finished, whatever was set since. */
+	/* A begun write is finished, whatever fault was set meanwhile. */
 	for (i = 0; i < b->n; i++)
 		if ((uint16_t)atomic_load(&b->entry[i].note->note) ==
 		    BLKBACK_NOTE_TAKEN)

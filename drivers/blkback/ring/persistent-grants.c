@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The set of persistently granted pages. Owns the mappings. Entries lie in
- * one array, found by a chained hash of their reference; each has the number
- * of the batch that used it last, and room is made by dropping the oldest,
- * which is the least recently used to the precision of a batch.
+ * The set of persistent grants. Owns the mappings. The entries are in one array
+ * and are found by a chained hash of the grant reference. Each entry has the
+ * number of the batch that used it last; a purge drops the entries with the
+ * lowest numbers, the least recently used.
  *
- * The ring's own thread; no locks. Each page is a mapping of its own, since
- * the kernel unmaps only what was mapped together.
+ * The ring's thread runs it; no locks. Each page is a mapping of its own, since
+ * the kernel unmaps only whole mappings.
  */
 #include "drivers/blkback/ring/persistent-grants.h"
 
@@ -19,23 +19,23 @@
 
 #define BUCKETS 2048u /* a power of two */
 #define NONE UINT16_MAX
-#define PURGE_MS 100 /* as Linux */
-#define PURGE_PART 20u /* one in so many goes */
+#define PURGE_MS 100 /* least time between two purges, as in Linux */
+#define PURGE_PART 20u /* a purge drops about one page in so many */
 
 struct grant {
 	uint8_t *page;
-	uint64_t used; /* batch */
+	uint64_t used; /* the last batch that used it */
 	uint32_t gref;
-	uint16_t next; /* in its bucket */
+	uint16_t next; /* index of the next grant of the bucket, or NONE */
 };
 
 struct blkback_grants {
 	xengnttab_handle *gnttab;
 	uint16_t domid;
 	uint64_t batch;
-	unsigned missing; /* pages in this batch */
-	bool mapping; /* in this batch */
-	unsigned hurried; /* batches from here on that map nothing */
+	unsigned missing; /* pages that this batch did not find */
+	bool mapping; /* this batch may map pages */
+	unsigned hurried; /* number of next batches that map no pages */
 	uint64_t purged; /* the batch of the last purge */
 	int64_t purged_ms;
 	uint64_t full; /* the batch that last found no room */
@@ -46,7 +46,7 @@ struct blkback_grants {
 
 static uint16_t *bucket_of(struct blkback_grants *set, uint32_t gref)
 {
-	/* References are handed out in sequence mostly. */
+	/* Frontends mostly give references in sequence. */
 	return &set->bucket[(gref ^ gref >> 11) & (BUCKETS - 1)];
 }
 
@@ -65,7 +65,7 @@ struct blkback_grants *blkback_grants_new(xengnttab_handle *gnttab,
 	return set;
 }
 
-/* The last entry moves into the gap. */
+/* Drop entry @i; the last entry moves to @i. */
 static void drop(struct blkback_grants *set, unsigned i)
 {
 	struct grant *g = &set->grant[i], *last = &set->grant[set->n - 1];
@@ -114,14 +114,17 @@ static int by_use(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Drop the part that was not used for longest, if not since the last time. */
+/*
+ * Drop the least recently used part, except pages that were used since the last
+ * purge.
+ */
 static void purge(struct blkback_grants *set)
 {
 	uint64_t used[BLKBACK_GRANTS_MAX], limit;
 	int64_t now_ms;
 	unsigned i;
 
-	/* One look at the clock a batch. */
+	/* One clock reading a batch. */
 	if (set->full == set->batch)
 		return;
 	set->full = set->batch;
@@ -137,7 +140,7 @@ static void purge(struct blkback_grants *set)
 	/* Pages of this batch are in use. */
 	if (limit >= set->batch)
 		limit = set->batch - 1;
-	/* From the end: what moves into a gap was looked at. */
+	/* From the end: drop() then moves only entries already checked. */
 	for (i = set->n; i-- > 0;)
 		if (set->grant[i].used <= limit)
 			drop(set, i);
@@ -163,7 +166,7 @@ static uint8_t *map(struct blkback_grants *set, uint32_t gref)
 	page = xengnttab_map_grant_ref(set->gnttab, set->domid, gref,
 				       PROT_READ | PROT_WRITE);
 	if (!page) {
-		/* A host that cannot map is not asked for each segment. */
+		/* Do not try again for each segment of this batch. */
 		set->mapping = false;
 		return NULL;
 	}

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Persistently granted pages: mapped at their first use and kept, so that
- * later requests cost a memcpy and no hypercall. A frontend that negotiated
- * feature-persistent does not end access to a grant while it is mapped here,
- * and takes it back when it finds it unmapped; so a reference means the same
- * page for as long as it is in the set, and may mean another page after it
- * was dropped.
+ * Persistent grants: pages that are mapped at their first use and stay mapped, so
+ * that later requests cost a memcpy and no hypercall. A frontend that negotiated
+ * feature-persistent does not revoke a grant while the backend has it mapped. So
+ * a grant reference in the set means the same page until it is dropped from the
+ * set; after that it may mean another page.
  *
- * Used by the ring's one thread.
+ * The ring's thread uses the set; no locks.
  */
 #ifndef BLKBACK_PERSISTENT_GRANTS_H
 #define BLKBACK_PERSISTENT_GRANTS_H
@@ -15,10 +14,12 @@
 #include <stdint.h>
 #include <xengnttab.h>
 
-/* As many as Linux keeps for a ring: 32 requests of 32 segments and a table. */
+/* As in Linux: 32 requests of 32 segments and a segment table. */
 #define BLKBACK_GRANTS_MAX 1056u
 
-/* Pages that any batch may map, and of how many more it may map one. */
+/*
+ * A batch may map the first NEW missing pages, and one in SHARE of the others.
+ */
 #define BLKBACK_GRANTS_NEW 8u
 #define BLKBACK_GRANTS_SHARE 8u
 
@@ -31,24 +32,23 @@ struct blkback_grants *blkback_grants_new(xengnttab_handle *gnttab,
 /* Unmap all; NULL is allowed. */
 void blkback_grants_free(struct blkback_grants *set);
 
-/* A new batch begins: pages got before may be dropped from here on. */
+/* Begin a batch. Pages that blkback_grants_get() gave may be dropped now. */
 void blkback_grants_batch(struct blkback_grants *set);
 
 /*
- * After a restart: the next two batches map nothing, which are what the dead
- * worker had taken and what has come meanwhile. The guest waits for both.
+ * After a restart: the next two batches map no pages, since the guest waits for
+ * them: the requests that the dead worker took, and those that came meanwhile.
  */
 void blkback_grants_hurry(struct blkback_grants *set);
 
 /*
- * The page of @gref, good until the next blkback_grants_batch(); or NULL when
- * it is to be reached by grant copy, since the set is full or it could not be
- * mapped. Each mapping takes two system calls and more, and a new worker has
- * none, so a batch maps the first BLKBACK_GRANTS_NEW of those that are missing and
- * one in BLKBACK_GRANTS_SHARE of the others: much of what is copied anyway
- * hides that. Old pages make room ten times a second at most, and only those
- * not used meanwhile: a guest that uses more pages than the set holds does not
- * make it map and unmap for each request.
+ * The page of @gref, valid until the next blkback_grants_batch(). NULL: use grant
+ * copy, since the set is full, the page could not be mapped, or this batch has
+ * mapped enough. A mapping takes several system calls and a new worker has no
+ * mappings, so a batch spreads the cost: see BLKBACK_GRANTS_NEW and _SHARE above.
+ * At most ten times a second the set drops pages that were not used since the
+ * last time. So a guest with more pages than the set holds does not cause a map
+ * and an unmap for each request.
  */
 uint8_t *blkback_grants_get(struct blkback_grants *set, uint32_t gref);
 

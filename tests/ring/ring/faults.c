@@ -58,13 +58,13 @@ static void delays_side_by_side(void)
 	CU_ASSERT_TRUE(blkback_faults_on(&faults, &rings[0]));
 	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND), 0);
 	CU_ASSERT_TRUE(rings[0].held_back);
-	CU_ASSERT_EQUAL(rings[0].look_us, 1 * SECOND + 100 * MS);
+	CU_ASSERT_EQUAL(rings[0].next_us, 1 * SECOND + 100 * MS);
 	/* Ten more come 30 ms later. */
 	pending += 10;
 	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND + 30 * MS), 0);
 	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND + 100 * MS - 1), 0);
 	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND + 100 * MS), 20);
-	CU_ASSERT_EQUAL(rings[0].look_us, 1 * SECOND + 130 * MS);
+	CU_ASSERT_EQUAL(rings[0].next_us, 1 * SECOND + 130 * MS);
 	CU_ASSERT_TRUE(rings[0].held_back);
 	CU_ASSERT_EQUAL(take(&pending, 1 * SECOND + 130 * MS), 10);
 	CU_ASSERT_FALSE(rings[0].held_back);
@@ -92,9 +92,9 @@ static void jitter(void)
 	for (i = 0; pending && i < 1000; i++) {
 		if (take(&pending, now))
 			continue;
-		CU_ASSERT_TRUE(rings[0].look_us > now);
-		CU_ASSERT_TRUE(rings[0].look_us <= SECOND + 90 * MS);
-		now = rings[0].look_us;
+		CU_ASSERT_TRUE(rings[0].next_us > now);
+		CU_ASSERT_TRUE(rings[0].next_us <= SECOND + 90 * MS);
+		now = rings[0].next_us;
 	}
 	CU_ASSERT_EQUAL(pending, 0);
 	/* The largest of 200 random parts is not a small one. */
@@ -112,7 +112,7 @@ static void change_while_they_wait(void)
 	blkback_faults_set(&faults,
 			   &(struct blkback_fault_set){ .delay_ms = 300 });
 	CU_ASSERT_EQUAL(take(&pending, SECOND + 299 * MS), 0);
-	CU_ASSERT_EQUAL(rings[0].look_us, SECOND + 300 * MS);
+	CU_ASSERT_EQUAL(rings[0].next_us, SECOND + 300 * MS);
 	CU_ASSERT_EQUAL(take(&pending, SECOND + 300 * MS), 8);
 	/* Cleared: the ring asks once more, and then not again. */
 	pending = 8;
@@ -128,7 +128,7 @@ static void change_while_they_wait(void)
 	blkback_faults_set(&faults,
 			   &(struct blkback_fault_set){ .delay_ms = 10 });
 	CU_ASSERT_EQUAL(take(&pending, 9 * SECOND), 0);
-	CU_ASSERT_EQUAL(rings[0].look_us, 9 * SECOND + 10 * MS);
+	CU_ASSERT_EQUAL(rings[0].next_us, 9 * SECOND + 10 * MS);
 }
 
 static void frozen(void)
@@ -139,7 +139,7 @@ static void frozen(void)
 	CU_ASSERT_EQUAL(take(&pending, SECOND), 0);
 	CU_ASSERT_EQUAL(take(&pending, 1000 * SECOND), 0);
 	CU_ASSERT_TRUE(rings[0].held_back);
-	CU_ASSERT_EQUAL(rings[0].look_us, INT64_MAX);
+	CU_ASSERT_EQUAL(rings[0].next_us, INT64_MAX);
 	blkback_faults_set(&faults,
 			   &(struct blkback_fault_set){ .delay_ms = 5 });
 	CU_ASSERT_EQUAL(take(&pending, 1000 * SECOND), 8);
@@ -195,8 +195,8 @@ static unsigned in_time(unsigned ring, int64_t start, int64_t us,
 			blkback_faults_charge(&faults, (unsigned)n * bytes);
 		if (n)
 			continue;
-		CU_ASSERT_TRUE(rings[ring].look_us > now);
-		now = rings[ring].look_us;
+		CU_ASSERT_TRUE(rings[ring].next_us > now);
+		now = rings[ring].next_us;
 	}
 	return sum;
 }
@@ -262,7 +262,7 @@ static void bandwidth(void)
 	CU_ASSERT_EQUAL(admit(32, 2 * SECOND), 1);
 	blkback_faults_charge(&faults, 1 << 20);
 	CU_ASSERT_EQUAL(admit(32, 3 * SECOND), 0);
-	CU_ASSERT_EQUAL(rings[0].look_us, ((1 << 20) + 1) * SECOND + 1);
+	CU_ASSERT_EQUAL(rings[0].next_us, ((1 << 20) + 1) * SECOND + 1);
 	CU_ASSERT_EQUAL(admit(32, ((1 << 20) + 1) * SECOND + 1), 1);
 }
 

@@ -76,7 +76,7 @@ static void add_table(struct blkback_batch *b, struct blkback_batch_entry *e,
 	e->nr_copies = 1;
 }
 
-/* Afterwards rc of an entry says whether its table is there. */
+/* Copy all segment tables. Sets rc of each entry: 0, or -EFAULT. */
 static void fetch_tables(struct blkback_batch *b)
 {
 	unsigned i, segments;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A worker attaches: everything that it opens is opened here, and then the
- * sandbox is entered. The worker's first thread.
+ * A worker attaches: opens all files and devices, then enters the sandbox. The
+ * worker's first thread; no locks.
  *
- * ONE. A device has one worker. The door is open before anything is attached, and
- * then its supervisor has to be there still: the next one knocks, and either finds
- * this worker or starts another, which this one then leaves everything to.
+ * ONE WORKER. A device has one worker. The worker listens before it attaches, and
+ * then checks that its supervisor still runs. If the supervisor has ended, the
+ * next supervisor may have started another worker already, so this worker gives
+ * up. If it still runs, the next supervisor will find this worker listening.
  *
- * SANDBOX. It is entered when everything is open and nothing of the guest was
- * looked at yet. What needs a path from there on, the removal of files, is left
- * to the supervisor, which does the same for a worker that was killed.
+ * SANDBOX. The worker enters the sandbox when everything is open, before it reads
+ * any byte of the guest. After that it cannot remove files; the supervisor does,
+ * as for a worker that was killed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +31,8 @@ enum peer {
 	PEER_CLOSED
 };
 
-/* Of the supervisor, without taking it. */
-static enum peer listen_to(const struct worker *w)
+/* The state of the control socket. A message stays in the socket. */
+static enum peer peek_control(const struct worker *w)
 {
 	char first;
 	ssize_t n = recv(w->control, &first, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -43,14 +44,14 @@ static enum peer listen_to(const struct worker *w)
 }
 
 /*
- * Gives a long load up when nobody waits for it any more. A guest that is
- * connected waits, whichever supervisor comes next. All that one says to a
- * worker that is attaching is to end.
+ * Nonzero cancels a long load. Any message during an attach means END. If the
+ * supervisor is gone, cancel only when no guest is connected: a connected guest
+ * waits for its disk under the next supervisor as well.
  */
 static int on_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct worker *w = arg;
-	enum peer peer = listen_to(w);
+	enum peer peer = peek_control(w);
 
 	(void)done;
 	(void)total;
@@ -103,7 +104,7 @@ int blkback_worker_open_xen(struct worker *w, unsigned n, struct rd_error *err)
 	return rc;
 }
 
-/* @again: the attachment of a dead worker, on the disk that it had. */
+/* @again: id of the disk of a dead worker, whose attachment is taken over. */
 static int attach_disk(struct worker *w, const struct blkback_message *msg,
 		       const char *again, struct rd_error *err)
 {
@@ -120,7 +121,7 @@ static int attach_disk(struct worker *w, const struct blkback_message *msg,
 	struct rd_store *store;
 	int rc;
 
-	if (*id) { /* loaded already, whatever the seed is now */
+	if (*id) { /* the disk is loaded: do not compare it with the seed */
 		req.seed = NULL;
 		req.name = id;
 		req.flags |= RD_EXISTING;
@@ -148,12 +149,12 @@ static int open_journal(struct worker *w, const struct blkback_message *msg,
 	return blkback_journal_open(&w->journal, w->store, name, err);
 }
 
-/* Domain-0 cannot be told from all domains; Linux refuses to be asked. */
+/* Not for Domain-0: Linux has no restriction to domain 0. */
 static void restrict_handles(struct worker *w)
 {
 	unsigned i;
 
-	/* Also those that were opened ahead and are not needed. */
+	/* Also handles that were opened ahead and are not used. */
 	for (i = 0; w->domid && i < BLKBACK_MAX_QUEUES; i++)
 		if (w->xen[i].evtchn &&
 		    xenevtchn_restrict(w->xen[i].evtchn, w->domid))
@@ -170,7 +171,7 @@ static int enter_sandbox(struct worker *w, struct rd_error *err)
 	if (!w->sandbox)
 		return 0;
 	restrict_handles(w);
-	/* No way to a path is left open. */
+	/* An open directory would be a way to other files. */
 	close(w->store);
 	w->store = -1;
 	rc = blkback_sandbox_enter(err);
@@ -178,18 +179,19 @@ static int enter_sandbox(struct worker *w, struct rd_error *err)
 	return rc;
 }
 
-/* See ONE above. */
-static int take_place(struct worker *w, const struct blkback_message *msg,
-		      struct rd_error *err)
+/* See ONE WORKER above. */
+static int become_the_worker(struct worker *w,
+			     const struct blkback_message *msg,
+			     struct rd_error *err)
 {
 	int rc;
 
-	/* Else late already: another's door may be there by now, and stays. */
-	if (listen_to(w) != PEER_CLOSED) {
+	/* If it has ended, do not replace the socket of another worker. */
+	if (peek_control(w) != PEER_CLOSED) {
 		rc = open_journal(w, msg, err);
 		if (!rc)
 			rc = blkback_listen_open(w, err);
-		if (rc || listen_to(w) != PEER_CLOSED)
+		if (rc || peek_control(w) != PEER_CLOSED)
 			return rc;
 	}
 	return blkback_fail(
@@ -197,8 +199,8 @@ static int take_place(struct worker *w, const struct blkback_message *msg,
 		"xen-ramdiskd ended before its worker was ready; the next xen-ramdiskd attaches the disk");
 }
 
-/* A frontend may have more queues than are offered now. */
-static void make_room(struct worker *w)
+/* The connection to resume may have more queues than are offered now. */
+static void raise_max_queues(struct worker *w)
 {
 	uint32_t n = w->journal->connection.nr_queues;
 
@@ -210,11 +212,11 @@ static void make_room(struct worker *w)
 int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
 			  struct rd_error *err)
 {
-	int rc = take_place(w, msg, err);
+	int rc = become_the_worker(w, msg, err);
 
 	if (rc)
 		return rc;
-	make_room(w);
+	raise_max_queues(w);
 	rc = blkback_worker_open_xen(w, w->max_queues, err);
 	if (!rc)
 		rc = attach_disk(w, msg, w->journal->disk, err);

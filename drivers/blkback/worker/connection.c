@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A worker's connection to its frontend: the queues, and the journal that
- * lets the next worker take them up. The worker's first thread.
+ * A worker's connection to its frontend: opens and stops the queues, and keeps the
+ * journal, from which the next worker resumes them. The worker's first thread.
  *
- * DEATH. What was begun is finished with the locks that the dead process left,
- * in all queues, and then all such locks are let go, before anything waits for
- * a lock: two workers that come back at once never wait for each other.
+ * RESUME. The worker first finishes, in all queues, the writes that the dead
+ * worker had begun, under the block locks that it left. Then it releases these
+ * locks (rd_settle()). Only after that a queue may wait for a lock. So two workers
+ * that resume at the same time never wait for each other.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +48,7 @@ static void stop_queues(struct worker *w)
 		blkback_queue_stop(w->queue[--w->nr_queues]);
 }
 
-/* With @again on the journal's own connection and its queues. */
+/* @again: resume the queues in the journal, whose connection is @c. */
 static int connect_queues(struct worker *w, const struct blkback_connection *c,
 			  bool again, struct rd_error *err)
 {
@@ -89,11 +90,12 @@ int blkback_worker_connect(struct worker *w, const struct blkback_connection *c,
 	rc = connect_queues(w, c, false, err);
 	if (rc)
 		blkback_journal_disconnect(w->journal, false);
-	/* A frontend whose ring cannot be: not the supervisor's fault. */
+	/* A broken ring is the frontend's error: -EPROTO blames the supervisor. */
 	return rc == -EPROTO ? -EIO : rc;
 }
 
-static int go_on(struct worker *w, uint32_t state, struct rd_error *err)
+static int resume_connection(struct worker *w, uint32_t state,
+			     struct rd_error *err)
 {
 	struct blkback_connection c = w->journal->connection;
 
@@ -113,11 +115,11 @@ int blkback_worker_reconnect(struct worker *w, struct rd_error *err)
 
 	if (w->resume == BLKBACK_RESUME_CONNECTED &&
 	    state != BLKBACK_JOURNAL_DISCONNECTED) {
-		rc = go_on(w, state, err);
+		rc = resume_connection(w, state, err);
 		if (!rc)
 			return 0;
 	}
-	/* Nothing is connected: what was taken from a ring is nobody's. */
+	/* No connection: no process answers the taken requests any more. */
 	blkback_journal_disconnect(w->journal, false);
 	rd_settle(w->disk);
 	return rc;
@@ -128,7 +130,10 @@ void blkback_worker_disconnect(struct worker *w, bool hand_over)
 	bool connected = w->nr_queues > 0;
 
 	stop_queues(w);
-	/* What is not connected here another worker may have left tied. */
+	/*
+	 * Without a connection keep the journal at a hand-over: its connection
+	 * may be another worker's.
+	 */
 	if (w->journal && (connected || !hand_over))
 		blkback_journal_disconnect(w->journal, hand_over);
 }

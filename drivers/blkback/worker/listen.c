@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a worker outlives its supervisor: it listens beside its journal, and
- * tells who comes what it has. One supervisor at a time, which the lock on the
- * daemon's file sees to. The store's directory is its owner's alone. The
- * worker's first thread.
+ * The listening socket, through which a worker outlives its supervisor: the next
+ * supervisor connects to it, and the worker reports its state. The lock on the
+ * daemon's file makes sure that there is one supervisor at a time. Only the owner
+ * of the store's directory can connect. The worker's first thread; no locks.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@
 #include "drivers/blkback/common/reconnect.h"
 #include "drivers/blkback/worker/state.h"
 
-/* Of a device's worker, or of a spare one. */
-static void name_of(char name[64], const struct worker *w)
+/* The socket of a device's worker, or of a spare worker. */
+static void socket_name(char name[64], const struct worker *w)
 {
 	if (w->max_queues)
 		snprintf(name, 64, NODES_SOCKET, w->domid, w->devid);
@@ -34,17 +34,17 @@ int blkback_listen_open(struct worker *w, struct rd_error *err)
 	mode_t mask;
 	int rc;
 
-	name_of(name, w);
+	socket_name(name, w);
 	blkback_reconnect_address(&addr, w->store, name);
 	w->listener = socket(AF_UNIX,
 			     SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (w->listener < 0)
 		goto fail;
-	unlink(addr.sun_path); /* a dead worker's */
+	unlink(addr.sun_path); /* of a dead worker */
 	mask = umask(0177);
 	rc = bind(w->listener, (struct sockaddr *)&addr, sizeof(addr));
 	umask(mask);
-	/* Supervisors may come and go while a disk's lock is waited for. */
+	/* Several supervisors may connect while the worker waits for a disk. */
 	if (!rc && !listen(w->listener, SOMAXCONN))
 		return 0;
 fail:
@@ -64,7 +64,7 @@ void blkback_listen_accept(struct worker *w)
 	if (fd < 0)
 		return;
 	w->control = fd;
-	blkback_log(BLKBACK_INFO, "is served by a new xen-ramdiskd");
+	blkback_log(BLKBACK_INFO, "reconnected to a new xen-ramdiskd");
 }
 
 void blkback_listen_close(struct worker *w)
@@ -80,7 +80,7 @@ void blkback_listen_remove_files(const struct worker *w)
 
 	if (w->store < 0)
 		return;
-	name_of(name, w);
+	socket_name(name, w);
 	unlinkat(w->store, name, 0);
 	if (!w->max_queues)
 		return;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a worker gives up once it has opened all that it will ever need, so
- * that a guest that took one over has little: its own disk, its own event
- * channels, and whatever it can do with those.
+ * The privileges that a worker drops after it has opened all files and devices. A
+ * guest that took over a worker then has only the worker's own disk, its event
+ * channels and its grants.
  *
- *   user      another than root, and with it all capabilities; no new ones
- *   calls     a list of system calls; those that libraries make on their own
- *             (opening files, sockets) fail, any other ends the process by
- *             SIGSYS, which the supervisor's log says
- *   Xen       event channels to its own domain only (Domain-0's frontend
- *             cannot be told from others); grants cannot be restricted by
- *             Linux: /dev/xen/gntdev maps what any domain granted to Domain-0
- *   limits    no core file, few descriptors; nobody may trace it
+ *   user      not root; no capabilities, and no way to gain new ones
+ *   calls     only the system calls of a table. Some calls that libraries try
+ *             (open, socket) fail; any other call ends the process by SIGSYS,
+ *             and the supervisor logs that
+ *   Xen       event channels of the frontend's domain only, unless that is
+ *             Domain-0, for which Linux has no restriction. Linux cannot
+ *             restrict grants: /dev/xen/gntdev maps any grant to this domain
+ *   limits    no core file, few descriptors; other processes cannot trace it
  *
- * The calling thread's, and all that are or will be in the process.
+ * The sandbox applies to all present and later threads of the process.
  */
 #ifndef BLKBACK_SANDBOX_H
 #define BLKBACK_SANDBOX_H
@@ -22,26 +22,25 @@
 
 #include "include/ramdisk.h"
 
-/* The user to become, when there is one of that name; else nobody. */
+/* The worker becomes this user, or nobody if there is no such user. */
 #define BLKBACK_SANDBOX_USER "xen-ramdisk"
 
 /*
- * Whether this build can be sandboxed at all: sanitizers make system calls of
- * their own at any time.
+ * False for builds with sanitizers, which make other system calls at any time.
  */
 bool blkback_sandbox_possible(void);
 
 /*
- * What can be done before there is a device, which is most of it, so that no
- * guest waits for that: opens files. 0, or -errno and one sentence in @text;
- * entering tries again then.
+ * Prepare the sandbox before the worker has a device, so that no guest waits for
+ * it. Opens files. 0, or -errno and a sentence in @err; then
+ * blkback_sandbox_enter() tries again.
  */
 int blkback_sandbox_prepare(struct rd_error *err);
 
 /*
- * Enter it, for good. 0, with a warning in the log for a part that this kernel
- * does not have; or -errno and one sentence in @text when a part failed, and
- * then the process must not go on.
+ * Enter the sandbox; there is no way back. 0, with a warning in the log for each
+ * part that the kernel does not have. Or -errno and a sentence in @err when a part
+ * failed: then the process must end.
  */
 int blkback_sandbox_enter(struct rd_error *err);
 

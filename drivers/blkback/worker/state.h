@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A worker's process, as its parts see it: worker.c and what is below. */
+/*
+ * The state of a worker process, shared by worker.c, attach.c, connection.c and
+ * listen.c. The worker's first thread owns it; no locks.
+ */
 #ifndef BLKBACK_WORKER_STATE_H
 #define BLKBACK_WORKER_STATE_H
 
@@ -11,20 +14,20 @@
 #include "drivers/blkback/ring/queue.h"
 
 struct worker {
-	int control; /* to the supervisor; -1: it is gone */
-	int listener; /* where the next one knocks; -1: none has to yet */
+	int control; /* socket to the supervisor; -1: no supervisor */
+	int listener; /* socket for the next supervisor; -1: not listening */
 	int signals; /* signalfd: SIGTERM */
-	int ring_error_fd; /* eventfd that queues raise */
-	int store; /* its directory; -1: not needed, or not any more */
+	int ring_error_fd; /* eventfd: a queue found its ring broken */
+	int store; /* the store's directory; -1: not open */
 	uint16_t domid;
 	uint32_t devid;
-	char *title; /* what ps shows; NULL: not ours to change */
-	const struct blkback_options *options; /* of a spare one, or NULL */
-	int64_t until; /* ms, monotonic: a spare one waits alone; 0: it does not */
+	char *title; /* the title in ps; NULL: cannot be changed */
+	const struct blkback_options *options; /* of a spare worker, or NULL */
+	int64_t until; /* ms, monotonic: end of a spare worker's wait; 0: no wait */
 	char label[RD_LABEL_MAX]; /* "domid/devid" */
-	unsigned max_queues; /* 0: told no device yet */
-	uint32_t poll_us; /* for queues, before they sleep */
-	uint32_t resume; /* BLKBACK_RESUME_NONE or what it goes on with */
+	unsigned max_queues; /* 0: no device yet */
+	uint32_t poll_us; /* longest busy poll of a queue */
+	uint32_t resume; /* enum blkback_resume */
 	struct {
 		xengnttab_handle *gnttab;
 		xenevtchn_handle *evtchn;
@@ -33,40 +36,43 @@ struct worker {
 	struct rd_disk *disk;
 	struct blkback_journal_file *journal;
 	struct blkback_queue *queue[BLKBACK_MAX_QUEUES];
-	unsigned nr_queues; /* connected */
-	bool serving; /* and none of them is in trouble */
-	bool over; /* told to end */
-	bool sandbox; /* to be entered once everything is open */
-	bool inside; /* it was */
-	char build[BLKBACK_BUILD_MAX]; /* asked for while files can be opened */
+	unsigned nr_queues; /* open queues; 0: not connected */
+	bool serving; /* connected, and no ring error was reported yet */
+	bool over; /* detach and end */
+	bool sandbox; /* enter the sandbox after the attach */
+	bool inside; /* the sandbox was entered */
+	char build[BLKBACK_BUILD_MAX]; /* read before the sandbox is entered */
 	struct blkback_batch_gates gates;
 	struct blkback_faults faults;
 };
 
 /* ---- attach.c ---------------------------------------------------------- */
 
-/* Handles for each of @n queues that has none: their threads share none. */
+/* Open the handles of the first @n queues, unless they are open. */
 int blkback_worker_open_xen(struct worker *w, unsigned n, struct rd_error *err);
 
-/* As the ATTACH says. -errno and one sentence, which may be missing. */
+/* Attach as ATTACH requests. On failure -errno; the sentence may be empty. */
 int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
 			  struct rd_error *err);
 
 /* ---- connection.c ------------------------------------------------------ */
 
-/* -EPROTO for what no supervisor asks for; else -errno and one sentence. */
+/*
+ * Connect to the frontend. -EPROTO for a connection that no supervisor requests;
+ * other failures leave a sentence.
+ */
 int blkback_worker_connect(struct worker *w,
 			   const struct blkback_connection *connection,
 			   struct rd_error *err);
 
 /*
- * What is next after an attach: connect again if a dead worker was connected, and
- * carry out what it left. -errno and one sentence if its ring cannot be taken up:
- * the disk is there all the same.
+ * After an attach: resume the connection of a dead worker, if it had one, and
+ * execute the requests that it left. On failure -errno and a sentence; the worker
+ * stays attached.
  */
 int blkback_worker_reconnect(struct worker *w, struct rd_error *err);
 
-/* @hand_over: another worker is to take the connection up. */
+/* @hand_over: the next worker will resume the connection. */
 void blkback_worker_disconnect(struct worker *w, bool hand_over);
 
 /* ---- listen.c ------------------------------------------------------------ */
@@ -74,12 +80,12 @@ void blkback_worker_disconnect(struct worker *w, bool hand_over);
 /* Listen for the next supervisor, in the store's directory. */
 int blkback_listen_open(struct worker *w, struct rd_error *err);
 
-/* Let one in, when there is none. */
+/* Accept the next supervisor, if there is no supervisor. */
 void blkback_listen_accept(struct worker *w);
 
 void blkback_listen_close(struct worker *w);
 
-/* Remove what the device has in the store's directory. */
+/* Remove the worker's socket and journal from the store's directory. */
 void blkback_listen_remove_files(const struct worker *w);
 
 #endif

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The worker process of one vbd. Owns one attachment to a disk, the queues of
- * the connected frontend and their Xen handles, and knows nothing of xenstore:
- * what the supervisor says on the control socket is all that it does. Its
- * first thread is the socket's, waits in poll() and for a seed that loads, and
- * touches no ring; each queue has a thread of its own.
+ * The worker process of one vbd. Owns one attachment to a disk, the queues of the
+ * connected frontend and their Xen handles. It does not use xenstore: messages of
+ * the supervisor on the control socket start every action. The first thread serves
+ * the socket; it waits in poll() and for a seed to load, and touches no ring. Each
+ * queue has a thread of its own. No locks but those of faults.c and of the store.
  *
- * ENDS. Told to, it detaches. A supervisor that goes changes nothing but that
- * the next one is waited for (listen.c). SIGTERM: it finishes what it has taken
- * and leaves the rest to the next worker. Any other death is a pause as well:
- * the attachment stays, and the journal tells the next worker where to go on.
+ * END. On END the worker detaches. When the supervisor ends, the worker goes on
+ * and listens for the next supervisor (listen.c). On SIGTERM it answers the
+ * requests that it took, and leaves the connection to the next worker. After any
+ * other death the attachment stays as well, and the next worker resumes from the
+ * journal: the guest sees a pause.
  *
- * SPARE. A process of its own gets ready before it is told a device: spare.h.
- * If its supervisor goes before that it waits for the next one as well, but not
- * for ever: no guest needs it.
+ * SPARE. A spare worker (supervisor/spare.h) prepares itself before it has a
+ * device. If its supervisor ends before that, it waits for the next supervisor for
+ * SPARE_WAIT, since no guest needs it.
  */
 #include "drivers/blkback/worker/worker.h"
 
@@ -34,7 +35,7 @@
 #include "drivers/blkback/worker/state.h"
 #include "include/private/clock.h"
 
-#define ALONE 30000 /* ms that a spare one waits for the next supervisor */
+#define SPARE_WAIT 30000 /* ms that a spare worker waits for a supervisor */
 
 static int send_failed(struct worker *w, enum blkback_message_type which,
 		       const char *text)
@@ -42,14 +43,14 @@ static int send_failed(struct worker *w, enum blkback_message_type which,
 	int rc = blkback_control_send_text(w->control, BLKBACK_FAILED, which,
 					   text);
 
-	/* Who hears it says it, once. */
+	/* The supervisor logs the text; log it here if it was not sent. */
 	if (rc)
 		blkback_log_gated(&w->gates.failed, BLKBACK_WARNING, "%s",
 				  text);
 	return rc;
 }
 
-/* What it has: after an attach, and to each new supervisor. */
+/* Sent after an attach, and to each new supervisor. */
 static int send_attached(struct worker *w)
 {
 	struct blkback_message reply;
@@ -62,8 +63,8 @@ static int send_attached(struct worker *w)
 	return blkback_control_send(w->control, &reply);
 }
 
-/* Whose it is: for what it serves, for the log and for ps. */
-static void take_name(struct worker *w, uint32_t domid, uint32_t devid)
+/* Use the device's number for files, log lines and ps. */
+static void set_device(struct worker *w, uint32_t domid, uint32_t devid)
 {
 	w->domid = (uint16_t)domid;
 	w->devid = devid;
@@ -81,7 +82,7 @@ static int do_attach(struct worker *w, const struct blkback_message *msg)
 	if (w->max_queues || msg->u.attach.max_queues < 1 ||
 	    msg->u.attach.max_queues > BLKBACK_MAX_QUEUES)
 		return -EPROTO;
-	take_name(w, msg->u.attach.domid, msg->u.attach.devid);
+	set_device(w, msg->u.attach.domid, msg->u.attach.devid);
 	w->max_queues = msg->u.attach.max_queues;
 	w->poll_us = msg->u.attach.poll_us;
 	w->resume = msg->u.attach.resume;
@@ -128,20 +129,20 @@ static int send_ready(struct worker *w)
 	return blkback_control_send(w->control, &msg);
 }
 
-/* 0, or -errno when no next supervisor could find it. */
-static int wait_alone(struct worker *w)
+/* A spare worker listens for the next supervisor. 0, or -errno: it cannot. */
+static int start_spare_wait(struct worker *w)
 {
 	if (!w->options->store)
 		return -EPIPE;
 	w->store = open(w->options->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->store < 0 || blkback_listen_open(w, NULL))
 		return -EPIPE;
-	w->until = clock_now_ms() + ALONE;
+	w->until = clock_now_ms() + SPARE_WAIT;
 	return 0;
 }
 
-/* As it was before: it has nothing of the store. */
-static void wait_no_more(struct worker *w)
+/* Undo start_spare_wait(). */
+static void end_spare_wait(struct worker *w)
 {
 	blkback_listen_remove_files(w);
 	blkback_listen_close(w);
@@ -191,7 +192,7 @@ static int handle_message(struct worker *w)
 	}
 }
 
-/* 0, or -errno when there is nothing to serve. */
+/* 0, or -errno: the worker ends. */
 static int handle_control(struct worker *w)
 {
 	int rc = handle_message(w);
@@ -202,45 +203,45 @@ static int handle_control(struct worker *w)
 		    rc == -EPIPE ? "it has ended" : strerror(-rc));
 	close(w->control);
 	w->control = -1;
-	return w->disk ? 0 : wait_alone(w);
+	return w->disk ? 0 : start_spare_wait(w);
 }
 
-static const char ring_text[] =
+static const char ring_error_text[] =
 	"the frontend's ring has an impossible request index; the device is closed";
 
-/* False: there is no supervisor to say it. The next one asks. */
+/* False: there is no supervisor, or the message was not sent. */
 static bool send_ring_error(struct worker *w)
 {
 	return w->control >= 0 &&
 	       !blkback_control_send_text(w->control, BLKBACK_RING_ERROR, 0,
-					  ring_text);
+					  ring_error_text);
 }
 
-/* A queue has found its ring impossible and does not look at it any more. */
-static int report_trouble(struct worker *w)
+/* A queue found impossible indexes in its ring and has stopped serving it. */
+static int report_ring_error(struct worker *w)
 {
 	uint64_t n;
 
 	if (read(w->ring_error_fd, &n, sizeof(n)) < 0)
 		return errno == EAGAIN ? 0 : -errno;
-	/* Once a connection; also not for one that has ended meanwhile. */
+	/* Once a connection, and not after the connection has ended. */
 	if (!w->nr_queues || !w->serving)
 		return 0;
 	w->serving = false;
 	if (!send_ring_error(w))
 		blkback_log_gated(&w->gates.broken, BLKBACK_WARNING, "%s",
-				  ring_text);
+				  ring_error_text);
 	return 0;
 }
 
-static void let_in(struct worker *w)
+static void accept_supervisor(struct worker *w)
 {
 	blkback_listen_accept(w);
 	if (w->control < 0)
 		return;
-	/* One that is gone again is seen where it is read. */
+	/* A failed send is ignored: handle_control() then gets end of file. */
 	if (is_spare(w)) {
-		wait_no_more(w);
+		end_spare_wait(w);
 		(void)send_ready(w);
 		return;
 	}
@@ -249,8 +250,8 @@ static void let_in(struct worker *w)
 		send_ring_error(w);
 }
 
-/* Asked to leave what it has to the next worker. */
-static int leave(struct worker *w)
+/* SIGTERM: leave disk and connection to the next worker. */
+static int hand_over(struct worker *w)
 {
 	struct signalfd_siginfo info;
 
@@ -261,7 +262,7 @@ static int leave(struct worker *w)
 	return -EINTR;
 }
 
-static int step(struct worker *w)
+static int handle_event(struct worker *w)
 {
 	struct pollfd p[4] = {
 		{ .fd = w->control, .events = POLLIN },
@@ -271,19 +272,19 @@ static int step(struct worker *w)
 	};
 	int rc;
 
-	rc = poll(p, 4, w->until ? ALONE : -1);
+	rc = poll(p, 4, w->until ? SPARE_WAIT : -1);
 	if (rc < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (w->until && clock_now_ms() >= w->until) {
 		w->over = true;
 		return 0;
 	}
-	if (p[2].revents && (rc = leave(w)))
+	if (p[2].revents && (rc = hand_over(w)))
 		return rc;
 	if (p[3].revents)
-		let_in(w);
+		accept_supervisor(w);
 	if (p[1].revents) {
-		rc = report_trouble(w);
+		rc = report_ring_error(w);
 		if (rc)
 			return rc;
 	}
@@ -309,7 +310,7 @@ static int open_worker(struct worker *w)
 	blkback_self_build(w->build, sizeof(w->build));
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
-	/* Before there is another thread, which would inherit it. */
+	/* Before the first thread is created: threads inherit the mask. */
 	if (pthread_sigmask(SIG_BLOCK, &term, NULL))
 		return -EINVAL;
 	w->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -318,15 +319,15 @@ static int open_worker(struct worker *w)
 }
 
 /*
- * What can be done before there is a device, so that no guest waits for it.
- * What fails is tried again for the device, and said there.
+ * Do what needs no device, so that no guest waits for it. The attach repeats what
+ * failed here, and reports a failure.
  */
-static void get_ready(struct worker *w)
+static void prepare_spare(struct worker *w)
 {
 	if (w->sandbox)
 		(void)blkback_sandbox_prepare(NULL);
 	(void)blkback_worker_open_xen(w, blkback_self_queues(), NULL);
-	/* Whoever does not hear it is gone, which is found out later. */
+	/* If there is no supervisor, handle_control() gets end of file. */
 	(void)send_ready(w);
 }
 
@@ -334,8 +335,8 @@ static void close_worker(struct worker *w, bool detach)
 {
 	blkback_worker_disconnect(w, !detach);
 	/*
-	 * One that is left to the next worker ends with the process only. Who
-	 * sits in the sandbox leaves all of it to the supervisor.
+	 * Without @detach the attachment stays for the next worker. Inside the
+	 * sandbox the worker cannot remove files: the supervisor detaches.
 	 */
 	if (w->inside)
 		detach = false;
@@ -363,7 +364,7 @@ static void end_gates(struct blkback_batch_gates *g)
 			 "requests that the disk refused");
 	blkback_gate_end(&g->events_failed, NULL, "event channels");
 	blkback_gate_end(&g->storm, NULL, "events without requests");
-	blkback_gate_end(&g->faulted, NULL, "faults on purpose");
+	blkback_gate_end(&g->faulted, NULL, "injected faults");
 	blkback_gate_end(&g->failed, NULL, "connections that failed");
 	blkback_gate_end(&g->broken, NULL, "rings with impossible indexes");
 }
@@ -383,14 +384,14 @@ int blkback_worker_run(int control, bool sandbox, char *title,
 
 	blkback_faults_init(&w.faults);
 	if (!rc && options)
-		get_ready(&w);
+		prepare_spare(&w);
 	while (!rc && !w.over)
-		rc = step(&w);
+		rc = handle_event(&w);
 	if (rc && rc != -EPIPE && rc != -EINTR)
 		blkback_log(BLKBACK_ERROR, "the worker ends: %s",
 			    strerror(-rc));
 	end_gates(&w.gates);
-	/* What was not begun here is not ended here: it may be another's. */
+	/* Detach on END, or without a device; else the next worker resumes. */
 	close_worker(&w, w.over || !w.max_queues);
 	blkback_log_name(NULL);
 	return rc == 0 || rc == -EPIPE || rc == -EINTR ? 0 : 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The worker: the process that serves one vbd. */
+/* The worker: a process that serves one vbd. */
 #ifndef BLKBACK_WORKER_H
 #define BLKBACK_WORKER_H
 
@@ -8,13 +8,14 @@
 #include "drivers/blkback/common/options.h"
 
 /*
- * Serve the supervisor at @control until it closes; returns an exit code. With
- * @sandbox the process is of no use for anything else once it is attached.
+ * Run the worker: serve the supervisor at the socket @control. Returns the exit
+ * code of the process. @sandbox: enter the sandbox after the attach.
  *
- * With @title, which becomes the device's number (blkback_self_set_title()), and
- * the @options that it was started with, it is a spare one: gets ready first,
- * as far as it can without a device, says so, and waits for the next supervisor
- * of options->store for a while when this one is killed. Else both are NULL.
+ * A spare worker has @title, which later shows the device's number
+ * (blkback_self_set_title()), and the @options of the daemon: it prepares itself
+ * before it has a device, sends READY, and waits for the next supervisor of
+ * options->store for a limited time when its supervisor is killed. For other
+ * workers both are NULL.
  */
 int blkback_worker_run(int control, bool sandbox, char *title,
 		       const struct blkback_options *options);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A fuzzer's input, taken from the front; zeros follow its end. */
+/* Reads a fuzzer's input from its start; after the end all bytes are zero. */
 #ifndef FUZZ_BYTES_H
 #define FUZZ_BYTES_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Words of a ring that the backend writes, as a frontend looks at them. */
+/* Reads words of a ring that the backend writes, and waits for values. */
 #ifndef RING_WAIT_H
 #define RING_WAIT_H
 
@@ -13,7 +13,7 @@ static inline uint32_t load(const void *word)
 	return __atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST);
 }
 
-/* Wait for a value: event or not, no sleep of the backend ends this early. */
+/* Poll until *word is @value, for up to 20 s. False: it is not. */
 static inline bool comes(const void *word, uint32_t value)
 {
 	unsigned waited;

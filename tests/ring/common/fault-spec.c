@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Faults on purpose, as the words of the node that sets them. */
+/* The fault spec: parsing and formatting. */
 #include <errno.h>
 #include <string.h>
 
@@ -95,9 +95,9 @@ static void no_words(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{ "as they are written", words },
+		{ "formatted and parsed again", words },
 		{ "what is none of them", no_words },
 	};
 
-	return RUN_TESTS("fault words", tests);
+	return RUN_TESTS("fault spec", tests);
 }

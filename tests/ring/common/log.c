@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Log lines by where they go, gates, and what a service manager is told. */
+/* Log lines to each destination, rate limits, messages to the service manager. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A libxenevtchn over pipes. A handle has the ports that a queue's has: one of
- * the guest, and two of this domain that are each other's ends.
+ * A libxenevtchn over pipes. A handle has the three ports of a queue: one to the
+ * guest, and two of this domain that are connected to each other.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stand-ins for the Xen libraries and the store, linked in their place: what a
- * test sets up, injects and counts. Those of grants, event channels and the
- * disk serve several threads; what a test reads of them may be changing.
+ * Fakes of the Xen libraries and the store, linked instead of them: what a test
+ * sets, injects and counts. Several threads may use the fakes of grants, event
+ * channels and the disk, so a value that a test reads may change at any time.
  */
 #ifndef TESTS_RING_FAKE_H
 #define TESTS_RING_FAKE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A store of one disk in this process's memory, that keeps ramdisk.h's rules
- * for ranges and can be told to overtake reads.
+ * A store of one disk in this process's memory. It follows ramdisk.h's rules for
+ * ranges, and can change blocks during a read when a test asks for it.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -6,7 +6,7 @@ static void reads_and_writes(void)
 {
 	unsigned sector;
 
-	/* Also when a segment lies across two blocks of ours. */
+	/* Also with segments that cross from one block of the disk into the next. */
 	for (sector = 8; sector < 16; sector++) {
 		setup(true);
 		memset(fake_page[100], 0x5a, 3 * 4096);
@@ -324,22 +324,22 @@ int main(void)
 		{ "reads and writes at every sector", reads_and_writes },
 		{ "one call and one event a batch", one_call_one_event },
 		{ "operation i of n fails", one_operation_fails },
-		{ "a grant that is none", bad_grant },
+		{ "invalid grant", bad_grant },
 		{ "the call fails once", call_fails_once },
 		{ "the call fails always", call_fails_always },
 		{ "read-only: no write form gets through", read_only },
 		{ "writes to a block in order", writes_in_order },
-		{ "overtaken reads are done again", overtaken_reads },
+		{ "reads are repeated after a write", overtaken_reads },
 		{ "read, then write of the same block", read_then_write },
-		{ "a barrier goes alone", barrier_alone },
+		{ "a barrier is alone in its round", barrier_alone },
 		{ "persistent: reads and writes", p_reads_and_writes },
 		{ "persistent: read-only", p_read_only },
 		{ "persistent: writes in order", p_writes_in_order },
-		{ "persistent: overtaken reads", p_overtaken_reads },
+		{ "persistent: repeated reads", p_overtaken_reads },
 		{ "persistent: read, then write", p_read_then_write },
 		{ "discard", discard },
-		{ "the ring changes meanwhile", changed_meanwhile },
-		{ "req_prod that cannot be", runaway },
+		{ "the ring changes during the copy", changed_meanwhile },
+		{ "impossible req_prod", runaway },
 		{ "a run is bounded", bounded_run },
 		{ "one run in sixteen is timed", one_run_in_sixteen_is_timed },
 	};
@@ -347,5 +347,5 @@ int main(void)
 	/* Lines about the guest's doings are not what is tested. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	atexit(teardown);
-	return RUN_TESTS("b", tests);
+	return RUN_TESTS("batch", tests);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A ring's request path with fakes around it and a frontend of one page: what
- * batch.c, indirect.c and persistent.c share.
+ * The request path of a ring with fakes and a frontend with a ring of one page.
+ * Shared by batch.c, indirect.c and persistent.c.
  */
-#ifndef TESTS_RING_IO_H
-#define TESTS_RING_IO_H
+#ifndef TESTS_RING_BATCH_H
+#define TESTS_RING_BATCH_H
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Looking at the ring before sleeping: when it is done, that the frontend is
- * asked for no event meanwhile, and that none is missed at its end. The
- * frontend here sends an event only when the ring asks for one, as a guest's.
+ * Busy polling: when a queue polls, that it requests no event meanwhile, and that
+ * no request is missed at the end of a poll. The test's frontend sends an event
+ * only when the ring requests one, as a guest's frontend does.
  */
 #include <stdatomic.h>
 #include <stdint.h>
@@ -354,18 +354,19 @@ int main(void)
 	static const struct test tests[] = {
 		{ "short gaps in a row begin it, long ones end it", learns },
 		{ "ends when the processor was taken away", taken_away },
-		{ "never when it is off", never_when_off },
+		{ "never with a limit of 0", never_when_off },
 		{ "the limit is bounded", limit_is_bounded },
 		{ "never with one processor", never_with_one_processor },
 		{ "off: an event for each request", off_asks_each_time },
 		{ "on: few events", on_asks_seldom },
 		{ "no request is missed at its end", misses_none },
-		{ "one more look after asking", looks_once_more },
-		{ "ends while it looks", ends_while_looking },
-		{ "events pay for nothing", events_pay_for_nothing },
+		{ "checks the ring after the event request", looks_once_more },
+		{ "stops while it polls", ends_while_looking },
+		{ "events without requests start no poll",
+		  events_pay_for_nothing },
 	};
 
 	/* Silent: a ring that cannot be is wanted here. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
-	return RUN_TESTS("poll", tests);
+	return RUN_TESTS("busy-poll", tests);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Faults on purpose: what may be taken from a ring when (with a clock of the
- * test's own), and what becomes of requests.
+ * Injected faults: when requests may be taken from a ring (the test sets the
+ * clock), and how requests are answered.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -537,10 +537,10 @@ static void full_ring(void)
 static const struct test tests[] = {
 	{ "delays side by side", delays_side_by_side },
 	{ "jitter", jitter },
-	{ "change while they wait", change_while_they_wait },
+	{ "faults change while requests wait", change_while_they_wait },
 	{ "frozen", frozen },
-	{ "cleared while more wait than a batch", cleared_while_many_wait },
-	{ "requests that are taken back", taken_back },
+	{ "cleared with more than a batch waiting", cleared_while_many_wait },
+	{ "req_prod goes back", taken_back },
 	{ "requests a second", iops },
 	{ "requests a second, two queues", iops_of_two_queues },
 	{ "bandwidth", bandwidth },
@@ -548,7 +548,7 @@ static const struct test tests[] = {
 	{ "errors in a range", errors_in_a_range },
 	{ "a ratio of errors", ratio },
 	{ "write-protection", write_protect },
-	{ "taken by a worker that died", taken_before },
+	{ "requests of a dead worker", taken_before },
 	{ "bad requests", bad_requests },
 	{ "held back", held_back },
 	{ "a full ring", full_ring },

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The corpus of the fuzzer of rings, and mutations of it, through the same
- * function (tests/fuzz/ring.h) in every `make check`; make fuzz goes on for
- * longer. Linked with the real store.
+ * Runs the corpus of the ring fuzzer, and mutations of it, through the fuzzer's
+ * function (tests/fuzz/ring.h) in every `make check`. `make fuzz` runs longer.
+ * Linked with the real store.
  */
 #include "tests/fuzz/corpus.h"
 #include "tests/fuzz/ring.h"
 
-#define HANGS 300 /* s: a lock that is left is waited for */
+#define HANGS 300 /* s: the store waits for locks of dead processes */
 
 static void rings(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Noise: requests of random bytes, most of them near what is allowed, against
- * an oracle of its own. Each is answered once, in order, by its own id; what is
- * refused changes nothing.
+ * Noise: requests of random bytes, most of them nearly valid, compared with the
+ * test's own rules. Each request is answered once, in order, under its id; a
+ * refused request changes nothing.
  */
 #include <errno.h>
 #include <stdint.h>

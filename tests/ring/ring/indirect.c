@@ -152,12 +152,12 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "indirect requests of 1 MiB", indirect },
-		{ "a ring full of those", indirect_full },
+		{ "a ring full of indirect requests", indirect_full },
 		{ "one call for tables, one for data", indirect_calls },
 		{ "a table that cannot be copied", indirect_table_fails },
 		{ "operation i of n fails", indirect_operation_fails },
-		{ "the table changes meanwhile", indirect_changes },
-		{ "refused ones change nothing", indirect_refused },
+		{ "the table changes during the copy", indirect_changes },
+		{ "refused requests change nothing", indirect_refused },
 		{ "persistent: indirect", p_indirect },
 		{ "persistent: a ring full of indirect", p_indirect_full },
 		{ "persistent: refused", p_indirect_refused },

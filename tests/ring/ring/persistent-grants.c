@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The set of persistently granted pages. */
+/* The set of persistent grants. */
 #include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
@@ -232,7 +232,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "maps a page once", maps_once },
 		{ "maps a few pages a batch", few_a_batch },
-		{ "none after a death, at first", none_in_a_hurry },
+		{ "a restarted worker maps nothing at first", none_in_a_hurry },
 		{ "the least recently used make room", least_recently_used },
 		{ "dropped from the last places", last_places },
 		{ "more than it holds: no churn", no_churn },
@@ -240,5 +240,5 @@ int main(void)
 		{ "a mapping fails", mapping_fails },
 	};
 
-	return RUN_TESTS("grants", tests);
+	return RUN_TESTS("persistent-grants", tests);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pages that stay granted: mapped once, up to a limit, and copied here. */
+/* Persistent grants: pages are mapped once, up to a limit; data moves by memcpy. */
 #include "tests/ring/ring/batch.h"
 
-/* How many are mapped when a batch of @all pages has found @mapped so. */
+/* How many pages are mapped after a batch of @all pages, @mapped before it. */
 static unsigned mapped_after(unsigned mapped, unsigned all)
 {
 	unsigned missing = all - mapped;
@@ -153,7 +153,8 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "mapped once", p_persistent_pages },
-		{ "none after a death, at first", p_persistent_in_a_hurry },
+		{ "a restarted worker maps nothing at first",
+		  p_persistent_in_a_hurry },
 		{ "more than the set holds", p_persistent_full },
 		{ "the mapping fails", p_persistent_map_fails },
 		{ "mapped and other pages", p_persistent_mixed },

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A worker that is killed (tests/unit/store/steps.h), and one that takes up what it
- * left. In between another domain writes each block that it finds carried out
- * and unlocked. Then every request has one answer, a good one, and what was
- * written last is what is there.
+ * Kills a worker at a chosen instruction (tests/unit/store/steps.h), and lets a
+ * second worker resume. In between another domain writes each block that is
+ * written and unlocked. At the end every request has one answer, without an
+ * error, and each block has what was written last.
  *
- * The deaths are around each instruction after which a lock word of the disk, a
- * note or an index of the journal, or the ring's published index is another
- * one, so every state that an heir can find is found. Every second life the
- * heir is killed as well, at an instruction that is drawn.
+ * The kills are before and after each instruction that changes a block lock of the
+ * disk, a note or an index of the journal, or the ring's published index. So the
+ * second worker finds every possible state. In every second run the second worker
+ * is killed as well, at a random instruction.
  *
- * $RESTART_EVERY: of so many such deaths one is died (default 8; 1: all).
- * $RESTART_SEED: where the others are.
+ * $RESTART_EVERY: one in so many kill points is used (default 8; 1: all).
+ * $RESTART_SEED: seed of the random choices.
  */
 #include "tests/ring/ring/restart.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Workers that are killed, on the real store, with a frontend whose pages all
- * processes share: what restart.c and storm.c have in common. A worker is the
- * request path and its journal in a child process; it has no event channel, and
- * looks at its ring all the time.
+ * processes share. Shared by restart.c and storm.c. A worker is the request path
+ * and its journal in a child process; it has no event channel and polls its ring
+ * all the time.
  */
 #ifndef TESTS_RING_RESTART_H
 #define TESTS_RING_RESTART_H

@@ -483,8 +483,8 @@ int main(void)
 		  takes_too_many_segments },
 		{ "takes indirect requests of both", takes_indirect },
 		{ "takes a discard of both", takes_discard },
-		{ "req_prod that cannot be", runaway },
-		{ "attach refuses such a ring", attach_refuses },
+		{ "impossible req_prod", runaway },
+		{ "attach refuses an impossible req_prod", attach_refuses },
 		{ "indexes wrap", wraps },
 		{ "response padding is zero", padding_is_zero },
 		{ "rings of 1 to 16 pages", many_pages },
@@ -492,7 +492,7 @@ int main(void)
 		{ "notifies only when asked", notifies_when_asked },
 		{ "ignores the shared rsp_prod", ignores_shared_rsp_prod },
 		{ "final check", final_check },
-		{ "goes on after a death", resumes },
+		{ "resumes after a death", resumes },
 	};
 
 	return RUN_TESTS("ring", tests);

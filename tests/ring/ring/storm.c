@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two domains write and read the same blocks, each through a worker of its
- * own, and the workers are killed while they work, at any moment, again and
- * again. Every request is answered once and well, and what the domains saw can
- * have happened in one order (tests/unit/io/linearizability.h), each request once.
+ * Two domains write and read the same blocks, each through its own worker. The
+ * workers are killed at random moments, again and again. Every request is answered
+ * once, without an error, and the results are linearizable
+ * (tests/unit/io/linearizability.h), with each request executed once.
  *
  * $STORM_MS: how long (default 3000).
  */

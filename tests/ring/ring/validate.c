@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The one door: each rule for requests. */
+/* Validation: a test for each rule. */
 #include <errno.h>
 
 #include "drivers/blkback/ring/validate.h"
@@ -304,5 +304,5 @@ int main(void)
 		{ "statuses", statuses },
 	};
 
-	return RUN_TESTS("request", tests);
+	return RUN_TESTS("validate", tests);
 }

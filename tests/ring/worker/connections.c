@@ -103,7 +103,7 @@ static void one_of_the_connection_fails(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{ "ten thousand with I/O on its way", toggles },
+		{ "ten thousand with I/O in flight", toggles },
 		{ "page or channel i fails", one_of_the_connection_fails },
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A worker whose faults are set: faults.c has what they do to one ring. */
+/* Setting the faults of a worker; ../ring/faults.c tests their effect on a ring. */
 #include "include/private/clock.h"
 #include "tests/ring/worker/worker.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A worker in its sandbox, a process on the real store: all that it does in
- * its life it can do there, and what it leaves is removed by the supervisor.
+ * A worker process in its sandbox, on the real store: it can do everything that a
+ * worker does, and the supervisor removes the files that it leaves.
  */
 #include <errno.h>
 #include <poll.h>
@@ -311,8 +311,8 @@ static void none(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{ "is inside", is_inside },
-		{ "a life", a_life },
+		{ "enters the sandbox", is_inside },
+		{ "attach, connect, serve, detach", a_life },
 		{ "a private view", a_view },
 		{ "a lazy, thin disk", a_lazy_disk },
 		{ "a new supervisor", a_new_supervisor },

@@ -149,7 +149,7 @@ int main(void)
 		{ "queues on the same blocks", queues_share_blocks },
 		{ "the second queue fails", second_queue_fails },
 		{ "one event channel for two queues", one_channel_for_two },
-		{ "one queue's req_prod cannot be", one_queue_runs_away },
+		{ "impossible req_prod of one queue", one_queue_runs_away },
 	};
 
 	return WORKER_TESTS("worker-queues", tests);

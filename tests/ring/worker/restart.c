@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A worker without its supervisor, and one that hands over. */
+/* A worker whose supervisor has ended, and the hand-over to the next worker. */
 #include <fcntl.h>
 #include <stddef.h>
 
@@ -300,8 +300,8 @@ int main(void)
 		  found_while_it_attaches },
 		{ "left to the next supervisor's worker", left_to_the_next },
 		{ "too late", too_late },
-		{ "gives up", gives_up },
-		{ "loses its ring", loses_its_ring },
+		{ "gives up a load without a supervisor", gives_up },
+		{ "broken ring", loses_its_ring },
 		{ "more queues than are offered now",
 		  more_queues_than_are_offered },
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sandbox, entered by children of this test: what a worker needs goes on
- * working, and everything that a guest would want of one fails.
+ * Children of this test enter the sandbox: all calls that a worker needs work, and
+ * calls that would help an attacker fail.
  */
 #include <errno.h>
 #include <fcntl.h>

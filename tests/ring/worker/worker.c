@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A worker: attach, connect, serve; what cannot be; storms of events. */
+/* A worker: attach, connect, serve; impossible messages; storms of events. */
 #include "tests/ring/worker/worker.h"
 
 #include <fcntl.h>
@@ -170,12 +170,12 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "serves, three times", serves },
-		{ "finds what waits", finds_what_waits },
+		{ "finds waiting requests", finds_what_waits },
 		{ "the attach fails", attach_fails },
 		{ "room for its journal", takes_the_room },
 		{ "Xen has no event channel left", no_wakeup },
 		{ "the connect fails", connect_fails },
-		{ "req_prod that cannot be", runaway },
+		{ "impossible req_prod", runaway },
 		{ "a storm of events", storm },
 		{ "a supervisor of another version", other_version },
 	};

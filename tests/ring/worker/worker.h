@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The worker, in a thread of its own, with a supervisor that the test plays:
- * what the tests of a worker share.
+ * The worker in a thread of its own; the test acts as the supervisor. Shared by the
+ * tests of the worker.
  */
 #ifndef TESTS_RING_WORKER_H
 #define TESTS_RING_WORKER_H

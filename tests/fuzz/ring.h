@@ -45,7 +45,7 @@ static char fuzz_ring_dir[64];
 static struct rd_disk *fuzz_disk[FUZZ_KINDS];
 static uint8_t fuzz_pattern[FUZZ_DISK];
 
-/* The frontend, and what is known of the disk it sees. */
+/* The frontend, and the expected contents of its disk. */
 static struct {
 	struct blkback_batch *batch;
 	struct blkback_batch_gates gates;
@@ -54,7 +54,7 @@ static struct {
 	uint32_t slots, prod;
 	struct fuzz_bytes *input;
 	bool meanwhile; /* write memory at the next copy */
-	bool vague; /* what was consumed is not known for sure */
+	bool vague; /* it is uncertain which requests were consumed */
 
 	uint8_t disk[FUZZ_DISK], ring[FUZZ_RING_PAGES * 4096];
 	uint8_t page[FUZZ_PAGES][4096];
@@ -325,14 +325,14 @@ static void fuzz_meanwhile(void)
 	fuzz_raw(fuzz.input, fuzz_byte(fuzz.input));
 }
 
-/* ---- what is allowed --------------------------------------------------- */
+/* ---- which changes are allowed ----------------------------------------- */
 
 static void fuzz_allow_segment(const uint8_t *seg, bool read, unsigned *sectors)
 {
 	uint32_t ref = fuzz_get32(seg);
 
 	if (read && ref < FUZZ_RING_PAGES)
-		fuzz.vague = true; /* it asks us to overwrite its ring */
+		fuzz.vague = true; /* a read into the ring's own pages */
 	if (read && ref < FUZZ_PAGES)
 		fuzz.may_read[ref] = true;
 	*sectors += seg[5] >= seg[4] ? seg[5] - seg[4] + 1u : 0;
@@ -385,7 +385,7 @@ static void fuzz_allow(const uint8_t *p)
 			sectors);
 }
 
-/* Before a run: what there is, and what may change. */
+/* Before a run: note the disk's contents, and which bytes may change. */
 static void fuzz_snapshot(uint32_t from)
 {
 	uint32_t n = fuzz.prod - from, i;

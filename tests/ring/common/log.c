@@ -83,7 +83,7 @@ static void to_journal(void)
 	CU_ASSERT_TRUE(blkback_log_is_journal());
 }
 
-/* The variable is inherited by whoever redirects stderr elsewhere. */
+/* The variable is inherited by programs whose stderr is redirected. */
 static void not_to_journal(void)
 {
 	begin();

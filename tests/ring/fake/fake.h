@@ -13,8 +13,7 @@
 
 /* ---- the libraries of Xen ---- */
 struct xentoollog_logger;
-extern unsigned
-	fake_said; /* lines on stderr, of those that were given no logger */
+extern unsigned fake_said; /* lines on stderr, from handles without a logger */
 void fake_say(struct xentoollog_logger *logger);
 
 /* ---- grants ---- */
@@ -63,7 +62,8 @@ void fake_xs_storm(const char *path, const char *token, unsigned long events);
 extern uint8_t *fake_disk; /* page-aligned */
 extern unsigned fake_ends_again; /* so many reads are overtaken */
 extern unsigned fake_begins_exclusive, fake_errors, fake_flushes;
-extern _Atomic unsigned fake_latencies[2]; /* told: of reads, of writes */
+extern _Atomic unsigned
+	fake_latencies[2]; /* calls of rd_count_latency(): reads, writes */
 extern _Atomic unsigned fake_prefetched;
 extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;

@@ -283,7 +283,7 @@ char **xs_check_watch(struct xs_handle *h)
 
 	(void)h;
 	if (!storm) {
-		/* what it says once the daemon is gone, or nothing came */
+		/* as libxenstore after the daemon has ended, or without an event */
 		errno = storm_fd >= 0 ? EBADF : EAGAIN;
 		return NULL;
 	}

@@ -302,7 +302,7 @@ static void one_run_in_sixteen_is_timed(void)
 	put(BLKIF_OP_WRITE, 0, 1, 100);
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL(fake_latencies[1], 1);
-	/* Unless the owner wants to know. */
+	/* Unless the owner sets b->timing. */
 	b->timing = true;
 	for (i = 0; i < 3; i++) {
 		put(BLKIF_OP_WRITE, 0, 1, 100);
@@ -344,7 +344,7 @@ int main(void)
 		{ "one run in sixteen is timed", one_run_in_sixteen_is_timed },
 	};
 
-	/* Lines about the guest's doings are not what is tested. */
+	/* Keep log lines about bad requests out of the output. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	atexit(teardown);
 	return RUN_TESTS("batch", tests);

@@ -73,7 +73,7 @@ static void teardown(void)
 	CU_ASSERT_EQUAL(fake_bound, 0);
 }
 
-/* RING_PUSH_REQUESTS_AND_CHECK_NOTIFY, and the event if it says so. */
+/* RING_PUSH_REQUESTS_AND_CHECK_NOTIFY, and an event if the ring requests one. */
 static void push(unsigned n)
 {
 	uint32_t old = ring->req_prod, new = old + n;
@@ -255,7 +255,7 @@ static void on_asks_seldom(void)
 	teardown();
 }
 
-/* Gaps as long as the look: many end just when the next request comes. */
+/* Gaps as long as a poll: many polls end just when the next request comes. */
 static void misses_none(void)
 {
 	unsigned i;
@@ -271,7 +271,7 @@ static void misses_none(void)
 	}
 }
 
-/* The last look, in step: a request that came after the ring was found empty. */
+/* The last ring check, step by step: a request comes after the ring was empty. */
 static void looks_once_more(void)
 {
 	struct blkback_batch *b;
@@ -306,7 +306,7 @@ static void looks_once_more(void)
 	blkback_batch_free(b);
 }
 
-/* Who looks hears the word to stop, and finds a ring that cannot be. */
+/* A polling queue notices a stop, and a broken ring. */
 static void ends_while_looking(void)
 {
 	unsigned i;
@@ -342,7 +342,7 @@ static void events_pay_for_nothing(void)
 	CU_ASSERT_TRUE(sleeps());
 	for (i = 0; i < 1000; i++) {
 		fake_evtchn_raise();
-		/* Stays asked for: nobody looks on. */
+		/* The event stays requested: polling is off. */
 		CU_ASSERT_EQUAL(load(&ring->req_event), ring->req_prod + 1);
 	}
 	CU_ASSERT_TRUE(answered(1));

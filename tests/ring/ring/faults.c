@@ -17,11 +17,11 @@
 #define MS INT64_C(1000)
 #define SECOND (1000 * MS)
 
-/* ---- what may be taken ------------------------------------------------- */
+/* ---- how many requests may be taken ------------------------------------ */
 
 static struct blkback_faults faults;
 static struct blkback_faults_ring rings[2];
-static struct blkback_ring shape; /* only its indexes are looked at */
+static struct blkback_ring shape; /* only its indexes are used */
 
 static void begin(struct blkback_fault_set set)
 {
@@ -39,7 +39,7 @@ static int admit(unsigned pending, int64_t now_us)
 				    now_us);
 }
 
-/* Take what may be taken. */
+/* Take the requests that are admitted. */
 static unsigned take(unsigned *pending, int64_t now_us)
 {
 	int n = admit(*pending, now_us);
@@ -145,7 +145,7 @@ static void frozen(void)
 	CU_ASSERT_EQUAL(take(&pending, 1000 * SECOND), 8);
 }
 
-/* More wait than one batch has: what is left then is nobody's to hold back. */
+/* More requests wait than fit a batch; without a fault none is held back. */
 static void cleared_while_many_wait(void)
 {
 	unsigned pending = 100;
@@ -167,7 +167,7 @@ static void cleared_while_many_wait(void)
 	CU_ASSERT_FALSE(rings[0].held_back);
 }
 
-/* A guest that takes back what was seen to wait: no walk through all indexes. */
+/* The guest moves req_prod back: -EPROTO, without a loop over all indexes. */
 static void taken_back(void)
 {
 	begin((struct blkback_fault_set){ .freeze = 1 });
@@ -178,7 +178,7 @@ static void taken_back(void)
 	CU_ASSERT_EQUAL(rings[0].arrived, shape.req_cons + 20);
 }
 
-/* How many of an endless queue go through in @us, taken when it is said. */
+/* How many requests of an endless queue are admitted in @us. */
 static unsigned in_time(unsigned ring, int64_t start, int64_t us,
 			uint64_t bytes)
 {
@@ -266,7 +266,7 @@ static void bandwidth(void)
 	CU_ASSERT_EQUAL(admit(32, ((1 << 20) + 1) * SECOND + 1), 1);
 }
 
-/* ---- what becomes of requests ------------------------------------------ */
+/* ---- how requests are answered ----------------------------------------- */
 
 static struct blkback_batch *b;
 static struct blkback_batch_gates gates;

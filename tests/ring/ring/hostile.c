@@ -82,7 +82,7 @@ static uint64_t random_sector(void)
 	}
 }
 
-/* What the rules say of segments: their sectors, or -1. */
+/* The test's own rules for segments: their sectors, or -1. */
 static long long extent(const struct blkif_request_segment *seg, unsigned n,
 			unsigned max)
 {
@@ -183,7 +183,7 @@ static int put_discard(struct blkif_request *slot, bool writable)
 		       : BLKIF_RSP_ERROR;
 }
 
-/* Puts one request; what its answer must be. */
+/* Put one request. Returns the expected status. */
 static int put(bool writable)
 {
 	struct blkif_request *r = &ring->ring[prod % 32].req;

@@ -16,7 +16,7 @@ static void indirect(void)
 		CU_ASSERT_EQUAL(run(), 0);
 		for (i = 0; i < 3; i++)
 			CU_ASSERT_EQUAL(status(i), 0);
-		/* The answer names what was done, not how it was asked. */
+		/* The response names READ or WRITE, not INDIRECT. */
 		CU_ASSERT_EQUAL(ring->ring[0].rsp.operation, BLKIF_OP_WRITE);
 		CU_ASSERT_EQUAL(ring->ring[1].rsp.operation, BLKIF_OP_READ);
 		CU_ASSERT_EQUAL(memcmp(fake_disk + sector * 512, fake_page[100],
@@ -163,7 +163,7 @@ int main(void)
 		{ "persistent: refused", p_indirect_refused },
 	};
 
-	/* Lines about the guest's doings are not what is tested. */
+	/* Keep log lines about bad requests out of the output. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	atexit(teardown);
 	return RUN_TESTS("indirect", tests);

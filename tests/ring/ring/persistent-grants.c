@@ -151,7 +151,7 @@ static void least_recently_used(void)
 	leave_alone(BLKBACK_GRANTS_MAX - 100);
 }
 
-/* The last places of the set become free: what was there is not found. */
+/* The last entries of the set are dropped: their grants are not found. */
 static void last_places(void)
 {
 	unsigned i;

@@ -160,7 +160,7 @@ int main(void)
 		{ "mapped and other pages", p_persistent_mixed },
 	};
 
-	/* Lines about the guest's doings are not what is tested. */
+	/* Keep log lines about bad requests out of the output. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	atexit(teardown);
 	return RUN_TESTS("persistent", tests);

@@ -55,7 +55,7 @@ static bool failed_here;
 		failed_here |= !check_ok;                                 \
 	} while (0)
 
-/* ---- what the guest asks for ------------------------------------------- */
+/* ---- the requests of the guest ----------------------------------------- */
 
 /* Blocks; several pieces. */
 static unsigned discarded(void)
@@ -149,7 +149,7 @@ static void serve(void *arg)
 static uint64_t death_at[MAX_DEATHS], instructions;
 static unsigned nr_deaths;
 
-/* What an heir sees but the data. */
+/* All state that the next worker finds, except the data. */
 struct state {
 	uint32_t rsp_prod, taken, pushed, note[BLKBACK_BATCH];
 	uint64_t discarded[BLKBACK_BATCH], word[SIZE / RD_BLOCK];
@@ -231,9 +231,9 @@ static bool to_the_end(void)
 	return !status;
 }
 
-/* ---- what is left ------------------------------------------------------ */
+/* ---- checks after a kill ----------------------------------------------- */
 
-/* Another domain writes what it finds carried out and not locked. */
+/* Another domain writes each block that is executed and not locked. */
 static void write_newer(struct rd_disk *other)
 {
 	unsigned char byte = NEWER, was;
@@ -294,7 +294,7 @@ static struct rd_disk *attach_other(struct rd_store *store)
 {
 	struct rd_disk *d = NULL;
 
-	/* A view is its domain's alone: nobody else writes there. */
+	/* No other domain can write a private view. */
 	CHECK(!rd_attach(store,
 			 &(struct rd_attach_request){
 				 .seed = seed,
@@ -306,7 +306,7 @@ static struct rd_disk *attach_other(struct rd_store *store)
 	return d;
 }
 
-/* The same attachment in this process, to look at its view. */
+/* Take the attachment over in this process, to read its view. */
 static void check_as_guest(void)
 {
 	attach_side(&one);
@@ -328,7 +328,7 @@ static void new_life(void)
 	put_all();
 }
 
-/* Killed at @first, its heir at @second and so on; the last one is not. */
+/* Kill a worker at @first, the next at @second and so on; the last one finishes. */
 static void live(struct rd_store *store, const uint64_t *death, unsigned deaths)
 {
 	const struct steps steps = { before, serve, &one };

@@ -432,7 +432,7 @@ static void final_check(void)
 	CU_ASSERT_EQUAL(blkback_ring_final_check(&ring), 1);
 }
 
-/* After a death: only what the published index can be is believed. */
+/* A resume checks the published index, which the guest can write. */
 static void resumes(void)
 {
 	static const struct {
@@ -444,7 +444,7 @@ static void resumes(void)
 		{ 10, 9, 5, 9, 0 }, /* all, and not noted yet */
 		{ 10, 4, 5, 9, -EPROTO },
 		{ 11, 10, 5, 9, -EPROTO },
-		{ 8, 5, 5, 9, -EPROTO }, /* took back what was taken */
+		{ 8, 5, 5, 9, -EPROTO }, /* req_prod is below the taken requests */
 		{ 38, 5, 5, 9, -EPROTO },
 		{ 10, 5, 9, 5, -EPROTO },
 		{ 10, 5, 5, 105, -EPROTO },

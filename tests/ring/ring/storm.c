@@ -33,7 +33,7 @@ struct domain {
 };
 
 static struct domain domain[RINGS];
-static _Atomic bool stop, given_up; /* given up: nobody answers any more */
+static _Atomic bool stop, given_up; /* given_up: no worker answers any more */
 static _Atomic uint64_t clock_now;
 
 static uint64_t tick(void)
@@ -115,7 +115,7 @@ static void *live(void *arg)
 						__ATOMIC_ACQUIRE);
 
 		if (prod - seen > ring->req_prod - seen) {
-			d->bad = true; /* answered what nobody asked */
+			d->bad = true; /* a response without a request */
 			break;
 		}
 		while (seen != prod) {

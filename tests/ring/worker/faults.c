@@ -42,7 +42,7 @@ static void connect_frozen(unsigned queues)
 	CU_ASSERT_EQUAL(connect_queues(&msg, queues), BLKBACK_CONNECTED);
 }
 
-/* Frozen in all queues until it is said, and nothing polls meanwhile. */
+/* All queues are frozen until the fault is cleared, and none polls meanwhile. */
 static void freezes_and_thaws(void)
 {
 	struct blkback_message msg;
@@ -66,7 +66,7 @@ static void freezes_and_thaws(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* A frozen disk can be left, and taken again; what waited is not answered. */
+/* A frozen disk can be disconnected and connected; waiting requests stay. */
 static void frozen_disconnect(void)
 {
 	struct blkback_message msg;
@@ -77,7 +77,7 @@ static void frozen_disconnect(void)
 	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 	CU_ASSERT_EQUAL(answered(0), 0);
-	/* It stays frozen over a reconnect, and takes up what waits. */
+	/* Frozen also after a reconnect; then the waiting requests are taken. */
 	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
 	usleep(10000);
 	CU_ASSERT_EQUAL(answered(0), 0);

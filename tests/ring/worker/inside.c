@@ -80,7 +80,7 @@ static struct blkif_sring *ring(unsigned queue)
 	return (struct blkif_sring *)fake_page[queue];
 }
 
-/* Requests of one page each, before the worker is told of the ring. */
+/* Requests of one page each, before the worker is connected. */
 static void put(unsigned queue, uint8_t op, uint64_t block, unsigned ref)
 {
 	struct blkif_sring *r = ring(queue);
@@ -169,7 +169,7 @@ static bool ended_well(void)
 	return status == 0;
 }
 
-/* Ended as a supervisor does it: its word, its death, and what it left. */
+/* End a worker as a supervisor does: END, wait for its death, remove its files. */
 static void end(void)
 {
 	blkback_control_send_type(sock, BLKBACK_END);
@@ -302,7 +302,7 @@ static void is_inside(void)
 	rd_store_close(store);
 }
 
-/* Sanitizers call what they like: their builds have none. */
+/* Builds with sanitizers have no sandbox. */
 static void none(void)
 {
 	CU_ASSERT_FALSE(blkback_sandbox_possible());

@@ -118,7 +118,7 @@ static void one_channel_for_two(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* One ring is broken: said once, and the others go on until the end. */
+/* One ring is broken: one RING_ERROR, and the other queues go on. */
 static void one_queue_runs_away(void)
 {
 	struct blkif_sring *ring = (void *)fake_page[RING_REF + 1];

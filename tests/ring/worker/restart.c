@@ -29,7 +29,7 @@ static void outlives_supervisors(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* Nobody was there to hear of it. */
+/* No supervisor received the message. */
 static void trouble_is_told_later(void)
 {
 	struct blkif_sring *ring = (void *)fake_page[RING_REF];
@@ -86,7 +86,7 @@ static void hands_over(void)
 	resume = BLKBACK_RESUME_NONE;
 	CU_ASSERT_EQUAL(read_page_of(1, 100), 0);
 	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
-	fake_attached = 1; /* those of the fake are all one */
+	fake_attached = 1; /* the fake has one counter for all attachments */
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
@@ -100,7 +100,7 @@ static void leave_connected(unsigned queues)
 	pthread_join(thread, NULL);
 	close(sock);
 	resume = BLKBACK_RESUME_CONNECTED;
-	fake_attached = 0; /* those of the fake are all one */
+	fake_attached = 0; /* the fake has one counter for all attachments */
 }
 
 static bool has_file(const char *format)
@@ -128,7 +128,7 @@ static void remove_file(const char *format)
 	unlink(path);
 }
 
-/* The guest's worker, which is found by then, until it is told to end. */
+/* A worker that attaches for a connected guest goes on until END. */
 static void serves_on(void)
 {
 	struct blkback_message msg;
@@ -159,7 +159,7 @@ static void found_while_it_attaches(void)
 	serves_on();
 }
 
-/* Another may have been started by now, and has what is there. */
+/* Another worker may have been started and own the files. */
 static void left_to_the_next(void)
 {
 	void *status;
@@ -192,7 +192,7 @@ static void too_late(void)
 	serves_on();
 }
 
-/* A new device is nobody's; one that is connected ends when it is told to. */
+/* A load for a new device is given up; for a connected one only at END. */
 static void gives_up(void)
 {
 	struct blkback_message msg;
@@ -249,7 +249,7 @@ static void loses_its_ring(void)
 		CU_ASSERT_EQUAL(fake_mapped, 0);
 		CU_ASSERT_EQUAL(fake_bound, 0);
 		fake_map_fails = false;
-		/* And what it leaves has no ring either. */
+		/* The journal has no connection either. */
 		kill(getpid(), SIGTERM);
 		pthread_join(thread, NULL);
 		close(sock);
@@ -279,7 +279,7 @@ static void more_queues_than_are_offered(void)
 	resume = BLKBACK_RESUME_NONE;
 	CU_ASSERT_EQUAL(read_page_of(2, 100), 0);
 	CU_ASSERT_EQUAL(finish(), 0);
-	/* But no more to whoever connects anew. */
+	/* A new connection reports no ring error. */
 	start();
 	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(connect_queues(&msg, 2), -1);

@@ -32,7 +32,7 @@ enum {
 	CANNOT = 77
 };
 
-/* What became of @what inside: its status, or 128 and the signal. */
+/* Run @what in the sandbox. Returns its exit status, or 128 and the signal. */
 static int inside(int (*what)(void))
 {
 	int status;
@@ -54,7 +54,7 @@ static int inside(int (*what)(void))
 				   : WEXITSTATUS(status);
 }
 
-/* ---- what goes on ------------------------------------------------------- */
+/* ---- calls that work ---------------------------------------------------- */
 
 static int events, file, pair[2];
 
@@ -132,7 +132,7 @@ static void what_a_worker_needs(void)
 	close(pair[1]);
 }
 
-/* ---- what does not ------------------------------------------------------ */
+/* ---- calls that fail ---------------------------------------------------- */
 
 static int opens(void)
 {
@@ -397,7 +397,7 @@ static void prepared(void)
 	CU_ASSERT_EQUAL(status, 0);
 }
 
-/* Sanitizers call what they like at any time. */
+/* Sanitizers make other system calls at any time. */
 static void no_sandbox(void)
 {
 	CU_ASSERT_FALSE(blkback_sandbox_possible());

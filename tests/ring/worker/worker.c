@@ -28,7 +28,7 @@ static void serves(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* What was put into the ring before we were there is found without an event. */
+/* Requests put before the connect are found without an event. */
 static void finds_what_waits(void)
 {
 	struct blkif_sring *ring;
@@ -104,7 +104,7 @@ static void connect_fails(void)
 	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_FAILED);
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 	fake_bind_fails = false;
-	/* What the libraries of Xen say of it is not on stderr: guests could fill a log. */
+	/* The Xen libraries' lines stay off stderr: guests could fill a log. */
 	CU_ASSERT_EQUAL(fake_said, 0);
 	/* Indexes that cannot be. */
 	((struct blkif_sring *)fake_page[RING_REF])->req_prod = 33;
@@ -127,7 +127,7 @@ static void runaway(void)
 	__atomic_store_n(&ring->req_prod, 0x80000000u, __ATOMIC_RELEASE);
 	fake_evtchn_raise();
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_RING_ERROR);
-	/* It is not looked at again. */
+	/* The worker never reads the ring again. */
 	__atomic_store_n(&ring->req_prod, 1, __ATOMIC_RELEASE);
 	fake_evtchn_raise();
 	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);

@@ -205,7 +205,7 @@ static inline int worker_tests(const char *suite, const struct test *tests,
 	sigset_t term;
 	int rc;
 
-	/* Silent: what it would log is what the tests check. */
+	/* No log lines: the tests check their causes. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	/* For the worker, which is a process of its own elsewhere. */
 	sigemptyset(&term);

@@ -86,7 +86,7 @@ static int begin(struct blkback_batch *b, struct blkback_batch_entry *e,
 	e->held = !rc;
 	e->rc = rc;
 	if (!rc && e->req.action == BLKBACK_WRITE)
-		blkback_journal_note(e->note, BLKBACK_NOTE_BEGUN, 0);
+		blkback_journal_note(e->journal, BLKBACK_NOTE_BEGUN, 0);
 	if (rc)
 		blkback_log_gated(&b->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a request: %s",
@@ -103,7 +103,8 @@ static void end(struct blkback_batch *b, struct blkback_batch_entry *e)
 	if (!blkback_copy_succeeded(b, e)) {
 		/* XSA-361, 365, 371: one operation fails one request. */
 		if (writes)
-			blkback_journal_note(e->note, BLKBACK_NOTE_DONE, -EIO);
+			blkback_journal_note(e->journal, BLKBACK_NOTE_DONE,
+					     -EIO);
 		rd_range_abort(&e->range);
 		e->rc = -EIO;
 		blkback_log_gated(
@@ -116,7 +117,7 @@ static void end(struct blkback_batch *b, struct blkback_batch_entry *e)
 		 * domain may write, and a replay must not overwrite its bytes.
 		 */
 		if (writes)
-			blkback_journal_note(e->note, BLKBACK_NOTE_DONE, 0);
+			blkback_journal_note(e->journal, BLKBACK_NOTE_DONE, 0);
 		rc = rd_range_end(&e->range);
 		e->again = rc == -EAGAIN;
 		e->rc = e->again ? 0 : rc;
@@ -142,7 +143,7 @@ static bool begins_round(const struct blkback_request *req)
 static void discard(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
 	e->rc = rd_discard_noted(b->s.disk, e->req.off, e->req.len,
-				 &e->note->discarded);
+				 &e->journal->discarded);
 	if (e->rc)
 		blkback_log_gated(&b->s.gates->store_failed, BLKBACK_WARNING,
 				  "the disk refused a discard: %s",
@@ -307,13 +308,13 @@ static void resume_write(struct blkback_batch *b, struct blkback_batch_entry *e)
 	 * written it, so this write can no longer be completed.
 	 */
 	if (e->rc)
-		blkback_journal_note(e->note, BLKBACK_NOTE_DONE, -EIO);
+		blkback_journal_note(e->journal, BLKBACK_NOTE_DONE, -EIO);
 	e->done = true;
 }
 
 static void resume(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
-	uint32_t note = atomic_load_explicit(&e->note->note,
+	uint32_t note = atomic_load_explicit(&e->journal->note,
 					     memory_order_relaxed);
 
 	if ((uint16_t)note == BLKBACK_NOTE_DONE) {
@@ -323,7 +324,7 @@ static void resume(struct blkback_batch *b, struct blkback_batch_entry *e)
 		return; /* refused again, as before the death */
 	} else if (e->req.action == BLKBACK_DISCARD) {
 		e->rc = rd_discard_resume(b->s.disk, e->req.off, e->req.len,
-					  &e->note->discarded);
+					  &e->journal->discarded);
 	} else if (e->req.action == BLKBACK_WRITE &&
 		   (uint16_t)note == BLKBACK_NOTE_BEGUN) {
 		resume_write(b, e);

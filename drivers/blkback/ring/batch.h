@@ -27,8 +27,8 @@
 
 /* One request of a batch. */
 struct blkback_batch_entry {
-	struct blkback_journal_entry *
-		note; /* the journal's entry; note->wire is unchecked: for intake.c only */
+	/* of the request; its wire is unchecked: for intake.c only */
+	struct blkback_journal_entry *journal;
 	struct blkback_request req;
 	struct rd_range range;
 	bool held; /* range is begun and not ended: its blocks are locked */

@@ -39,10 +39,11 @@ static int take(struct blkback_batch *b)
 	if (n > (int)BLKBACK_BATCH)
 		n = (int)BLKBACK_BATCH;
 	for (i = 0; i < n; i++) {
-		b->entry[i].note = entry_of(b, b->ring.req_cons);
-		blkback_ring_take(&b->ring, &b->entry[i].note->wire);
-		b->entry[i].note->discarded = 0;
-		blkback_journal_note(b->entry[i].note, BLKBACK_NOTE_TAKEN, 0);
+		b->entry[i].journal = entry_of(b, b->ring.req_cons);
+		blkback_ring_take(&b->ring, &b->entry[i].journal->wire);
+		b->entry[i].journal->discarded = 0;
+		blkback_journal_note(b->entry[i].journal, BLKBACK_NOTE_TAKEN,
+				     0);
 	}
 	atomic_store_explicit(&b->journal->taken, b->ring.req_cons,
 			      memory_order_release);
@@ -60,14 +61,14 @@ static void add_table(struct blkback_batch *b, struct blkback_batch_entry *e,
 
 	if (b->grants)
 		page = blkback_grants_get(b->grants,
-					  e->note->wire.indirect.gref[0]);
+					  e->journal->wire.indirect.gref[0]);
 	if (page) {
 		memcpy(&b->table[e - b->entry], page, len);
 		return;
 	}
 	memset(c, 0, sizeof(*c));
 	c->flags = GNTCOPY_source_gref;
-	c->source.foreign.ref = e->note->wire.indirect.gref[0];
+	c->source.foreign.ref = e->journal->wire.indirect.gref[0];
 	c->source.foreign.domid = b->s.domid;
 	c->dest.virt = &b->table[e - b->entry];
 	c->len = (uint16_t)len;
@@ -89,7 +90,7 @@ static void fetch_tables(struct blkback_batch *b)
 
 		e->rc = 0;
 		e->nr_copies = 0;
-		segments = blkback_request_indirect(&e->note->wire);
+		segments = blkback_request_indirect(&e->journal->wire);
 		if (segments)
 			add_table(b, e, segments);
 	}
@@ -105,7 +106,7 @@ static void fetch_tables(struct blkback_batch *b)
 
 static void validate(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
-	int rc = blkback_request_validate(&b->s.limits, &e->note->wire,
+	int rc = blkback_request_validate(&b->s.limits, &e->journal->wire,
 					  b->table[e - b->entry].seg, &e->req);
 
 	e->held = false;
@@ -120,8 +121,8 @@ static void validate(struct blkback_batch *b, struct blkback_batch_entry *e)
 	blkback_log_gated(
 		&b->s.gates->refused, BLKBACK_WARNING,
 		"refused a request of the guest (operation %u, sector %llu): %s",
-		e->note->wire.operation,
-		(unsigned long long)e->note->wire.sector, strerror(-e->rc));
+		e->journal->wire.operation,
+		(unsigned long long)e->journal->wire.sector, strerror(-e->rc));
 }
 
 /* Fail a valid request if an injected fault applies to it. */
@@ -192,13 +193,13 @@ void blkback_intake_replay(struct blkback_batch *b)
 
 	b->n = b->ring.req_cons - first;
 	for (i = 0; i < b->n; i++)
-		b->entry[i].note = entry_of(b, first + i);
+		b->entry[i].journal = entry_of(b, first + i);
 	check(b);
 	if (b->s.faults)
 		blkback_faults_load(b->s.faults, &b->faults);
 	/* A begun write is finished, whatever fault was set meanwhile. */
 	for (i = 0; i < b->n; i++)
-		if ((uint16_t)atomic_load(&b->entry[i].note->note) ==
+		if ((uint16_t)atomic_load(&b->entry[i].journal->note) ==
 		    BLKBACK_NOTE_TAKEN)
 			inject(b, &b->entry[i]);
 }

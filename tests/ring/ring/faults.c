@@ -453,7 +453,7 @@ static void taken_before(void)
 		CU_ASSERT_EQUAL(blkback_intake(b), 0);
 		CU_ASSERT_EQUAL(b->n, 1);
 		if (begun)
-			blkback_journal_note(b->entry[0].note,
+			blkback_journal_note(b->entry[0].journal,
 					     BLKBACK_NOTE_BEGUN, 0);
 		blkback_faults_set(&faults, &sets[i / 2]);
 		blkback_batch_resume(b);

@@ -54,8 +54,8 @@ static const unsigned depths[] = { 1, SLOTS };
 static char dir[64];
 static struct rd_disk *disk;
 static uint8_t *map; /* the disk's contents */
-static struct blkback_io *io[WAYS];
-static struct blkback_io_gates gates;
+static struct blkback_batch *batch[WAYS];
+static struct blkback_batch_gates gates;
 static uint64_t state = 88172645463325252u;
 static unsigned clock_calls; /* of clock_gettime(), also by this program */
 
@@ -151,15 +151,15 @@ static void open_rings(void)
 		struct blkif_sring *ring = ring_of(way);
 
 		ring->req_event = ring->rsp_event = 1;
-		io[way] = blkback_io_new(&(struct blkback_io_setup){
+		batch[way] = blkback_batch_new(&(struct blkback_batch_setup){
 			.disk = disk,
 			.limits = { DISK / 512, true },
 			.domid = 5,
 			.persistent = way == PERSISTENT,
 			.gates = &gates,
 		});
-		must(io[way] && !blkback_ring_attach(&io[way]->ring, ring, 1,
-						     BLKBACK_X86_64),
+		must(batch[way] && !blkback_ring_attach(&batch[way]->ring, ring,
+							1, BLKBACK_X86_64),
 		     "ring");
 	}
 }
@@ -223,7 +223,7 @@ static double requests(enum way way, bool write, unsigned pages, unsigned depth,
 		ring->rsp_event = prod + depth;
 		ring->req_prod = prod + depth;
 		start = bench_now();
-		must(!blkback_io_run(io[way]), "blkback_io_run");
+		must(!blkback_batch_run(batch[way]), "blkback_batch_run");
 		seconds += bench_now() - start;
 		for (i = 0; i < depth; i++)
 			must(!ring->ring[(prod + i) % SLOTS].rsp.status,
@@ -375,12 +375,12 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 	const uint32_t refs[] = { QUEUE_PAGE };
 	struct blkback_wakeup wakeup;
 	struct blkback_queue_setup setup = {
-		.io = { .disk = disk,
-			.limits = { DISK / 512, true },
-			.domid = 5,
-			.persistent = true,
-			.gates = &gates,
-			.evtchn = xenevtchn_open(NULL, 0) },
+		.batch = { .disk = disk,
+			   .limits = { DISK / 512, true },
+			   .domid = 5,
+			   .persistent = true,
+			   .gates = &gates,
+			   .evtchn = xenevtchn_open(NULL, 0) },
 		.protocol = BLKBACK_X86_64,
 		.nr_refs = 1,
 		.refs = refs,
@@ -390,16 +390,14 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 	};
 	struct blkback_queue *queue;
 	unsigned n = QUEUE_REQUESTS / depth * depth, i;
-	char text[256];
+	struct rd_error err = { "" };
 
 	memset(ring, 0, 4096);
 	ring->req_event = ring->rsp_event = 1;
-	must(!blkback_wakeup_init(&wakeup, setup.io.evtchn, text,
-				  sizeof(text)) &&
-		     !blkback_queue_open(&queue, &setup, false, text,
-					 sizeof(text)) &&
-		     !blkback_queue_start(queue, text, sizeof(text)),
-	     text);
+	must(!blkback_wakeup_init(&wakeup, setup.batch.evtchn, &err) &&
+		     !blkback_queue_open(&queue, &setup, false, &err) &&
+		     !blkback_queue_start(queue, &err),
+	     err.text);
 	for (i = 0; i < 20; i++)
 		send_and_wait(ring, depth);
 	polls = waits = unmasks = fake_notified = 0;
@@ -409,7 +407,7 @@ static void queue_calls(unsigned depth, uint32_t poll_us)
 	       (double)polls / n, (double)waits / n, (double)fake_notified / n,
 	       (double)unmasks / n);
 	blkback_queue_stop(queue);
-	xenevtchn_close(setup.io.evtchn);
+	xenevtchn_close(setup.batch.evtchn);
 }
 
 static void tables(unsigned rounds)
@@ -477,6 +475,6 @@ int main(int argc, char **argv)
 		tables(bench_rounds(51));
 	}
 	for (way = PERSISTENT; way < WAYS; way++)
-		blkback_io_free(io[way]);
+		blkback_batch_free(batch[way]);
 	return rc;
 }

@@ -156,7 +156,6 @@ static void reserved_journal_is_kept(void)
 	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
 	int fd = openat(dir, "vbd-5-7.journal", O_CREAT | O_RDWR, 0600);
 	struct stat reserved, now;
-	char text[128];
 
 	setup();
 	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, NODES_JOURNAL_SIZE), 0);
@@ -167,7 +166,7 @@ static void reserved_journal_is_kept(void)
 	CU_ASSERT_EQUAL(now.st_ino, reserved.st_ino);
 	close(fd);
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
-						   text, sizeof(text)),
+						   NULL),
 			      0);
 	blkback_journal_close(j);
 	CU_ASSERT_TRUE(blkback_leftovers_exist(store, 5, 7));
@@ -176,7 +175,7 @@ static void reserved_journal_is_kept(void)
 	CU_ASSERT_FALSE(blkback_leftovers_exist(store, 5, 7));
 	CU_ASSERT_TRUE(faccessat(dir, "vbd-5-7.journal", F_OK, 0));
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
-						   text, sizeof(text)),
+						   NULL),
 			      0);
 	blkback_journal_close(j);
 	close(dir);
@@ -190,11 +189,10 @@ static void counts_answers(void)
 {
 	struct blkback_journal_file *j;
 	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
-	char text[128];
 
 	setup();
 	CU_ASSERT_EQUAL_FATAL(blkback_journal_open(&j, dir, "vbd-5-7.journal",
-						   text, sizeof(text)),
+						   NULL),
 			      0);
 	j->queue[0].pushed = 3;
 	j->queue[7].pushed = 4;
@@ -241,10 +239,10 @@ static void sweeps(void)
 
 /* ---- the journal's file ------------------------------------------------- */
 
-static int open_journal(struct blkback_journal_file **j, char text[128])
+static int open_journal(struct blkback_journal_file **j, struct rd_error *err)
 {
 	int dir = open(scratch_store, O_RDONLY | O_DIRECTORY);
-	int ret = blkback_journal_open(j, dir, "vbd-5-7.journal", text, 128);
+	int ret = blkback_journal_open(j, dir, "vbd-5-7.journal", err);
 
 	close(dir);
 	return ret;
@@ -257,18 +255,18 @@ static void other_journals(void)
 					.nr_queues = 1,
 					.nr_refs = 1 };
 	struct blkback_journal_file *j;
-	char text[128] = "";
+	struct rd_error err = { "" };
 
 	setup();
-	CU_ASSERT_EQUAL_FATAL(open_journal(&j, text), 0);
+	CU_ASSERT_EQUAL_FATAL(open_journal(&j, &err), 0);
 	CU_ASSERT_EQUAL(j->state, BLKBACK_JOURNAL_DISCONNECTED);
 	blkback_journal_connect(j, &c);
 	blkback_journal_connected(j);
 	j->version++;
 	blkback_journal_close(j);
-	CU_ASSERT_EQUAL(open_journal(&j, text), -EPROTO);
+	CU_ASSERT_EQUAL(open_journal(&j, &err), -EPROTO);
 	CU_ASSERT_STRING_EQUAL(
-		text,
+		err.text,
 		"vbd-5-7.journal has requests that were taken by a worker of another version (2; this is 1)");
 	/*
 	 * A worker that has handed over has left no request: the journal is
@@ -283,7 +281,7 @@ static void other_journals(void)
 			 scratch_store);
 		fd = open(path, O_RDWR);
 		CU_ASSERT_EQUAL(pwrite(fd, &state, sizeof(state), 12), 4);
-		CU_ASSERT_EQUAL_FATAL(open_journal(&j, text), 0);
+		CU_ASSERT_EQUAL_FATAL(open_journal(&j, &err), 0);
 		CU_ASSERT_EQUAL(j->state, BLKBACK_JOURNAL_HANDED_OVER);
 		CU_ASSERT_EQUAL(j->version, BLKBACK_JOURNAL_VERSION);
 		CU_ASSERT_EQUAL(j->connection.protocol, BLKBACK_X86_64);
@@ -291,8 +289,8 @@ static void other_journals(void)
 		CU_ASSERT_EQUAL(pwrite(fd, "nonsense", 8, 0), 8);
 		close(fd);
 	}
-	CU_ASSERT_EQUAL(open_journal(&j, text), -EPROTO);
-	CU_ASSERT_STRING_EQUAL(text, "vbd-5-7.journal is no journal");
+	CU_ASSERT_EQUAL(open_journal(&j, &err), -EPROTO);
+	CU_ASSERT_STRING_EQUAL(err.text, "vbd-5-7.journal is not a journal");
 	blkback_leftovers_end(store, 5, 7);
 	teardown();
 }

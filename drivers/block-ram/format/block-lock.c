@@ -9,23 +9,29 @@
 #include "include/private/clock.h"
 #include "include/private/memory-access.h"
 
-/* How long a waiter is busy, then polite, then asleep between two looks. */
-#ifndef SPINS
+/*
+ * A waiter reads the lock SPINS times in a busy loop, then YIELDS times with
+ * sched_yield() in between, then with a sleep of SLEEP_NS in between.
+ */
+#ifndef SPINS /* tests/model has its own */
 #define SPINS 64
 #define YIELDS 32
-#define NAP_NS 50000
-/* Naps between two questions to the kernel whether the holder lives. */
-#define NAPS_A_QUESTION 8
+#define SLEEP_NS 50000
+/* Sleeps between two checks whether the lock's owner is alive (fcntl). */
+#define SLEEPS_PER_CHECK 8
 #endif
 
-/* How long somebody has waited for one lock. */
-struct patience {
-	unsigned looks;
-	int64_t dead_since; /* ms; 0 while its holder is not known to be dead */
+/* The state of one wait for one lock. On the waiter's stack. */
+struct waiter {
+	unsigned reads; /* of the lock so far */
+	int64_t dead_since; /* ms; 0: the owner was alive at the last check */
 };
 
-/* Whether a dead holder's successor may still come. */
-static bool in_grace(struct rd_disk *disk, unsigned slot, struct patience *p)
+/*
+ * Whether @slot, whose process is dead, belongs to a durable attachment that
+ * still has time (RD_GRACE_MS) to be taken over by a new process.
+ */
+static bool in_grace(struct rd_disk *disk, unsigned slot, struct waiter *w)
 {
 	struct rd_slot *s = rd_slot_at(disk->header, slot);
 	int64_t now;
@@ -33,57 +39,58 @@ static bool in_grace(struct rd_disk *disk, unsigned slot, struct patience *p)
 	if (s->state != RD_SLOT_ATTACHED || !(s->flags & RD_SLOT_DURABLE))
 		return false;
 	now = clock_now_ms();
-	if (!p->dead_since)
-		p->dead_since = now;
-	return now - p->dead_since < RD_GRACE_MS;
+	if (!w->dead_since)
+		w->dead_since = now;
+	return now - w->dead_since < RD_GRACE_MS;
 }
 
 /* Unlock @lock if the attachment that made it @seen is dead. */
-static bool take_over(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
-		      struct patience *p)
+static bool unlock_if_dead(struct rd_disk *disk, rd_block_lock *lock,
+			   uint64_t seen, struct waiter *w)
 {
 	unsigned owner = (unsigned)(seen >> RD_OWNER_SHIFT);
 
-	/* an owner that cannot be is nobody: the lock was damaged */
+	/* An owner that is no slot in use: the lock is damaged. Unlock it. */
 	if (owner > 0 && owner <= disk->header->slots_used) {
-		if (owner - 1 == disk->slot || /* another thread of ours */
+		if (owner - 1 ==
+			    disk->slot || /* held by another thread of this process */
 		    rd_slots_alive(disk->header_fd, owner - 1, 1)) {
-			p->dead_since = 0;
+			w->dead_since = 0;
 			return false;
 		}
-		if (in_grace(disk, owner - 1, p))
+		if (in_grace(disk, owner - 1, w))
 			return false;
 	}
-	/* who wants it competes for it like everyone */
+	/* Only unlock: the waiter then competes for the lock like all others. */
 	return atomic_compare_exchange_strong(lock, &seen,
 					      (seen + 1) & RD_SEQUENCE);
 }
 
-static void wait_a_little(struct rd_disk *disk, rd_block_lock *lock,
-			  uint64_t seen, struct patience *p)
+static void wait_step(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
+		      struct waiter *w)
 {
-	unsigned n = p->looks++;
+	unsigned n = w->reads++;
 
 	if (n < SPINS) {
 		cpu_relax();
 	} else if (n < SPINS + YIELDS) {
 		sched_yield();
-	} else if ((n - SPINS - YIELDS) % NAPS_A_QUESTION != 0 ||
-		   !take_over(disk, lock, seen, p)) {
-		struct timespec nap = { .tv_nsec = NAP_NS };
+	} else if ((n - SPINS - YIELDS) % SLEEPS_PER_CHECK != 0 ||
+		   !unlock_if_dead(disk, lock, seen, w)) {
+		struct timespec pause = { .tv_nsec = SLEEP_NS };
 
-		nanosleep(&nap, NULL);
+		nanosleep(&pause, NULL);
 	}
 }
 
 uint64_t rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock)
 {
-	struct patience p = { 0 };
+	struct waiter waiter = { 0 };
 	uint64_t w;
 
 	while (rd_block_lock_held(
 		w = atomic_load_explicit(lock, memory_order_acquire)))
-		wait_a_little(disk, lock, w, &p);
+		wait_step(disk, lock, w, &waiter);
 	return w;
 }
 
@@ -98,8 +105,8 @@ bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock)
 	uint64_t w = atomic_load_explicit(lock, memory_order_relaxed);
 
 	/*
-	 * A new number, or who found our predecessor dead could still unlock
-	 * it under us.
+	 * Bump the sequence, so that the compare-exchange of a waiter that
+	 * saw the dead process's value fails.
 	 */
 	return disk->settling && rd_block_lock_held(w) && w == owned(disk, w) &&
 	       atomic_compare_exchange_strong(lock, &w, owned(disk, w + 2));
@@ -109,14 +116,14 @@ bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock)
 {
 	uint64_t w = atomic_load_explicit(lock, memory_order_relaxed);
 
-	if (rd_block_lock_held(w)) /* ours, if we inherited it */
+	if (rd_block_lock_held(w)) /* perhaps by this slot's dead process */
 		return rd_block_lock_inherit(disk, lock);
 	if (!atomic_compare_exchange_strong_explicit(lock, &w,
 						     owned(disk, w + 1),
 						     memory_order_acquire,
 						     memory_order_relaxed))
 		return false;
-	/* data must not be stored before the odd number is seen */
+	/* No store to the block may become visible before the odd number. */
 	atomic_thread_fence(memory_order_release);
 	return true;
 }

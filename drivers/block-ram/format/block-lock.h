@@ -8,14 +8,19 @@
  *   bits 48 to 63  while it is odd: slot + 1 of the attachment that writes
  *
  * A writer makes the lock odd by compare and exchange, copies, and makes it
- * even. A reader writes nothing: it copies, and copies again if the lock was
- * or became another one meanwhile. So readers never disturb each other, and
- * sequence numbers only grow: the sum over a range tells whether any changed.
+ * even. A reader does not write the lock: it reads the lock, copies, reads the
+ * lock again, and repeats all of it if the lock was odd or has changed. So
+ * readers do not disturb each other. Sequence numbers only grow, so the sum of
+ * a range's locks is unchanged only if no block of the range was written.
  *
- * A waiter that finds an odd lock whose writer's slot has no living holder
- * unlocks it; when that attachment is durable, only after RD_GRACE_MS in which
- * nobody took it over. Before a dead attachment's slot is given to another one
- * its locks are swept, so that a lock's owner is always who it says.
+ * A waiter unlocks an odd lock whose owner's process is dead. If the owner is a
+ * durable attachment (RD_DURABLE), the waiter first gives a new process
+ * RD_GRACE_MS to take the attachment over. Before a dead attachment's slot is
+ * given to a new attachment, rd_block_locks_sweep() releases all locks of the
+ * slot, so that the owner in a lock is never an earlier user of the slot.
+ *
+ * Any thread may call these functions on a mapped disk; they take no other
+ * lock and cannot fail except where they return bool.
  */
 #ifndef BLOCK_RAM_BLOCK_LOCK_H
 #define BLOCK_RAM_BLOCK_LOCK_H
@@ -25,7 +30,7 @@
 #include "include/ramdisk.h"
 
 #define RD_STRIPES 512u /* more than the blocks of RD_RANGE_MAX */
-#define RD_GRACE_MS 1000
+#define RD_GRACE_MS 1000 /* for the takeover of a durable attachment */
 
 #define RD_OWNER_SHIFT 48
 #define RD_SEQUENCE (((uint64_t)1 << RD_OWNER_SHIFT) - 1)
@@ -47,12 +52,18 @@ static inline bool rd_block_lock_held(uint64_t lock)
 	return lock & 1;
 }
 
-/* The lock once it is unlocked: waits for that. */
+/* Wait until @lock is unlocked; returns its (even) value. Does not lock it. */
 uint64_t rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock);
 
-/* Take a lock over that this attachment's dead process left (rd_settle). */
+/*
+ * Take over @lock if this attachment's dead process held it and rd_settle()
+ * was not called yet (disk->settling). False: it is not such a lock, or a
+ * waiter has unlocked it. Never waits.
+ */
 bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock);
 
+/* Lock @lock without waiting (try), or wait for it. A lock that
+ * rd_block_lock_inherit() could take over counts as free. Not recursive. */
 bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock);
 void rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock);
 
@@ -64,7 +75,10 @@ static inline void rd_block_lock_release(rd_block_lock *lock)
 			      memory_order_release);
 }
 
-/* Unlock what attachment @slot, which is dead or asks itself, left locked. */
+/*
+ * Release those of @count locks that @slot owns. The slot's process is dead,
+ * or is the caller and is writing no block.
+ */
 void rd_block_locks_sweep(rd_block_lock *locks, uint64_t count, unsigned slot);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * struct rd_store and struct rd_disk, shared by the files of this folder and
- * by nobody else.
+ * struct rd_store and struct rd_disk, private to libramdisk: no adapter and no
+ * tool includes this header.
  *
  * A disk is one or two layers: its base, which all attachments share, and for
  * a private view a layer above it with the blocks that the view has written.
@@ -13,6 +13,12 @@
 
 #include "drivers/block-ram/format/block-lock.h"
 #include "drivers/block-ram/format/header.h"
+
+/*
+ * State of one part (RD_PART bytes) of a lazy disk: owner and sequence number
+ * as in a block lock, with enum-like states of lazy.h in the low bits.
+ */
+typedef _Atomic uint64_t rd_part_state;
 
 #define RD_PART ((uint64_t)256 << 10) /* bytes of a lazy disk read at once */
 
@@ -44,8 +50,13 @@ struct rd_disk {
 	unsigned slot;
 	bool writable;
 	bool thin; /* the base is */
-	bool settling; /* what the slot's dead process locked is ours */
-	uint64_t frozen; /* blocks from here on are locked by rd_freeze() */
+	/*
+	 * Between the takeover of a durable attachment and rd_settle(): this
+	 * process may inherit the block locks that the slot's dead process held.
+	 */
+	bool settling;
+	/* After rd_freeze(): this block and all later ones are still locked. */
+	uint64_t frozen;
 	struct rd_header *header; /* RD_HEADER_BYTES, shared */
 	struct rd_slot *self;
 	uint64_t size;
@@ -56,7 +67,7 @@ struct rd_disk {
 	char id[RD_ID_MAX];
 
 	/* lazy disks only */
-	rd_block_lock *parts; /* see lazy.h; NULL: all of it is loaded */
+	rd_part_state *parts; /* see lazy.h; NULL: the whole disk is loaded */
 	struct rd_seed *seed; /* owned; see io/lazy.c */
 	pthread_t background;
 	bool has_background;
@@ -94,7 +105,7 @@ struct rd_filename {
 	char text[RD_ID_MAX + 32];
 };
 struct rd_filename rd_file_name(const char *id, enum rd_file file);
-/* A private view's: RD_FILE_DATA, or RD_FILE_RANGES for its map. */
+/* The files of a private view: RD_FILE_DATA, or RD_FILE_RANGES for its map. */
 #define RD_VIEW_MARK ".view-" /* behind an id, before the slot's number */
 struct rd_filename rd_view_name(const char *id, unsigned slot,
 				enum rd_file file);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk as it is at one moment: every block is locked, which costs a few
- * milliseconds for a GiB, and unlocked as soon as it was copied. A process
- * that dies meanwhile leaves blocks that others take over, as always.
+ * Freeze a disk to copy its contents as of one moment: rd_freeze() locks every
+ * block (a few milliseconds for a GiB), rd_thaw() unlocks each block once the
+ * caller has copied it. If the process dies meanwhile, waiters unlock its
+ * blocks as block-lock.h says. One thread an attachment.
  */
 #include <errno.h>
 

@@ -2,7 +2,7 @@
 /*
  * See lazy.h. Any thread of any attachment may load a part; each attachment
  * also has one thread of its own that reads what is left, until all is loaded,
- * the seed fails, or the attachment ends. The parts' words are the only locks.
+ * the seed fails, or the attachment ends. The part states are the only locks.
  */
 #include "drivers/block-ram/io/lazy.h"
 
@@ -19,7 +19,8 @@
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/seed/seed.h"
 
-#define NAP_NS 200000 /* between two looks at a part that another one reads */
+/* Between two reads of the state of a part that another thread loads. */
+#define SLEEP_NS 200000
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_IDLE (3 << 13) /* class idle, of linux/ioprio.h */
 
@@ -89,7 +90,7 @@ static int fill(struct rd_disk *disk, uint64_t part)
 
 /* ---- claiming ---------------------------------------------------------- */
 
-/* The next number behind @seen's, in a state, and nobody's. */
+/* A part state with the sequence number after @seen's, and without owner. */
 static uint64_t next(uint64_t seen, unsigned state)
 {
 	const uint64_t number = ((uint64_t)1 << RD_OWNER_SHIFT) - 1;
@@ -97,8 +98,8 @@ static uint64_t next(uint64_t seen, unsigned state)
 	return (((seen | RD_PART_STATES) + 1) & number) | state;
 }
 
-/* The state that says that it is ours, or 0: another was faster. */
-static uint64_t claim(struct rd_disk *disk, rd_block_lock *state, uint64_t seen)
+/* Claim the part for loading. Returns its new state; 0 if the claim failed. */
+static uint64_t claim(struct rd_disk *disk, rd_part_state *state, uint64_t seen)
 {
 	uint64_t mine = (uint64_t)(disk->slot + 1) << RD_OWNER_SHIFT |
 			next(seen, RD_PART_LOADING);
@@ -106,7 +107,7 @@ static uint64_t claim(struct rd_disk *disk, rd_block_lock *state, uint64_t seen)
 	return atomic_compare_exchange_strong(state, &seen, mine) ? mine : 0;
 }
 
-/* Whether whoever made the state @seen is there no more. */
+/* Whether no living attachment owns the part state @seen. */
 static bool abandoned(struct rd_disk *disk, uint64_t seen)
 {
 	unsigned owner = (unsigned)(seen >> RD_OWNER_SHIFT);
@@ -116,15 +117,16 @@ static bool abandoned(struct rd_disk *disk, uint64_t seen)
 		!rd_slots_alive(disk->header_fd, owner - 1, 1));
 }
 
-/* Nobody reads it, and nobody will unless we do. */
+/* The part is not loaded, and no living attachment is loading it. */
 static bool is_orphan(struct rd_disk *disk, uint64_t seen)
 {
 	return seen != RD_PART_LOADED && abandoned(disk, seen);
 }
 
 /*
- * Only after the part's state says so, and never above the size: who dies in
- * between leaves too small a number, and "all of it" stays true for ever.
+ * Called after the part state became RD_PART_LOADED; the count never exceeds
+ * the size. A process killed in between leaves the count too small, never too
+ * large: loaded == size always means that every part is loaded.
  */
 static void count_part(struct rd_disk *disk, uint64_t part)
 {
@@ -139,8 +141,8 @@ static void count_part(struct rd_disk *disk, uint64_t part)
 
 static int load_part(struct rd_disk *disk, uint64_t part)
 {
-	const struct timespec nap = { .tv_nsec = NAP_NS };
-	rd_block_lock *state = &disk->parts[part];
+	const struct timespec pause = { .tv_nsec = SLEEP_NS };
+	rd_part_state *state = &disk->parts[part];
 	uint64_t seen, mine;
 	int rc;
 
@@ -159,7 +161,7 @@ static int load_part(struct rd_disk *disk, uint64_t part)
 			       : rc                           ? -EIO
 							      : 0;
 		}
-		nanosleep(&nap, NULL);
+		nanosleep(&pause, NULL);
 	}
 	return 0;
 }
@@ -203,7 +205,7 @@ int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len)
 
 /* ---- the background ---------------------------------------------------- */
 
-/* If every part is there the number says so, whoever died uncounted. */
+/* If every part is loaded, correct a count that a killed process left small. */
 static void complete(struct rd_disk *disk)
 {
 	uint64_t part, parts = rd_parts(disk->size);
@@ -225,7 +227,7 @@ static void *load_rest(void *arg)
 	for (part = 0; part < parts && !disk->stop; part++)
 		if (is_orphan(disk, atomic_load(&disk->parts[part])) &&
 		    load_part(disk, part))
-			break; /* who needs it will be told why */
+			break; /* a request for the part returns the error */
 	complete(disk);
 	return NULL;
 }
@@ -245,7 +247,7 @@ void rd_lazy_sweep(struct rd_disk *disk)
 	}
 }
 
-/* The seed that disk->seed points to is another file, or lost bytes. */
+/* Whether disk->seed is another file than the disk's seed, or has shrunk. */
 static bool is_other_seed(const struct rd_disk *disk)
 {
 	return strcmp(disk->seed->id, disk->header->seed_id) ||

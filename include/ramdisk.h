@@ -7,8 +7,8 @@
  * and when the last attachment goes the contents are discarded.
  *
  * DESIGN. No process owns a disk. A disk is three files in a store, a
- * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one lock
- * word for each 4 KiB block, and what is loaded and backed by memory) and
+ * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
+ * lock for each 4 KiB block, and which blocks are loaded and have memory) and
  * ID.header (identity, state, and one slot for each attachment). An attachment
  * holds an open-file-description lock on its slot's byte of the header, so the
  * kernel counts the references: a process that dies in any way is detached by
@@ -20,7 +20,7 @@
  *
  * ERRORS. Functions that can fail return 0 or -errno. Those that take a
  * struct rd_error also leave one finished sentence in it, without a newline,
- * for the person at the edge; it may be NULL. Nothing in this library prints.
+ * for the caller to print; it may be NULL. Nothing in this library prints.
  *
  * THREADS. A store may be used by one thread at a time. One attachment may be
  * used by many threads at once through the range calls (rd_read to rd_flush);
@@ -114,22 +114,22 @@ const char *rd_store_path(const struct rd_store *store);
  */
 typedef int rd_progress_fn(void *arg, uint64_t done, uint64_t total);
 
-/* How to attach; RD_THIN and RD_LAZY matter to who loads the disk. */
-#define RD_PRIVATE 1u /* a copy-on-write view of one's own; implies writable */
+/* How to attach. RD_THIN and RD_LAZY take effect if this call loads the disk. */
+#define RD_PRIVATE 1u /* own copy-on-write view; implies writable */
 #define RD_THIN 2u /* memory is taken as it is needed, not up front */
 #define RD_LAZY 4u /* return at once; parts are read at first use */
 #define RD_KEEP 8u /* the disk stays when nobody is attached, until rd_drop() */
 #define RD_EXISTING 16u /* do not load: -ENOENT if the disk is not there */
 /*
- * The attachment outlives its process, for one that can be restarted: it ends
- * with rd_detach() or rd_end(). Attaching again with the same label takes it
- * over, its private view and the blocks it held locked included. The label
- * must name one attachment in the store. While its process is dead, blocks
- * that it was writing wait a second for the next one before others take them.
+ * Durable: the attachment outlives its process, so that a restarted process can
+ * take it over. It ends with rd_detach() or rd_end(). Attaching with the same
+ * label takes the attachment over, with its private view and its locked blocks.
+ * The label must be unique in the store. When the process dies, blocks that it
+ * was writing stay locked for a second; then other attachments unlock them.
  */
 #define RD_DURABLE 32u
-/* The seed must be an image itself: no alias, no empty file. For paths that
- * strangers choose. */
+/* The seed must be an image itself: no alias, no empty file. For paths that an
+ * untrusted client chooses. */
 #define RD_IMAGE 64u
 
 struct rd_attach_request {
@@ -172,16 +172,16 @@ struct rd_attach_request {
  *   -ENOSYS   a URI, and libnbd is not installed
  *   -ETIMEDOUT  the seed's server gave no answer for half a minute
  *   -EPROTO   the disk was made by a program with another RD_FORMAT
- *   -ECANCELED  the progress function said so
+ *   -ECANCELED  the progress function returned non-zero
  *   and what open(2) and read(2) answer for the seed
  */
 int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_disk **disk, struct rd_error *err);
 
 /*
- * After a durable attachment was taken over: unlock what its dead process had
- * locked and this one has not finished. Until then requests of one thread, one
- * at a time, enter such blocks as if they held them already.
+ * Settle: after a durable attachment was taken over, release the block locks of
+ * its dead process that are still held. Before rd_settle() only one thread may
+ * use the attachment, one request at a time; its requests inherit those locks.
  */
 int rd_settle(struct rd_disk *disk);
 
@@ -347,7 +347,7 @@ unsigned rd_padding(const struct rd_disk *disk);
 int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len);
 int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len);
 
-/* All that was written is in memory already: only counted. */
+/* Only counts the flush: a write is in memory when rd_write() returns. */
 int rd_flush(struct rd_disk *disk);
 
 /*
@@ -379,7 +379,7 @@ int rd_discard_resume(struct rd_disk *disk, uint64_t off, uint64_t len,
 int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
 
 /*
- * Hold a range while somebody else (the hypervisor) copies. Usage:
+ * Hold a range while the caller copies by other means (grant copy). Usage:
  *
  *   do {
  *           rc = rd_range_begin(disk, off, len, flags, &range);
@@ -408,8 +408,8 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
 /*
  * With RD_RANGE_WRITE, in an attachment that was taken over, before
  * rd_settle(): only if the dead process held all of the range, and nobody has
- * taken a block of it since; otherwise -ESTALE. Never waits. Tells whether a
- * write that it had begun can be carried out again without harm.
+ * taken a block of it since; otherwise -ESTALE. Never waits. Success means that
+ * the dead process's write can be executed again without overwriting newer data.
  */
 #define RD_RANGE_RESUME 8u
 #define RD_RANGE_MAX ((size_t)1 << 20) /* bytes */
@@ -443,20 +443,20 @@ void rd_range_abort(struct rd_range *range);
 void rd_prefetch(struct rd_disk *disk, uint64_t off);
 
 /*
- * Keep every writer and reader of the disk out, to copy it as it is at one
- * moment, and let go of it from the start: rd_thaw() up to the offset that was
- * copied. A private view cannot be frozen, nor can a range call be made by the
- * same attachment meanwhile but rd_frozen_at(), which is as rd_range_at() and
- * NULL for a hole.
+ * rd_freeze() locks all blocks of the disk, to copy its contents as of one
+ * moment; rd_thaw() unlocks from the start up to offset @to, once copied.
+ * -EINVAL for a private view; -EIO or -ENOSPC if a lazy disk cannot be loaded.
+ * While frozen this attachment may call only rd_frozen_at(): the address of the
+ * byte at @off, and in *n how many follow in its block; NULL for a hole.
  */
 int rd_freeze(struct rd_disk *disk);
 const void *rd_frozen_at(struct rd_disk *disk, uint64_t off, size_t *n);
 void rd_thaw(struct rd_disk *disk, uint64_t to);
 
-/* How long a request took that is counted by another call, microseconds. */
+/* Record the latency of a request, microseconds; the range call counts it. */
 void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us);
 
-/* Count a request that the adapter refused before it came here. */
+/* Count a request that the adapter refused without calling the store. */
 void rd_count_error(struct rd_disk *disk);
 
 #ifdef __cplusplus

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lazy loading: a disk whose seed is read part by part, at a part's first use
- * or by whoever is idle. One word for each RD_PART bytes:
+ * Lazy loading: the seed is read in parts, each at its first use or by a
+ * background thread. There is one part state for each RD_PART bytes:
  *
- *   number << 2 | RD_PART_ABSENT   nobody has read it
- *   slot + 1 << 48 | number << 2 | RD_PART_LOADING   that attachment reads it
- *   RD_PART_LOADED   in memory, for good
+ *   number << 2 | RD_PART_ABSENT   not loaded
+ *   slot + 1 << 48 | number << 2 | RD_PART_LOADING   the attachment in slot loads it
+ *   RD_PART_LOADED   in memory; final
  *
- * A part whose reader died is for the next who needs it. The number grows with
- * each change: who found a reader dead must not take the part from its successor
- * in the same slot.
+ * If the loading process dies, the next attachment that needs the part loads it.
+ * The number grows with each change, so that the compare-exchange of a thread
+ * that saw the dead owner fails once a new owner of the same slot has the part.
  */
 #ifndef BLOCK_RAM_LAZY_H
 #define BLOCK_RAM_LAZY_H
@@ -19,7 +19,7 @@
 #define RD_PART_ABSENT 0u
 #define RD_PART_LOADED 1u
 #define RD_PART_LOADING 2u
-#define RD_PART_STATES 3u /* the bits that tell them apart */
+#define RD_PART_STATES 3u /* mask of the three states */
 
 static inline uint64_t rd_parts(uint64_t size)
 {
@@ -27,12 +27,12 @@ static inline uint64_t rd_parts(uint64_t size)
 }
 
 /*
- * See that @len bytes at @off, inside the disk, are loaded. 0; -EIO when the
- * seed failed or shrank; -ENOSPC.
+ * Load the parts of @len bytes at @off, inside the disk; waits for the seed. Any
+ * thread. 0; -EIO when the seed failed or shrank; -ENOSPC without memory.
  */
 int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len);
 
-/* Whether that waits for no seed; of a disk that has parts. */
+/* Whether those parts are all loaded. Only for a disk with disk->parts. */
 bool rd_lazy_loaded(struct rd_disk *disk, uint64_t off, uint64_t len);
 
 static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)
@@ -41,14 +41,14 @@ static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)
 }
 
 /*
- * Take back the parts that a dead attachment in disk->slot was reading: from
- * now on that slot's owner lives.
+ * Mark as absent the parts that a dead attachment in disk->slot was loading.
+ * Called with the disk's lock, before the slot has a living owner again.
  */
 void rd_lazy_sweep(struct rd_disk *disk);
 
 /*
- * Take @seed over, which is then empty, or open that at @path if it is NULL; and
- * read the rest in a thread of low priority.
+ * Start the background thread. Moves *@seed into the disk, or opens @path if
+ * @seed is NULL. rd_lazy_stop() ends the thread and closes the seed.
  */
 int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
 		  struct rd_error *err);

@@ -16,7 +16,7 @@
 
 /*
  * State of one part (RD_PART bytes) of a lazy disk: owner and sequence number
- * as in a block lock, with enum-like states of lazy.h in the low bits.
+ * as lazy.h says, with RD_PART_ABSENT, LOADED or LOADING in the low two bits.
  */
 typedef _Atomic uint64_t rd_part_state;
 

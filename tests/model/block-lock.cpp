@@ -10,8 +10,8 @@
 #define BLOCK_RAM_DISK_H /* the model's disk, below, in the place of the real one */
 #define SPINS 0
 #define YIELDS 0
-#define NAPS_A_QUESTION 1
-#define NAP_NS 0
+#define SLEEPS_PER_CHECK 1
+#define SLEEP_NS 0
 
 #include "drivers/block-ram/format/block-lock.h"
 

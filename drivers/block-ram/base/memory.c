@@ -11,10 +11,10 @@
 #include "drivers/block-ram/base/error.h"
 
 #define MIB ((uint64_t)1 << 20)
-/* One fallocate() call: a signal's chance to be seen, and cheap to redo. */
+/* Bytes of one fallocate() call. Between two calls a signal can end the work. */
 #define STEP (256 * MIB)
 
-/* What the kernel would give without swapping; UINT64_MAX if it won't tell. */
+/* MemAvailable in bytes; UINT64_MAX if the kernel does not report it. */
 static uint64_t available(void)
 {
 	unsigned long long kib = 0;
@@ -31,7 +31,7 @@ static uint64_t available(void)
 	return bytes;
 }
 
-/* Left for everybody else: 1/32 of what is available, at least 16 MiB. */
+/* The margin for other programs: 1/32 of @available, at least 16 MiB. */
 static uint64_t margin(uint64_t bytes)
 {
 	uint64_t m = bytes / 32;

@@ -17,7 +17,7 @@
 
 #include "drivers/block-ram/base/error.h"
 
-/* An upper bound only: each disk is checked against what is available. */
+/* An upper bound only: memory.h checks each disk against available memory. */
 #define MOUNT_OPTIONS "mode=0700,size=90%"
 
 static bool on_tmpfs(int fd)
@@ -37,7 +37,7 @@ static bool is_mount(int fd)
 	       here.st_dev != up.st_dev;
 }
 
-/* One that cannot be read is not. */
+/* Whether the directory has no entries. One that cannot be read is not empty. */
 static bool is_empty(int fd)
 {
 	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -45,7 +45,7 @@ static bool is_empty(int fd)
 	unsigned n = 0;
 
 	while (dir && n <= 2 && readdir(dir))
-		n++; /* itself, and what it is in */
+		n++; /* "." and ".." are always there */
 	if (dir)
 		closedir(dir);
 	else if (again >= 0)
@@ -75,8 +75,8 @@ int rd_tmpfs_make(const char *dir, struct rd_error *err)
 }
 
 /*
- * Open @dir itself, no symbolic link. A directory in which somebody else may
- * make or replace files is no place for disks: -EPERM.
+ * Open @dir, which must not be a symbolic link. -EPERM if another user could make
+ * or replace files in it.
  */
 static int open_own(const char *dir, struct rd_error *err)
 {
@@ -107,7 +107,7 @@ static bool needs_mount(int fd, bool own)
 {
 	if (!on_tmpfs(fd))
 		return true;
-	/* A store that is in use stays one, whoever could not mount for it. */
+	/* A store that an unprivileged process made there must stay visible. */
 	return own && !is_mount(fd) && is_empty(fd);
 }
 
@@ -122,14 +122,14 @@ static int mount_on(int fd, const char *dir, struct rd_error *err)
 			err, -ENOTEMPTY,
 			"%s is not on tmpfs and has files in it, so nothing is mounted there; name an empty directory of your own in $XEN_RAMDISK_DIR",
 			dir);
-	/* The directory that was checked, whatever its name leads to by now. */
+	/* By descriptor: the directory that was checked, not another of its name. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (mount("xen-ramdisk", path, "tmpfs",
 		  MS_NOSUID | MS_NODEV | MS_NOEXEC, MOUNT_OPTIONS) == 0)
 		return 0;
 	rc = -errno;
 	if (on_tmpfs(fd))
-		return 0; /* No tmpfs of its own: the one that it is on serves. */
+		return 0; /* not mounted; the tmpfs that it is on will do */
 	return rd_fail(err, rc,
 		       "%s is not on tmpfs, and mounting one there failed: %s",
 		       dir, strerror(-rc));

@@ -132,7 +132,7 @@ void rd_unlock_slot(int fd, unsigned slot)
 	lock(fd, F_OFD_SETLK, F_UNLCK, RD_LOCK_SLOT + slot, 1);
 }
 
-/* Whether another description than @fd has a lock there. */
+/* Whether another description than that of @fd holds a lock on this byte. */
 static bool is_locked(int fd, off_t start, off_t len)
 {
 	struct flock l = {

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The header of a disk: the format of ID.header, and the two kinds of locks
- * that live on it.
+ * The header of a disk: the format of ID.header, and the two kinds of locks on
+ * that file. The functions keep no state; any thread may call them.
  *
- * A header is struct rd_header, seed's path included, then RD_SLOTS slots.
- * The file has its full length from the start and is sparse: slots up to
- * slots_used have memory behind them and may be touched through a mapping,
- * the others may not (a full tmpfs would answer SIGBUS).
+ * A header is struct rd_header, which includes the seed's path, followed by
+ * RD_SLOTS slots. The file is sparse and has its full length from the start.
+ * Only the first slots_used slots have memory and may be accessed through a
+ * mapping. Accessing another slot takes memory, and on a full tmpfs raises
+ * SIGBUS.
  *
- * Locks are open-file-description locks (fcntl F_OFD_*) on bytes far behind
- * the contents. Their positions are the same in every format, so that any
- * version of these programs can tell a disk in use from a dead one:
- *   RD_LOCK_DISK      held to change the disk's state: load, attach, detach,
- *                     discard. Never held while waiting for anything else.
- *   RD_LOCK_SLOT + n  held by the attachment in slot n for its whole life.
+ * Locks are open-file-description locks (fcntl F_OFD_*) on bytes far beyond
+ * the contents. The positions are the same in every format, so that any version
+ * of these programs can tell a disk in use from a dead one:
+ *   RD_LOCK_DISK      held while the disk's state changes: load, attach, detach,
+ *                     discard. Its holder waits for no other lock.
+ *   RD_LOCK_SLOT + n  held by the attachment in slot n until it ends. The kernel
+ *                     releases the lock when the attachment's process dies.
  *
- * A header whose file has no name left (st_nlink 0) belongs to a disk that was
- * discarded; who gets its lock must open the name again.
+ * A process that waited for RD_LOCK_DISK may get the lock of a deleted file
+ * (st_nlink is 0): the disk was discarded meanwhile. Open the name again then.
  */
 #ifndef BLOCK_RAM_HEADER_H
 #define BLOCK_RAM_HEADER_H
@@ -32,42 +34,42 @@
 #define RD_LOCK_SLOT ((off_t)1 << 41)
 
 enum rd_state {
-	RD_EMPTY = 0, /* no contents: load them before use */
-	RD_LOADING = 1, /* being loaded by whoever holds RD_LOCK_DISK */
+	RD_EMPTY = 0, /* no contents: load the seed before use */
+	RD_LOADING = 1, /* the holder of RD_LOCK_DISK loads the seed */
 	RD_READY = 2,
 };
 
 enum rd_disk_flags {
 	RD_DISK_THIN = 1,
-	RD_DISK_LAZY = 2, /* it may have parts that are not loaded yet */
+	RD_DISK_LAZY = 2, /* some parts may not be loaded yet */
 	RD_DISK_KEEP = 4,
-	RD_DISK_HALF_RESET = 8, /* a reset runs, or did not end */
-	RD_DISK_FLAGS = 15, /* all of them */
+	RD_DISK_HALF_RESET =
+		8, /* a reset is running, or its process was killed */
+	RD_DISK_FLAGS = 15, /* all flags of this format */
 };
 
 struct rd_header {
-	char magic[8]; /* written last when a header is made */
+	char magic[8]; /* written last: a header without it is unfinished */
 	uint32_t format; /* RD_FORMAT */
 	_Atomic uint32_t state; /* enum rd_state */
 	uint32_t slots; /* RD_SLOTS */
-	_Atomic uint32_t slots_used; /* slots that have memory */
+	_Atomic uint32_t slots_used; /* the first so many slots have memory */
 	uint64_t size; /* of the disk, bytes */
 	uint64_t seed_size; /* of the seed when it was loaded, bytes */
 	uint64_t seed_mtime; /* ns since 1970, when it was loaded */
-	_Atomic uint64_t loaded; /* bytes of size: while loading, or lazy */
+	_Atomic uint64_t loaded; /* bytes of size that are loaded */
 	_Atomic uint32_t flags; /* enum rd_disk_flags */
 	uint32_t reserved0;
 	char id[RD_ID_MAX];
-	char seed_id[RD_ID_MAX]; /* of the seed's file, as in seed.h */
-	char name[RD_NAME_MAX]; /* given by name=, or empty */
+	char seed_id[RD_ID_MAX]; /* identity of the seed's file; see seed.h */
+	char name[RD_NAME_MAX]; /* chosen with name=; or empty */
 	uint8_t reserved[4096 - 64 - 2 * RD_ID_MAX - RD_NAME_MAX];
 	char seed[RD_SEED_MAX]; /* canonical path */
 };
 
 enum rd_slot_state {
 	RD_SLOT_FREE = 0,
-	RD_SLOT_ATTACHED =
-		1, /* dead if nobody holds its lock and not durable */
+	RD_SLOT_ATTACHED = 1, /* dead if the slot is unlocked and not durable */
 };
 
 enum rd_slot_flags {
@@ -84,7 +86,7 @@ struct rd_slot {
 	uint64_t since; /* seconds since 1970 */
 	char label[RD_LABEL_MAX];
 	uint8_t reserved1[40];
-	/* cache lines of its own: written on the request path */
+	/* Written on the request path: on cache lines of their own. */
 	_Atomic uint64_t reads, writes, flushes, discards;
 	_Atomic uint64_t read_bytes, write_bytes, discard_bytes, errors;
 	_Atomic uint32_t read_latency[RD_LATENCIES];
@@ -103,7 +105,7 @@ _Static_assert(sizeof(struct rd_slot) == 512, "format");
 #define RD_HEADER_BYTES \
 	(sizeof(struct rd_header) + (size_t)RD_SLOTS * sizeof(struct rd_slot))
 
-/* Offset of a slot in the file, and its place in a mapping. */
+/* A slot's offset in the file, and its address in a mapping. */
 static inline off_t rd_slot_offset(unsigned slot)
 {
 	return (off_t)(sizeof(struct rd_header) +
@@ -117,41 +119,46 @@ static inline struct rd_slot *rd_slot_at(struct rd_header *header,
 }
 
 /*
- * Whether @header, @n bytes read from the start of a header file of
- * @file_size bytes, can be used by this program. 0; -ENOENT when it was never
- * finished (its maker died: contents may be thrown away); -EPROTO for another
- * format; -EUCLEAN for anything else that does not fit. @path for messages.
+ * Whether this program can use @header, which is @n bytes read from the start of
+ * a header file of @file_size bytes. @path is for the sentence in @err.
+ *
+ *   0         yes
+ *   -ENOENT   unfinished: the process that made the header died, and the disk's
+ *             contents may be discarded
+ *   -EPROTO   another format
+ *   -EUCLEAN  damaged
  */
 int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 		    const char *path, struct rd_error *err);
 
 /*
- * Open descriptor @fd's RD_LOCK_DISK. rd_lock_disk() waits; the try answers
- * -EWOULDBLOCK. Released by closing the description or rd_unlock_disk().
+ * Acquire RD_LOCK_DISK for the open file description of @fd. rd_lock_disk()
+ * waits; rd_trylock_disk() returns -EWOULDBLOCK. rd_unlock_disk() releases the
+ * lock, and so does closing the description.
  */
 int rd_lock_disk(int fd);
 int rd_trylock_disk(int fd);
 void rd_unlock_disk(int fd);
-/* Whether another description than @fd has it. An error counts as yes. */
+/* Whether another description holds the lock. An error counts as yes. */
 bool rd_disk_locked(int fd);
 
-/* Take slot @slot's lock, or -EWOULDBLOCK if its attachment lives. */
+/* Lock slot @slot, or -EWOULDBLOCK if its attachment is alive. */
 int rd_trylock_slot(int fd, unsigned slot);
 void rd_unlock_slot(int fd, unsigned slot);
 /*
- * Whether an attachment through another description than @fd lives in one of
- * @count slots from @first. An unexpected error counts as alive.
+ * Whether another description than that of @fd holds the lock of one of @count
+ * slots from @first. An unexpected error counts as yes.
  */
 bool rd_slots_alive(int fd, unsigned first, unsigned count);
 
 /*
- * Whether the disk behind header @fd is to stay: an attachment lives, or is
- * durable, or the disk is kept. @header is what was read of it and checked, or
- * NULL if it cannot be trusted. With the disk's lock held.
+ * Whether the disk behind header @fd is to stay: an attachment is alive or
+ * durable, or the disk is kept. @header is a checked copy of the header, or NULL
+ * if the header cannot be trusted. Call with RD_LOCK_DISK held.
  */
 bool rd_disk_alive(int fd, const struct rd_header *header);
 
-/* Read and check the header behind @fd; as rd_header_check(). */
+/* Read the header behind @fd and check it. Returns as rd_header_check(). */
 int rd_header_read(int fd, const char *path, struct rd_header *header,
 		   struct rd_error *err);
 int rd_slot_read(int fd, unsigned slot, struct rd_slot *s);

@@ -26,12 +26,12 @@ unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 	if (rd_backed(top, block))
 		return to;
 	n = rd_block_bytes(disk, block);
-	/* ask where the lack of it is an answer; later it would be SIGBUS */
+	/* Reserve now: a write without memory would raise SIGBUS. */
 	if (rd_memory_take(top->fd, block * RD_BLOCK, n))
 		return NULL;
 	/*
-	 * As it was: a base's block was zeros, which its memory may not be if
-	 * somebody died who was writing here, or discarding.
+	 * Copy the old contents also if they are zeros: a process that died
+	 * while it wrote or discarded this block may have left other bytes.
 	 */
 	if (!whole)
 		racy_copy(to, rd_block_read(disk, block), n);

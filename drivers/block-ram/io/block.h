@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the bytes of a block are, and how a block gets and loses memory. The
- * caller holds the block's lock, or reads and asks the block's lock afterwards
- * whether what it read was whole.
+ * Where the bytes of a block are, and how a block of a thin disk or of a private
+ * view gets memory. Any number of threads. The caller holds the block's lock; a
+ * reader may instead compare the lock's sequence numbers before and after.
  */
 #ifndef BLOCK_RAM_BLOCK_H
 #define BLOCK_RAM_BLOCK_H
@@ -12,14 +12,15 @@
 
 extern const unsigned char rd_zero_block[RD_BLOCK];
 
-/* The start of @block's bytes, for reading: rd_zero_block for a hole. */
+/* The address of @block's bytes for reading; rd_zero_block for a hole. */
 const unsigned char *rd_block_read(const struct rd_disk *disk, uint64_t block);
 
 /*
- * The start of @block's bytes, for writing, under its lock. Gives it memory
- * first if it has none; @whole says that all of it will be written, so that
- * its old contents need not be copied. Then rd_block_written() when the bytes
- * are there: only after that others may find them. NULL: no memory.
+ * The address of @block's bytes for writing, under the block's lock; NULL without
+ * memory. Reserves memory for a block that has none. With @whole the caller will
+ * write all of the block, so the old contents are not copied. Call
+ * rd_block_written() after the bytes are written: until then readers see the old
+ * contents.
  */
 unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole);
 void rd_block_written(struct rd_disk *disk, uint64_t block);

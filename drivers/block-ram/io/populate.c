@@ -25,7 +25,7 @@ void rd_populate_end(struct rd_disk *disk)
 	disk->populated = NULL;
 }
 
-/* Twice at once does no harm; a kernel that cannot do it is asked once each. */
+/* Two threads may populate one chunk: harmless. On failure nothing is retried. */
 void rd_populate_chunk(struct rd_disk *disk, uint64_t chunk)
 {
 	uint64_t off = chunk * RD_POPULATE_BYTES;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The request path: every byte that moves between an adapter and a disk moves
- * here. See block-lock.h for how blocks are kept whole. Any number of threads; the
- * only locks are the block locks, and none is held when a call returns unless
- * its name says so (rd_range_begin).
+ * The request path: all bytes that adapters read and write are copied here, or
+ * between rd_range_begin() and rd_range_end(). block-lock.h describes how a block
+ * is kept whole. Any number of threads. Block locks are the only locks; a call
+ * returns with none held, except rd_range_begin().
  */
 #include "drivers/block-ram/io/range.h"
 
@@ -16,8 +16,8 @@
 /* ---- one block --------------------------------------------------------- */
 
 /*
- * A thin disk's block may lose its memory while it is read, and a page that is
- * touched then would take new memory, or SIGBUS: its readers lock.
+ * Readers of a thin disk lock the block. A discard could free its memory during
+ * the copy; the copy would then take new memory, or raise SIGBUS.
  */
 static inline bool readers_lock(const struct rd_disk *disk)
 {
@@ -43,12 +43,12 @@ static void read_block(struct rd_disk *disk, uint64_t block, void *to,
 	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
 }
 
-/* Blocks that are copied at once while nobody writes them. */
+/* The most blocks that are read with one copy. */
 #define RUN 16u
 
 /*
- * Copy @len bytes of up to RUN blocks whose bytes lie side by side. False if a
- * writer was or came there: then block by block, which waits.
+ * Copy @len bytes of up to RUN adjacent blocks without waiting. False if one of
+ * the blocks was being written: the caller then reads block by block.
  */
 static bool read_run(struct rd_disk *disk, void *to, uint64_t off, size_t len)
 {
@@ -142,7 +142,7 @@ static inline size_t in_block(uint64_t off, size_t len)
 int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 {
 	unsigned char *to = buf;
-	/* the locks and the bytes of a run are side by side */
+	/* A run needs adjacent locks and adjacent bytes. */
 	bool runs = !disk->view && !disk->base.backed;
 	size_t left, n;
 	int rc = rd_range_check(disk, off, len, false);
@@ -193,11 +193,11 @@ int rd_flush(struct rd_disk *disk)
 
 /* ---- ranges held while somebody else copies ---------------------------- */
 
-/* So many bytes of a block until the processor has seen where it goes. */
+/* Bytes to prefetch; after that the processor's own prefetcher takes over. */
 #define AHEAD 256u
 #define LINE 64u
 
-/* A hole's bytes are elsewhere, and to find that out is what this avoids. */
+/* Prefetches a hole's own address: looking up where it reads from costs more. */
 void rd_prefetch(struct rd_disk *disk, uint64_t off)
 {
 	const struct rd_layer *top = rd_top(disk);
@@ -215,7 +215,7 @@ static inline uint64_t first_block(const struct rd_range *range)
 	return range->off / RD_BLOCK;
 }
 
-/* One behind the last; equal to the first for an empty range. */
+/* The block after the last one; the first block for an empty range. */
 static inline uint64_t end_block(const struct rd_range *range)
 {
 	return range->len ? (range->off + range->len - 1) / RD_BLOCK + 1
@@ -223,13 +223,14 @@ static inline uint64_t end_block(const struct rd_range *range)
 }
 
 /*
- * The locks of a range in the order in which they are locked: that of the
- * locks, which differs from the blocks' where stripes wrap.
+ * The locks of a range in the order in which they are acquired: ascending in the
+ * table. A private view has RD_STRIPES locks for all blocks, so the locks of a
+ * range can wrap around the end of the table; the wrapped ones come first then.
  */
 struct locks {
 	rd_block_lock *table;
 	uint64_t start, n;
-	uint64_t wrapped; /* so many are at the table's start, and come first */
+	uint64_t wrapped; /* locks at the table's start */
 };
 
 static inline struct locks locks_of(const struct rd_range *range)
@@ -293,7 +294,11 @@ static void unlock_range(const struct rd_range *range)
 	release_locks(&w, w.n);
 }
 
-/* The sum of a range's sequence numbers, or -EWOULDBLOCK at a locked one. */
+/*
+ * The sum of a range's sequence numbers, which only grow: an equal sum means that
+ * no block was written. Waits for locked blocks, or returns -EWOULDBLOCK for
+ * RD_RANGE_NOWAIT.
+ */
 static int sum_locks(const struct rd_range *range, uint64_t *sum)
 {
 	struct locks w = locks_of(range);
@@ -319,16 +324,16 @@ static bool holds(const struct rd_range *range)
 	return range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE);
 }
 
-/* Memory for all blocks of a range that was locked to be written. */
+/* Reserve memory for all blocks of a range that is locked for writing. */
 static int prepare_blocks(const struct rd_range *range)
 {
 	uint64_t b, end = end_block(range);
 
-	/* not a block without a bit can be here: rd_block_write() is for all */
+	/* Disks without the bits have memory for every block. */
 	if (!rd_top(range->disk)->backed)
 		return 0;
 	for (b = first_block(range); b < end; b++) {
-		/* never as whole: a copy that fails must not leave zeros */
+		/* Not as whole: if the copy fails, the old contents must be there. */
 		if (!rd_block_write(range->disk, b, false))
 			return -ENOSPC;
 		rd_block_written(range->disk, b);
@@ -343,7 +348,7 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 
 	if (len > RD_RANGE_MAX)
 		return -E2BIG;
-	/* a seed may be as slow as it likes, but not for others' blocks */
+	/* The caller holds other blocks: do not wait for the seed. */
 	if (disk->parts && flags & RD_RANGE_NOWAIT &&
 	    rd_in_bounds(off, len, disk->size) &&
 	    !rd_lazy_loaded(disk, off, len))

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of the request path share. */
+/* The check that each request of this room starts with. */
 #ifndef BLOCK_RAM_RANGE_H
 #define BLOCK_RAM_RANGE_H
 
 #include "include/ramdisk.h"
 
 /*
- * The first question of every request: inside the disk, allowed, and loaded?
- * 0, or -errno and an error is counted.
+ * Whether a request is inside the disk and allowed; loads the parts of a lazy disk
+ * that it needs. 0; -EINVAL, -EROFS, -EIO or -ENOSPC, and the error is counted.
  */
 int rd_range_check(struct rd_disk *disk, uint64_t off, uint64_t len,
 		   bool write);

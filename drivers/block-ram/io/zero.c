@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Zeros and holes: write-zeroes, discard, and where the holes are. Any number
- * of threads; blocks are locked in runs of at most RUN, ascending.
+ * Write-zeroes, discard, and the search for holes. Any number of threads; blocks
+ * are locked in runs of at most RUN, in ascending order.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,26 +10,26 @@
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/range.h"
 
-#define RUN 64u /* whole blocks that lose their memory in one call */
+#define RUN 64u /* whole blocks whose memory is freed in one call */
 
 static uint64_t min64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* What is zeroed at once: part of a block, or whole blocks that are punched. */
+/* Bytes that are zeroed under one set of locks: part of a block, or a run. */
 struct piece {
 	uint64_t off, len;
 	bool punch;
 };
 
-/* Whether the blocks of this attachment can lose their memory. */
+/* Whether this attachment's blocks can be freed: a thin disk without a view. */
 static bool can_punch(const struct rd_disk *disk)
 {
 	return disk->thin && !disk->view;
 }
 
-/* The first piece of [off, end), which is inside the disk. */
+/* The first piece of [off, end). The range is inside the disk. */
 static struct piece first_piece(const struct rd_disk *disk, uint64_t off,
 				uint64_t end)
 {
@@ -67,7 +67,7 @@ static void unlock_blocks(struct rd_disk *disk, uint64_t b, uint64_t end)
 		rd_block_lock_release(rd_block_lock_of(rd_top(disk), b));
 }
 
-/* The locks that a dead process left, all of them or none. */
+/* Take over a piece's locks from the dead process: all of them or none. */
 static bool inherit_piece(struct rd_disk *disk, const struct piece *p)
 {
 	uint64_t b;
@@ -82,7 +82,7 @@ static bool inherit_piece(struct rd_disk *disk, const struct piece *p)
 	return true;
 }
 
-/* Zeros into a part of a block, or all of it. */
+/* Write zeros to a part of a block, or to all of it. */
 static int zero_block(struct rd_disk *disk, uint64_t off, size_t len)
 {
 	uint64_t block = off / RD_BLOCK;
@@ -98,13 +98,15 @@ static int zero_block(struct rd_disk *disk, uint64_t off, size_t len)
 	return 0;
 }
 
-/* Give the memory of whole blocks of a thin disk back. */
+/* Free the memory of whole blocks of a thin disk. */
 static int punch(struct rd_disk *disk, uint64_t block, uint64_t end)
 {
 	uint64_t b, from = block * RD_BLOCK;
-	uint64_t to = end * RD_BLOCK; /* whole pages, the last one too */
+	uint64_t to =
+		end *
+		RD_BLOCK; /* a multiple of the page size, also at the end */
 
-	/* first the bits: one without memory behind it could mean SIGBUS */
+	/* Clear the bits first: a reader of a freed block could get SIGBUS. */
 	for (b = block; b < end; b++)
 		atomic_fetch_and(&disk->base.backed[b / 64],
 				 ~((uint64_t)1 << (b % 64)));
@@ -114,7 +116,7 @@ static int punch(struct rd_disk *disk, uint64_t block, uint64_t end)
 	return 0;
 }
 
-/* With its blocks locked. */
+/* Zero or free a piece. Its blocks are locked. */
 static int clear_piece(struct rd_disk *disk, const struct piece *p)
 {
 	return p->punch ? punch(disk, first_block(p), end_block(p))
@@ -122,16 +124,17 @@ static int clear_piece(struct rd_disk *disk, const struct piece *p)
 }
 
 /*
- * How far a discard has come, for who takes it up after a death: the offset
- * of its next piece, odd while that one's blocks are locked and being zeroed.
+ * Record a discard's progress for a process that continues it after this one was
+ * killed: the offset of the next piece, plus 1 while the piece's blocks are locked
+ * and being zeroed. Offsets are even.
  */
-static void note(uint64_t *done, uint64_t value)
+static void record_progress(uint64_t *done, uint64_t value)
 {
 	if (done)
 		__atomic_store_n(done, value, __ATOMIC_RELEASE);
 }
 
-/* Zero or punch [off, end), which is inside the disk. */
+/* Zero or free [off, end). The range is inside the disk. */
 static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
 		      uint64_t *done)
 {
@@ -141,10 +144,10 @@ static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
 	for (; !rc && off < end; off += p.len) {
 		p = first_piece(disk, off, end);
 		lock_piece(disk, &p);
-		note(done, off | 1);
+		record_progress(done, off | 1);
 		rc = clear_piece(disk, &p);
-		/* before others may write there what must stay */
-		note(done, off + p.len);
+		/* Before the locks are released, and others write there. */
+		record_progress(done, off + p.len);
 		unlock_blocks(disk, first_block(&p), end_block(&p));
 	}
 	return rc;
@@ -163,7 +166,7 @@ static int counted(struct rd_disk *disk, int rc, uint64_t len)
 	return 0;
 }
 
-/* Zeros that have memory: later writes cannot fail. */
+/* Write zeros and keep the memory, so that no later write fails. */
 static int zero_kept(struct rd_disk *disk, uint64_t off, uint64_t len)
 {
 	uint64_t end = off + len, n;
@@ -187,7 +190,7 @@ int rd_zero(struct rd_disk *disk, uint64_t off, uint64_t len, bool keep)
 	return counted(disk, zero_range(disk, off, off + len, NULL), len);
 }
 
-/* The whole blocks of a request, from what was @done of them on. */
+/* The whole blocks of a request, without those before offset @done. */
 static void discard_bounds(const struct rd_disk *disk, uint64_t off,
 			   uint64_t len, uint64_t done, uint64_t *from,
 			   uint64_t *to)
@@ -195,7 +198,7 @@ static void discard_bounds(const struct rd_disk *disk, uint64_t off,
 	*from = (off + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK;
 	*to = off + len == disk->size ? disk->size
 				      : (off + len) / RD_BLOCK * RD_BLOCK;
-	/* it may come out of a file: never outside of the request */
+	/* @done may come from a journal: keep it inside the request. */
 	if (done >= *to)
 		*from = *to;
 	else if (done > *from)
@@ -228,7 +231,7 @@ int rd_discard_resume(struct rd_disk *disk, uint64_t off, uint64_t len,
 	struct piece p;
 	int rc;
 
-	/* with nothing begun there is nothing to wait for, not even a seed */
+	/* No piece was begun: do not even wait for a lazy disk's seed. */
 	if (!(*done & 1))
 		return 0;
 	rc = rd_range_check(disk, off, len, true);
@@ -238,13 +241,13 @@ int rd_discard_resume(struct rd_disk *disk, uint64_t off, uint64_t len,
 	if (from >= to)
 		return 0;
 	p = first_piece(disk, from, to);
-	/* Somebody waited long enough and came by: it is not ours any more. */
+	/* Not inherited: a waiter has unlocked the blocks, and they are skipped. */
 	if (inherit_piece(disk, &p)) {
 		rc = clear_piece(disk, &p);
-		note(done, from + p.len);
+		record_progress(done, from + p.len);
 		unlock_blocks(disk, first_block(&p), end_block(&p));
 	}
-	note(done, from + p.len);
+	record_progress(done, from + p.len);
 	return rc;
 }
 
@@ -256,7 +259,7 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole)
 		return -EINVAL;
 	end = (off + *len - 1) / RD_BLOCK + 1;
 	b = off / RD_BLOCK;
-	/* a part that was not read yet may be anything */
+	/* The contents of a part that is not loaded are unknown. */
 	*hole = !disk->parts && rd_block_read(disk, b) == rd_zero_block;
 	do
 		b++;

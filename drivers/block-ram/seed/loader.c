@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads a seed into memory: large requests, several in flight through Linux
- * AIO with O_DIRECT.
+ * Reads a seed into memory with large requests, several in flight, through Linux
+ * AIO and O_DIRECT.
  *
- * Each request goes direct only if its offset, its length and its address are
- * aligned as the seed's file system or device demands; what is not (the tail,
- * mostly) and what the direct path refuses or cuts short is read buffered.
- * The historic driver read 512 bytes at a time with O_DIRECT into memory that
- * was not aligned, which many file systems refuse: nothing here depends on an
- * alignment that was not checked. A seed on a server is read through libnbd,
- * with as many requests in flight.
+ * A request is direct only if its offset, its length and its address have the
+ * alignment that the seed's file system or device requires. Other requests
+ * (mostly the last one), and those that the kernel refuses or cuts short, are
+ * read buffered. (blktap's driver read 512 bytes at a time with O_DIRECT into
+ * unaligned memory, which many file systems refuse.) An NBD seed is read through
+ * libnbd with as many requests in flight.
  *
- * One thread. The state lives on the stack of rd_load().
+ * One thread. The state is on the stack of rd_load().
  */
 #include "drivers/block-ram/seed/loader.h"
 
@@ -29,10 +28,10 @@
 
 #define DEPTH 16 /* requests in flight */
 #define CHUNK ((size_t)1 << 20) /* bytes a request */
-#define PROGRESS_MS 100 /* between two reports of progress */
+#define PROGRESS_MS 100 /* between two calls of the progress function */
 
 struct request {
-	struct iocb iocb; /* first: io_getevents() hands back its address */
+	struct iocb iocb; /* first member: io_getevents() returns its address */
 	uint64_t off;
 	size_t len;
 	struct request *next; /* in the free list */
@@ -46,7 +45,7 @@ struct load {
 	struct request requests[DEPTH];
 	struct request *free;
 	unsigned in_flight;
-	uint64_t done; /* bytes read or passed over */
+	uint64_t done; /* bytes read or skipped */
 	int64_t last_progress; /* ms, monotonic */
 	struct rd_error *err;
 };
@@ -105,10 +104,10 @@ static void direct_open(struct load *l)
 static void direct_close(struct load *l)
 {
 	if (l->direct)
-		io_destroy(l->aio); /* waits for what is still in flight */
+		io_destroy(l->aio); /* waits for the requests in flight */
 }
 
-/* Wait for at least one request to end, and finish what it left undone. */
+/* Wait until a request has ended; read what it did not read. */
 static int collect(struct load *l)
 {
 	struct io_event events[DEPTH];
@@ -151,7 +150,7 @@ static int read_direct(struct load *l, uint64_t off, size_t len)
 		if (rc)
 			return rc;
 	}
-	/* pages at once, not one at a time when the kernel pins them to read */
+	/* Fault in all pages in one call; else the kernel does it page by page. */
 	madvise(l->what->to + off, len, MADV_POPULATE_WRITE);
 	r = l->free;
 	r->off = off;
@@ -160,7 +159,7 @@ static int read_direct(struct load *l, uint64_t off, size_t len)
 	io_prep_pread(iocb, l->seed->direct, l->what->to + off, len,
 		      (long long)off);
 	rc = io_submit(l->aio, 1, &iocb);
-	if (rc != 1) /* no room in the kernel's queue, or refused: no matter */
+	if (rc != 1) /* queue full, or refused: read it buffered */
 		return read_buffered(l, off, len);
 	l->free = r->next;
 	l->in_flight++;
@@ -213,7 +212,7 @@ static int read_chunk(struct load *l, uint64_t off, size_t len)
 
 static int read_extent(struct load *l, uint64_t off, uint64_t end)
 {
-	/* behind the last extent comes an empty one */
+	/* After the last extent, an empty one ends the loop. */
 	int rc = l->what->extent && off < end
 			 ? l->what->extent(l->what->extent_arg, off, end)
 			 : 0;
@@ -222,7 +221,7 @@ static int read_extent(struct load *l, uint64_t off, uint64_t end)
 		return rd_fail(l->err, rc, "no memory for the data of %s: %s",
 			       l->seed->path, strerror(-rc));
 	while (!rc && off < end) {
-		/* up to a multiple of CHUNK, so that what follows is aligned */
+		/* End at a multiple of CHUNK, so that the next request is aligned. */
 		uint64_t stop = (off / CHUNK + 1) * CHUNK;
 		size_t len = (size_t)((stop < end ? stop : end) - off);
 
@@ -245,11 +244,11 @@ void rd_next_extent(const struct rd_seed *seed, uint64_t *off, uint64_t *end)
 		return;
 	data = lseek(seed->fd, (off_t)*off, SEEK_DATA);
 	if (data < 0 && errno == ENXIO) {
-		*off = *end; /* a hole up to the end */
+		*off = *end; /* a hole up to the seed's end */
 		return;
 	}
 	if (data < 0)
-		return; /* the file system cannot tell: all of it is data */
+		return; /* no SEEK_DATA here: treat everything as data */
 	hole = lseek(seed->fd, data, SEEK_HOLE);
 	*off = (uint64_t)data < *end ? (uint64_t)data : *end;
 	if (hole > data && (uint64_t)hole < *end)
@@ -294,7 +293,7 @@ int rd_load(const struct rd_load *what, struct rd_error *err)
 	direct_open(&l);
 	rc = read_all(&l);
 	direct_close(&l);
-	if (!rc) /* a hole where the file was cut off reads as no error */
+	if (!rc) /* a truncated file reads as a hole: check the size */
 		rc = rd_seed_check_size(what->seed, err);
 	return rc ? rc : report(&l, true);
 }

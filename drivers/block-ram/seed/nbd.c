@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See nbd.h. Calls are libnbd's asynchronous ones with a limit of our own
- * on silence: a server that is cut off would else hold an attach for as long
- * as TCP tries. The mutex orders the threads of a lazy disk.
+ * See nbd.h. Uses libnbd's asynchronous calls with a time limit of its own: with
+ * a server that is cut off, an attach would else wait as long as TCP retries.
+ * The mutex serialises the threads of a lazy disk.
  *
- * libnbd is opened with dlopen(), so that who has no seed of this kind need
- * not have it. RD_WITHOUT_NBD leaves all of it out, for the tapdisk driver.
+ * libnbd is loaded with dlopen(), so that hosts without NBD seeds need not
+ * install it. RD_WITHOUT_NBD leaves this file's contents out (tapdisk driver).
  */
 #include "drivers/block-ram/seed/nbd.h"
 
@@ -23,7 +23,7 @@
 
 #define NBD_PORT ":10809"
 
-/* Length of the scheme if @seed is a URI of NBD, or 0. */
+/* The length of the scheme if @seed is an NBD URI, else 0. */
 static size_t scheme_length(const char *seed)
 {
 	static const char *const schemes[] = { "nbd",       "nbds",
@@ -51,7 +51,7 @@ bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
 	const char *rest = uri + start + host;
 	const char *at = memrchr(uri + start, '@', host);
 	size_t user = at ? (size_t)(at - uri)
-			 : 0; /* TLS tells Alice from alice */
+			 : 0; /* the case of a user name counts with TLS */
 
 	if (host >= port && !strncmp(rest - port, NBD_PORT, port))
 		host -= port;
@@ -64,7 +64,7 @@ bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
 	return true;
 }
 
-/* FNV-1a of 64 bits, from two starts: a file name's worth of identity. */
+/* FNV-1a of 64 bits with two start values: 128 bits of a file name. */
 static uint64_t hash(const char *text, uint64_t h)
 {
 	for (; *text; text++)
@@ -87,10 +87,10 @@ void rd_nbd_id(const char *canonical, char id[RD_ID_MAX])
 #include <time.h>
 
 #define DEPTH 16 /* requests in flight */
-#define QUIET_MS 30000 /* silence after which a server counts as gone */
-#define LOOK_MS 100
-#define STATUS_BYTES ((uint64_t)1 << 30) /* a block status request's */
-#define EXTENTS 1024u /* of one answer that are kept */
+#define SILENCE_MS 30000 /* ms without an answer until the server is given up */
+#define POLL_MS 100
+#define STATUS_BYTES ((uint64_t)1 << 30) /* of one block status request */
+#define EXTENTS 1024u /* kept of one answer */
 
 /* ---- the library ------------------------------------------------------- */
 
@@ -105,7 +105,7 @@ void rd_nbd_id(const char *canonical, char id[RD_ID_MAX])
 #define DECLARE(name) __typeof__(&nbd_##name) name;
 static struct {
 	FUNCTIONS(DECLARE)
-	char missing[128]; /* or empty */
+	char missing[128]; /* why libnbd cannot be used; or empty */
 } lib;
 
 static pthread_once_t lib_once = PTHREAD_ONCE_INIT;
@@ -142,21 +142,21 @@ struct extent {
 
 struct rd_nbd {
 	struct nbd_handle *h;
-	pthread_mutex_t mutex; /* of rd_nbd_read() */
+	pthread_mutex_t mutex; /* held by rd_nbd_read() */
 	unsigned in_flight;
-	uint64_t done; /* bytes that have come, not told yet */
+	uint64_t done; /* bytes that have arrived and were not reported yet */
 	int failed; /* errno of the first request that failed */
-	int64_t heard; /* ms: when something came, or was first waited for */
+	int64_t last_activity; /* ms: last answer, or start of the wait */
 	char why[256];
-	/* what the last block status request said, from the start of it */
+	/* The answer to the last block status request. */
 	bool has_status;
-	bool asking; /* a request of that kind is in flight */
+	bool status_pending; /* a block status request is in flight */
 	uint64_t known_from, known_to;
 	struct extent extents[EXTENTS];
 	unsigned extent_count;
 };
 
-/* -EIO, with what libnbd has just said, unless a first reason is known. */
+/* Record libnbd's message, unless an earlier one is recorded. Returns -EIO. */
 static int note_failure(struct rd_nbd *n)
 {
 	const char *text = lib.get_error();
@@ -167,19 +167,19 @@ static int note_failure(struct rd_nbd *n)
 	return -EIO;
 }
 
-/* One look at the connection, LOOK_MS long at most. */
-static int look(struct rd_nbd *n)
+/* Process the connection's events, POLL_MS at most. */
+static int poll_once(struct rd_nbd *n)
 {
-	int rc = lib.poll(n->h, LOOK_MS);
+	int rc = lib.poll(n->h, POLL_MS);
 
 	if (rc > 0)
 		return 0;
 	if (rc < 0)
 		return lib.get_errno() == EINTR ? 0 : note_failure(n);
-	if (clock_now_ms() - n->heard < QUIET_MS)
+	if (clock_now_ms() - n->last_activity < SILENCE_MS)
 		return 0;
 	snprintf(n->why, sizeof(n->why), "no answer for %d seconds",
-		 QUIET_MS / 1000);
+		 SILENCE_MS / 1000);
 	return -ETIMEDOUT;
 }
 
@@ -192,14 +192,14 @@ static int connect_to(struct rd_nbd *n, const char *uri)
 {
 	int rc = 0;
 
-	/* the URI is an administrator's: it may name files with keys */
+	/* The administrator chose the URI: it may name files with keys. */
 	if (lib.set_uri_allow_local_file(n->h, true) ||
 	    lib.add_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
 	    lib.aio_connect_uri(n->h, uri))
 		return note_failure(n);
-	n->heard = clock_now_ms();
+	n->last_activity = clock_now_ms();
 	while (!rc && lib.aio_is_connecting(n->h) > 0)
-		rc = look(n);
+		rc = poll_once(n);
 	if (!rc && lib.aio_is_ready(n->h) <= 0)
 		rc = note_failure(n);
 	return rc;
@@ -265,12 +265,12 @@ static int ended(void *arg, int *error)
 	struct rd_nbd *n = r->nbd;
 
 	n->in_flight--;
-	n->heard = clock_now_ms();
+	n->last_activity = clock_now_ms();
 	if (*error && !n->failed)
 		n->failed = *error;
 	if (!*error)
 		n->done += r->len;
-	return 1; /* libnbd may forget it */
+	return 1; /* the command is complete */
 }
 
 bool rd_nbd_room(const struct rd_nbd *n)
@@ -291,9 +291,9 @@ int rd_nbd_start(struct rd_nbd *n, void *to, uint64_t off, size_t len)
 		return -ENOMEM;
 	*r = (struct request){ .nbd = n, .len = len };
 	if (!n->in_flight)
-		n->heard = clock_now_ms();
+		n->last_activity = clock_now_ms();
 	n->in_flight++;
-	/* on failure too libnbd frees r */
+	/* libnbd frees r, also on failure. */
 	if (lib.aio_pread(n->h, to, len, off,
 			  (nbd_completion_callback){ .callback = ended,
 						     .user_data = r,
@@ -307,7 +307,7 @@ int rd_nbd_start(struct rd_nbd *n, void *to, uint64_t off, size_t len)
 
 int rd_nbd_wait(struct rd_nbd *n, uint64_t *done)
 {
-	int rc = n->in_flight ? look(n) : 0;
+	int rc = n->in_flight ? poll_once(n) : 0;
 
 	*done += n->done;
 	n->done = 0;
@@ -323,7 +323,7 @@ int rd_nbd_read(struct rd_nbd *n, void *to, uint64_t off, size_t len)
 	rc = n->failed ? -n->failed : rd_nbd_start(n, to, off, len);
 	while (!rc && n->in_flight)
 		rc = rd_nbd_wait(n, &done);
-	/* a late answer must not write where nobody expects it any more */
+	/* A late answer must not be written to a buffer that is in other use. */
 	if (rc && !n->failed)
 		n->failed = -rc;
 	pthread_mutex_unlock(&n->mutex);
@@ -332,8 +332,8 @@ int rd_nbd_read(struct rd_nbd *n, void *to, uint64_t off, size_t len)
 
 /* ---- holes ------------------------------------------------------------- */
 
-static int learn(void *arg, const char *context, uint64_t off,
-		 uint32_t *entries, size_t count, int *error)
+static int on_extents(void *arg, const char *context, uint64_t off,
+		      uint32_t *entries, size_t count, int *error)
 {
 	struct rd_nbd *n = arg;
 	uint64_t at = n->known_to;
@@ -353,48 +353,50 @@ static int learn(void *arg, const char *context, uint64_t off,
 	return 0;
 }
 
-static int answered(void *arg, int *error)
+static int on_status(void *arg, int *error)
 {
 	struct rd_nbd *n = arg;
 
-	n->asking = false;
-	n->heard = clock_now_ms();
-	n->has_status &= !*error; /* what is wrong reads will tell */
-	return 1; /* libnbd may forget it */
+	n->status_pending = false;
+	n->last_activity = clock_now_ms();
+	n->has_status &= !*error; /* reads will report the error */
+	return 1; /* the command is complete */
 }
 
-/* For what is at @off. A server that falls silent has failed for reads, too. */
-static void ask(struct rd_nbd *n, uint64_t off, uint64_t len)
+/* Request the block status at @off. After a silence, reads fail as well. */
+static void request_status(struct rd_nbd *n, uint64_t off, uint64_t len)
 {
 	int rc = 0;
 
 	n->known_from = n->known_to = off;
 	n->extent_count = 0;
-	n->asking = true;
+	n->status_pending = true;
 	if (!n->in_flight)
-		n->heard = clock_now_ms();
+		n->last_activity = clock_now_ms();
 	if (lib.aio_block_status(n->h, len, off,
-				 (nbd_extent_callback){ .callback = learn,
+				 (nbd_extent_callback){ .callback = on_extents,
 							.user_data = n },
 				 (nbd_completion_callback){
-					 .callback = answered, .user_data = n },
+					 .callback = on_status,
+					 .user_data = n },
 				 0) < 0)
-		n->asking = n->has_status = false;
-	while (!rc && n->asking)
-		rc = look(n);
+		n->status_pending = n->has_status = false;
+	while (!rc && n->status_pending)
+		rc = poll_once(n);
 	if (rc && !n->failed)
 		n->failed = -rc;
 	n->has_status &= !rc && n->known_to > off;
 }
 
-/* The extent at @off; data up to @size where the server does not tell. */
+/* The extent at @off; data up to @size if the server has no block status. */
 static struct extent extent_at(struct rd_nbd *n, uint64_t off, uint64_t size)
 {
 	uint64_t left = size - off;
 	unsigned i;
 
 	if (n->has_status && (off < n->known_from || off >= n->known_to))
-		ask(n, off, left < STATUS_BYTES ? left : STATUS_BYTES);
+		request_status(n, off,
+			       left < STATUS_BYTES ? left : STATUS_BYTES);
 	for (i = 0; n->has_status && i < n->extent_count; i++)
 		if (off < n->extents[i].end)
 			return n->extents[i];

@@ -86,7 +86,7 @@ static uint64_t direct_alignment(const struct rd_seed *seed)
 			       : (uint64_t)sector;
 	if (fstat(seed->direct, &st) < 0 || st.st_blksize <= 0)
 		return 4096;
-	/* the file system's block: never less than its device's sector */
+	/* The file system's block is never smaller than its device's sector. */
 	return (uint64_t)st.st_blksize;
 }
 
@@ -94,7 +94,7 @@ static void open_direct(struct rd_seed *seed)
 {
 	char self[32];
 
-	/* by descriptor: the path may name another file by now */
+	/* By descriptor: the path may lead to another file now. */
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", seed->fd);
 	seed->direct = open(self, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (seed->direct < 0)
@@ -112,7 +112,7 @@ ssize_t rd_seed_read_buffered(const struct rd_seed *seed, void *to,
 	struct iovec v = { .iov_base = to, .iov_len = len };
 	ssize_t n;
 
-	/* what is cached already is taken from there, and stays there */
+	/* Cached pages are read from the cache, and stay in it. */
 	n = preadv2(seed->fd, &v, 1, (off_t)off, RWF_NOWAIT);
 	if (n > 0)
 		return n;
@@ -136,7 +136,7 @@ int rd_seed_read(const struct rd_seed *seed, void *to, uint64_t off, size_t len)
 		n = 0;
 		if (whole && rd_seed_aligned(seed, p, off, whole))
 			n = pread(seed->direct, p, whole, (off_t)off);
-		if (n <= 0) { /* refused, at its end, or not tried */
+		if (n <= 0) { /* refused, at the end of file, or not tried */
 			whole = 0;
 			n = rd_seed_read_buffered(seed, p, off, len);
 		}
@@ -213,7 +213,7 @@ int rd_seed_open(struct rd_seed *seed, const char *path, struct rd_error *err)
 	seed->align = 1;
 	if (rd_nbd_is_uri(path))
 		return open_uri(seed, path, err);
-	/* O_NONBLOCK: a FIFO must not hold us before it can be refused */
+	/* O_NONBLOCK: opening a FIFO must not wait; it is refused below. */
 	seed->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (seed->fd < 0)
 		return rd_fail(err, -errno, "cannot open seed %s: %m", path);
@@ -260,7 +260,7 @@ int rd_seed_check_size(const struct rd_seed *seed, struct rd_error *err)
 	int rc;
 
 	if (seed->nbd)
-		return 0; /* an export keeps its size */
+		return 0; /* an NBD export keeps its size */
 	rc = size_now(seed->fd, seed->device, &now);
 	if (rc)
 		return rd_fail(err, rc, "cannot examine seed %s: %s",

@@ -8,7 +8,8 @@
 #   count SEED              how many attachments its disk has; 0 if there is none
 #   count_is SEED N         waits until it has so many
 #   no_disks                there is none
-#   road KIND DOMID DEVID   of a disk line: the kernel's block device, or xen-ramdiskd
+#   device_behind KIND DOMID DEVID   what a disk line goes through: the path of the
+#                           kernel's block device, or xen-ramdiskd
 #   no_kernel_devices       none of the kernel's on our disks, nor a server of one
 #   worker_of DOMID VDEV    process of the backend's worker
 #   daemon_pid              process of the daemon
@@ -47,7 +48,7 @@ no_disks() {
 	[ "$(xm-ramdisk list)" = 'no RAM disks' ]
 }
 
-road() { # KIND DOMID DEVID
+device_behind() { # KIND DOMID DEVID
 	local back=/local/domain/0/backend/$1/$2/$3
 	if xenstore-exists "$back/ramdisk/attached" && ! xenstore-exists "$back/physical-device-path"; then
 		echo xen-ramdiskd

@@ -224,7 +224,7 @@ guest_run() { # NAME COMMAND
 		return 255
 	fi
 	xenstore-write "$dir/command" "$(base64 -w 0 <<<"$2")" || return 255
-	if ! vm_wait_node "$1" "$dir/status" "${guest_run_limit:-1200}"; then
+	if ! vm_wait_node "$1" "$dir/status" "${guest_run_limit:-600}"; then
 		echo "guest $1: did not end: $2" >&2
 		guest_console "$1" 5 >&2
 		return 255

@@ -19,9 +19,9 @@ new_list() {
 	: >"$tmp/parts"
 }
 
-# Output and status of tests/run go to $tmp/out and $tmp/status.
+# Output and status of tests/run go to $tmp/out and $tmp/status; a hang is ended.
 run_parts() { # JOBS
-	TEST_JOBS=$1 tests/run --parts "$tmp/parts" >"$tmp/out" 2>&1
+	TEST_JOBS=$1 timeout 60 tests/run --parts "$tmp/parts" >"$tmp/out" 2>&1
 	echo $? >"$tmp/status"
 }
 
@@ -110,7 +110,24 @@ for n in 1 2 3; do
 done
 run_parts 2
 last_line_is '6 passed, 0 failed' 0 && [ "$(headlines)" = 'p1 m1 p2 m2 p3 m3 ' ]
-ok "programs run one after another" $?
+ok "programs run one after another, beside machines" $?
+
+# Each waits for the other one.
+new_list
+part program p1 ": >$tmp/see-p; until [ -e $tmp/see-s ]; do sleep 0.05; done; echo ok p1; rm $tmp/see-s"
+part program p2 "mkdir $tmp/two || exit; sleep 0.2; rmdir $tmp/two; echo ok p2"
+part script s1 "touch $tmp/see-s; until [ -e $tmp/see-p ]; do sleep 0.05; done; echo ok s1; rm $tmp/see-p"
+part script s2 "sleep 0.1; echo ok s2"
+run_parts 2
+last_line_is '4 passed, 0 failed' 0 && [ "$(headlines)" = 'p1 p2 s1 s2 ' ]
+ok "without machines, a program and a script run at once" $?
+
+new_list
+part script s1 "mkdir $tmp/two || exit; sleep 0.2; rmdir $tmp/two; echo ok s1"
+part script s2 "mkdir $tmp/two || exit; sleep 0.2; rmdir $tmp/two; echo ok s2"
+run_parts 2
+last_line_is '2 passed, 0 failed' 0
+ok "scripts run one after another" $?
 
 new_list
 for n in 1 2; do

@@ -215,7 +215,7 @@ $(B)/tests/daemon/restart $(B)/tests/daemon/watch: $(B)/%: %.c tests/daemon/xen.
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ \
 		$(filter %.c,$^) $(B)/libramdisk.a -lcunit $(LIB_LIBS) -lpthread
 
-# Programs that measure, or that tests run beside what they test.
+# Benchmarks, and programs that tests run beside what they test.
 $(filter-out %/tapdisk %/ring,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -244,23 +244,23 @@ $(filter-out %/unaligned %/hostile,$(VM_PROGRAMS)): $(B)/tests/vm/%: $(B)/tests/
 $(filter-out %/hostile,$(VM_PROGRAMS)):
 	@mkdir -p $(@D) && cp $< $@
 
-
-# For a guest, which has neither our libraries nor a sanitizer's.
+# Static and without a sanitizer: a guest has none of the shared libraries.
 $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out $(SANFLAGS),$(ALL_CFLAGS)) $(XEN_CFLAGS) -static -o $@ \
 		$(filter %.c,$^) -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 
-# The benchmarks too: what is built now and then only breaks unseen.
+# With the benchmarks, so that a change that breaks their build is seen.
 test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart watch) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 check: install-test-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run
 
-# What strangers may have written, under libFuzzer. FUZZ_SECONDS each. Needs
-# clang and its runtime libraries (Debian: clang, libclang-rt-14-dev).
+# The parsers of untrusted input, the store and the backend under libFuzzer, for
+# FUZZ_SECONDS each. Needs clang and its runtime libraries (Debian: clang,
+# libclang-rt-14-dev).
 FUZZ_SECONDS ?= 60
 FUZZ_CC := clang -O1 -g -std=gnu11 -D_GNU_SOURCE -I. -Iinclude -I$(B)/gen \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -303,18 +303,18 @@ fuzz-blkback: $(call fuzzers,blkback)
 		-rss_limit_mb=1024 $(B)/fuzz/corpus-$${f##*/} tests/fuzz/corpus/$${f##*/} \
 		|| exit 1; done
 
-# The tests that need no virtual machine, for between two edits.
+# The tests that need no virtual machine: a few minutes, after each edit.
 check-quick:
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)B=$(B) tests/run --no-vm
 
-# The scenarios that take longer than a check may.
+# The scenarios in tests/vm/long and the tests in tests/nbd/long, which take longer.
 check-long: install-long-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs deb
 	$(Q)B=$(B) tests/run --long
 
-# A hundred rounds of what the restart scenario does, and every death of the
-# ring tests: hours in software.
+# A hundred rounds of the scenario restart, and the ring's crash test with a kill at
+# every step: hours.
 check-restart: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)RESTART_EVERY=1 $(B)/tests/ring/ring/restart
@@ -405,6 +405,7 @@ help:
 	@echo 'make              build (as an ordinary user)'
 	@echo 'make demo         the main job on a real Xen in QEMU (root: installs packages)'
 	@echo 'make check        every test (root: installs packages)'
+	@echo '                  two parts at once; TEST_JOBS=1: one after the other'
 	@echo 'make check-quick  the tests that need no virtual machine'
 	@echo 'make check-long   scenarios of the test bed that take longer (tests/vm/long)'
 	@echo 'make check-restart  a hundred rounds of killing under guests (hours)'

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The guide for hosts without Xen, run as it is written: its blocks one after
-# the other in one shell, which ends at the first command that fails. The other
-# guides are run by tests/vm/long/guides. That no guide is forgotten, and
-# that a block that fails is told, is tested here too.
+# Runs the guide for hosts without Xen as it is written: its blocks one after
+# another in one shell, which ends at the first command that fails. tests/vm/long/guides
+# runs the other guides. This script also checks that each guide is run somewhere, and
+# that a failing block makes the run fail.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=$(realpath "${B:-build}")
@@ -15,7 +15,7 @@ mkdir -m 700 "$XEN_RAMDISK_DIR" || exit 1
 trap 'rm -rf "$scratch" "$XEN_RAMDISK_DIR"' EXIT
 failed=0
 
-run() { # GUIDE: its host's blocks; the output names the block that runs
+run() { # GUIDE: runs its blocks for the host; the output names each block
 	local blocks=$scratch/blocks f
 	rm -rf "$blocks" "$scratch/work"
 	mkdir "$blocks" "$scratch/work"
@@ -40,12 +40,12 @@ result() { # STATUS NAME
 run "$top/docs/guide-without-xen.md" >"$scratch/out" 2>&1 </dev/null
 result $? "guide-without-xen.md runs as it is written"
 [ "$(find "$scratch/blocks" -name '*.host' | wc -l)" -ge 5 ]
-result $? "and it has blocks"
+result $? "guide-without-xen.md has blocks"
 
 printf '%s\n' '```sh' 'true' '```' '```' 'false' '```' '```sh in g' 'false' '```' '```sh' 'false' 'echo on' '```' >"$scratch/bad.md"
 run "$scratch/bad.md" >"$scratch/out" 2>&1 </dev/null
 [ $? = 1 ] && grep -qx '# line 0010.host' "$scratch/out" && ! grep -q on "$scratch/out"
-result $? "a command that fails ends the run, in the block that has it"
+result $? "a failing command ends the run in its block"
 
 for f in docs/guide-*.md; do
 	case $f in *-without-xen.md) continue ;; esac

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Shell scripts against shellcheck, manual pages against man and mandoc, C files
-# against .clang-format. A script is what git knows and starts with a shell's #!
-# line or names its shell to shellcheck. (mandoc's style notes are not asked for.)
+# Checks shell scripts with shellcheck, manual pages with man and mandoc, the layout of C
+# files with clang-format. A script is a file in git that starts with a shell's #! line
+# or has a line "# shellcheck shell=". mandoc's notes on style are not asked for.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 failed=0
@@ -30,10 +30,11 @@ while read -r f; do
 	[ -f "$f" ] || continue
 	head -n 5 "$f" | tr -d '\0' | grep -qE '^(#! ?/bin/(busybox )?(ba|da)?sh|#! ?/usr/bin/env bash|# shellcheck shell=)' || continue
 	scripts=$((scripts + 1))
-	# Not asked for: files that exist in the test bed only (SC1091); $ in
-	# single quotes, which is how a command for a guest is written (SC2016);
-	# functions that are given to others to call (SC2317); a && b || c, where
-	# b is an echo (SC2015); variables of a file for those that source it.
+	# These warnings are off: a sourced file that is not found, since it exists
+	# in the test bed only (SC1091); $ in single quotes, since commands for
+	# guests are written so (SC2016); functions that nothing calls, since they are
+	# passed as arguments (SC2317); a && b || c (SC2015); in a file to be sourced,
+	# variables that it does not use itself (SC2034).
 	except=SC1091,SC2016,SC2317,SC2015
 	head -n 5 "$f" | grep -q '^# shellcheck shell=' && except+=,SC2034
 	shellcheck -x -P SCRIPTDIR -P . -e $except "$f" >"$out" 2>&1
@@ -41,7 +42,7 @@ while read -r f; do
 done < <(files)
 : >"$out"
 [ $scripts -gt 30 ]
-result $? "$scripts scripts were found"
+result $? "more than 30 scripts are checked: $scripts"
 
 for f in docs/*.[1-8]; do
 	man --warnings -E UTF-8 -l -Tutf8 -Z "$f" >/dev/null 2>"$out"
@@ -50,10 +51,10 @@ for f in docs/*.[1-8]; do
 	result $? "mandoc -Tlint $f"
 done
 
-# The header of interface versions is generated.
+# Without the generated header of interface versions.
 files | grep '\.[ch]$' | grep -v '^include/xen-interface\.h$' >"$list"
 [ "$(wc -l <"$list")" -gt 200 ]
-result $? "the C files were found"
+result $? "more than 200 C files are checked"
 xargs clang-format --dry-run --ferror-limit=1 -Werror <"$list" >"$out" 2>&1
-result $? "clang-format: make format lays out what this names"
+result $? "clang-format (\`make format\` corrects the files)"
 exit $failed

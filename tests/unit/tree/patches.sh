@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The patches for historic drivers: each applies, and comes off again, without
-# fuzz, to a file that holds the historic line at the place of each release of
-# its range, and nothing but that line changes. The files are made here of other
-# lines: only the line itself, white space included, is the historic one.
+# The patches for historic drivers: for each release of its range, each patch applies and
+# reverts without fuzz to a file that has the historic line at that release's line number, and
+# changes that line only. The files are made here; only the one line, with its
+# white space, is the historic driver's.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 dir=$(mktemp -d) || exit 1
@@ -65,13 +65,13 @@ while read -r patch number path releases; do
 	done
 done < <(table)
 
-# Not to a file without the line: the wrong variant is refused.
+# A patch does not apply to the file of another variant.
 rm -rf "$dir/tree" && make_file "$dir/tree/drivers/block-ram.c" 153 "$opens"
 patch -d "$dir/tree" -p1 --fuzz=0 <patches/blktap3.patch >"$dir/log" 2>&1
 [ $? = 1 ]
-result $? "the wrong variant is refused"
+result $? "the patch of another variant does not apply"
 
-# Every patch is in the README, and has a header.
+# Every patch is in patches/README.md, and has a header.
 {
 	for p in patches/*.patch; do
 		grep -q "$(basename "$p")" patches/README.md && grep -q '^Releases: ' "$p" &&
@@ -79,6 +79,6 @@ result $? "the wrong variant is refused"
 	done
 } >"$dir/log"
 [ ! -s "$dir/log" ]
-result $? "each has a header and a place in the table"
+result $? "each patch has a header and is in the README"
 
 exit $failed

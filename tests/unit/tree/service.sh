@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The systemd unit, as systemd's own tools judge it: it has no word that they do
-# not know, and it stays as closed as it is. (It is started on no Xen host here:
-# the test bed's Domain-0 runs without systemd.)
+# Checks the systemd unit with systemd's own tools: every word is known to them, and its
+# exposure stays low. tests/vm/long/unit starts the unit, under a systemd in Domain-0.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=$(realpath "${B:-build}")
@@ -25,24 +24,25 @@ make -s install B="$B" PREFIX=/usr DESTDIR="$scratch/root" >"$scratch/out" 2>&1
 unit=$scratch/xen-ramdiskd.service
 cp "$scratch/root/usr/lib/systemd/system/xen-ramdiskd.service" "$unit"
 grep -q '^ExecStart=/usr/sbin/xen-ramdiskd --foreground$' "$unit" && ! grep -q '@' <(grep -v SystemCall "$unit")
-ok "made for the programs' folder" $?
-sed -i "s,/usr/sbin/,$B/," "$unit" # where they are here
+ok "the installed unit has the programs' directory" $?
+sed -i "s,/usr/sbin/,$B/," "$unit" # systemd-analyze looks for the programs
 
-# Warnings leave its status at 0: no word at all is what is wanted.
+# A warning does not change the exit status, so any output is a failure.
 systemd-analyze --man=no verify "$unit" >"$scratch/out" 2>&1 &&
 	[ ! -s "$scratch/out" ]
-ok "systemd-analyze verify has nothing to say" $?
+ok "systemd-analyze verify prints nothing" $?
 
 systemd-analyze security --offline=true --threshold=40 --no-pager \
 	"$unit" >"$scratch/out" 2>&1
 ok "systemd-analyze security: exposure below 4.0" $?
 
-# The store is mounted where others see it, before the name space is made.
+# The store is mounted in the mount name space of process 1, where other programs see it,
+# before the daemon starts in its own.
 awk '/^ExecStartPre=-\+nsenter --target 1 --mount .*xm-ramdisk list/ {mounts = NR} /^ExecStart=/ {starts = NR}
 	END {exit !(mounts && mounts < starts)}' "$unit"
-ok "the store is mounted outside" $?
+ok "the store is mounted outside the unit's name space" $?
 
-# The calls of the worker's own sandbox are in the unit's, or it could not start.
+# The unit must allow each system call that the worker's own sandbox allows.
 systemd-analyze syscall-filter >"$scratch/groups" 2>/dev/null
 awk -v groups="$scratch/groups" '
 	BEGIN {

@@ -108,7 +108,7 @@ void front_new_ring(void)
 {
 	if (port >= 0)
 		xenevtchn_unbind(events, (evtchn_port_t)port);
-	/* The old one may be mapped still: a fresh page, each time. */
+	/* A fresh page each time: the backend may still map the old one. */
 	if (front_ring)
 		xengntshr_unshare(grants, front_ring, 1);
 	front_ring = xengntshr_share_pages(grants, 0, 1, &front_ring_ref, 1);
@@ -169,7 +169,7 @@ struct blkif_request_indirect *front_put_indirect(uint8_t operation, unsigned n,
 						  unsigned table)
 {
 	struct blkif_request_segment *seg = (void *)front_page[table];
-	/* id is at the same place in every kind of request */
+	/* The id is at the same offset in every kind of request. */
 	struct blkif_request_indirect *i = (void *)front_put(BLKIF_OP_INDIRECT);
 	unsigned at;
 
@@ -213,7 +213,7 @@ int front_status(unsigned back)
 	struct blkif_response *r = &front_ring->ring[(prod - back) % SLOTS].rsp;
 
 	if (r->id != 0x1000 + prod - back) {
-		printf("an answer with id %llx\n", (unsigned long long)r->id);
+		printf("a response with id %llx\n", (unsigned long long)r->id);
 		return 1000;
 	}
 	return r->status;

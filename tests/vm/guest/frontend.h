@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A block frontend in a program of a guest, over the devices of xen-gntalloc,
- * xen-evtchn and xenbus: for a guest whose kernel has no frontend of its own
- * loaded. It does what it is told, also what no kernel would do.
+ * A block frontend as a program in a guest, over the devices of xen-gntalloc,
+ * xen-evtchn and xenbus: for a guest whose kernel has not loaded xen-blkfront. The
+ * caller decides about every byte of the ring, also in ways that no kernel would.
  *
  * One device at a time, one ring of one page, the x86_64 layout; one thread.
  */
@@ -36,7 +36,7 @@ void front_open(const char *devid);
 void front_write(const char *node, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The backend's state, or 0 when there is none; its error, or "". */
+/* The backend's state, or 0 if there is no backend; its error, or "". */
 unsigned front_backend_state(void);
 const char *front_backend_error(void);
 
@@ -45,26 +45,26 @@ bool front_wait(unsigned state);
 
 /* A fresh ring and all nodes; states 3 and 4; persistent grants or not. */
 bool front_connect(bool persistent);
-/* The ring and its event channel without a word in xenstore. */
+/* A fresh ring and event channel; writes nothing to xenstore. */
 void front_new_ring(void);
-/* Closed, and wait until the backend is; it may have closed before. */
+/* Write state Closed and wait until the backend is Closed, too. */
 bool front_close(void);
 
 /* The next slot of the ring, zeroed, with its operation and id. */
 struct blkif_request *front_put(uint8_t operation);
-/* One with a whole page, granted as @ref. */
+/* A request with one segment: the whole page that is granted as @ref. */
 struct blkif_request *front_put_page(uint8_t operation, uint64_t sector,
 				     uint32_t ref);
-/* An indirect one, its table in @table, with @n whole pages from page 0 on. */
+/* An indirect request: its segments, in page @table, are the pages 0 to @n - 1. */
 struct blkif_request_indirect *front_put_indirect(uint8_t operation, unsigned n,
 						  unsigned table);
-/* Show the requests and notify. */
+/* Publish the requests and notify. */
 void front_push(void);
 void front_notify(void);
 
-/* Wait for the answers of all that was pushed; false after 60 s. */
+/* Wait for the responses to all requests; false after 60 s. */
 bool front_answered(void);
-/* Status of the request that was put @back requests ago, 1 the last. */
+/* The response's status of the last request (@back 1), the one before (2), ... */
 int front_status(unsigned back);
 
 #endif

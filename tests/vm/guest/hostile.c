@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a hostile guest may do to its block backend, from a real guest:
+ * Attacks of a guest on its block backend, over frontend.h:
  *
  *   hostile DEVID ATTACK...     "ok NAME" or "not ok NAME: WHY" for each
- *   hostile DEVID               all but those for read-only disks
- *   hostile DEVID read-only     on a disk that is attached for reading
- *   hostile DEVID storm, spin   connects and notifies, or only counts, without an
- *                               end: to see what that costs others (tests/vm/bench)
+ *   hostile DEVID               all attacks but read-only
+ *   hostile DEVID read-only     on a disk that is attached read-only
+ *   hostile DEVID storm|spin    connects, then notifies (storm) or only counts (spin)
+ *                               forever: tests/vm/bench measures what that costs others
  *
- * Each attack begins with a good connection and a good request, and ends with
- * the same: whatever came in between, the backend serves on.
+ * Each attack begins with a valid connection and a valid request, and run() makes
+ * the same after it: the backend must still serve them.
  */
 #include "tests/vm/guest/frontend.h"
 
@@ -31,7 +31,7 @@ static const char *why;
 		}                     \
 	} while (0)
 
-/* What is put by now is answered; @want for the last @n of it. */
+/* All requests are answered, the last @n with status @want. */
 static bool all_are(int want, unsigned n)
 {
 	unsigned i;
@@ -51,7 +51,7 @@ static bool good_request(void)
 	return true;
 }
 
-/* The backend closed the device by itself, and says why. */
+/* The backend has closed the device, and its error contains @word. */
 static bool refused(const char *word)
 {
 	EXPECT(front_wait(XenbusStateClosing));
@@ -80,7 +80,7 @@ static bool runaway(void)
 	       runaway_by(0xffffffffu);
 }
 
-/* Everything in the ring changes all the time, the indexes too now and then. */
+/* The requests change while the backend reads them, and the indexes, too. */
 static bool scribble(void)
 {
 	unsigned i, n;
@@ -102,7 +102,7 @@ static bool scribble(void)
 	return true;
 }
 
-/* The disk is read into the ring, and into the table of the request itself. */
+/* Reads into the ring itself, and into the segment table of their own request. */
 static bool overlapping(void)
 {
 	struct blkif_request_indirect *r;
@@ -111,7 +111,7 @@ static bool overlapping(void)
 	EXPECT(front_connect(false) && good_request());
 	for (i = 0; i < 4; i++) {
 		r = front_put_indirect(BLKIF_OP_READ, 256, TABLE);
-		/* its own table among its pages, and one page many times */
+		/* The table itself as a segment, and one page in two segments. */
 		((struct blkif_request_segment *)front_page[TABLE])[i].gref =
 			front_ref[TABLE];
 		((struct blkif_request_segment *)front_page[TABLE])[9].gref =
@@ -124,7 +124,7 @@ static bool overlapping(void)
 	front_put_indirect(BLKIF_OP_READ, 16, TABLE)->indirect_grefs[0] =
 		front_ring_ref;
 	front_push();
-	/* Whatever it reads there now is its own doing. */
+	/* The backend may now read any bytes there; it must only go on. */
 	return front_close();
 }
 
@@ -206,8 +206,8 @@ static bool indirect(void)
 /* ---- grants ------------------------------------------------------------ */
 
 /*
- * Between good ones of the same batch, which succeed. Not 0 and 1: these are the
- * guest's console and xenstore pages, which Domain-0 may write indeed.
+ * Among valid requests of the same batch, which succeed. Without the references 0 and 1,
+ * which are the guest's console and xenstore pages: Domain-0 may write to these.
  */
 static bool bad_grants(void)
 {
@@ -230,7 +230,7 @@ static bool bad_grants(void)
 	return true;
 }
 
-/* Pages go while requests for them are on their way. */
+/* Pages are no longer granted while requests for them are in flight. */
 static bool revoked(void)
 {
 	xengntshr_handle *own = xengntshr_open(NULL, 0);
@@ -248,7 +248,7 @@ static bool revoked(void)
 				front_put_page(BLKIF_OP_READ, 8 * i, ref[i]);
 			front_push();
 			EXPECT(!xengntshr_unshare(own, pages, 32));
-			/* An error or not, but an answer. */
+			/* Each request gets a response; its status depends on the race. */
 			EXPECT(front_answered());
 		}
 		EXPECT(good_request() && front_close());
@@ -257,7 +257,7 @@ static bool revoked(void)
 	return true;
 }
 
-/* A page that was granted for reading only cannot be read into. */
+/* A read into a page that is granted read-only must fail. */
 static bool read_only_page(void)
 {
 	xengntshr_handle *own = xengntshr_open(NULL, 0);
@@ -336,7 +336,7 @@ static bool reconnecting(void)
 
 	for (i = 0; i < 8; i++) {
 		EXPECT(front_connect(i % 2) && good_request());
-		/* with I/O on its way, whose answers nobody will see */
+		/* Requests in flight, whose responses this frontend never reads. */
 		for (k = 0; k < 20; k++)
 			front_put_indirect(BLKIF_OP_READ, 256, TABLE);
 		front_push();
@@ -388,7 +388,7 @@ static bool garbage(void)
 	front_write("multi-queue-num-queues", "1");
 	EXPECT(refuses_node("ring-page-order", "5"));
 	front_write("ring-page-order", "0");
-	/* The ring is somebody else's page, or nobody's. */
+	/* A ring that is not granted. */
 	front_write("state", "1");
 	EXPECT(front_wait(XenbusStateInitWait));
 	front_write("ring-ref", "%u", NOT_GRANTED);
@@ -417,7 +417,7 @@ static const struct attack {
 	{ "node-storm", node_storm },
 	{ "flapping", flapping },
 	{ "reconnecting", reconnecting },
-	{ "read-only", read_only }, /* the last: only when it is named */
+	{ "read-only", read_only }, /* last: runs only if it is named */
 };
 #define ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
 
@@ -431,14 +431,14 @@ static bool run(const struct attack *a)
 	else
 		printf("not ok %s: %s\n", a->name, why ? why : "no connection");
 	fflush(stdout);
-	/* The next one has a fair start. */
+	/* The next attack must not fail because of this one. */
 	if (!good)
 		front_close();
 	why = NULL;
 	return good;
 }
 
-static int for_ever(bool notify)
+static int run_forever(bool notify)
 {
 	volatile unsigned long n;
 
@@ -460,7 +460,7 @@ int main(int argc, char **argv)
 	front_open(argv[1]);
 	if (argc == 3 &&
 	    (!strcmp(argv[2], "storm") || !strcmp(argv[2], "spin")))
-		return for_ever(argv[2][1] == 't');
+		return run_forever(argv[2][1] == 't');
 	for (a = 0; a < ATTACKS; a++) {
 		bool named = argc == 2 && a != ATTACKS - 1;
 

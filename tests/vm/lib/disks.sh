@@ -5,18 +5,19 @@
 #
 #   uuid FILE               the UUID of an ext file system, in Domain-0
 #   guest_uuid NAME FILE    the same in a guest
-#   count SEED              how many attachments its disk has; 0 if there is none
-#   count_is SEED N         waits until it has so many
-#   no_disks                there is none
-#   road KIND DOMID DEVID   of a disk line: the kernel's block device, or xen-ramdiskd
-#   no_kernel_devices       none of the kernel's on our disks, nor a server of one
-#   worker_of DOMID VDEV    process of the backend's worker
-#   daemon_pid              process of the daemon
-#   refused STATUS REGEX COMMAND...   ends with STATUS and says one line, which is
-#                           "xm-ramdisk: " and REGEX (grep -E) from end to end
-#   no_nodes DOMID DEVID    neither end of the device is in xenstore
-#   background FILE COMMAND...   starts it; its output goes to FILE, its process is $!
-#   ended STATUS REGEX FILE PID   waits for it; as refused
+#   count SEED              how many attachments the disk of SEED has; 0 if there is no disk
+#   count_is SEED N         waits until the disk of SEED has N attachments
+#   no_disks                true if there is no RAM disk
+#   device_behind KIND DOMID DEVID   what a disk line goes through: the path of the
+#                           kernel's block device, or xen-ramdiskd
+#   no_kernel_devices       true if no loop or nbd device uses a disk of ours, and no nbdkit runs
+#   worker_of DOMID VDEV    the process id of the device's worker
+#   daemon_pid              the process id of xen-ramdiskd
+#   refused STATUS REGEX COMMAND...   COMMAND ends with STATUS and prints one line, which
+#                           is "xm-ramdisk: " and then matches REGEX (grep -E) as a whole
+#   no_nodes DOMID DEVID    true if neither backend nor frontend nodes of the device are there
+#   background FILE COMMAND...   starts COMMAND, with its output in FILE; its process id is $!
+#   ended STATUS REGEX FILE PID   waits for such a process; then as refused
 
 uuid() { # FILE
 	dumpe2fs -h "$1" 2>/dev/null | awk '/^Filesystem UUID/ {print $3}'
@@ -47,7 +48,7 @@ no_disks() {
 	[ "$(xm-ramdisk list)" = 'no RAM disks' ]
 }
 
-road() { # KIND DOMID DEVID
+device_behind() { # KIND DOMID DEVID
 	local back=/local/domain/0/backend/$1/$2/$3
 	if xenstore-exists "$back/ramdisk/attached" && ! xenstore-exists "$back/physical-device-path"; then
 		echo xen-ramdiskd

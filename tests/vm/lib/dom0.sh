@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# What a scenario is written with; sourced before it, in Domain-0.
+# The functions that a scenario calls; sourced before the scenario, in Domain-0.
 #
-#   step TITLE                            a headline, with the seconds so far
-#   check NAME COMMAND...                 ok when the command succeeds
-#   check_output NAME REGEX COMMAND...    ... and its output matches (grep -E)
-#   check_fails NAME REGEX COMMAND...     ok when it fails and its output matches
-#   wait_for SECONDS COMMAND...           until it succeeds; the limit is for a hang
-#   show COMMAND...                       runs it, with its output indented
+#   step TITLE                            prints a headline, with the seconds since the boot
+#   check NAME COMMAND...                 ok if the command succeeds
+#   check_output NAME REGEX COMMAND...    ok if it succeeds and its output matches (grep -E)
+#   check_fails NAME REGEX COMMAND...     ok if it fails and its output matches
+#   wait_for SECONDS COMMAND...           repeats COMMAND until it succeeds; fails after SECONDS,
+#                                         which are only to end a hang
+#   show COMMAND...                       runs COMMAND and prints its output indented
 #
-# COMMAND may be a function and runs in this shell. A failed check shows the
-# output and the scenario goes on; verbose=yes shows it for the good ones too.
+# COMMAND may be a function and runs in this shell. A failed check prints the
+# command's output, and the scenario goes on; with verbose=yes a passed check prints it too.
 # The functions for guests are in guest.sh, those for RAM disks in disks.sh.
 
 vm_failed=0 vm_passed=0 # read by scenario-main
@@ -48,12 +49,12 @@ vm_ok() { # NAME SINCE
 	return 0
 }
 
-# A scenario whose guest is gone by no fault of what it tests proves nothing more:
-# see vm_emulator_lost.
+# After the emulator has lost a guest, a failed check proves nothing: end the
+# scenario, which tests/vm/run then starts again. See vm_emulator_lost.
 vm_end_if_lost() { # NAME
 	local faults
 	[ "$vm_failed" = 0 ] && faults=$(vm_triple_faults) || return
-	echo "$1: not known, the emulator lost a guest (${faults//$'\n'/ }: triple fault)"
+	echo "$1: result unknown, the emulator lost a guest (${faults//$'\n'/ }: triple fault)"
 	vm_indent "$vm_out"
 	: >/run/vm/lost
 	exit
@@ -108,7 +109,7 @@ check_fails() {
 	fi
 }
 
-# The limit is long enough for any machine: it ends what will never happen.
+# The limit ends a wait for what never happens; it is far above what a slow machine needs.
 wait_for() {
 	local limit=$(($1 * ${slow:-1})) end
 	shift

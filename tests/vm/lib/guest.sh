@@ -3,28 +3,29 @@
 #
 # Guests, for scenarios:
 #
-#   guest_start NAME [OPTION...]     makes it and waits until it takes commands
-#   guest_create NAME [OPTION...]    makes it only; then guest_wait NAME
-#   guest_run NAME COMMAND           runs a command of bash in it; output and status
+#   guest_start NAME [OPTION...]     creates a guest and waits until it takes commands
+#   guest_create NAME [OPTION...]    only creates a guest
+#   guest_wait NAME                  waits until the guest takes commands
+#   guest_run NAME COMMAND           runs a command of bash in the guest; output and status
 #                                    are the command's (255 and a line on stderr
 #                                    if the guest ended or did not answer)
-#   guest_domid NAME                 prints its number
+#   guest_domid NAME                 prints its domain number
 #   guest_state NAME                 prints running, paused, crashed, shutdown or gone
 #   guest_destroy NAME               xl destroy, and waits until it is gone
-#   guest_console NAME [LINES]       the end of its console's log
-#   root_image FILE MIB              makes an image to boot from, for the option root
+#   guest_console NAME [LINES]       prints the last lines of its console's log
+#   root_image FILE MIB              makes an image that a guest with the option root boots from
 #
 # OPTION: pvh; no-blkfront (a guest whose frontend never answers); fio, fs (fio,
 # or file systems with their tools, are there, 160 MB more memory); root (its root
 # file system is on its disk xvda); mem=MIB; vcpus=N;
 # suite=SUITE (its kernel; the scenario has guest=SUITE); with=FILE (a program, in
 # /usr/bin); paused; words=WORDS for the kernel's command line; or key=value in
-# quotes, a line of the guest's xl.cfg such as 'disk=["phy:/dev/ram0,xvdc,w"]'. A
-# guest that is there and silent can also be had with xl pause.
+# quotes, a line of the guest's xl.cfg such as 'disk=["phy:/dev/ram0,xvdc,w"]'. For a
+# guest that does not answer, xl pause also serves.
 #
-# A guest that panics stays, as "crashed", until it is destroyed. How commands
-# travel is written in guest-agent. A PVH guest that the emulator loses is made
-# again by guest_wait: see vm_emulator_lost.
+# A guest that panics stays, as "crashed", until it is destroyed. guest-agent
+# describes how commands get into a guest. guest_wait creates a PVH guest
+# again that the emulator has lost: see vm_emulator_lost.
 
 vm_guest_limit=600
 vm_run_id=0
@@ -52,7 +53,7 @@ guest_console() { # NAME [LINES]
 	tail -n "${2:-20}" "/share/guests/guest-$1.log" 2>/dev/null | tr -cd '\11\12\40-\176'
 }
 
-# Archives behind one another; other FILEs go into one of their own.
+# Archives (*.cpio) are put one behind the other; other FILEs become /usr/bin of one more.
 vm_initrd() { # INITRD FILE...
 	local initrd=$1 f tree=/run/vm/with
 	shift
@@ -110,7 +111,7 @@ END
 vm_xl_create() { # NAME [-p]
 	local name=$1 status
 	shift
-	# xl remarks on tsc_mode every time.
+	# xl prints a line about tsc_mode each time.
 	xl create -q "$@" "/run/vm/$name.cfg" >"/run/vm/$name.create" 2>&1
 	status=$?
 	grep -v '^got a tsc mode' "/run/vm/$name.create" >&2
@@ -118,21 +119,22 @@ vm_xl_create() { # NAME [-p]
 	return $status
 }
 
-# Triple faults that Xen knows of, of guests that were not made again: "d12v0" a line.
+# Virtual processors with a triple fault in Xen's log, one a line as "d12v0", without the
+# guests that were created again.
 vm_triple_faults() {
 	xl dmesg 2>/dev/null | sed -n 's/.*\(d[0-9]*v[0-9]*\) Triple fault.*/\1/p' | sort -u |
 		grep -vxFf /run/vm/made-again
 }
 
-# QEMU's nested paging in software loses PVH guests: one goes on with the
-# hypervisor's own instruction pointer, or reports a page fault that is none, and
-# ends with a triple fault. Mostly while its kernel starts, which goes to the
-# hypervisor for each read of a clock: 13 of 80 of Xen 4.20 and Linux 6.12, started
-# two at a time, so a guest of which Xen says that, and which has not said that it
-# is up, is made again. One that was up takes what the scenario did with it along:
-# the first check that fails then ends the scenario, and tests/vm/run starts it
-# anew. A disk is not the reason: a kernel that is as far as its block frontend
-# answers a fault with a panic, and stays as crashed.
+# QEMU's emulation of nested paging loses PVH guests: a guest goes on with the
+# hypervisor's instruction pointer, or gets a page fault without a cause, and ends
+# with a triple fault. This happens mostly while the guest's kernel starts, when each
+# read of a clock is an exit to the hypervisor: to 13 of 80 guests with Xen 4.20 and
+# Linux 6.12, started two at a time. So a guest with a triple fault in Xen's log that
+# has not yet reported to be up is created again. If the guest was up, the first check
+# that fails then ends the scenario, and tests/vm/run starts it again. Our disk
+# cannot be the cause: a kernel that has got to its block frontend answers a fault
+# with a panic, and such a guest stays as "crashed".
 vm_emulator_lost() { # NAME
 	local faults id
 	[ -e "/run/vm/$1.again" ] || return
@@ -142,20 +144,20 @@ vm_emulator_lost() { # NAME
 	*) return 1 ;;
 	esac
 	id=$(cat "/run/vm/$1.id")
-	# gone before its number could be asked for: the fault may be its own
+	# If the guest ended before its domain number was read, any fault may be its own.
 	faults=$(vm_triple_faults | grep "^d${id:-.*}v") || return
-	echo "# guest $1: lost by the emulator (${faults//$'\n'/ }: triple fault), made again" >&2
+	echo "# guest $1: lost by the emulator (${faults//$'\n'/ }: triple fault), created again" >&2
 	echo "$faults" >>/run/vm/made-again
 }
 
-# The guests' own image as a file system.
+# The contents of the guests' initial RAM disk as a file system.
 root_image() { # FILE MIB
 	local tree=/run/vm/root
 	mkdir -p $tree && (cd $tree && busybox cpio -i </boot/guest.cpio) 2>/dev/null &&
 		truncate -s "$2M" "$1" && mke2fs -q -F -t ext4 -d $tree "$1" && rm -rf $tree
 }
 
-# Waits for a node to appear, by a watch; ends early when the domain does.
+# Waits for a node to appear, by a watch; returns early if the domain ends.
 vm_wait_node() { # NAME PATH LIMIT
 	local name=$1 path=$2 limit=$(($3 * ${slow:-1})) end fd watch event state rc=1 released=0
 	end=$((SECONDS + limit))
@@ -168,8 +170,8 @@ vm_wait_node() { # NAME PATH LIMIT
 			rc=0
 			break
 		fi
-		# A watch fires once when it is set; a domain that ended before that is
-		# found when nothing comes any more.
+		# Each watch fires once when it is set. If the domain ended before that,
+		# the read above times out, and the state below shows it.
 		case $event in
 		"$path") continue ;;
 		@releaseDomain) [ $((released++)) != 0 ] || continue ;;
@@ -222,7 +224,7 @@ guest_run() { # NAME COMMAND
 		return 255
 	fi
 	xenstore-write "$dir/command" "$(base64 -w 0 <<<"$2")" || return 255
-	if ! vm_wait_node "$1" "$dir/status" "${guest_run_limit:-1200}"; then
+	if ! vm_wait_node "$1" "$dir/status" "${guest_run_limit:-600}"; then
 		echo "guest $1: did not end: $2" >&2
 		guest_console "$1" 5 >&2
 		return 255

@@ -25,7 +25,7 @@ static bool usable_path(const char *path)
 	       !strchr(path, '\n');
 }
 
-/* Take the line at *text if it starts with @key: its value, terminated. */
+/* Consume the line at *text if it starts with @key. Returns its value, or NULL. */
 static const char *take_line(char **text, const char *key)
 {
 	size_t n = strlen(key);
@@ -48,7 +48,7 @@ static int parse(char *text, const char *path, char seed[RD_SEED_MAX],
 			err, -EUCLEAN,
 			"alias %s is damaged: expected 'seed=/PATH' and perhaps 'name=NAME' after its first line",
 			path);
-	/* both fit: that was checked */
+	/* usable_path() and rd_name_valid() have checked the lengths. */
 	strcpy(seed, s);
 	strcpy(name, n ? n : "");
 	return 1;

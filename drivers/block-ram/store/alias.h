@@ -6,8 +6,8 @@
 #include "include/ramdisk.h"
 
 /*
- * If file @path is an alias, its seed and name: 1; 0 if it is none; -EUCLEAN
- * if it begins as one and is not.
+ * Read the alias file @path: 1 with its seed and its name (empty if it has none); 0
+ * if the file is not an alias; -EUCLEAN if it starts like one and is damaged.
  */
 int rd_alias_read(const char *path, char seed[RD_SEED_MAX],
 		  char name[RD_NAME_MAX], struct rd_error *err);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Attach and detach: the life of one reference, and with it of a disk.
+ * Attach and detach. The first attach of a disk loads it, the last detach discards
+ * it. One thread an attachment; RD_LOCK_DISK is held while the disk changes.
  *
- * Everything between taking and giving back the disk's lock may be cut short
- * by SIGKILL. What holds it together: a disk that nobody lives in, that is not
- * kept and has no durable attachment, is dead whatever its state says, and the
- * next who comes throws its contents away and loads them anew.
+ * SIGKILL may end the process anywhere while it holds the lock. The rule that
+ * keeps the store right: a disk without a living or durable attachment that is
+ * not kept is dead, whatever its state says. The next attach discards its contents
+ * and loads the seed again.
  */
 #include "drivers/block-ram/store/attach.h"
 
@@ -27,15 +28,15 @@
 #include "drivers/block-ram/store/lookup.h"
 #include "drivers/block-ram/store/slot.h"
 
-/* Between two looks at a disk's lock: who reaps is soon gone, who loads is not. */
-#define LOOK_SOON_NS 500000
-#define LOOK_LATE_NS 100000000
+/* Pauses between two tries for RD_LOCK_DISK: a reap is short, a load is long. */
+#define RETRY_FIRST_NS 500000
+#define RETRY_MOST_NS 100000000
 
 /* ---- the disk's lock --------------------------------------------------- */
 
-/* Tell how far the process that holds the lock of @fd is with its load. */
-static int report_other(int fd, const struct rd_attach_request *req,
-			const char *what, struct rd_error *err)
+/* Report the progress of the load by the process that holds the lock of @fd. */
+static int report_other_load(int fd, const struct rd_attach_request *req,
+			     const char *what, struct rd_error *err)
 {
 	struct rd_header h;
 
@@ -51,18 +52,18 @@ static int report_other(int fd, const struct rd_attach_request *req,
 static int wait_for_disk(int fd, const struct rd_attach_request *req,
 			 const char *what, struct rd_error *err)
 {
-	struct timespec nap = { .tv_nsec = LOOK_SOON_NS };
+	struct timespec pause = { .tv_nsec = RETRY_FIRST_NS };
 	int rc = rd_trylock_disk(fd);
 
 	if (rc == -EWOULDBLOCK && !req->progress)
 		rc = rd_lock_disk(fd);
 	while (rc == -EWOULDBLOCK) {
-		rc = report_other(fd, req, what, err);
+		rc = report_other_load(fd, req, what, err);
 		if (rc)
 			return rc;
-		nanosleep(&nap, NULL);
-		if (nap.tv_nsec < LOOK_LATE_NS)
-			nap.tv_nsec *= 2;
+		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < RETRY_MOST_NS)
+			pause.tv_nsec *= 2;
 		rc = rd_trylock_disk(fd);
 	}
 	if (rc)
@@ -71,7 +72,7 @@ static int wait_for_disk(int fd, const struct rd_attach_request *req,
 	return rc;
 }
 
-/* Open disk->id's header, made if @make, and hold the disk's lock. */
+/* Open the header of disk->id, create it if @make, and acquire RD_LOCK_DISK. */
 static int open_header(struct rd_disk *disk,
 		       const struct rd_attach_request *req,
 		       const struct rd_target *target, bool make,
@@ -100,7 +101,7 @@ static int open_header(struct rd_disk *disk,
 				       name.text);
 		if (st.st_nlink)
 			return 0;
-		/* the disk was discarded while we waited: a new one */
+		/* The disk was discarded during the wait: open the name again. */
 		close(disk->header_fd);
 	}
 }
@@ -113,7 +114,7 @@ static int make_header(struct rd_disk *disk, const struct rd_target *target,
 	struct rd_header *h;
 	int fd = disk->header_fd, rc;
 
-	/* with the first slots, so that a load is not done for nothing */
+	/* With the first slots: without their memory a load would be in vain. */
 	if (ftruncate(fd, 0) < 0 || ftruncate(fd, RD_HEADER_BYTES) < 0)
 		return -errno;
 	rc = rd_memory_take(fd, 0, sizeof(*h) + RD_BLOCK);
@@ -150,10 +151,10 @@ static unsigned disk_flags(const struct rd_attach_request *req)
 	       (req->flags & RD_LAZY ? RD_DISK_LAZY : 0);
 }
 
-/* The disk is dead or new: make it from the seed. */
-static int bring_up(struct rd_store *store, struct rd_disk *disk,
-		    const struct rd_target *target,
-		    const struct rd_attach_request *req, struct rd_error *err)
+/* Make a dead or new disk from the seed. */
+static int make_disk(struct rd_store *store, struct rd_disk *disk,
+		     const struct rd_target *target,
+		     const struct rd_attach_request *req, struct rd_error *err)
 {
 	int rc;
 
@@ -170,9 +171,9 @@ static int bring_up(struct rd_store *store, struct rd_disk *disk,
 	return rc;
 }
 
-/* Use the header of a living disk only if it can be trusted. */
-static int join(struct rd_disk *disk, const struct rd_target *target,
-		const struct rd_header *h, struct rd_error *err)
+/* Attach to a disk that is alive, if its header is consistent. */
+static int join_disk(struct rd_disk *disk, const struct rd_target *target,
+		     const struct rd_header *h, struct rd_error *err)
 {
 	if (h->state != RD_READY || strcmp(h->id, disk->id))
 		return rd_fail(
@@ -196,7 +197,7 @@ static void release(struct rd_disk *disk)
 	rd_contents_unmap(disk);
 	if (disk->header)
 		munmap(disk->header, RD_HEADER_BYTES);
-	/* gives back the slot's lock and the disk's, if we still have them */
+	/* Closing the description releases its locks: slot and RD_LOCK_DISK. */
 	if (disk->header_fd >= 0)
 		close(disk->header_fd);
 	if (disk->dir >= 0)
@@ -204,9 +205,10 @@ static void release(struct rd_disk *disk)
 	free(disk);
 }
 
-/* Contents, slot and view, once the disk is there. */
-static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
-		     struct rd_target *target, struct rd_error *err)
+/* Map the contents, claim a slot and map the view of a disk that is loaded. */
+static int map_and_claim(struct rd_disk *disk,
+			 const struct rd_attach_request *req,
+			 struct rd_target *target, struct rd_error *err)
 {
 	bool inherited, private = req->flags & RD_PRIVATE;
 	bool control = req->flags & RD_CONTROL;
@@ -223,7 +225,7 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 	if (private && !control)
 		rc = rd_view_map(disk, !inherited, err);
 	if (!rc && disk->parts && !control)
-		/* a server may have one connection for us */
+		/* Use the open connection: a server may allow only one. */
 		rc = rd_lazy_start(disk,
 				   target->has_seed ? &target->seed : NULL,
 				   disk->header->seed, err);
@@ -237,7 +239,7 @@ static int settle_in(struct rd_disk *disk, const struct rd_attach_request *req,
 	return 0;
 }
 
-/* With the disk's lock held. */
+/* Attach with RD_LOCK_DISK held. On failure a disk that was dead is removed. */
 static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 			 struct rd_target *target,
 			 const struct rd_attach_request *req,
@@ -249,14 +251,14 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 	bool alive = rd_disk_alive(disk->header_fd, rc ? NULL : &h);
 
 	if (alive && !rc)
-		rc = join(disk, target, &h, err);
+		rc = join_disk(disk, target, &h, err);
 	else if (!alive && target->has_seed && !(req->flags & RD_EXISTING))
-		rc = bring_up(store, disk, target, req, err);
+		rc = make_disk(store, disk, target, req, err);
 	else if (!alive)
 		rc = rd_fail(err, -ENOENT, "no disk of %s is loaded",
 			     target->what);
 	if (!rc)
-		rc = settle_in(disk, req, target, err);
+		rc = map_and_claim(disk, req, target, err);
 	if (rc && !alive)
 		rd_remove_disk(disk->dir, disk->id, disk->header);
 	return rc;
@@ -281,7 +283,6 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 	return NULL;
 }
 
-/* Attach, and keep the disk's lock. */
 int rd_attach_holding(struct rd_store *store,
 		      const struct rd_attach_request *req,
 		      struct rd_disk **disk, struct rd_error *err)
@@ -341,7 +342,7 @@ void rd_detach_holding(struct rd_disk *disk)
 	struct rd_header h;
 	bool sound = !rd_header_read(disk->header_fd, disk->id, &h, NULL);
 
-	/* Before its slot is another's: a part that is read is written to. */
+	/* Before the slot is freed: the loader thread still writes the disk. */
 	rd_lazy_stop(disk);
 	rd_slot_free(disk);
 	if (!rd_disk_alive(disk->header_fd, sound ? &h : NULL))
@@ -356,7 +357,7 @@ void rd_detach(struct rd_disk *disk)
 	rd_lazy_stop(disk);
 	rd_settle(disk);
 	if (rd_lock_disk(disk->header_fd))
-		release(disk); /* the kernel detaches, the next one cleans up */
+		release(disk); /* the kernel detaches; the next attach or reap cleans up */
 	else
 		rd_detach_holding(disk);
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Attach and detach for the functions of this library that hold a disk still. */
+/* Attach and detach for callers that hold RD_LOCK_DISK in between. */
 #ifndef BLOCK_RAM_ATTACH_H
 #define BLOCK_RAM_ATTACH_H
 
 #include "drivers/block-ram/format/disk.h"
 
 /*
- * A flag of a request beside those of ramdisk.h: only to change what the disk
- * or the slot is, never to read or write. So it does not matter whether the
- * seed of a lazy disk is still there, nor what became of a view's files.
+ * A request flag of this library only: the attachment changes the disk's or the
+ * slot's state and never reads or writes contents. So a lazy disk's seed is not
+ * opened and a private view's files are not mapped; either may be missing.
  */
 #define RD_CONTROL (1u << 31)
 
-/* As rd_attach(), and the disk's lock is held. */
+/* As rd_attach(), and returns with RD_LOCK_DISK held. */
 int rd_attach_holding(struct rd_store *store,
 		      const struct rd_attach_request *req,
 		      struct rd_disk **disk, struct rd_error *err);
-/* As rd_detach(), for who holds the disk's lock; it is given back. */
+/* As rd_detach(), with RD_LOCK_DISK held; releases it. */
 void rd_detach_holding(struct rd_disk *disk);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See contents.h. Runs under the disk's lock where it makes or removes files. */
+/* See contents.h. */
 #include "drivers/block-ram/store/contents.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/seed/loader.h"
 
-/* ---- the layout of ID.ranges and of a view's map, in locks ------------- */
+/* ---- the layout of ID.ranges and of a view's map, in 64-bit words ------- */
 
 static uint64_t bitmap_words(uint64_t size)
 {
@@ -45,7 +45,7 @@ static uint64_t whole_pages(uint64_t bytes)
 
 /* ---- making ------------------------------------------------------------ */
 
-/* A file of @size bytes, with memory behind all of them if @reserve. */
+/* Create a file of @size bytes; @reserve memory for all of them. */
 static int make_file(int dir, const struct rd_filename *name, uint64_t size,
 		     bool reserve, int *fd)
 {
@@ -71,7 +71,7 @@ struct thin_load {
 	_Atomic uint64_t *backed;
 };
 
-/* Memory for an extent of a thin disk, before it is read there. */
+/* Reserve memory for an extent of a thin disk before the extent is read. */
 static int back_extent(void *arg, uint64_t off, uint64_t end)
 {
 	struct thin_load *t = arg;
@@ -136,8 +136,7 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 	uint64_t need = whole_pages(map);
 	int rc;
 
-	if (!(header->flags &
-	      RD_DISK_THIN)) /* lazy: it shall fit all the same */
+	if (!(header->flags & RD_DISK_THIN)) /* a lazy disk must fit, too */
 		need += whole_pages(header->size);
 	rc = rd_memory_check(store->dir, store->path, seed->path, need, err);
 	if (rc)
@@ -149,7 +148,7 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 			       data);
 	if (!rc)
 		return 0;
-	/* somebody took the memory meanwhile: say what there is now */
+	/* Another program took the memory: report what is available now. */
 	rd_remove_contents(store->dir, header->id, header);
 	if ((rc == -ENOSPC || rc == -ENOMEM) &&
 	    rd_memory_check(store->dir, store->path, seed->path, need, err))
@@ -235,7 +234,7 @@ static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
 	if (rc)
 		return rc;
 	layer->data = data;
-	/* a reader too may have to keep writers out for a moment */
+	/* For writing also by readers: readers of thin disks lock blocks. */
 	rc = map_file(disk->dir, map_name, layer->map_bytes, true, &layer->map,
 		      NULL, err);
 	layer->locks = layer->map;
@@ -253,7 +252,7 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	disk->thin = flags & RD_DISK_THIN;
 	disk->base.locks_mask = ~(uint64_t)0;
 	disk->base.map_bytes = ranges_bytes(disk->size, flags);
-	/* who loads parts writes them, whatever its guest may do */
+	/* An attachment of a lazy disk writes the parts that it loads. */
 	rc = map_layer(disk, &disk->base, &data, &ranges, write || lazy,
 		       disk->thin || lazy, err);
 	if (rc)
@@ -261,7 +260,8 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	if (disk->thin)
 		disk->base.backed = disk->base.locks + rd_blocks(disk->size);
 	if (lazy)
-		disk->parts = disk->base.locks + rd_blocks(disk->size) +
+		disk->parts = (rd_part_state *)disk->base.locks +
+			      rd_blocks(disk->size) +
 			      (disk->thin ? bitmap_words(disk->size) : 0);
 	return 0;
 }

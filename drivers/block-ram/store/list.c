@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is in a store, for people. Reads headers with pread(), never through a
- * mapping: a slot without memory must not cost any, and a header that shrinks
- * under us must not kill us. Takes no lock, so it sees disks in motion.
+ * Lists the disks of a store, for people. Reads headers with pread(), not through
+ * a mapping: reading a slot without memory through a mapping would take memory,
+ * and a header that is truncated meanwhile would raise SIGBUS. Takes no lock, so
+ * a disk may change while it is listed. One thread a call.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +41,7 @@ static void copy_counters(struct rd_counters *c, const struct rd_slot *s)
 	}
 }
 
-/* Bytes of memory of a file in the store; 0 if it is not there. */
+/* Bytes of memory of a file in the store; 0 if there is no such file. */
 static uint64_t memory_of(struct rd_store *store, struct rd_filename name)
 {
 	struct stat st;
@@ -102,7 +103,7 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 	memcpy(info->name, h->name, sizeof(info->name));
 	info->size = h->size;
 	info->seed_size = h->seed_size;
-	/* by somebody who lives */
+	/* A load whose process died holds no lock. */
 	info->loading = h->state == RD_LOADING && rd_disk_locked(fd);
 	info->loaded = h->loaded;
 	info->thin = h->flags & RD_DISK_THIN;
@@ -134,7 +135,7 @@ static int list_header(struct rd_store *store, struct listing *l,
 	    (more[l->count].keep && h->state == RD_READY))
 		l->count++;
 	else
-		free(more[l->count].attachment); /* dead: for rd_reap() */
+		free(more[l->count].attachment); /* dead: rd_reap() removes it */
 	return 0;
 }
 
@@ -148,7 +149,7 @@ static int list_one(struct rd_store *store, const char *id, void *arg)
 
 	fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return 0; /* gone meanwhile */
+		return 0; /* removed since the directory was read */
 	rc = rd_header_read(fd, name.text, &h, &why);
 	if (!rc)
 		rc = list_header(store, l, id, fd, &h);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See lookup.h. One thread a store; no lock: what it finds may be gone. */
+/* See lookup.h. One thread a store. No lock: a disk found may be removed later. */
 #include "drivers/block-ram/store/lookup.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "drivers/block-ram/store/alias.h"
 #include "drivers/block-ram/store/name.h"
 
-/* ---- a disk that is there ---------------------------------------------- */
+/* ---- finding a loaded disk ---------------------------------------------- */
 
 void rd_short_name(const char *seed, char name[RD_SEED_MAX])
 {
@@ -39,7 +39,7 @@ static const char *shown_name(const struct rd_disk_info *d)
 	return d->name[0] ? d->name : d->seed;
 }
 
-/* Names of all disks, for a sentence that asks to choose. */
+/* The names of all disks, for a message. */
 static void choices(const struct rd_disk_info *disks, size_t count, char *text,
 		    size_t size)
 {
@@ -51,7 +51,7 @@ static void choices(const struct rd_disk_info *disks, size_t count, char *text,
 				      shown_name(&disks[i]));
 }
 
-/* How well @text names @d: 3 exactly, 2 by its seed, 1 by its last part. */
+/* How @text names @d: 3 by id or name, 2 by its seed, 1 by the seed's last part. */
 static int match(const struct rd_disk_info *d, const char *text,
 		 const char *real)
 {
@@ -60,7 +60,7 @@ static int match(const struct rd_disk_info *d, const char *text,
 	if (!strcmp(d->id, text) || (d->name[0] && !strcmp(d->name, text)))
 		return 3;
 	if (d->name[0])
-		return 0; /* known by its name only */
+		return 0; /* a disk with a name has no other */
 	rd_short_name(d->seed, last);
 	if (!strcmp(d->seed, text) || (real && !strcmp(d->seed, real)))
 		return 2;
@@ -96,7 +96,7 @@ static int choose(const struct rd_disk_info *disks, size_t count,
 		       text, names);
 }
 
-/* @text as a disk's seed would be called, to be freed; or NULL. */
+/* The canonical form of @text as a seed, to be freed; or NULL. */
 static char *real_name(const char *text)
 {
 	char uri[RD_SEED_MAX];
@@ -123,7 +123,7 @@ int rd_find(struct rd_store *store, const char *text, char id[RD_ID_MAX],
 	return rc;
 }
 
-/* For an empty file: the one disk that is there. */
+/* The only disk of the store, for an empty file. */
 static int only_one(struct rd_store *store, const char *path,
 		    char id[RD_ID_MAX], struct rd_error *err)
 {
@@ -149,7 +149,7 @@ static int only_one(struct rd_store *store, const char *path,
 	return rc;
 }
 
-/* By id at once, as functions of this library ask; else by search. */
+/* By id without a search, since callers in this library pass ids; else search. */
 static int find_named(struct rd_store *store, const char *text,
 		      char id[RD_ID_MAX], struct rd_error *err)
 {

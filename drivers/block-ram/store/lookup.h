@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which disk a request means: by seed, by name, by an alias file, or by an
- * empty file that means the only one there is.
+ * Which disk a request names: by seed, by name, by an alias file, or by an empty
+ * file, which stands for the only disk of the store.
  */
 #ifndef BLOCK_RAM_LOOKUP_H
 #define BLOCK_RAM_LOOKUP_H
@@ -11,13 +11,13 @@
 
 struct rd_target {
 	char id[RD_ID_MAX];
-	char name[RD_NAME_MAX]; /* empty for a seed's own disk */
+	char name[RD_NAME_MAX]; /* empty: the seed's own disk */
 	bool has_seed;
 	struct rd_seed seed; /* if has_seed */
-	const char *what; /* of the request, for messages */
+	const char *what; /* the request's seed or name, for messages */
 };
 
-/* Close with rd_target_close() in any case. */
+/* 0 or -errno with a sentence. Call rd_target_close() also after a failure. */
 int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_target *target, struct rd_error *err);
 void rd_target_close(struct rd_target *target);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disks from outside: keep and drop, the end of durable attachments, reset,
- * and the difference to the seed. One thread a store; the disk's lock is held
- * where state changes.
+ * Management of loaded disks: keep, drop, the end of durable attachments, reset,
+ * and the comparison with the seed. One thread a store. RD_LOCK_DISK is held while
+ * the disk's state changes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +18,11 @@
 #include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"
 
-#define LOOKS 2u /* at a disk's lock, some 2 ms */
-#define WINDOW ((size_t)4 << 20) /* bytes of the seed in hand at a time */
+#define LOCK_TRIES 2u /* for RD_LOCK_DISK, about 2 ms */
+#define WINDOW \
+	((size_t)4 << 20) /* bytes of the seed that are compared at a time */
 
-/* Attach to disk @id as it is, holding its lock. */
+/* Attach to the loaded disk @id. Returns with RD_LOCK_DISK held. */
 static int hold(struct rd_store *store, const char *id, bool writable,
 		unsigned flags, const char *label, struct rd_disk **disk,
 		struct rd_error *err)
@@ -60,16 +61,16 @@ struct end {
 	int rc;
 };
 
-/* Who attaches or detaches has the lock for a moment; not much more is waited. */
-static int a_moment(void *arg, uint64_t done, uint64_t total)
+/* Gives the wait for RD_LOCK_DISK up after the time of an attach or detach. */
+static int give_up_soon(void *arg, uint64_t done, uint64_t total)
 {
-	unsigned *looks = arg;
+	unsigned *tries = arg;
 
 	(void)done, (void)total;
-	return ++*looks > LOOKS;
+	return ++*tries > LOCK_TRIES;
 }
 
-/* The slot of durable @label behind header @fd, or -1. */
+/* The slot of the durable attachment @label in header @fd, or -1. */
 static int find_durable(int fd, const struct rd_header *h, const char *label)
 {
 	struct rd_slot s;
@@ -86,12 +87,12 @@ static int find_durable(int fd, const struct rd_header *h, const char *label)
 static int end_slot(struct rd_store *store, const char *id, int fd,
 		    const struct end *end, unsigned slot)
 {
-	unsigned looks = 0;
+	unsigned tries = 0;
 	struct rd_attach_request req = {
 		.name = id,
 		.label = end->label,
-		.progress = end->may_wait ? NULL : a_moment,
-		.progress_arg = &looks,
+		.progress = end->may_wait ? NULL : give_up_soon,
+		.progress_arg = &tries,
 		.flags = RD_EXISTING | RD_DURABLE | RD_CONTROL,
 	};
 	struct rd_disk *disk;
@@ -103,7 +104,7 @@ static int end_slot(struct rd_store *store, const char *id, int fd,
 	rc = rd_slot_read(fd, slot, &s);
 	if (rc)
 		return rc;
-	/* take it over, and then leave as everyone does */
+	/* Take the attachment over, and then detach. */
 	req.writable = s.flags & RD_SLOT_WRITABLE &&
 		       !(s.flags & RD_SLOT_PRIVATE);
 	if (s.flags & RD_SLOT_PRIVATE)
@@ -153,7 +154,7 @@ int rd_try_end(struct rd_store *store, const char *label)
 
 /* ---- the seed beside the disk ------------------------------------------ */
 
-/* The disk's own seed, if it is still the file and the size it was. */
+/* Open the disk's seed, if it is still the same file and not smaller. */
 static int open_seed(const struct rd_disk *disk, struct rd_seed *seed,
 		     struct rd_error *err)
 {
@@ -171,7 +172,7 @@ static int open_seed(const struct rd_disk *disk, struct rd_seed *seed,
 		h->seed);
 }
 
-/* What a walk over the seed does with each window of it. */
+/* Called for each window of the seed. 0 or -errno. */
 typedef int window_fn(struct rd_disk *disk, const unsigned char *window,
 		      uint64_t off, size_t len, void *arg);
 
@@ -233,7 +234,7 @@ static int walk_seed(struct rd_disk *disk, window_fn *fn, void *arg,
 
 /* ---- reset ------------------------------------------------------------- */
 
-/* Blocks that are as they should be are left alone: no memory, no writes. */
+/* Writes only blocks that differ: the others need no memory and no write. */
 static int reset_window(struct rd_disk *disk, const unsigned char *window,
 			uint64_t off, size_t len, void *arg)
 {
@@ -241,7 +242,7 @@ static int reset_window(struct rd_disk *disk, const unsigned char *window,
 	size_t pos, n;
 	int rc = 0;
 
-	/* From here on; a seed that cannot be opened changes nothing. */
+	/* Set here and not earlier: a seed that cannot be opened changes nothing. */
 	atomic_fetch_or(&disk->header->flags, RD_DISK_HALF_RESET);
 	for (pos = 0; !rc && pos < len; pos += n) {
 		n = len - pos < RD_BLOCK ? len - pos : RD_BLOCK;
@@ -275,7 +276,7 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 	struct rd_header *h;
 	struct rd_disk *disk;
 	struct stat st;
-	/* as a writer: refused while there are private views */
+	/* As a writer: refused while the disk has private views. */
 	int rc = hold(store, id, true, 0, "reset", &disk, err);
 
 	if (rc)
@@ -299,11 +300,11 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 struct diff {
 	rd_range_fn *differs;
 	void *arg;
-	uint64_t start, end; /* of the range that grows; equal: none */
+	uint64_t start, end; /* of the current differing range; equal: none */
 	unsigned char *now;
 };
 
-static int tell(struct diff *d)
+static int report_range(struct diff *d)
 {
 	int rc = d->start < d->end
 			 ? d->differs(d->arg, d->start, d->end - d->start)
@@ -330,7 +331,7 @@ static int diff_window(struct rd_disk *disk, const unsigned char *window,
 				d->start = off + pos;
 			d->end = off + pos + n;
 		} else {
-			rc = tell(d);
+			rc = report_range(d);
 		}
 	}
 	return rc;
@@ -347,10 +348,10 @@ int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
 
 	if (rc)
 		return rc;
-	rd_unlock_disk(disk->header_fd); /* others may come and go */
+	rd_unlock_disk(disk->header_fd); /* others may attach meanwhile */
 	rc = walk_seed(disk, diff_window, &d, progress, progress_arg, err);
 	if (!rc)
-		rc = tell(&d);
+		rc = report_range(&d);
 	rd_detach(disk);
 	return rc;
 }

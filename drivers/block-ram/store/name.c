@@ -16,6 +16,6 @@ bool rd_name_valid(const char *name)
 	for (i = 0; i < n; i++)
 		if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
 			return false;
-	/* Its files would be those of a private view of what is before that. */
+	/* Its files would have the names of another disk's private view. */
 	return !strstr(name, RD_VIEW_MARK);
 }

@@ -13,7 +13,7 @@
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/io/lazy.h"
 
-/* ---- who is there ------------------------------------------------------ */
+/* ---- counting ---------------------------------------------------------- */
 
 bool rd_slot_living(const struct rd_disk *disk, unsigned slot)
 {
@@ -24,7 +24,7 @@ bool rd_slot_living(const struct rd_disk *disk, unsigned slot)
 		rd_slots_alive(disk->header_fd, slot, 1));
 }
 
-/* Living slots but our own with all of the bits @set and none of @clear. */
+/* Other living slots whose flags have all bits of @set and none of @clear. */
 static unsigned count(const struct rd_disk *disk, unsigned set, unsigned clear)
 {
 	unsigned i, n = 0;
@@ -101,7 +101,7 @@ static bool is_durable(const struct rd_slot *s, const char *label)
 	       (!label || !strncmp(s->label, label, sizeof(s->label)));
 }
 
-/* 0 with the slot taken, -ENOENT if there is none, or said why not. */
+/* Claim the slot of a durable attachment. -ENOENT if there is none. */
 static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 		   struct rd_error *err)
 {
@@ -126,7 +126,7 @@ static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 	return -ENOENT;
 }
 
-/* A slot that has memory: a free one, or a dead attachment's, swept. */
+/* Claim a free slot, or a dead attachment's, whose locks are released first. */
 static bool reuse(struct rd_disk *disk)
 {
 	unsigned i, used = disk->header->slots_used;
@@ -170,7 +170,7 @@ static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
 	return 0;
 }
 
-/* Not durable yet: nobody is to take over half an attachment. */
+/* Not durable yet: an incomplete attachment must not be taken over. */
 static void fill_in(struct rd_slot *s, const struct rd_attach_request *req)
 {
 	atomic_store(&s->state, RD_SLOT_FREE);
@@ -213,7 +213,7 @@ void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req)
 
 void rd_slot_free(struct rd_disk *disk)
 {
-	/* it must not outlive a part of it */
+	/* First, so that a killed process leaves no durable slot without a view. */
 	atomic_fetch_and(&disk->self->flags, ~(unsigned)RD_SLOT_DURABLE);
 	if (disk->self->flags & RD_SLOT_PRIVATE)
 		rd_remove_view(disk->dir, disk->id, disk->slot);

@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The slots of a disk: one for each attachment. With the disk's lock held. */
+/* The slots of a disk: one for each attachment. Call with RD_LOCK_DISK held. */
 #ifndef BLOCK_RAM_SLOT_H
 #define BLOCK_RAM_SLOT_H
 
 #include "drivers/block-ram/format/disk.h"
 
 /*
- * Whether @req may join the attachments that live: private views need a base
- * that nobody writes. -EBUSY.
+ * Whether @req is compatible with the living attachments: 0, or -EBUSY with a
+ * sentence. A private view needs a base that no attachment writes.
  */
 int rd_slot_admit(const struct rd_disk *disk,
 		  const struct rd_attach_request *req, const char *name,
 		  struct rd_error *err);
 
 /*
- * Take a slot for @req: the one of the same durable label (*inherited), a free
- * one, a dead attachment's, or a new one. Sets disk->slot and disk->self. The
- * slot is filled in, so that whoever finds us dead from here on knows what to
- * remove.
+ * Claim a slot for @req and lock it: that of the durable attachment with the same
+ * label (*inherited is true then), a free one, a dead attachment's, or a new one.
+ * Sets disk->slot and disk->self. Fills the slot in, so that a process that finds
+ * this one dead can remove what it has made. 0 or -errno with a sentence.
  */
 int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 		  const char *name, bool *inherited, struct rd_error *err);
 
-/* The claimed slot's attachment is complete: from now on it may be durable. */
+/* Call when the attachment is complete: only then is it marked durable. */
 void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req);
 
-/* Let the slot go, its private view included. */
+/* Free the slot and remove its private view. */
 void rd_slot_free(struct rd_disk *disk);
 
-/* Whether @slot is of a living or durable attachment. */
+/* Whether @slot has a living or a durable attachment. */
 bool rd_slot_living(const struct rd_disk *disk, unsigned slot);
 
-/* Writers that live beside @disk's own attachment. */
+/* The number of living writers, and of private views, without @disk itself. */
 unsigned rd_slot_other_writers(const struct rd_disk *disk);
 unsigned rd_slot_views(const struct rd_disk *disk);
 

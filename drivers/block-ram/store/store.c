@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The store: its directory, the names of its files, and the removal of disks
- * that nobody holds any more. One thread a store.
+ * The store: its directory, the names of its files, and the removal of dead disks.
+ * One thread a store.
  */
 #include "drivers/block-ram/store/store.h"
 
@@ -31,7 +31,7 @@ const char *rd_store_default(void)
 	return own;
 }
 
-/* Anyone can make a directory in /dev/shm: is this one ours alone to read? */
+/* Any user can make a directory in /dev/shm: other users must not read ours. */
 static int check_private(const char *dir, int fd, struct rd_error *err)
 {
 	struct stat st;
@@ -171,7 +171,7 @@ int rd_store_walk(struct rd_store *store, rd_walk_fn *fn, void *arg)
 
 	if (store->dir < 0)
 		return 0; /* rd_store_open_existing() found no store */
-	/* a description of its own: a shared one would share the position */
+	/* A description of its own: a shared one shares the read position. */
 	fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d) {
@@ -210,7 +210,7 @@ void rd_remove_view(int dir, const char *id, unsigned slot)
 	remove_file(dir, rd_view_name(id, slot, RD_FILE_RANGES));
 }
 
-/* Those that died with their attachments. @header may be NULL: then all. */
+/* Remove the private views. Without @header, those that any slot could have. */
 static void remove_views(int dir, const char *id, struct rd_header *header)
 {
 	unsigned i, used = header ? header->slots_used : RD_SLOTS;
@@ -220,7 +220,7 @@ static void remove_views(int dir, const char *id, struct rd_header *header)
 			rd_remove_view(dir, id, i);
 }
 
-/* Whether the store has a file that starts as @id's views do. */
+/* Whether the store has a file of a private view of @id. */
 static bool has_views(int dir, const char *id)
 {
 	struct rd_filename prefix;
@@ -234,7 +234,7 @@ static bool has_views(int dir, const char *id)
 	if (!d) {
 		if (fd >= 0)
 			close(fd);
-		return true; /* better look too often */
+		return true; /* unknown: try to remove them */
 	}
 	n = snprintf(prefix.text, sizeof(prefix.text), "%s" RD_VIEW_MARK, id);
 	while (!found && (e = readdir(d)))
@@ -261,7 +261,7 @@ void rd_remove_disk(int dir, const char *id, struct rd_header *header)
 
 /* ---- reaping ----------------------------------------------------------- */
 
-/* Private views of dead attachments of a disk that lives, under its lock. */
+/* Remove the views of dead attachments of a living disk. RD_LOCK_DISK is held. */
 static void reap_views(struct rd_store *store, const char *id, int fd,
 		       const struct rd_header *h)
 {
@@ -273,13 +273,13 @@ static void reap_views(struct rd_store *store, const char *id, int fd,
 		    !(s.flags & RD_SLOT_PRIVATE) || s.flags & RD_SLOT_DURABLE ||
 		    rd_trylock_slot(fd, i))
 			continue;
-		/* its slot stays as it is until somebody takes it */
+		/* The slot is not freed: the next attachment that claims it does. */
 		rd_remove_view(store->dir, id, i);
 		rd_unlock_slot(fd, i);
 	}
 }
 
-/* Discard disk @id if it is dead. Adds to *arg, an int, if it was. */
+/* Discard disk @id if it is dead, and count it in *arg, an int. */
 static int reap_one(struct rd_store *store, const char *id, void *arg)
 {
 	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
@@ -289,14 +289,14 @@ static int reap_one(struct rd_store *store, const char *id, void *arg)
 	int fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
-		return 0; /* gone meanwhile */
-	/* who holds the lock is attaching, loading or detaching: alive */
+		return 0; /* removed since the directory was read */
+	/* A process that holds the lock attaches, loads or detaches: not dead. */
 	if (!rd_trylock_disk(fd) && fstat(fd, &st) == 0 && st.st_nlink) {
 		sound = !rd_header_read(fd, name.text, &h, NULL);
 		if (!rd_disk_alive(fd, sound ? &h : NULL)) {
 			/*
-			 * The lock keeps everyone out, and the header goes
-			 * last, so its state need not be changed.
+			 * The state need not be changed: the lock keeps
+			 * others out, and the header is removed last.
 			 */
 			rd_remove_disk(store->dir, id, NULL);
 			++*(int *)arg;

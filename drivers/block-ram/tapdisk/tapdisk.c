@@ -9,17 +9,17 @@
  *   2  blktap2 of Xen 4.0 to 4.12; blktap of XenServer before 3.16
  *   3  blktap of XenServer and XCP-ng from 3.16 on, 4.x included
  *
- * It stands on ramdisk.h only and is no part of libramdisk. One vbd is one
- * attachment, made by td_open and given back by td_close, so it does not
- * matter how vbds are spread over processes: the store tells which disk a
- * name means, and the kernel counts.
+ * It uses ramdisk.h only and is not a part of libramdisk. One vbd is one
+ * attachment: td_open attaches, td_close detaches. So vbds may be in one process
+ * or in many: the store finds the disk that a name means, and the kernel counts
+ * the attachments.
  *
- * tapdisk is single-threaded, and so is all of this. Each request is carried
- * out and completed before td_queue_* returns. tapdisk becomes a daemon before
- * it opens an image, so no attachment is ever shared by two sides of a fork.
+ * tapdisk is single-threaded, and so is this file. A request is completed before
+ * td_queue_* returns. tapdisk forks (as a daemon) before it opens an image, so no
+ * attachment is shared by a parent and a child.
  *
- * A guest's request crosses one door, sectors(): tapdisk's own checks differ
- * between generations, so none is relied upon.
+ * Each guest request is checked in sectors(). tapdisk's own checks differ between
+ * the generations, so the driver does not rely on them.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@
 #error "TAPDISK_GENERATION is 0, 1, 2 or 3: see docs/tapdisk.md"
 #endif
 
-/* The driver's private data: tapdisk allocates it, perhaps without zeroing. */
+/* The driver's private data. tapdisk allocates it, not always zeroed. */
 struct ram_vbd {
 	struct rd_disk *disk; /* NULL: not attached */
 	bool writable;
@@ -60,7 +60,7 @@ struct ram_vbd {
 
 /* ---- requests ---------------------------------------------------------- */
 
-/* Whether @n sectors at @sector are in the disk: offset and length in bytes. */
+/* Check that @n sectors at @sector are in the disk; set offset and length (bytes). */
 static bool sectors(const struct ram_vbd *v, uint64_t sector, int n,
 		    uint64_t *off, size_t *len)
 {
@@ -72,7 +72,7 @@ static bool sectors(const struct ram_vbd *v, uint64_t sector, int n,
 	return true;
 }
 
-/* 0 or -errno; never -EBUSY, -EAGAIN, -EINTR, which tapdisk would retry. */
+/* 0 or -errno; not -EBUSY, -EAGAIN or -EINTR, which tapdisk retries. */
 static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 		     void *buf)
 {
@@ -86,7 +86,7 @@ static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 		rc = -EINVAL;
 	} else if (write && !v->writable) {
 		rd_count_error(v->disk);
-		rc = -EPERM; /* as tapdisk itself answers: not tried again */
+		rc = -EPERM; /* as tapdisk itself: not retried */
 	} else {
 		rc = write ? rd_write(v->disk, buf, off, len)
 			   : rd_read(v->disk, buf, off, len);
@@ -105,26 +105,25 @@ static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 
 #if TAPDISK_GENERATION >= 2
 /*
- * From blktap2 on a paused vbd's image is closed, and opened again later:
- * td_close cannot tell a pause from the end. So that a pause keeps what was
- * written, the last attachment of this process to a disk is not given back at
- * td_close but parked until the same disk, or the same name, is opened again,
- * or until the process ends, which it does with its last vbd. The price: in a
- * process that goes on with other vbds, a disk that was closed for good keeps
- * its memory, and its place in the list, until that process ends.
+ * From blktap2 on, tapdisk closes a paused vbd's image and opens it again later;
+ * td_close cannot tell a pause from the end. So that a pause does not discard the
+ * contents, td_close does not detach the process's last attachment to a disk but
+ * parks it, until the same disk or the same name is opened again, or the process
+ * ends (which it does with its last vbd). The cost: in a process that continues
+ * with other vbds, a closed disk keeps its memory until that process ends.
  */
 struct parked {
 	struct rd_disk *disk;
-	pid_t pid; /* who parked it: not a child's to give back */
+	pid_t pid; /* of the process that parked it: a child must not detach it */
 	struct parked *next;
-	char name[]; /* that it was opened by */
+	char name[]; /* with which it was opened */
 };
 
 static struct parked *parked;
 
 /*
- * Give back what is parked for @disk, and for the @name by which it was opened
- * (if not NULL), which may have meant another disk before. All if both are NULL.
+ * Detach what is parked for @disk, and what is parked for @name, which may have
+ * named another disk before. Either may be NULL; all if both are.
  */
 static void unpark(const struct rd_disk *disk, const char *name)
 {
@@ -174,7 +173,7 @@ static void give_back(struct rd_disk *disk, const char *name)
 	parked = p;
 }
 #else
-/* blktap1 knows no pause: the end is the end. */
+/* blktap1 has no pause: td_close is the end. */
 static void unpark(const struct rd_disk *disk, const char *name)
 {
 	(void)disk, (void)name;
@@ -189,7 +188,7 @@ static void give_back(struct rd_disk *disk, const char *name)
 
 /* ---- open and close ---------------------------------------------------- */
 
-/* Attach @v to the disk of @name; nothing is left of an attempt that fails. */
+/* Attach @v to the disk of @name. After a failure nothing is attached. */
 static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 {
 	struct rd_attach_request req = {
@@ -222,7 +221,7 @@ static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 	return 0;
 }
 
-/* Also after an attempt to open that failed, and twice. */
+/* tapdisk may call it after a failed open, and twice. */
 static void detach_vbd(struct ram_vbd *v, const char *name)
 {
 	if (v->disk)
@@ -233,7 +232,7 @@ static void detach_vbd(struct ram_vbd *v, const char *name)
 #if TAPDISK_GENERATION <= 1
 /* ---- blktap1 ----------------------------------------------------------- */
 
-/* 3.0.x cannot say read-only, and completes without the sectors. */
+/* 3.0.x has no read-only flag, and its completion has no sectors. */
 #if TAPDISK_GENERATION == 0
 #define OPEN_FLAGS
 #define MAY_WRITE true
@@ -266,7 +265,7 @@ static int ram_close(VBD *vbd)
 	return 0;
 }
 
-/* What the callback returns is how many responses wait to be sent. */
+/* The callback returns the number of responses that wait to be sent. */
 static int ram_queue_read(VBD *vbd, uint64_t sector, int n, char *buf,
 			  td_callback_t cb, int id, void *prv)
 {
@@ -289,7 +288,7 @@ static int ram_submit(VBD *vbd)
 	return 0;
 }
 
-/* Positive: send the responses that wait. */
+/* A positive result has tapdisk send the waiting responses. */
 static int ram_do_callbacks(VBD *vbd, int sid)
 {
 	(void)vbd, (void)sid;
@@ -297,7 +296,7 @@ static int ram_do_callbacks(VBD *vbd, int sid)
 }
 
 #if TAPDISK_GENERATION == 0
-/* Descriptors to poll; tapdisk passes over a 0, and frees the array. */
+/* Descriptors to poll. tapdisk skips a 0, and frees the array. */
 static int *ram_get_fd(VBD *vbd)
 {
 	(void)vbd;
@@ -332,7 +331,7 @@ static int ram_open(VBD *vbd, const char *name, OPEN_KEY td_flag_t flags)
 	int rc = attach_vbd(v, name, !(flags & TD_OPEN_RDONLY));
 
 #if TAPDISK_GENERATION == 3
-	(void)encryption; /* of images that have keys: never a RAM disk's */
+	(void)encryption; /* for encrypted images only */
 #endif
 	if (rc)
 		return rc;
@@ -380,8 +379,8 @@ static int ram_validate_parent(VBD *vbd, VBD *parent, td_flag_t flags)
 
 #ifdef TD_BLOCK_STATE_NONE
 /*
- * Completed piece by piece, as the answers change. Extents end at blocks of 4
- * KiB or at the request's end, so pieces are whole sectors.
+ * One completion for each piece with the same answer. Extents end at a 4 KiB
+ * block or at the request's end, so a piece is whole sectors.
  */
 static void ram_queue_block_status(VBD *vbd, td_request_t treq)
 {
@@ -403,7 +402,7 @@ static void ram_queue_block_status(VBD *vbd, td_request_t treq)
 		rc = rd_extent(v->disk, off, &len, &hole);
 		if (!rc) {
 			piece.secs = (int)(len / RD_SECTOR);
-			/* a hole of ours reads as zeros */
+			/* A hole reads as zeros. */
 			piece.status = hole ? TD_BLOCK_STATE_HOLE |
 						       TD_BLOCK_STATE_ZERO
 					    : TD_BLOCK_STATE_NONE;
@@ -419,7 +418,7 @@ static void ram_queue_block_status(VBD *vbd, td_request_t treq)
 
 /* ---- statistics -------------------------------------------------------- */
 
-/* Into the object that tapdisk has open for this driver. */
+/* Writes into the JSON object that tapdisk has opened for this driver. */
 static void ram_stats(VBD *vbd, td_stats_t *st)
 {
 	const struct ram_vbd *v = vbd->data;
@@ -455,8 +454,8 @@ append(char *buf, int *off, int *size, const char *format, ...)
 }
 
 /*
- * Data sources, separated by commas, at @buf + *off where *size bytes are
- * left. No tapdisk with this form of td_open calls it today.
+ * Writes the data sources, separated by commas, at @buf + *off, where *size bytes
+ * are left. No tapdisk with this form of td_open calls it today.
  */
 static int ram_rrd(VBD *vbd, char *buf, int *const off, int *const size)
 {

@@ -3,8 +3,8 @@
  * The shared RAM disk: public API of libramdisk.
  *
  * A seed image is loaded once into memory and attached many times, by many
- * processes. Writes are seen by every attachment, the seed is never written,
- * and when the last attachment goes the contents are discarded.
+ * processes. Every attachment reads what any other has written, the seed is never
+ * written, and the last detach discards the contents.
  *
  * DESIGN. No process owns a disk. A disk is three files in a store, a
  * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
@@ -19,16 +19,16 @@
  * RD_SECTOR. Reads and writes need no alignment.
  *
  * ERRORS. Functions that can fail return 0 or -errno. Those that take a
- * struct rd_error also leave one finished sentence in it, without a newline,
- * for the caller to print; it may be NULL. Nothing in this library prints.
+ * struct rd_error also write one sentence to it, without a newline, for the
+ * caller to print; the pointer may be NULL. The library itself prints nothing.
  *
  * THREADS. A store may be used by one thread at a time. One attachment may be
  * used by many threads at once through the range calls (rd_read to rd_flush);
  * rd_detach() must be the last call on it.
  *
- * FORK. Attach after forking, never before: an open file description, and
- * with it the lock that is the reference, is shared by both sides of a fork.
- * All descriptors are opened close-on-exec.
+ * FORK. Attach after forking, never before: parent and child share an open file
+ * description, and so the lock that is the reference. All descriptors are opened
+ * close-on-exec.
  */
 #ifndef RAMDISK_H
 #define RAMDISK_H
@@ -44,8 +44,8 @@ extern "C" {
 #define RD_VERSION "0.1"
 
 /*
- * Version of the store's format and of the words that the tool, the backend
- * and the store exchange. A store of another format is refused (-EPROTO).
+ * Version of the store's format and of what the command, the back end and the
+ * store exchange. A disk of another format is refused (-EPROTO).
  */
 #define RD_FORMAT 1u
 
@@ -56,12 +56,12 @@ extern "C" {
 #define RD_SEED_MAX 4096u /* bytes of a seed's path, with its NUL */
 #define RD_NAME_MAX 64u /* bytes of a disk's name, with its NUL */
 
-/* Where root's store is unless $XEN_RAMDISK_DIR names another place. */
+/* Root's store, unless $XEN_RAMDISK_DIR names another directory. */
 #define RD_STORE_DIR "/run/xen-ramdisk"
-/* Anyone else's: with the user's number behind it. */
+/* Another user's store: the user's number follows. */
 #define RD_USER_STORE_DIR "/dev/shm/xen-ramdisk-"
 
-/* Whether @n units at @off lie within @size of them; cannot wrap. */
+/* Whether @n units at @off are within @size units. Cannot overflow. */
 static inline bool rd_in_bounds(uint64_t off, uint64_t n, uint64_t size)
 {
 	return n <= size && off <= size - n;
@@ -76,7 +76,7 @@ struct rd_disk; /* one attachment to one disk */
 
 /* ---- store: control, never on the request path ------------------------- */
 
-/* Where this user's store is when none is named. Good until the thread's next call. */
+/* The path of this user's default store; valid until the thread's next call. */
 const char *rd_store_default(void);
 
 /*
@@ -94,13 +94,12 @@ int rd_store_open(struct rd_store **store, const char *dir,
 		  struct rd_error *err);
 
 /*
- * The same for a caller that only looks: nothing is made or mounted. Where no
- * store is, the store is empty: rd_list() finds no disk, and rd_find() none to
- * name.
+ * The same for a caller that only reads: nothing is made or mounted. Without a
+ * store in @dir the call succeeds, and rd_list() and rd_find() find no disk.
  */
 int rd_store_open_existing(struct rd_store **store, const char *dir,
 			   struct rd_error *err);
-/* Whether rd_store_open_existing() found one. */
+/* False if rd_store_open_existing() found no store in the directory. */
 bool rd_store_exists(const struct rd_store *store);
 void rd_store_close(struct rd_store *store);
 
@@ -108,18 +107,19 @@ void rd_store_close(struct rd_store *store);
 const char *rd_store_path(const struct rd_store *store);
 
 /*
- * Called while a seed is read, and while another process's load of the same
- * seed is awaited: at the start, at the end, and about ten times a second in
- * between. A non-zero return gives the attach up with -ECANCELED.
+ * Called while the library reads a seed or waits for another process's load of it:
+ * at the start, at the end, and about ten times a second in between. A non-zero
+ * result ends the attach with -ECANCELED.
  */
 typedef int rd_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 /* How to attach. RD_THIN and RD_LAZY take effect if this call loads the disk. */
 #define RD_PRIVATE 1u /* own copy-on-write view; implies writable */
-#define RD_THIN 2u /* memory is taken as it is needed, not up front */
+#define RD_THIN 2u /* memory is reserved at the first write, not at the load */
 #define RD_LAZY 4u /* return at once; parts are read at first use */
-#define RD_KEEP 8u /* the disk stays when nobody is attached, until rd_drop() */
-#define RD_EXISTING 16u /* do not load: -ENOENT if the disk is not there */
+#define RD_KEEP \
+	8u /* the disk stays without attachments, until rd_keep(.., false) */
+#define RD_EXISTING 16u /* do not load: -ENOENT if the disk is not loaded */
 /*
  * Durable: the attachment outlives its process, so that a restarted process can
  * take it over. It ends with rd_detach() or rd_end(). Attaching with the same
@@ -134,46 +134,48 @@ typedef int rd_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 struct rd_attach_request {
 	/*
-	 * Path of an image file or block device; or of an alias file; or of
-	 * an empty file, which means the disk that is there when exactly one
-	 * is; or a URI of an NBD server's export (nbd://, nbds://,
-	 * nbd+unix://, … as libnbd's nbd_connect_uri(3) has them). NULL with
-	 * a name: the disk of that name, which must be there.
+	 * The path of an image file, a block device or an alias file; or of an
+	 * empty file, which stands for the only disk of the store; or the URI
+	 * of an NBD export (nbd://, nbds://, nbd+unix://, ... as in
+	 * nbd_connect_uri(3)). NULL: the loaded disk whose name, id or seed is
+	 * @name.
 	 */
 	const char *seed;
 	/*
-	 * NULL: the seed's own disk. Otherwise the disk of that name, made
-	 * from the seed: letters, digits, '.', '_', '-', not at the start.
+	 * NULL: the seed's own disk. Otherwise the disk of this name, made from
+	 * the seed: letters, digits, '.', '_', '-'; the first is a letter or
+	 * a digit.
 	 */
 	const char *name;
-	bool writable; /* false: this attachment can change no byte */
+	bool writable; /* false: no operation of this attachment changes a byte */
 	unsigned flags;
-	const char *label; /* who attaches, for people; at most RD_LABEL_MAX */
+	const char *label; /* who attaches, for people; less than RD_LABEL_MAX */
 	rd_progress_fn *progress; /* may be NULL */
 	void *progress_arg;
 };
 
 /*
- * Attach to the disk that @req names; load the seed first when the disk is
- * not there. The seed is told by its file (device, inode, time of birth; a
- * block device by its number), not by its path; one on a server by its URI. Blocks while another process
- * loads the same seed. A failed attach leaves nothing behind.
+ * Attach to the disk that @req names, and load its seed first if it is not loaded.
+ * A seed is identified by its file (device, inode, time of birth; a block device
+ * by its number), not by its path; a seed on a server by its URI. Waits while
+ * another process loads the same seed. A failed attach leaves nothing behind.
  *
- *   -EINVAL   the seed is empty and no single disk is there, or it is no
- *             regular file or block device; a name that cannot be one
+ *   -EINVAL   the seed is empty and the store does not have exactly one disk;
+ *             the seed is neither a regular file nor a block device; the
+ *             name is invalid
  *   -EEXIST   the name belongs to a disk of another seed
- *   -EBUSY    writable, and others have private views; or the other way;
- *             or a durable label whose process lives
- *   -ENOENT   RD_EXISTING, or no seed, and no such disk; no such file
+ *   -EBUSY    writable while others have private views, or private while
+ *             others write; or the durable label's process is alive
+ *   -ENOENT   no such file; or no such disk, with RD_EXISTING or without a seed
  *   -ENOMEM, -ENOSPC  the disk does not fit; @err has the numbers
- *   -EUSERS   every slot of the disk is taken
+ *   -EUSERS   the disk has the most attachments that it can have
  *   -EIO      the seed failed or shrank while it was read, or its server
  *             cannot be reached
  *   -ENOSYS   a URI, and libnbd is not installed
  *   -ETIMEDOUT  the seed's server gave no answer for half a minute
  *   -EPROTO   the disk was made by a program with another RD_FORMAT
  *   -ECANCELED  the progress function returned non-zero
- *   and what open(2) and read(2) answer for the seed
+ *   or an error of open(2) or read(2) for the seed
  */
 int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_disk **disk, struct rd_error *err);
@@ -186,76 +188,77 @@ int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 int rd_settle(struct rd_disk *disk);
 
 /*
- * Detach and free @disk. The last detach discards the disk's contents. Never
- * fails: what cannot be removed now is removed by the next rd_reap().
+ * Detach and free @disk. The last detach discards the disk's contents. Cannot fail:
+ * the next rd_reap() removes what this call cannot remove.
  */
 void rd_detach(struct rd_disk *disk);
 
 /*
- * Discard the disks whose attachments have all died. Returns how many, or
- * -errno. Cheap when there is nothing to do.
+ * Discard the disks without living attachments. Returns their number, or -errno.
+ * Cheap if there are none.
  */
 int rd_reap(struct rd_store *store);
 
 /*
- * End the durable attachment of @label whose process has died. 0, -ENOENT if
- * there is none, -EBUSY if its process lives. rd_try_end() answers -EWOULDBLOCK
- * where rd_end() waits for more than a moment: a reset, for one, has the disk's
- * lock for as long as it reads.
+ * End the durable attachment @label whose process has died. 0; -ENOENT if there is
+ * none; -EBUSY if its process is alive. rd_end() waits for the disk's lock, which a
+ * reset holds as long as it reads; rd_try_end() waits about 2 ms and then returns
+ * -EWOULDBLOCK.
  */
 int rd_end(struct rd_store *store, const char *label);
 int rd_try_end(struct rd_store *store, const char *label);
 
 /*
- * The disk that @text names: a name given by name=, an id, a seed's path, or
- * the last component of exactly one seed's path. -ENOENT or -ENOTUNIQ with the
- * choices in @err.
+ * Find the loaded disk that @text names: by name, id, seed path, or the last
+ * component of a seed path. -ENOENT if no disk, -ENOTUNIQ if several match; @err
+ * lists the choices.
  */
 int rd_find(struct rd_store *store, const char *text, char id[RD_ID_MAX],
 	    struct rd_error *err);
 
 /*
- * Change whether disk @id stays when nobody is attached. rd_keep(…, false) of
- * a disk with no attachment discards it. -ENOENT.
+ * Set whether disk @id stays loaded without attachments. rd_keep(.., false) for a
+ * disk without attachments discards it. -ENOENT if no such disk is loaded.
  */
 int rd_keep(struct rd_store *store, const char *id, bool keep,
 	    struct rd_error *err);
 
 /*
- * Bring the seed back in place. -EBUSY while others are attached for writing,
- * unless @force, or while there are private views. The seed must still be the
- * file that the disk was loaded from, of the same size; what it contains now
- * is what the disk gets. Others see blocks of the old and the new contents
- * while it runs. When the seed fails in the middle the disk is left half
- * reset, which rd_list() tells.
+ * Reset disk @id to its seed, in place. -EBUSY while the disk has private views, or
+ * writers unless @force. The seed must be the file that the disk was loaded from
+ * and have the same size; its present contents are used. Other attachments may
+ * read old and new blocks meanwhile. If the seed fails in the middle, the disk
+ * stays half reset (struct rd_disk_info).
  */
 int rd_reset(struct rd_store *store, const char *id, bool force,
 	     rd_progress_fn *progress, void *progress_arg,
 	     struct rd_error *err);
 
-/* Called for each range, in order; a non-zero return ends the walk with it. */
+/* Called for each range in ascending order. Non-zero ends the walk: its result. */
 typedef int rd_range_fn(void *arg, uint64_t off, uint64_t len);
 
-/* Find the ranges, multiples of RD_BLOCK, in which the disk differs from its
- * seed as it is now. Writers are not kept out. */
+/*
+ * Find the ranges, multiples of RD_BLOCK, in which the disk differs from the
+ * present contents of its seed. Writers may change the disk meanwhile.
+ */
 int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
 	    void *arg, rd_progress_fn *progress, void *progress_arg,
 	    struct rd_error *err);
 
 /*
- * What people call a seed in short: the last part of its path, or of a URI's
- * path; of a URI without one its host, or "default".
+ * A short name of a seed: the last component of its path or of its URI's path; for
+ * a URI without a path its host, or "default".
  */
 void rd_short_name(const char *seed, char name[RD_SEED_MAX]);
 
-/* Whether @seed, a path or a URI, can be opened now, and its bytes. -errno. */
+/* Open and close @seed, a path or a URI, and return its size. 0 or -errno. */
 int rd_probe(const char *seed, uint64_t *size, struct rd_error *err);
 
 /* ---- aliases ----------------------------------------------------------- */
 
 /*
  * An alias is a small text file that stands for a disk, for toolstacks that
- * refuse one path twice. Format, each line ended by a newline:
+ * refuse a path that is in use. Format, each line ended by a newline:
  *   xen-ramdisk alias 1
  *   seed=ABSOLUTE PATH
  *   name=NAME            (may be missing)
@@ -269,11 +272,11 @@ int rd_alias_write(const char *path, const char *seed, const char *name,
 struct rd_counters {
 	uint64_t reads, writes, flushes, discards; /* requests carried out */
 	uint64_t read_bytes, write_bytes, discard_bytes;
-	uint64_t errors; /* requests refused or failed */
+	uint64_t errors; /* requests that were refused or failed */
 	/*
-	 * Requests by their latency, as the adapter told, which may measure
-	 * some only: entry n counts those of 2^n to 2^(n+1) - 1 microseconds;
-	 * the first also shorter ones, the last also longer ones.
+	 * Requests by latency, from rd_count_latency(); an adapter may measure
+	 * only some requests. Entry n counts 2^n to 2^(n+1) - 1 microseconds,
+	 * the first also less, the last also more.
 	 */
 	uint32_t read_latency[RD_LATENCIES], write_latency[RD_LATENCIES];
 };
@@ -281,11 +284,11 @@ struct rd_counters {
 struct rd_attachment_info {
 	unsigned slot;
 	int pid; /* of the process that attached */
-	bool alive; /* false: durable, waiting for a process */
+	bool alive; /* false: durable, and its process has died */
 	bool writable;
 	bool private_view;
 	bool durable;
-	uint64_t view_bytes; /* of memory that a private view has of its own */
+	uint64_t view_bytes; /* memory of the private view */
 	uint64_t since; /* seconds since 1970 */
 	char label[RD_LABEL_MAX];
 	struct rd_counters counters;
@@ -294,32 +297,31 @@ struct rd_attachment_info {
 enum rd_seed_now {
 	RD_SEED_SAME,
 	RD_SEED_MODIFIED, /* written since it was loaded */
-	RD_SEED_REPLACED, /* another file has its name */
+	RD_SEED_REPLACED, /* another file is at the path */
 	RD_SEED_GONE,
-	RD_SEED_REMOTE, /* on a server, which was not asked */
+	RD_SEED_REMOTE, /* on a server, which is not contacted */
 };
 
 struct rd_disk_info {
 	char id[RD_ID_MAX];
-	char name[RD_NAME_MAX]; /* given by name=, or empty */
-	char seed[RD_SEED_MAX]; /* path by which it was loaded, resolved */
+	char name[RD_NAME_MAX]; /* chosen with name=; or empty */
+	char seed[RD_SEED_MAX]; /* canonical path or URI */
 	enum rd_seed_now seed_now;
 	uint64_t size; /* of the disk, bytes */
-	uint64_t seed_size; /* of the seed, bytes: smaller by the padding */
+	uint64_t seed_size; /* of the seed, bytes, without the padding */
 	uint64_t loaded; /* bytes; less than size while it loads */
 	uint64_t memory; /* bytes taken for the disk, without views */
 	bool loading;
 	bool thin, lazy, keep;
-	bool half_reset; /* a reset did not end */
+	bool half_reset; /* a reset is running, or was interrupted */
 	unsigned attachments; /* entries in @attachment */
 	struct rd_attachment_info *attachment;
 };
 
 /*
- * List the disks of @store that are loading, attached or kept, ordered by
- * seed and name.
- * Free with rd_list_free(). A header that cannot be trusted is left out, and
- * @err names the first such (return value still 0; err->text empty if none).
+ * List the disks of @store that are loading, attached or kept, ordered by seed and
+ * name. Free the list with rd_list_free(). A damaged header is skipped: the result
+ * is still 0, and @err names the first one (err->text is empty if there is none).
  */
 int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
 	    struct rd_error *err);
@@ -330,19 +332,19 @@ void rd_list_free(struct rd_disk_info *disks, size_t count);
 uint64_t rd_size(const struct rd_disk *disk); /* bytes */
 bool rd_writable(const struct rd_disk *disk);
 const char *rd_id(const struct rd_disk *disk);
-/* The path that it was loaded from, and its name or "". Good until detach. */
+/* The seed's path, and the disk's name or "". Valid until rd_detach(). */
 const char *rd_seed(const struct rd_disk *disk);
 const char *rd_name(const struct rd_disk *disk);
-/* Bytes of zeros after the seed's last partial sector; 0 if it had none. */
+/* Zero bytes appended to the seed's last sector; 0 if that was complete. */
 unsigned rd_padding(const struct rd_disk *disk);
 
 /*
  * Read or write @len bytes at @off. Atomic for each RD_BLOCK between all
  * attachments in all processes.
- *   -EINVAL  outside the disk: nothing was moved
- *   -EROFS   a write through a read-only attachment: nothing was moved
+ *   -EINVAL  outside the disk; nothing was copied
+ *   -EROFS   a write through a read-only attachment; nothing was copied
  *   -ENOSPC  no memory for a block of a thin disk or of a private view
- *   -EIO     a lazy disk's seed failed
+ *   -EIO     the seed of a lazy disk failed
  */
 int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len);
 int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len);
@@ -351,21 +353,22 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len);
 int rd_flush(struct rd_disk *disk);
 
 /*
- * Make a range read as zeros, and in a thin disk give the memory of its whole
- * blocks back, unless @keep says that later writes there must not fail.
- * rd_discard() only touches whole blocks; bytes at its edges stay as they are.
+ * rd_zero() makes a range read as zeros, and frees the memory of its whole blocks
+ * in a thin disk; with @keep it keeps or reserves the memory, so that later writes
+ * there cannot fail. rd_discard() does the same for whole blocks only, and leaves
+ * the bytes at the range's edges unchanged. Errors as rd_write().
  */
 int rd_zero(struct rd_disk *disk, uint64_t off, uint64_t len, bool keep);
 int rd_discard(struct rd_disk *disk, uint64_t off, uint64_t len);
 
 /*
- * rd_discard() of a durable attachment, for one that is taken over in the
- * middle of it. *done, 0 at first, says how far it has come and must survive
- * the process; a discard is carried out in pieces, and noted before the locks
- * of each are let go. After the attachment was taken over, and before
- * rd_settle(), rd_discard_resume() finishes the piece that was begun, unless
- * others have been there meanwhile; it never waits. After rd_settle(),
- * rd_discard_noted() carries out the rest.
+ * rd_discard() for a durable attachment whose process may be killed in the middle
+ * of it. *done is the progress: 0 at first, in memory that survives the process. A
+ * discard is done in pieces, and *done is updated before the locks of a piece are
+ * released. The process that takes the attachment over calls, before rd_settle(),
+ * rd_discard_resume(): it finishes the piece that was begun, unless another
+ * attachment has taken its blocks; it never waits. After rd_settle(),
+ * rd_discard_noted() does the remaining pieces.
  */
 int rd_discard_noted(struct rd_disk *disk, uint64_t off, uint64_t len,
 		     uint64_t *done);
@@ -373,8 +376,9 @@ int rd_discard_resume(struct rd_disk *disk, uint64_t off, uint64_t len,
 		      uint64_t *done);
 
 /*
- * What is at @off: *len bytes, at least 1 and at most those asked for, that
- * are all zeros without memory behind them (*hole), or may be anything.
+ * Describe what is at @off: the first *len bytes there (at least 1, at most the
+ * given *len) are a hole, that is zeros without memory, if *hole; else data or
+ * unknown. -EINVAL outside the disk.
  */
 int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
 
@@ -387,17 +391,17 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
  *                   copy from or to n bytes at rd_range_at(&range, pos, &n);
  *   } while (rd_range_end(&range) == -EAGAIN);
  *
- * A range begun with RD_RANGE_WRITE is locked against everyone, block by
- * block in ascending order, until rd_range_end(), which then returns 0. One
- * begun for reading locks nothing: rd_range_end() returns -EAGAIN when a
- * writer came in between, and what was copied is to be copied again. After a
- * few such answers begin with RD_RANGE_EXCLUSIVE: that keeps writers out.
+ * A range begun with RD_RANGE_WRITE is locked, block by block in ascending order,
+ * until rd_range_end(), which then returns 0. A range begun for reading locks
+ * nothing: rd_range_end() returns -EAGAIN if a block was written meanwhile, and the
+ * caller copies again. After a few such results begin with RD_RANGE_EXCLUSIVE,
+ * which locks the blocks.
  *
- * A thread that holds a range and begins another must pass RD_RANGE_NOWAIT,
- * which answers -EWOULDBLOCK instead of waiting (also for a block that the
- * thread itself holds, and for a part of a lazy disk that is not read yet), or
- * it can deadlock with another process, or make it wait for a seed. It then ends
- * what it holds and begins again.
+ * A thread that holds a range and begins another one must pass RD_RANGE_NOWAIT;
+ * else it can deadlock with another process, or make other processes wait for a
+ * seed. With it the call returns -EWOULDBLOCK instead of waiting, also for a block
+ * that the thread itself holds and for a part of a lazy disk that is not loaded.
+ * The thread then ends the ranges that it holds and begins again.
  *
  * Errors as rd_read() and rd_write(), also -E2BIG for more than RD_RANGE_MAX.
  * Counts one read or write of @len bytes at a successful rd_range_end().
@@ -406,16 +410,16 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
 #define RD_RANGE_EXCLUSIVE 2u
 #define RD_RANGE_NOWAIT 4u
 /*
- * With RD_RANGE_WRITE, in an attachment that was taken over, before
- * rd_settle(): only if the dead process held all of the range, and nobody has
- * taken a block of it since; otherwise -ESTALE. Never waits. Success means that
+ * With RD_RANGE_WRITE, after an attachment was taken over and before rd_settle():
+ * begin the range only if the dead process had locked all of it and no block was
+ * unlocked by another process since; otherwise -ESTALE. Never waits. Success means that
  * the dead process's write can be executed again without overwriting newer data.
  */
 #define RD_RANGE_RESUME 8u
 #define RD_RANGE_MAX ((size_t)1 << 20) /* bytes */
 
 struct rd_range {
-	struct rd_disk *disk; /* private, all of it */
+	struct rd_disk *disk; /* all members are private */
 	uint64_t off;
 	size_t len;
 	unsigned flags;
@@ -425,20 +429,20 @@ struct rd_range {
 int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 		   unsigned flags, struct rd_range *range);
 /*
- * Where the bytes from @pos, less than the range's length, are, and in *n how
- * many are there; *n never crosses a block's end. Read-only without
- * RD_RANGE_WRITE. Good until the range ends.
+ * The address of the range's byte @pos, which is less than the range's length. *n is
+ * the number of bytes there, up to the block's end at most. Read-only without
+ * RD_RANGE_WRITE. Valid until the range ends.
  */
 void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n);
 int rd_range_end(struct rd_range *range);
-/* End a held range whose copy failed: counts an error instead. */
+/* End a range whose copy failed. Counts an error instead of a request. */
 void rd_range_abort(struct rd_range *range);
 
 /*
- * A request at @off, less than the disk's size, comes next: the caches may fetch
- * what it will touch first, its block's lock and first bytes, while something
- * else is copied. No processor looks ahead over a page's end by itself. A hint
- * that waits for nothing and never fails.
+ * A hint that a request at @off, which is inside the disk, comes next: prefetches
+ * the block's lock and first bytes into the caches while the caller copies another
+ * block. (Processors do not prefetch across a page's end by themselves.) Never
+ * waits or fails.
  */
 void rd_prefetch(struct rd_disk *disk, uint64_t off);
 
@@ -446,8 +450,9 @@ void rd_prefetch(struct rd_disk *disk, uint64_t off);
  * rd_freeze() locks all blocks of the disk, to copy its contents as of one
  * moment; rd_thaw() unlocks from the start up to offset @to, once copied.
  * -EINVAL for a private view; -EIO or -ENOSPC if a lazy disk cannot be loaded.
- * While frozen this attachment may call only rd_frozen_at(): the address of the
- * byte at @off, and in *n how many follow in its block; NULL for a hole.
+ * While the disk is frozen, this attachment may call only rd_frozen_at(): the
+ * address of the byte at @off, and in *n the number of bytes up to its block's end;
+ * NULL for a hole.
  */
 int rd_freeze(struct rd_disk *disk);
 const void *rd_frozen_at(struct rd_disk *disk, uint64_t off, size_t *n);

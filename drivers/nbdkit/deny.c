@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See deny.h. IPv4 addresses are kept as IPv6 has them, ::ffff:A.B.C.D. */
+/* See deny.h. IPv4 addresses are stored as IPv6: ::ffff:A.B.C.D. */
 #include "drivers/nbdkit/deny.h"
 
 #include <arpa/inet.h>
@@ -12,11 +12,11 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
-#define MAPPED_BITS 96 /* of an IPv4 address in one of IPv6, before it */
+#define MAPPED_BITS 96 /* before the IPv4 address in an IPv6 one */
 
 struct network {
 	struct in6_addr address;
-	unsigned bits; /* of it that count */
+	unsigned bits; /* compared, from the first */
 };
 
 static struct network *networks;
@@ -30,7 +30,7 @@ static struct in6_addr map(const struct in_addr *v4)
 	return v6;
 }
 
-/* ADDRESS or ADDRESS/BITS. */
+/* Parse ADDRESS or ADDRESS/BITS. 0 or -1. */
 static bool parse(char *text, struct network *n)
 {
 	char *slash = strchr(text, '/'), *end = "";
@@ -68,7 +68,7 @@ static int add(char *text)
 		count++;
 		return 0;
 	}
-	nbdkit_error("deny=: %s is no address and no network", text);
+	nbdkit_error("deny=: %s is neither an address nor a network", text);
 	return -1;
 }
 
@@ -111,13 +111,13 @@ bool deny_peer(void)
 	if (!count)
 		return false;
 	if (nbdkit_peer_name((struct sockaddr *)&s, &len) < 0)
-		return true; /* who cannot be told may be one of them */
+		return true; /* unknown address: it may be a denied one */
 	if (s.ss_family == AF_INET6)
 		a = ((struct sockaddr_in6 *)&s)->sin6_addr;
 	else if (s.ss_family == AF_INET)
 		a = map(&((struct sockaddr_in *)&s)->sin_addr);
 	else
-		return false; /* on this host */
+		return false; /* a client on this host */
 	for (i = 0; i < count; i++)
 		if (in(&a, &networks[i]))
 			return true;

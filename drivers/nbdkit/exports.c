@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See exports.h. A client's export name is a stranger's input. Among seed= and
- * disk= it is only compared; under dir= the kernel resolves it and does not
- * leave the directory (openat2(2), RESOLVE_BENEATH), and what is attached is
- * the file that was found, by descriptor.
+ * See exports.h. A client's export name is untrusted input. It is compared with the
+ * names of seed= and disk=. Under dir= the kernel resolves it inside the directory
+ * (openat2(2), RESOLVE_BENEATH), and the file is attached by its descriptor.
  */
 #include "drivers/nbdkit/exports.h"
 
@@ -21,12 +20,12 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
-#define LISTED_MAX 1000 /* files of dir= in the list of exports */
-#define DEPTH_MAX 8 /* folders below it that are searched for them */
+#define LISTED_MAX 1000 /* most files of dir= in the list of exports */
+#define DEPTH_MAX 8 /* levels of folders that are searched for them */
 
 struct export
 {
-	char *seed; /* path or URI; NULL: a disk that is there */
+	char *seed; /* path or URI; NULL: a loaded disk */
 	char *name; /* of the disk, or NULL */
 	char *shown; /* the export name */
 };
@@ -61,7 +60,7 @@ static int add_seed(const char *value)
 
 	if (!e)
 		return -1;
-	/* nbdkit changes its directory when it goes into the background */
+	/* nbdkit changes its working directory when it becomes a daemon. */
 	e->seed = strstr(value, "://") ? strdup(value)
 				       : nbdkit_absolute_path(value);
 	return e->seed ? 0 : -1;
@@ -77,7 +76,7 @@ static int add_disk(const char *value)
 	return e->name ? 0 : -1;
 }
 
-/* Belongs to the seed= before it, or to the only one. */
+/* name= belongs to the seed= before it, or to the only one. */
 static int set_name(const char *value)
 {
 	char **name = count ? &exports[count - 1].name : &first_name;
@@ -193,7 +192,7 @@ void exports_free(void)
 
 /* ---- files under dir= -------------------------------------------------- */
 
-/* A name that no sane client sends, and that might mean two things. */
+/* A name with parts that could have two meanings is refused. */
 static bool is_odd(const char *name)
 {
 	const char *p = name;
@@ -208,7 +207,7 @@ static bool is_odd(const char *name)
 	return false;
 }
 
-/* A descriptor that names the image, or -errno. */
+/* Open the image below dir: an O_PATH descriptor, or -errno. */
 static int open_beneath(const char *name)
 {
 	struct open_how how = {
@@ -289,7 +288,7 @@ void exported_close(struct exported *e)
 struct listing {
 	struct nbdkit_exports *exports;
 	unsigned listed, depth;
-	char path[4096]; /* below dir, with a slash at its end unless empty */
+	char path[4096]; /* below dir; ends in a slash unless empty */
 };
 
 static int list_folder(struct listing *l);
@@ -299,7 +298,7 @@ static int list_entry(struct listing *l, const struct dirent *d, size_t len)
 	int n, fd, rc = 0;
 
 	if (d->d_name[0] == '.')
-		return 0; /* hidden; and itself, and up */
+		return 0; /* hidden files, "." and ".." */
 	n = snprintf(l->path + len, sizeof(l->path) - len, "%s", d->d_name);
 	if ((size_t)n + 1 >= sizeof(l->path) - len)
 		return 0;
@@ -328,7 +327,7 @@ static int list_folder(struct listing *l)
 	if (!stream) {
 		if (fd >= 0)
 			close(fd);
-		return 0; /* gone, or not ours to read */
+		return 0; /* removed, or not readable */
 	}
 	l->depth++;
 	while (!rc && l->listed < LISTED_MAX && (d = readdir(stream))) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which disks the plugin serves, and under which export names: those of seed=
- * and disk=, by name, or the files under dir=. Set up before nbdkit serves and
- * only read afterwards, by any thread.
+ * The disks that the plugin serves and their export names: those of seed= and
+ * disk=, or the files under dir=. Set up before nbdkit serves, and only read
+ * afterwards, by any thread. Functions that fail have called nbdkit_error().
  */
 #ifndef NBDKIT_RAMDISK_EXPORTS_H
 #define NBDKIT_RAMDISK_EXPORTS_H
@@ -13,25 +13,25 @@
 
 struct nbdkit_exports;
 
-/* One of seed=, disk=, name=, dir= and links=. 0, or -1 and said why. */
+/* Take one of seed=, disk=, name=, dir= and links=. 0 or -1. */
 int exports_config(const char *key, const char *value);
-/* All parameters were read: see that they fit together. 0, or -1 and said. */
+/* After the last parameter: check that they fit together. 0 or -1. */
 int exports_complete(void);
 void exports_free(void);
 
-/* What an export name stands for, as rd_attach() takes it. */
+/* What rd_attach() is called with for an export name. */
 struct exported {
 	const char *seed, *name;
 	unsigned flags;
 	int fd; /* of a file under dir=, or -1 */
-	char path[32]; /* of that descriptor */
+	char path[32]; /* that leads to fd */
 };
 
-/* Of the client's @name; "" is the first one. 0, or -1 and said why. */
+/* Find the export of the client's @name; "" is the first export. 0 or -1. */
 int exports_find(const char *name, struct exported *e);
 void exported_close(struct exported *e);
 
-/* Of seed= and disk=, the @n-th. False behind the last. */
+/* The @n-th of seed= and disk=. False if there are fewer. */
 bool exports_get(unsigned n, struct exported *e);
 
 /* The callbacks of nbdkit-plugin(3) of these names. */

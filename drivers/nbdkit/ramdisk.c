@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * nbdkit-ramdisk-plugin: the shared RAM disk behind nbdkit, for hosts without
- * Xen and for other hosts. A connection is an attachment: the first one loads
- * the disk, and the last one that closes discards it.
+ * nbdkit-ramdisk-plugin: serves shared RAM disks with nbdkit, for hosts without
+ * Xen and to other hosts. A connection is an attachment: the first connection
+ * loads the disk, and closing the last one discards it.
  *
- * nbdkit owns the threads: any number may be in the request functions of one
- * connection at once, and rd_read() to rd_flush() allow that. Attaching opens
- * the store anew each time, since a store may be used by one thread only, and
- * after nbdkit's fork, since an attachment does not survive one.
+ * The threads are nbdkit's: several may be in the request functions of one
+ * connection at once, which rd_read() to rd_flush() allow. Each attach opens the
+ * store again, since only one thread may use a store. Attaches happen after
+ * nbdkit's fork, since an attachment must not be shared by parent and child.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,12 +27,12 @@
 #include "include/private/clock.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
-#define REQUEST_MAX (32u << 20) /* bytes; what clients assume without asking */
+#define REQUEST_MAX (32u << 20) /* bytes; clients may assume this limit */
 
-/* Set by parameters before anything is served. */
+/* Set by parameters, before nbdkit serves. */
 static bool read_only;
 static unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
-static const char *given_label; /* or NULL: the peer's */
+static const char *given_label; /* NULL: made from the client's address */
 
 /* ---- parameters -------------------------------------------------------- */
 
@@ -135,7 +135,7 @@ struct connection {
 	char what[RD_SEED_MAX + 64]; /* for people */
 };
 
-/* A load that nobody waits for any more ends. */
+/* Ends a load when nbdkit shuts down. */
 static int progress(void *arg, uint64_t done, uint64_t total)
 {
 	(void)arg;
@@ -174,7 +174,7 @@ static int attach(const struct exported *e, const char *label, bool writable,
 	return rc ? -1 : 0;
 }
 
-/* What is wrong with a seed is said where the person is who started us. */
+/* Check the seeds before the fork: errors then reach the terminal. */
 static int ramdisk_get_ready(void)
 {
 	struct rd_disk *disk;
@@ -185,7 +185,8 @@ static int ramdisk_get_ready(void)
 		if (flags & RD_KEEP) {
 			if (attach(&e, "nbdkit", false, NULL, &disk))
 				return -1;
-			rd_detach(disk); /* before the fork; it is kept */
+			rd_detach(
+				disk); /* before the fork; RD_KEEP keeps the disk */
 		} else if (e.seed && *e.seed == '/' && access(e.seed, R_OK)) {
 			nbdkit_error("cannot open seed %s: %m", e.seed);
 			return -1;
@@ -194,7 +195,7 @@ static int ramdisk_get_ready(void)
 	return 0;
 }
 
-/* Who is at the other end, as far as can be told. */
+/* Write the client's address, as far as it is known, as the label. */
 static void peer_label(char label[RD_LABEL_MAX])
 {
 	struct sockaddr_storage a;
@@ -214,7 +215,7 @@ static void peer_label(char label[RD_LABEL_MAX])
 	} else if (!getnameinfo((struct sockaddr *)&a, len, host, sizeof(host),
 				port, sizeof(port),
 				NI_NUMERICHOST | NI_NUMERICSERV)) {
-		/* IPv4 that came through a socket of IPv6 */
+		/* An IPv4 client on an IPv6 socket. */
 		snprintf(label, RD_LABEL_MAX, "nbd/%s %s",
 			 strncmp(host, "::ffff:", 7) ? host : host + 7, port);
 	}
@@ -265,7 +266,7 @@ static void ramdisk_close(void *handle)
 	free(c);
 }
 
-/* ---- what a disk can --------------------------------------------------- */
+/* ---- capabilities ------------------------------------------------------ */
 
 static const char *ramdisk_export_description(void *handle)
 {
@@ -292,7 +293,7 @@ static int ramdisk_can_write(void *handle)
 	return rd_writable(((struct connection *)handle)->disk);
 }
 
-/* What is written through one connection is read through all others. */
+/* A write through one connection is read through all others. */
 static int ramdisk_can_multi_conn(void *handle)
 {
 	return !((struct connection *)handle)->private_view;
@@ -301,10 +302,10 @@ static int ramdisk_can_multi_conn(void *handle)
 static int ramdisk_can_fua(void *handle)
 {
 	(void)handle;
-	return NBDKIT_FUA_NATIVE; /* what is written is as safe as it gets */
+	return NBDKIT_FUA_NATIVE; /* a write is in memory when it is answered */
 }
 
-/* To cache a part of a lazy disk is to read it; else it is in memory. */
+/* Caching loads the parts of a lazy disk; other disks are in memory. */
 static int ramdisk_can_cache(void *handle)
 {
 	return ((struct connection *)handle)->lazy ? NBDKIT_CACHE_EMULATE
@@ -353,7 +354,7 @@ static int ramdisk_pwrite(void *handle, const void *buf, uint32_t n,
 	uint64_t start = clock_now_us();
 	int rc = rd_write(disk, buf, off, n);
 
-	(void)request_flags; /* NBDKIT_FLAG_FUA: it is there */
+	(void)request_flags; /* NBDKIT_FLAG_FUA needs nothing */
 	rd_count_latency(disk, true, clock_now_us() - start);
 	return answer(rc);
 }
@@ -371,7 +372,7 @@ static int ramdisk_trim(void *handle, uint32_t n, uint64_t off,
 	return answer(rd_discard(((struct connection *)handle)->disk, off, n));
 }
 
-/* Always quicker than to send the zeros, so every one of them is fast. */
+/* Zeroing is always faster than receiving zeros, so it is always "fast". */
 static int ramdisk_zero(void *handle, uint32_t n, uint64_t off,
 			uint32_t request_flags)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The monotonic clock, which nobody sets back. Deadlines, pauses and latencies
- * are measured with it. For all programs of this tree; not installed.
+ * The monotonic clock, which changes of the host's time do not affect. For
+ * deadlines, pauses and latencies. For all programs of this tree; not installed.
  */
 #ifndef PRIVATE_CLOCK_H
 #define PRIVATE_CLOCK_H

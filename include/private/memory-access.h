@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the store and the back end do alike with memory that other threads and
- * processes use at the same moment. Not installed.
+ * Helpers of the store and the back end for memory that other threads and
+ * processes access at the same time. Not installed.
  */
 #ifndef PRIVATE_MEMORY_ACCESS_H
 #define PRIVATE_MEMORY_ACCESS_H
@@ -10,13 +10,13 @@
 #include <stddef.h>
 #include <string.h>
 
-/* One turn of a busy wait: tells the processor, and keeps the compiler out. */
+/* One iteration of a busy wait: a hint to the processor, a compiler barrier. */
 static inline void cpu_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
-	/* isb waits longer than yield, which many cores ignore. */
+	/* isb pauses longer than yield, which many cores ignore. */
 	__asm__ __volatile__("isb" ::: "memory");
 #else
 	atomic_signal_fence(memory_order_seq_cst);
@@ -24,9 +24,9 @@ static inline void cpu_relax(void)
 }
 
 /*
- * Copies of a block race with its writers by design: the block's lock tells
- * afterwards whether the copy is whole. ThreadSanitizer cannot know that, so
- * under it the copy is made of relaxed atomic accesses.
+ * Copies a block while others may write it: afterwards the block's lock shows
+ * whether the copy is whole. ThreadSanitizer would report the race, so under it
+ * the copy is made of relaxed atomic accesses.
  */
 #if defined(__SANITIZE_THREAD__)
 static inline void racy_copy(void *to, const void *from, size_t len)

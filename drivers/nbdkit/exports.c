@@ -192,8 +192,8 @@ void exports_free(void)
 
 /* ---- files under dir= -------------------------------------------------- */
 
-/* A name with parts that could have two meanings is refused. */
-static bool is_odd(const char *name)
+/* An empty or absolute name, or one with a component "..", is refused. */
+static bool is_refused(const char *name)
 {
 	const char *p = name;
 
@@ -228,7 +228,7 @@ static int open_beneath(const char *name)
 
 static int find_file(const char *name, struct exported *e)
 {
-	int fd = is_odd(name) ? -EXDEV : open_beneath(name);
+	int fd = is_refused(name) ? -EXDEV : open_beneath(name);
 
 	if (fd < 0) {
 		nbdkit_error("no export '%s' in %s: %s", name, dir,

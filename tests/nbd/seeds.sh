@@ -36,12 +36,11 @@ refused() { # NAME REGEX URI [OPTION...]: the load fails with REGEX and leaves n
 
 # Two servers that do not answer for 100 seconds, in the background of the rest.
 mkdir /dev/shm/"${seeds##*/}"
-ln -s /dev/shm/"${seeds##*/}" "$seeds/silent-store"
 far "$seeds/q.sock" --filter=delay file "$image" rdelay=100
-XEN_RAMDISK_DIR=$seeds/silent-store xm-ramdisk load "$uri" >"$seeds/silent.out" 2>&1 </dev/null &
+XEN_RAMDISK_DIR=/dev/shm/${seeds##*/} xm-ramdisk load "$uri" >"$seeds/silent.out" 2>&1 </dev/null &
 silent=$!
 far "$seeds/s.sock" --filter=delay file "$image" delay-extents=100
-XEN_RAMDISK_DIR=$seeds/silent-store xm-ramdisk load "$uri" >"$seeds/sparse.out" 2>&1 </dev/null &
+XEN_RAMDISK_DIR=/dev/shm/${seeds##*/} xm-ramdisk load "$uri" >"$seeds/sparse.out" 2>&1 </dev/null &
 sparse=$!
 
 # ---- an image, and its identity ---------------------------------------------

@@ -249,7 +249,7 @@ ok "a server that does not answer reads" $?
 wait "$sparse"
 [ $? = 1 ] && grep -q 'no answer for 30 seconds; nothing was attached' "$seeds/sparse.out"
 ok "a server that does not answer block status" $?
-[ -z "$(ls -A "$seeds/silent-store")" ]
+[ -z "$(ls -A "/dev/shm/${seeds##*/}")" ]
 ok "both loads have left nothing" $?
 rm -rf "$XEN_RAMDISK_DIR" /dev/shm/"${seeds##*/}"
 XEN_RAMDISK_DIR=$far_store

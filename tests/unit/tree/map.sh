@@ -4,7 +4,7 @@
 # The documents that lead through the tree, against the tree: the files and the
 # functions that they name are there, links in Markdown lead somewhere, and each
 # folder of tests has a README. Then the same checks over a small tree that
-# breaks each rule, so that a check that finds nothing would be seen.
+# breaks each rule, which proves that the checks find something.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 tmp=$(mktemp -d) || exit 1
@@ -21,7 +21,7 @@ files() { # NAME...: of the tree in the current folder, without what was built
 }
 
 # DOCUMENT:LINE: NAME for each path below a folder of the tree, and for each
-# file's name alone in backticks, that is not there. A pattern has to match.
+# file's name alone in backticks, that is missing. A pattern has to match.
 # Words in capitals stand for something else (docs/NAME.8) and are left out.
 missing_files() { # DOCUMENT...
 	files '*' >"$tmp/files"
@@ -120,7 +120,7 @@ ok() { # NAME STATUS
 	failed=1
 }
 
-nothing() { # NAME COMMAND...: which has nothing to say
+nothing() { # NAME COMMAND...: which must print nothing
 	local name=$1
 	shift
 	"$@" >"$tmp/out" 2>&1
@@ -157,7 +157,7 @@ cat >docs/map.md <<'END'
 [no file](nowhere.md) [no heading](map.md#another)
 END
 
-broken() { # NAME EXPECTED COMMAND...: which has exactly the lines EXPECTED to say
+broken() { # NAME EXPECTED COMMAND...: which must print exactly the lines EXPECTED
 	local name=$1 expected=$2
 	shift 2
 	"$@" >"$tmp/out" 2>&1
@@ -165,15 +165,15 @@ broken() { # NAME EXPECTED COMMAND...: which has exactly the lines EXPECTED to s
 	ok "$name" $?
 }
 
-broken "files that are not there are told" \
+broken "missing files are reported" \
 	"docs/map.md:3: drivers/a/b.c is not in the tree
 docs/map.md:3: drivers/c is not in the tree
 docs/map.md:3: b.c is not in the tree" missing_files docs/map.md
-broken "functions that are only called or declared are told" \
+broken "functions that are only called or declared are reported" \
 	"docs/map.md:3: called() is not defined in the tree
 docs/map.md:3: declared() is not defined in the tree" missing_functions docs/map.md
-broken "dead links are told" \
+broken "dead links are reported" \
 	"docs/map.md:5: nowhere.md leads nowhere
 docs/map.md:5: map.md#another names no heading of docs/map.md" dead_links
-broken "a folder of tests without a README is told" "tests/bare/README.md is missing" without_readme
+broken "a folder of tests without a README is reported" "tests/bare/README.md is missing" without_readme
 exit $failed

@@ -4,7 +4,7 @@
 # The lock-free parts under C's memory model: tests/model compiles block-lock.c
 # and ring.c over the checker relacy and walks all executions with up to four
 # preemptions. Then the same with each memory order, and each check, taken out
-# of a copy: the model must find a fault in every one, or it proves nothing.
+# of a copy: the model must find a fault in every one, which proves that the model can find it.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 tmp=$(mktemp -d) || exit 1

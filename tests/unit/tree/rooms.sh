@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Includes against build-aux/rooms, which says which room may include which.
-# Then the same check over small trees that break each rule, so that a check
-# that finds nothing would be seen.
+# Then the same check over small trees that break each rule, which proves that
+# the check finds violations.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 tmp=$(mktemp -d) || exit 1
@@ -113,7 +113,7 @@ broken() { # NAME WHAT FILE LINE: what violations() must say of a tree with it
 broken "a supervisor that includes the worker" \
 	'drivers/blkback/supervisor/x.c:2: drivers/blkback/supervisor may not include drivers/blkback/worker/worker.h' \
 	drivers/blkback/supervisor/x.c '#include "drivers/blkback/worker/worker.h"'
-broken "an adapter that looks behind ramdisk.h" \
+broken "an adapter that includes a header of the store" \
 	'drivers/nbdkit/x.c:2: drivers/nbdkit may not include drivers/block-ram/format/disk.h' \
 	drivers/nbdkit/x.c '#include "drivers/block-ram/format/disk.h"'
 broken "a floor that includes the one above it" \
@@ -121,11 +121,11 @@ broken "a floor that includes the one above it" \
 	drivers/block-ram/format/x.h '	# include "drivers/block-ram/io/range.h"'
 broken "an include that is not a full path" 'drivers/blkback/ring/x.c:2: "ring.h" is not a full path' \
 	drivers/blkback/ring/x.c '#include "ring.h"'
-broken "a folder that is no room" 'drivers/new/x.c: drivers/new is no room of' drivers/new/x.c ''
+broken "a folder that is not a room" 'drivers/new/x.c: drivers/new is no room of' drivers/new/x.c ''
 
 mkdir -p "$tmp/empty/drivers" "$tmp/empty/tools" "$tmp/empty/include"
 printf 'a : b\nb : c\nc : a\nd : e\n' >"$tmp/circle"
 (cd "$tmp/empty" && violations "$tmp/circle") >"$tmp/out"
 grep -qF 'b is in a circle of rooms' "$tmp/out" && grep -qF 'd may include e, which is no room' "$tmp/out"
-ok "a table with a circle, and one with a room that is none" $?
+ok "a table with a circle and an unknown room" $?
 exit $failed

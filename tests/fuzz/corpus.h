@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A fuzzer's corpus, and mutations of it, through the fuzzer's function, for
- * tests that run in every `make check`. $FUZZ_SEED draws the mutations.
+ * Runs the function of a fuzzer over its corpus and over mutations of the corpus,
+ * for tests in every `make check`. $FUZZ_SEED: seed of the mutations.
  */
 #ifndef FUZZ_CORPUS_H
 #define FUZZ_CORPUS_H
@@ -46,7 +46,7 @@ static void fuzz_mutate(void (*run)(const uint8_t *, size_t),
 	}
 }
 
-/* Each file of tests/fuzz/corpus/@name, and @mutations of each. */
+/* Run each file of tests/fuzz/corpus/@name, and @mutations mutations of each. */
 static void fuzz_corpus(const char *name, unsigned mutations,
 			void (*run)(const uint8_t *, size_t))
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libFuzzer's way into what a store's words file may hold: make fuzz. */
+/* The entry point of libFuzzer for the block-lock file of a store: make fuzz. */
 #include "tests/fuzz/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the fuzzers of the store feed, one function a kind of file, in one
- * place: libFuzzer calls them in `make fuzz`, and tests/unit/store/fuzz-store runs
- * them over the corpus and its mutations in every `make check`.
+ * The fuzzed functions of the store, one for each kind of file. libFuzzer calls
+ * them in `make fuzz`; tests/unit/store/fuzz-store runs them over the corpus and
+ * its mutations in every `make check`.
  *
- * A header or a map of block words is put under a disk that somebody lives in,
- * which is when it cannot be thrown away; then everyone who reads headers does
- * so. Any answer will do; what may not be is a crash or a wait without end.
+ * The input replaces the header or the block locks of a disk that is attached,
+ * since the store removes a damaged disk that is not. Then all functions that
+ * read headers run. They may fail; they must not crash or wait for ever.
  */
 #ifndef FUZZ_STORE_H
 #define FUZZ_STORE_H
@@ -29,7 +29,7 @@
 static char fuzz_dir[64], fuzz_seed[96], fuzz_alias[96];
 static struct rd_store *fuzz_rd;
 
-/* In the place of libaio's: ending a context takes tens of milliseconds. */
+/* Replaces libaio's io_setup(): ending a context takes tens of milliseconds. */
 int io_setup(int depth, void *context);
 int io_setup(int depth, void *context)
 {
@@ -85,7 +85,7 @@ static int fuzz_attach(unsigned flags, const char *label, struct rd_disk **d)
 	return rc;
 }
 
-/* Whatever an attachment can do, if it may be one. */
+/* Attach and, if this succeeds, read, write and discard. */
 static void fuzz_use(unsigned flags, const char *label)
 {
 	unsigned char buf[2 * RD_BLOCK];
@@ -99,7 +99,7 @@ static void fuzz_use(unsigned flags, const char *label)
 	rd_detach(d);
 }
 
-static void fuzz_everyone(const char *id)
+static void fuzz_all_readers(const char *id)
 {
 	struct rd_disk_info *l;
 	struct rd_error err;
@@ -120,8 +120,8 @@ static void fuzz_everyone(const char *id)
 }
 
 /*
- * @data over file @file of a disk, from @at, while a description of its own
- * holds @slot's lock, as a living process would.
+ * Write @data over file @file of a disk, while an open file description holds
+ * the lock of slot 0, as the process of an attachment would.
  */
 static void fuzz_file(const uint8_t *data, size_t len, enum rd_file file,
 		      unsigned flags)
@@ -137,14 +137,14 @@ static void fuzz_file(const uint8_t *data, size_t len, enum rd_file file,
 	name = rd_file_name(id, file);
 	header = rd_file_name(id, RD_FILE_HEADER);
 	rd_detach(d);
-	/* nobody of ours has it mapped while it changes */
+	/* no mapping of this process exists while the file changes */
 	holder = openat(fuzz_rd->dir, header.text, O_RDWR | O_CLOEXEC);
 	fuzz_must(holder >= 0 && !rd_trylock_slot(holder, 0), "lock");
 	fd = openat(fuzz_rd->dir, name.text, O_RDWR | O_CLOEXEC);
 	fuzz_must(fd >= 0 && pwrite(fd, data, len, 0) == (ssize_t)len,
 		  name.text);
 	close(fd);
-	fuzz_everyone(id);
+	fuzz_all_readers(id);
 	close(holder);
 	rd_remove_disk(fuzz_rd->dir, id, NULL);
 }
@@ -154,7 +154,7 @@ static inline void fuzz_store_header(const uint8_t *data, size_t len)
 {
 	struct rd_header h;
 
-	/* alone, from memory of its exact length */
+	/* rd_header_check() alone, with memory of exactly one header */
 	unsigned char *copy = malloc(sizeof(h));
 
 	fuzz_must(copy != NULL, "malloc");
@@ -169,8 +169,8 @@ static inline void fuzz_store_header(const uint8_t *data, size_t len)
 }
 
 /*
- * Block words, memory bits and, behind them, the words of parts. Those that
- * name one who lives are left out: what he holds is waited for.
+ * Block locks, backing bits and states of parts. Owners that are attached are
+ * removed from the input: the store would wait for their locks.
  */
 static inline void fuzz_store_words(const uint8_t *data, size_t len)
 {
@@ -202,7 +202,7 @@ static inline void fuzz_store_alias(const uint8_t *data, size_t len)
 	if (rc == 1)
 		fuzz_must(seed[0] == '/' && strlen(seed) < RD_SEED_MAX &&
 				  (!name[0] || rd_name_valid(name)),
-			  "an alias that cannot be");
+			  "an invalid alias");
 }
 
 #endif

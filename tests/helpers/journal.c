@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * journal FILE [VERSION]: writes the journal of a device with two queues, as a
- * worker leaves it that was killed with three requests in the first queue. For
- * tests of what xm-ramdisk show prints of it, without Xen.
+ * journal FILE [VERSION]: writes the journal of a device with two queues, as it is
+ * after the kill of a worker with three requests in the first queue. Tests of
+ * xm-ramdisk show read it without Xen.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void fill_queues(void)
 	struct blkback_journal_queue *q = file.queue;
 	unsigned i;
 
-	/* notes of requests that are answered stay until the next ones */
+	/* notes of answered requests stay until new requests replace them */
 	for (i = 0; i < BLKBACK_BATCH; i++)
 		blkback_journal_note(&q->entry[i], BLKBACK_NOTE_DONE, 0);
 	q->taken = 40;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The historic way to read a seed, told in our own words, and file systems and
- * devices on which it fails. Loop devices need root; without them a test that
- * wants them fails with a sentence.
+ * The historic way to read a seed, and file systems and devices on which it
+ * fails. Loop devices need root: a test that cannot have one fails and prints
+ * the reason.
  */
 #ifndef TESTS_TAPDISK_DIRECT_H
 #define TESTS_TAPDISK_DIRECT_H
@@ -77,8 +77,8 @@ static inline void loop_end(const char *device)
 	close(loop);
 }
 
-/* The loop device goes with the last who has it open: the mount, from now on. */
-static inline int loop_let_go(const char *device)
+/* The kernel frees the loop device with its last user, which is the mount. */
+static inline int loop_set_autoclear(const char *device)
 {
 	struct loop_info64 info;
 	int rc, loop = open(device, O_RDWR | O_CLOEXEC);
@@ -111,11 +111,11 @@ static inline bool mount_ext4(const char *image, const char *at)
 	if (!done)
 		loop_end(device);
 	else
-		CU_ASSERT_EQUAL(loop_let_go(device), 0);
+		CU_ASSERT_EQUAL(loop_set_autoclear(device), 0);
 	return done;
 }
 
-/* Before scratch_remove(), also after a test that broke off. */
+/* Call this before scratch_remove(), also after a failed test. */
 static inline void unmount_all(void)
 {
 	umount2(seed_path("mount"), MNT_DETACH);

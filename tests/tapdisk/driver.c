@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The life of the tapdisk driver's attachments: open, close, pause and death,
- * and who shares a disk. Compiled for each generation, and again over each
+ * Attachments of the tapdisk driver: open, close, pause, killed processes, and
+ * which vbds share a disk. Compiled for each generation, and again over each
  * drop-in file; so is requests.c.
  */
 #include "tests/tapdisk/vbd.h"
 
 /* ---- one disk, many vbds ----------------------------------------------- */
 
-/* The old driver opened the first name only. */
+/* The historic driver opened the first name only. */
 static void every_name_is_opened(void)
 {
 	const char *x = make_seed("x", MIB, 1), *y = make_seed("y", 2 * MIB, 2);
@@ -99,7 +99,7 @@ static int fail_then_open(const char *seed)
 	char path[160];
 	struct host_vbd *v;
 
-	/* the old driver counted itself as open and stayed so */
+	/* the historic driver counted itself as open and stayed so */
 	snprintf(path, sizeof(path), "%s.missing", seed);
 	if (host_open(&v, path, false) != -ENOENT)
 		return 1;
@@ -141,7 +141,7 @@ static int open_write_close(const char *seed)
 	return host_faults != 0;
 }
 
-/* The old driver's buffer stayed for ever, with what was written. */
+/* The historic driver's buffer stayed for ever, with what was written. */
 static void last_close_frees(void)
 {
 	const char *seed = make_seed("free", MIB, 6);
@@ -179,7 +179,7 @@ static void pause_keeps_contents(void)
 	host_close(v);
 }
 
-/* The name leads to another file when the vbd goes on: so does the vbd. */
+/* The path names another file when the vbd resumes: the vbd opens that file. */
 static void pause_and_another_file(void)
 {
 	const char *seed = make_seed("swap", MIB, 8);
@@ -207,7 +207,7 @@ static void vbds_share_a_handle(void)
 	host_close(w);
 }
 
-/* A process that tapdisk starts, and that ends, takes nothing along. */
+/* The end of a child process does not detach a paused vbd. */
 static void pause_and_fork(void)
 {
 	const char *seed = make_seed("fork", MIB, 23);
@@ -230,7 +230,7 @@ static int pause_only(const char *seed)
 	if (host_open(&v, seed, false) || fill(v, 0, 8, 0x12))
 		return 1;
 	host_close(v);
-	/* killed while it is paused: see below */
+	/* see killed_while_paused() */
 	kill(getpid(), SIGKILL);
 	return 0;
 }
@@ -247,7 +247,7 @@ static void killed_while_paused(void)
 }
 #endif
 
-/* ---- death ------------------------------------------------------------- */
+/* ---- killed processes -------------------------------------------------- */
 
 static void open_and_write(void *seed)
 {
@@ -264,7 +264,7 @@ static void killed_is_detached(void)
 	unsigned before = count_attachments();
 	pid_t pid = child_start(open_and_write, (void *)seed);
 
-	/* beside it: what it wrote stays */
+	/* another vbd is attached: the written contents stay */
 	v = opened(seed, false);
 	CU_ASSERT_TRUE(filled(v, 0, 8, 0xdd));
 	CU_ASSERT_EQUAL(count_attachments(), before + 2);
@@ -272,7 +272,7 @@ static void killed_is_detached(void)
 	CU_ASSERT_EQUAL(count_attachments(), before + 1);
 	CU_ASSERT_TRUE(filled(v, 0, 8, 0xdd));
 	host_close(v);
-	/* alone: the next one begins with the seed */
+	/* the only vbd: the next open loads the seed */
 	seed = make_seed("killed-alone", MIB, 19);
 	pid = child_start(open_and_write, (void *)seed);
 	child_kill(pid);
@@ -327,8 +327,8 @@ int main(void)
 		{ "vbds share a handle", vbds_share_a_handle },
 		{ "killed while paused", killed_while_paused },
 #endif
-		{ "killed is detached", killed_is_detached },
-		{ "killed while it loads", killed_while_it_loads },
+		{ "a killed process is detached", killed_is_detached },
+		{ "a process killed during its load", killed_while_it_loads },
 		{ "every call is completed once", completions_were_right },
 	};
 	int rc;

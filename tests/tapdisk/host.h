@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A stand-in for tapdisk: opens, queues, completes and closes as the
- * dispatcher of each generation does, in one thread. What it checks itself: a
- * call is completed exactly once for each sector, never with an answer that
- * tapdisk would take for "later", and before it returns. What it leaves out on
- * purpose: the dispatchers' own checks of bounds and of writing to what is
- * read-only, so that the driver's are seen.
+ * dispatcher of each generation does, in one thread. The stand-in
+ * checks that a call is completed exactly once for each sector, before the call
+ * returns, and never with EBUSY, which tapdisk would retry. The dispatchers'
+ * checks of bounds and of read-only images are left out on purpose, so that the
+ * tests reach the checks of the driver.
  */
 #ifndef TESTS_TAPDISK_HOST_H
 #define TESTS_TAPDISK_HOST_H
@@ -15,7 +15,7 @@
 
 struct host_vbd;
 
-/* 0 or what td_open answered. Read-only is a bit beside others. */
+/* 0 or the error of td_open. The read-only flag is one bit of several. */
 int host_open(struct host_vbd **, const char *name, bool rdonly);
 void host_close(struct host_vbd *);
 

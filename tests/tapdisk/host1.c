@@ -2,7 +2,7 @@
 /*
  * The stand-in for blktap1's tapdisk (see host.h): a ring's requests are kept
  * by number, each segment is one call, the callback counts sectors down, and a
- * response waits until somebody says that it can be sent.
+ * response waits until the driver reports that responses can be sent.
  */
 #if TAPDISK_GENERATION <= 1
 #include "tests/tapdisk/host.h"
@@ -66,7 +66,7 @@ int host_open(struct host_vbd **vbd, const char *name, bool rdonly)
 #if TAPDISK_GENERATION == 0
 	(void)rdonly;
 	rc = tapdisk_ram.td_open(&v->state, name);
-	/* asked for and polled whether it was opened or not */
+	/* tapdisk asks for and polls the descriptors even if the open failed */
 	int *fds = tapdisk_ram.td_get_fd(&v->state);
 
 	for (int i = 0; i < MAX_IOFD; i++)
@@ -144,7 +144,7 @@ static int call(struct host_vbd *v, bool write, uint64_t sector, int n,
 		DRIVER(v), sector, n, buf, callback, id, (void *)(intptr_t)n);
 }
 
-/* After a batch: what waits is sent if the driver says so. */
+/* After a batch: send the waiting responses if td_do_callbacks reports them. */
 static void end_batch(struct host_vbd *v, int early)
 {
 	early += tapdisk_ram.td_submit(DRIVER(v));

@@ -14,7 +14,7 @@
 
 /* ---- sizes ------------------------------------------------------------- */
 
-/* The old driver refused more than 1024000 sectors. */
+/* The historic driver refused more than 1024000 sectors. */
 static void more_than_500_mib(void)
 {
 	const size_t size = 513 * MIB;
@@ -29,7 +29,7 @@ static void more_than_500_mib(void)
 	CU_ASSERT_EQUAL(fill(v, size / 512 - 8, 8, 0x99), 0);
 	CU_ASSERT_TRUE(filled(v, size / 512 - 8, 8, 0x99));
 	host_close(v);
-	unlink(seed); /* a paused one's memory is given back at the end */
+	unlink(seed); /* a paused disk keeps its memory until the end */
 }
 
 static void odd_tails(void)
@@ -58,7 +58,7 @@ static void odd_tails(void)
 
 /* ---- requests ---------------------------------------------------------- */
 
-/* The old driver copied whatever the guest asked for. */
+/* The historic driver copied whatever the guest asked for. */
 static void bounds_are_ours(void)
 {
 	static const struct {
@@ -140,7 +140,7 @@ static void any_buffer(void)
 	host_close(v);
 }
 
-/* No reader sees half of another's 4 KiB, in another process. */
+/* A read never has half of a 4 KiB write of another process. */
 static int write_for_ever(const char *seed)
 {
 	struct host_vbd *v;
@@ -266,13 +266,13 @@ int main(void)
 	static const struct test tests[] = {
 		{ "more than 500 MiB", more_than_500_mib },
 		{ "odd tails", odd_tails },
-		{ "bounds are ours", bounds_are_ours },
+		{ "the driver checks bounds", bounds_are_ours },
 #if TAPDISK_GENERATION >= 1
 		{ "read-only changes nothing", read_only_changes_nothing },
-		{ "it has no parent", has_no_parent },
+		{ "an image has no parent", has_no_parent },
 #endif
-		{ "any buffer", any_buffer },
-		{ "blocks are whole", blocks_are_whole },
+		{ "buffers of any alignment", any_buffer },
+		{ "blocks are atomic", blocks_are_whole },
 #if TAPDISK_GENERATION == 3
 		{ "block status", block_status },
 		{ "statistics", statistics },

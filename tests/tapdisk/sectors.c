@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Seeds that the historic read cannot have: on devices and file systems whose
- * sectors are of 4 KiB, and on any that refuses an unaligned O_DIRECT. Each is
- * read the historic way first, which must fail; then the driver attaches it.
+ * Seeds on which the historic read fails: on devices and file systems with
+ * sectors of 4 KiB, and on file systems that refuse an unaligned O_DIRECT. The
+ * historic read must fail; then the driver must attach the seed.
  */
 #include "tests/tapdisk/direct.h"
 #include "tests/tapdisk/vbd.h"
@@ -58,7 +58,7 @@ static void file_that_refuses_unaligned(void)
 	const char *path = make_seed("unaligned", SIZE, 3);
 
 	if (historic_read(path, page + 16) != -EINVAL) {
-		/* not here (a tmpfs, perhaps): on an ext4 of our own */
+		/* this file system accepts it (a tmpfs may): use an ext4 */
 		if (!mount_ext4(seed_path("ext4-2"), seed_path("mount2")))
 			return;
 		path = make_seed("mount2/seed", SIZE, 3);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Runs a table of CUnit tests and prints one line a test, "ok NAME" or
- * "not ok NAME", which is what tests/run counts. Include in one file only.
+ * Runs a table of CUnit tests and prints one line for each test, "ok NAME" or
+ * "not ok NAME". tests/run counts these lines. Include this header in one file
+ * of a program only.
  */
 #ifndef TESTS_CUNIT_H
 #define TESTS_CUNIT_H

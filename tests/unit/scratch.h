@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A store and seeds of a test's own, and processes to share them with.
- * Everything lives below two directories that scratch_remove() takes away.
+ * What the tests of the store share: a scratch store, scratch seeds, and child
+ * processes that attach to the same disks. All files are in two directories,
+ * which scratch_make() makes and scratch_remove() removes.
  */
 #ifndef TESTS_UNIT_SCRATCH_H
 #define TESTS_UNIT_SCRATCH_H
@@ -17,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "include/private/clock.h"
 #include "include/ramdisk.h"
 #include "tests/cunit.h"
 
@@ -47,7 +49,7 @@ static inline void scratch_remove(void)
 	nftw(scratch_seeds, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Path of a seed; good until the call after the next three. */
+/* Path of a seed. Four buffers take turns: the fourth call from now overwrites it. */
 static inline const char *seed_path(const char *name)
 {
 	static char path[4][128];
@@ -58,13 +60,13 @@ static inline const char *seed_path(const char *name)
 	return p;
 }
 
-/* The byte that belongs at @off of a seed of kind @salt. */
+/* The byte at @off of a seed that make_seed() wrote with @salt. */
 static inline unsigned char pattern(uint64_t off, unsigned salt)
 {
 	return (unsigned char)((off * 2654435761u >> 13) + off / 4096 + salt);
 }
 
-/* Make a seed of @size patterned bytes. */
+/* Write a seed of @size bytes of pattern(). */
 static inline const char *make_seed(const char *name, size_t size,
 				    unsigned salt)
 {
@@ -117,7 +119,7 @@ static inline struct rd_disk *attached(struct rd_store *s, const char *seed,
 	return d;
 }
 
-/* Files in the store's directory. */
+/* Number of files in the store's directory. */
 static inline unsigned store_files(void)
 {
 	char command[128];
@@ -132,7 +134,7 @@ static inline unsigned store_files(void)
 	return n;
 }
 
-/* Attachments of all disks in the store, as rd_list() counts them. */
+/* Number of attachments of all disks in the store, as rd_list() counts them. */
 static inline unsigned attachments(struct rd_store *s)
 {
 	struct rd_disk_info *disks;
@@ -146,9 +148,44 @@ static inline unsigned attachments(struct rd_store *s)
 	return n;
 }
 
+/* The byte at @off of disk @d. */
+static inline unsigned char byte_at(struct rd_disk *d, uint64_t off)
+{
+	unsigned char x = 0;
+
+	CU_ASSERT_EQUAL(rd_read(d, &x, off, 1), 0);
+	return x;
+}
+
+/* Take all free memory of the store: a write to a hole has -ENOSPC then. */
+static inline void fill_store(void)
+{
+	char zero[4096] = "", path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/filler", scratch_store);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	while (write(fd, zero, sizeof(zero)) > 0)
+		;
+	close(fd);
+}
+
+static inline void unfill_store(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/filler", scratch_store);
+	unlink(path);
+}
+
+static inline double seconds(void)
+{
+	return (double)clock_now_ns() / 1e9;
+}
+
 /*
- * A child that runs @work, says so by closing its end of a pipe, and sleeps
- * until it is killed; child_start() returns when it is asleep.
+ * Fork a child that runs @work and then sleeps until it is killed. The child
+ * closes its end of a pipe when @work is done; child_start() waits for this.
  */
 static inline pid_t child_start(void (*work)(void *), void *arg)
 {

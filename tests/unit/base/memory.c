@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A store that is full. Mounts a small tmpfs over the scratch store. */
+/* The memory of the store, on a tmpfs of 8 MiB over the scratch store. */
 #include <errno.h>
 #include <sys/mount.h>
 
@@ -19,11 +19,11 @@ static void full_store(void)
 	CU_ASSERT_EQUAL(attach(s, large, true, &b, &err), -ENOSPC);
 	if (!strstr(err.text, "needs 6.0 MiB") ||
 	    !strstr(err.text, "free of 8.0 MiB"))
-		printf("# said: %s\n", err.text);
+		printf("# the error was: %s\n", err.text);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, large));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "needs 6.0 MiB"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "free of 8.0 MiB"));
-	/* the disk that was there is none the worse, and nothing is left */
+	/* the first disk still works; the failed attach left no file */
 	CU_ASSERT_EQUAL(store_files(), 3);
 	CU_ASSERT_EQUAL(rd_read(a, buf, 0, sizeof(buf)), 0);
 	rd_detach(a);
@@ -32,7 +32,7 @@ static void full_store(void)
 	rd_store_close(s);
 }
 
-/* Somebody else fills the store between the check and the taking. */
+/* The check of free memory passed, but the memory is gone at the reservation. */
 static void reserve_fails(void)
 {
 	char path[128];
@@ -45,32 +45,20 @@ static void reserve_fails(void)
 	unlink(path);
 }
 
-static void fill(const char *path)
-{
-	char zero[4096] = "";
-	int fd = open(path, O_WRONLY | O_CREAT, 0600);
-
-	while (write(fd, zero, sizeof(zero)) > 0)
-		;
-	close(fd);
-}
-
 static int fill_progress(void *arg, uint64_t done, uint64_t total)
 {
-	(void)done, (void)total;
-	fill(arg);
+	(void)arg, (void)done, (void)total;
+	fill_store();
 	return 0;
 }
 
-/* The memory was taken before the first byte: the load is not disturbed. */
+/* The load reserves all memory before the first byte, so it cannot fail later. */
 static void filled_while_loading(void)
 {
-	char path[128];
 	struct rd_attach_request req = {
 		.seed = make_seed("loading", 5 * MIB, 3),
 		.writable = true,
 		.progress = fill_progress,
-		.progress_arg = path,
 	};
 	struct rd_store *s = open_store();
 	unsigned char *all = malloc(5 * MIB);
@@ -78,51 +66,47 @@ static void filled_while_loading(void)
 	struct rd_disk *d;
 	size_t i, bad = 0;
 
-	snprintf(path, sizeof(path), "%s/filler", scratch_store);
 	CU_ASSERT_EQUAL_FATAL(rd_attach(s, &req, &d, &err), 0);
 	CU_ASSERT_EQUAL(rd_read(d, all, 0, 5 * MIB), 0);
 	for (i = 0; i < 5 * MIB; i++)
 		bad += all[i] != pattern(i, 3);
 	CU_ASSERT_EQUAL(bad, 0);
 	free(all);
-	unlink(path);
+	unfill_store();
 	rd_detach(d);
 	rd_store_close(s);
 }
 
-static void writes_never_lack_memory(void)
+static void write_in_full_store(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("sparse", 0, 0);
 	struct rd_disk *d;
-	char path[128], block[4096];
+	char block[4096];
 	size_t i, bad = 0;
 
 	CU_ASSERT_EQUAL(truncate(seed, 4 * MIB), 0);
 	d = attached(s, seed, true);
-	snprintf(path, sizeof(path), "%s/filler", scratch_store);
-	fill(path);
+	fill_store();
 	memset(block, 0x5a, sizeof(block));
 	for (i = 0; i < 4 * MIB; i += sizeof(block))
 		bad += rd_write(d, block, i, sizeof(block)) != 0;
 	CU_ASSERT_EQUAL(bad, 0);
-	unlink(path);
+	unfill_store();
 	rd_detach(d);
 	rd_store_close(s);
 }
 
-/* The attachment's own slot needs memory too. */
+/* An attachment's slot is memory of the store too. */
 static void no_memory_for_a_slot(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("slotless", MIB, 0);
 	struct rd_disk *d = attached(s, seed, true), *many[20];
 	struct rd_error err = { "" };
-	char path[128];
 	int i, rc = 0;
 
-	snprintf(path, sizeof(path), "%s/filler", scratch_store);
-	fill(path);
+	fill_store();
 	/* sixteen slots share a page; the first page has memory already */
 	for (i = 0; i < 20 && !rc; i++)
 		rc = attach(s, seed, true, &many[i], &err);
@@ -130,7 +114,7 @@ static void no_memory_for_a_slot(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no memory for an attachment"));
 	for (i--; i > 0;)
 		rd_detach(many[--i]);
-	unlink(path);
+	unfill_store();
 	rd_detach(d);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	rd_store_close(s);
@@ -146,7 +130,7 @@ static bool is_own_mount(const char *dir)
 	       here.st_dev != up.st_dev;
 }
 
-/* 0, or what rd_tmpfs_open() answered. */
+/* 0, or the error of rd_tmpfs_open(). */
 static int prepare(const char *dir, bool own)
 {
 	int fd = rd_tmpfs_open(dir, own, NULL);
@@ -157,7 +141,10 @@ static int prepare(const char *dir, bool own)
 	return 0;
 }
 
-/* A disk that was made by somebody who may not mount stays where it is found. */
+/*
+ * A process that may not mount made a disk in the plain directory: a mount over
+ * the directory would hide this disk.
+ */
 static void no_mount_over_a_store(void)
 {
 	char dir[200], file[256];
@@ -175,18 +162,18 @@ static void no_mount_over_a_store(void)
 	CU_ASSERT_EQUAL(prepare(dir, true), 0);
 	CU_ASSERT_TRUE(is_own_mount(dir));
 	CU_ASSERT_EQUAL(prepare(dir, true), 0);
-	CU_ASSERT_EQUAL(umount(dir), 0); /* one */
+	CU_ASSERT_EQUAL(umount(dir), 0); /* exactly one mount */
 	CU_ASSERT_FALSE(is_own_mount(dir));
 	CU_ASSERT_EQUAL(rmdir(dir), 0);
 }
 
 static const struct test tests[] = {
-	{ "a full store, with the numbers", full_store },
-	{ "a reservation that fails", reserve_fails },
-	{ "a store filled while loading", filled_while_loading },
-	{ "a write never lacks memory", writes_never_lack_memory },
-	{ "no memory for a slot", no_memory_for_a_slot },
-	{ "nothing is mounted over a store", no_mount_over_a_store },
+	{ "an attach to a full store fails with the numbers", full_store },
+	{ "a reservation fails when memory is short", reserve_fails },
+	{ "a store that fills during a load", filled_while_loading },
+	{ "a write has memory in a full store", write_in_full_store },
+	{ "an attach without memory for a slot fails", no_memory_for_a_slot },
+	{ "nothing is mounted over a store with disks", no_mount_over_a_store },
 };
 
 int main(void)

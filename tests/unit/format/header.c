@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Headers that cannot be trusted, and stores of another format. */
+/* Damaged headers, and headers of another format version. */
 #include <errno.h>
 
 #include "drivers/block-ram/format/header.h"
@@ -29,7 +29,7 @@ static int check(const struct rd_header *h)
 	return rd_header_check(h, sizeof(*h), RD_HEADER_BYTES, "path", &err);
 }
 
-static void a_good_one(void)
+static void good_header(void)
 {
 	struct rd_header h = good();
 
@@ -86,7 +86,7 @@ static void patch(const char *path, off_t off, const void *bytes, size_t n)
 	close(fd);
 }
 
-/* In use by a program of another version: refused in one sentence. */
+/* A process of another version is attached: the error names both versions. */
 static void another_format(void)
 {
 	struct rd_store *s = open_store();
@@ -107,14 +107,14 @@ static void another_format(void)
 	CU_ASSERT_EQUAL(n, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
 	rd_list_free(disks, n);
-	CU_ASSERT_EQUAL(rd_reap(s), 0); /* alive, whatever it is */
+	CU_ASSERT_EQUAL(rd_reap(s), 0); /* attached: not removed */
 	patch(path, 8, &ours, 4);
 	rd_detach(d);
 	rd_store_close(s);
 }
 
-/* Dead, so nobody can miss it: thrown away, whatever it was. */
-static void dead_and_damaged(void)
+/* No process is attached: the damaged disk is removed and loaded again. */
+static void damaged_without_attachments(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("damaged", MIB, 5);
@@ -138,8 +138,8 @@ static void dead_and_damaged(void)
 	rd_store_close(s);
 }
 
-/* In use, and damaged: refused, and not made worse. */
-static void alive_and_damaged(void)
+/* A process is attached: the attach fails and removes nothing. */
+static void damaged_with_attachments(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("alive", MIB, 5);
@@ -159,11 +159,13 @@ static void alive_and_damaged(void)
 }
 
 static const struct test tests[] = {
-	{ "a good header", a_good_one },
+	{ "a good header", good_header },
 	{ "each field is checked", each_field },
 	{ "another format is refused", another_format },
-	{ "dead and damaged: made anew", dead_and_damaged },
-	{ "alive and damaged: refused", alive_and_damaged },
+	{ "a damaged disk without attachments is loaded again",
+	  damaged_without_attachments },
+	{ "a damaged disk with attachments is refused",
+	  damaged_with_attachments },
 };
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Layers: private views, thin disks, discard and zeroes. Runs on a small
- * tmpfs of its own, so that memory can be counted and be short.
+ * Private views, thin disks, discard and zeroes. Runs on a tmpfs of 24 MiB of
+ * its own, so that the tests can count its memory and use it up.
  */
 #include <errno.h>
 #include <sys/mount.h>
@@ -38,34 +38,6 @@ static uint64_t used(void)
 	return (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize;
 }
 
-static unsigned char byte_at(struct rd_disk *d, uint64_t off)
-{
-	unsigned char x = 0;
-
-	CU_ASSERT_EQUAL(rd_read(d, &x, off, 1), 0);
-	return x;
-}
-
-static void fill_store(void)
-{
-	char zero[4096] = "", path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/filler", scratch_store);
-	fd = open(path, O_WRONLY | O_CREAT, 0600);
-	while (write(fd, zero, sizeof(zero)) > 0)
-		;
-	close(fd);
-}
-
-static void unfill_store(void)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/filler", scratch_store);
-	unlink(path);
-}
-
 /* ---- private views ----------------------------------------------------- */
 
 static void views_are_private(void)
@@ -86,14 +58,16 @@ static void views_are_private(void)
 	CU_ASSERT_EQUAL(byte_at(b, 4096), 'B');
 	CU_ASSERT_EQUAL(byte_at(b, 4095), pattern(4095, 1));
 	CU_ASSERT_EQUAL(byte_at(r, 4096), pattern(4096, 1));
-	/* all else of a written block is the base's */
+	/* the rest of a written block comes from the base */
 	CU_ASSERT_EQUAL(rd_read(a, all, 0, 4 * MIB), 0);
 	for (i = 0; i < 4 * MIB; i++)
 		bad += all[i] != (i >= 4095 && i < 4098 ? 'A' : pattern(i, 1));
 	CU_ASSERT_EQUAL(bad, 0);
 	rd_detach(a);
 	a = attach_as(s, seed, true, RD_PRIVATE, 0, &err);
-	CU_ASSERT_EQUAL(byte_at(a, 4096), pattern(4096, 1)); /* vanished */
+	CU_ASSERT_EQUAL(byte_at(a, 4096),
+			pattern(4096,
+				1)); /* the detach discarded the old view */
 	rd_detach(a);
 	rd_detach(b);
 	CU_ASSERT_EQUAL(store_files(), 3);
@@ -103,7 +77,7 @@ static void views_are_private(void)
 	rd_store_close(s);
 }
 
-static void a_view_costs_what_it_changed(void)
+static void view_uses_memory_for_changed_blocks(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("cost", 16 * MIB, 1);
@@ -153,7 +127,7 @@ static void views_and_writers_exclude_each_other(void)
 	rd_store_close(s);
 }
 
-static void a_view_that_lacks_memory(void)
+static void view_without_memory(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("lack", MIB, 1);
@@ -166,7 +140,8 @@ static void a_view_that_lacks_memory(void)
 	CU_ASSERT_EQUAL(rd_write(a, "y", 4096, 1), -ENOSPC);
 	CU_ASSERT_EQUAL(rd_range_begin(a, 8192, 4096, RD_RANGE_WRITE, &r),
 			-ENOSPC);
-	CU_ASSERT_EQUAL(rd_write(a, "y", 1, 1), 0); /* has its memory */
+	CU_ASSERT_EQUAL(rd_write(a, "y", 1, 1),
+			0); /* this block has memory already */
 	CU_ASSERT_EQUAL(byte_at(a, 4096), pattern(4096, 1));
 	unfill_store();
 	CU_ASSERT_EQUAL(rd_write(a, "y", 4096, 1), 0);
@@ -174,8 +149,8 @@ static void a_view_that_lacks_memory(void)
 	rd_store_close(s);
 }
 
-/* A held range over more blocks than fit before the stripes wrap. */
-static void ranges_of_views(void)
+/* A range of RD_RANGE_MAX bytes whose blocks wrap around the lock stripes. */
+static void longest_range_of_a_view(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("stripes", 8 * MIB, 1);
@@ -200,7 +175,7 @@ static void ranges_of_views(void)
 		       (pos ? 0x3c : pattern(off - 1, 1));
 	CU_ASSERT_EQUAL(bad, 0);
 	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
-	/* a stripe that another block shares is free again */
+	/* the stripe of block 0, which the range shared, is unlocked */
 	CU_ASSERT_EQUAL(rd_write(a, "x", 0, 1), 0);
 	CU_ASSERT_EQUAL(rd_range_begin(a, 0, RD_RANGE_MAX + 1, 0, &r), -E2BIG);
 	CU_ASSERT_EQUAL(byte_at(a, off + RD_RANGE_MAX),
@@ -209,7 +184,7 @@ static void ranges_of_views(void)
 	rd_store_close(s);
 }
 
-static void hold_a_view(void *arg)
+static void attach_view_and_write(void *arg)
 {
 	struct rd_error err;
 	struct rd_disk *d = attach_as(open_store(), arg, true, RD_PRIVATE, 0,
@@ -218,12 +193,12 @@ static void hold_a_view(void *arg)
 	rd_write(d, "x", 0, 1);
 }
 
-static void a_dead_view_is_reaped(void)
+static void view_of_killed_process_is_reaped(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("deadview", MIB, 1);
 	struct rd_disk *r = attached(s, seed, false);
-	pid_t pid = child_start(hold_a_view, (void *)(uintptr_t)seed);
+	pid_t pid = child_start(attach_view_and_write, (void *)(uintptr_t)seed);
 
 	CU_ASSERT_EQUAL(store_files(), 5);
 	child_kill(pid);
@@ -231,8 +206,8 @@ static void a_dead_view_is_reaped(void)
 	CU_ASSERT_EQUAL(rd_reap(s), 0);
 	CU_ASSERT_EQUAL(store_files(), 3);
 	rd_detach(r);
-	/* and a dead disk with it */
-	child_kill(child_start(hold_a_view, (void *)(uintptr_t)seed));
+	/* rd_reap() also removes the disk when the view was its last attachment */
+	child_kill(child_start(attach_view_and_write, (void *)(uintptr_t)seed));
 	CU_ASSERT_EQUAL(rd_reap(s), 1);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	rd_store_close(s);
@@ -255,7 +230,7 @@ static const char *sparse_seed(const char *name)
 	return path;
 }
 
-static void thin_takes_what_it_needs(void)
+static void thin_uses_memory_for_written_blocks(void)
 {
 	struct rd_store *s = open_store();
 	struct rd_error err;
@@ -271,7 +246,7 @@ static void thin_takes_what_it_needs(void)
 	before = used();
 	for (at = 0; at < 16 * MIB; at += 4096)
 		rd_read(d, block, at, sizeof(block));
-	CU_ASSERT_EQUAL(used(), before); /* reading takes none */
+	CU_ASSERT_EQUAL(used(), before); /* reads allocate nothing */
 	CU_ASSERT_EQUAL(rd_write(d, "x", 8 * MIB + 5, 1), 0);
 	CU_ASSERT_EQUAL(used() - before, 4096);
 	CU_ASSERT_EQUAL(byte_at(d, 8 * MIB + 4), 0);
@@ -287,7 +262,7 @@ static void thin_takes_what_it_needs(void)
 	rd_store_close(s);
 }
 
-static void a_thin_disk_that_lacks_memory(void)
+static void thin_without_memory(void)
 {
 	struct rd_store *s = open_store();
 	struct rd_error err;
@@ -300,10 +275,10 @@ static void a_thin_disk_that_lacks_memory(void)
 	memset(block, 9, sizeof(block));
 	CU_ASSERT_EQUAL(rd_write(d, block, 0, sizeof(block)), -ENOSPC);
 	CU_ASSERT_EQUAL(rd_write(d, block, MIB, sizeof(block)), 0);
-	/* every byte can still be read, SIGBUS would end the test */
+	/* reads of holes need no memory; SIGBUS would end the test */
 	for (at = 0; at < 16 * MIB; at += 4096)
 		CU_ASSERT_EQUAL(rd_read(d, block, at, sizeof(block)), 0);
-	/* what is discarded can be used again */
+	/* discarded memory can be used again */
 	CU_ASSERT_EQUAL(rd_discard(d, MIB, 8192), 0);
 	CU_ASSERT_EQUAL(rd_write(d, block, 0, sizeof(block)), 0);
 	unfill_store();
@@ -326,19 +301,19 @@ static void discard_gives_memory_back(void)
 	CU_ASSERT_EQUAL(byte_at(d, MIB + 4096), 0);
 	CU_ASSERT_EQUAL(byte_at(d, MIB + 65535), 0);
 	CU_ASSERT_EQUAL(byte_at(d, MIB + 65536), 0x77);
-	/* zeroes reach the edges */
+	/* rd_zero() also clears the partial blocks at both ends */
 	CU_ASSERT_EQUAL(rd_zero(d, MIB + 100, 65536, false), 0);
 	CU_ASSERT_EQUAL(byte_at(d, MIB + 99), 0x77);
 	CU_ASSERT_EQUAL(byte_at(d, MIB + 100), 0);
 	CU_ASSERT_EQUAL(byte_at(d, MIB + 65635), 0);
 	CU_ASSERT_EQUAL(byte_at(d, MIB + 65636), 0x77);
-	/* and all of it */
+	/* the whole disk */
 	CU_ASSERT_EQUAL(rd_discard(d, 0, 16 * MIB), 0);
 	CU_ASSERT_EQUAL(before - used(), MIB);
 	CU_ASSERT_EQUAL(byte_at(d, 2 * MIB - 1), 0);
 	before = used();
 	CU_ASSERT_EQUAL(rd_zero(d, 0, MIB, true), 0);
-	CU_ASSERT_EQUAL(used() - before, MIB); /* kept for later writes */
+	CU_ASSERT_EQUAL(used() - before, MIB); /* allocated for later writes */
 	rd_detach(d);
 	rd_store_close(s);
 }
@@ -367,7 +342,7 @@ static void zeroes_without_thin(void)
 	rd_store_close(s);
 }
 
-static void a_reader_discards_nothing(void)
+static void read_only_cannot_discard(void)
 {
 	struct rd_store *s = open_store();
 	struct rd_error err;
@@ -383,17 +358,22 @@ static void a_reader_discards_nothing(void)
 
 static const struct test tests[] = {
 	{ "views are private", views_are_private },
-	{ "a view costs what it changed", a_view_costs_what_it_changed },
+	{ "a view uses memory for changed blocks only",
+	  view_uses_memory_for_changed_blocks },
 	{ "views and writers exclude each other",
 	  views_and_writers_exclude_each_other },
-	{ "a view that lacks memory", a_view_that_lacks_memory },
-	{ "ranges of views", ranges_of_views },
-	{ "a dead view is reaped", a_dead_view_is_reaped },
-	{ "thin takes what it needs", thin_takes_what_it_needs },
-	{ "a thin disk that lacks memory", a_thin_disk_that_lacks_memory },
+	{ "a write to a view fails when memory is short", view_without_memory },
+	{ "the longest range of a view", longest_range_of_a_view },
+	{ "the view of a killed process is reaped",
+	  view_of_killed_process_is_reaped },
+	{ "a thin disk uses memory for written blocks only",
+	  thin_uses_memory_for_written_blocks },
+	{ "a write to a thin disk fails when memory is short",
+	  thin_without_memory },
 	{ "discard gives memory back", discard_gives_memory_back },
-	{ "zeroes without thin", zeroes_without_thin },
-	{ "a reader discards nothing", a_reader_discards_nothing },
+	{ "zeroes and discard on a disk that is not thin",
+	  zeroes_without_thin },
+	{ "a read-only attachment cannot discard", read_only_cannot_discard },
 };
 
 int main(void)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lazy loading. */
+/*
+ * Lazy loading: parts of a seed are read when a request needs them, and by a
+ * background thread.
+ */
 #include <errno.h>
 
 #include "drivers/block-ram/format/disk.h"
@@ -9,8 +12,8 @@
 
 #define SIZE (24 * MIB + 700)
 
-static struct rd_disk *lazily(struct rd_store *s, const char *seed,
-			      unsigned flags)
+static struct rd_disk *attached_lazy(struct rd_store *s, const char *seed,
+				     unsigned flags)
 {
 	struct rd_attach_request req = {
 		.seed = seed,
@@ -28,7 +31,7 @@ static struct rd_disk *lazily(struct rd_store *s, const char *seed,
 	return d;
 }
 
-static size_t differences(struct rd_disk *d, unsigned salt)
+static size_t count_differences(struct rd_disk *d, unsigned salt)
 {
 	unsigned char *all = malloc(SIZE);
 	size_t i, bad = 0;
@@ -48,14 +51,14 @@ static void contents_are_right(void)
 	size_t i;
 
 	for (i = 0; i < 3; i++) {
-		struct rd_disk *d = lazily(s, seed, flags[i]), *e;
+		struct rd_disk *d = attached_lazy(s, seed, flags[i]), *e;
 
-		/* a write to what was not read yet keeps what is around it */
+		/* a write to a part that is not loaded keeps its other bytes */
 		CU_ASSERT_EQUAL(rd_write(d, "\xff", 23 * MIB + 17, 1), 0);
-		e = lazily(s, seed, flags[i]);
-		CU_ASSERT_EQUAL(differences(e, 3),
+		e = attached_lazy(s, seed, flags[i]);
+		CU_ASSERT_EQUAL(count_differences(e, 3),
 				flags[i] == RD_PRIVATE ? 0 : 1);
-		CU_ASSERT_EQUAL(differences(d, 3), 1);
+		CU_ASSERT_EQUAL(count_differences(d, 3), 1);
 		rd_detach(d);
 		rd_detach(e);
 		CU_ASSERT_EQUAL(store_files(), 0);
@@ -63,10 +66,10 @@ static void contents_are_right(void)
 	rd_store_close(s);
 }
 
-static void the_rest_comes_by_itself(void)
+static void background_loads_the_rest(void)
 {
 	struct rd_store *s = open_store();
-	struct rd_disk *d = lazily(s, make_seed("rest", SIZE, 4), 0);
+	struct rd_disk *d = attached_lazy(s, make_seed("rest", SIZE, 4), 0);
 	struct rd_disk_info *disks;
 	int i, whole = 0;
 	size_t n;
@@ -79,13 +82,14 @@ static void the_rest_comes_by_itself(void)
 		rd_list_free(disks, n);
 	}
 	CU_ASSERT_TRUE(whole);
-	unlink(seed_path("rest")); /* not needed any more */
-	CU_ASSERT_EQUAL(differences(d, 4), 0);
+	unlink(seed_path(
+		"rest")); /* all is loaded: the seed is not read again */
+	CU_ASSERT_EQUAL(count_differences(d, 4), 0);
 	rd_detach(d);
 	rd_store_close(s);
 }
 
-/* The background reader has stopped; parts are read from @seed again. */
+/* After rd_lazy_stop(): open @seed again, so that requests load parts. */
 static void open_again(struct rd_disk *d, const char *seed)
 {
 	d->seed = malloc(sizeof(*d->seed));
@@ -93,28 +97,31 @@ static void open_again(struct rd_disk *d, const char *seed)
 	CU_ASSERT_EQUAL_FATAL(rd_seed_open(d->seed, seed, NULL), 0);
 }
 
-static void a_dead_reader_leaves_its_part(void)
+static void part_of_killed_process(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("deadpart", SIZE, 5);
-	struct rd_disk *d = lazily(s, seed, 0);
+	struct rd_disk *d = attached_lazy(s, seed, 0);
 	unsigned char x;
 	uint64_t part;
 
-	rd_lazy_stop(d); /* what is not there yet is ours to fake */
+	rd_lazy_stop(d); /* from here the test sets the states of the parts */
 	open_again(d, seed);
 	for (part = 0; part < rd_parts(d->size); part++) {
-		/* slot 77, which nobody lives in, began to read it */
+		/* slot 77 is free: its process died while it read this part */
 		if (part % 3 == 0)
 			d->parts[part] = (uint64_t)78 << RD_OWNER_SHIFT |
 					 part << 2 | RD_PART_LOADING;
 		else if (part % 3 == 1)
 			d->parts[part] = part << 2 | RD_PART_ABSENT;
 	}
-	CU_ASSERT_EQUAL(differences(d, 5), 0);
+	CU_ASSERT_EQUAL(count_differences(d, 5), 0);
 	for (part = 0; part < rd_parts(d->size); part++)
 		CU_ASSERT_EQUAL(d->parts[part], RD_PART_LOADED);
-	/* ours, of who was in our slot before: no word that was there comes back */
+	/*
+	 * An earlier process of our slot died while it read part 7. The sweep
+	 * bumps the sequence, so that a stale compare-exchange fails.
+	 */
 	d->parts[7] = (uint64_t)(d->slot + 1) << RD_OWNER_SHIFT | 9 << 2 |
 		      RD_PART_LOADING;
 	rd_lazy_sweep(d);
@@ -126,18 +133,18 @@ static void a_dead_reader_leaves_its_part(void)
 	rd_store_close(s);
 }
 
-/* What holds other blocks does not wait for a seed. */
-static void ranges_that_may_not_wait(void)
+/* A request that holds blocks must not wait for a seed: RD_RANGE_NOWAIT. */
+static void nowait_does_not_load(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("nowait", SIZE, 9);
-	struct rd_disk *d = lazily(s, seed, 0);
+	struct rd_disk *d = attached_lazy(s, seed, 0);
 	struct rd_range held, r;
 	uint64_t none = 0;
 
 	rd_lazy_stop(d);
 	open_again(d, seed);
-	CU_ASSERT_EQUAL(differences(d, 9), 0); /* all of it is there */
+	CU_ASSERT_EQUAL(count_differences(d, 9), 0); /* load everything */
 	d->parts[80] = RD_PART_ABSENT;
 	CU_ASSERT_EQUAL(rd_range_begin(d, 0, 4096, RD_RANGE_WRITE, &held), 0);
 	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART, 4096, RD_RANGE_NOWAIT,
@@ -151,12 +158,12 @@ static void ranges_that_may_not_wait(void)
 				       RD_RANGE_NOWAIT, &r),
 			0);
 	rd_range_abort(&r);
-	/* what cannot be does not wait either, and is no reason to come again */
+	/* an invalid range is -EINVAL: a retry would be useless */
 	CU_ASSERT_EQUAL(rd_range_begin(d, UINT64_MAX - 4095, 4096,
 				       RD_RANGE_NOWAIT, &r),
 			-EINVAL);
 	rd_range_abort(&held);
-	/* nor does a discard that a dead process had not begun */
+	/* resuming a discard that had not begun loads nothing */
 	CU_ASSERT_EQUAL(rd_discard_resume(d, 80 * RD_PART, RD_PART, &none), 0);
 	CU_ASSERT_EQUAL(d->parts[80], RD_PART_ABSENT);
 	CU_ASSERT_EQUAL(rd_range_begin(d, 80 * RD_PART, 4096, 0, &r), 0);
@@ -166,11 +173,11 @@ static void ranges_that_may_not_wait(void)
 	rd_store_close(s);
 }
 
-static void a_seed_that_fails(void)
+static void seed_read_error(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("fails", SIZE, 6);
-	struct rd_disk *d = lazily(s, seed, 0);
+	struct rd_disk *d = attached_lazy(s, seed, 0);
 	unsigned char x;
 
 	rd_lazy_stop(d);
@@ -179,7 +186,7 @@ static void a_seed_that_fails(void)
 	CU_ASSERT_EQUAL(truncate(seed, MIB), 0);
 	CU_ASSERT_EQUAL(rd_read(d, &x, 80 * RD_PART, 1), -EIO);
 	CU_ASSERT_EQUAL(rd_write(d, "x", 80 * RD_PART, 1), -EIO);
-	/* and when it is back, all is well */
+	/* reads work again when the seed is complete again */
 	make_seed("fails", SIZE, 6);
 	CU_ASSERT_EQUAL(rd_read(d, &x, 80 * RD_PART, 1), 0);
 	CU_ASSERT_EQUAL(x, pattern(80 * RD_PART, 6));
@@ -191,13 +198,14 @@ static void another_file_instead_of_the_seed(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("swap", SIZE, 7);
-	struct rd_disk *d = lazily(s, seed, 0), *e;
+	struct rd_disk *d = attached_lazy(s, seed, 0), *e;
 	struct rd_attach_request req = { .name = rd_id(d),
 					 .flags = RD_EXISTING };
 	struct rd_error err;
 
 	rd_lazy_stop(d);
-	d->header->loaded = 1; /* as if the background had been slow */
+	d->header->loaded =
+		1; /* as if the background thread had loaded one byte */
 	unlink(seed);
 	make_seed("swap", SIZE, 8);
 	CU_ASSERT_EQUAL(rd_attach(s, &req, &e, &err), -EIO);
@@ -208,13 +216,14 @@ static void another_file_instead_of_the_seed(void)
 }
 
 static const struct test tests[] = {
-	{ "contents are right: reserved, thin, private", contents_are_right },
-	{ "the rest comes by itself", the_rest_comes_by_itself },
-	{ "a dead reader leaves its part to the next",
-	  a_dead_reader_leaves_its_part },
-	{ "ranges that may not wait", ranges_that_may_not_wait },
-	{ "a seed that fails, and comes back", a_seed_that_fails },
-	{ "another file instead of the seed",
+	{ "contents of reserved, thin and private lazy disks",
+	  contents_are_right },
+	{ "the background thread loads the rest", background_loads_the_rest },
+	{ "a part that a killed process was loading is loaded again",
+	  part_of_killed_process },
+	{ "RD_RANGE_NOWAIT does not load", nowait_does_not_load },
+	{ "a read error of the seed, and recovery", seed_read_error },
+	{ "another file in the place of the seed is refused",
 	  another_file_instead_of_the_seed },
 };
 

@@ -2,10 +2,11 @@
 /*
  * Linearizability: processes of several threads read and write the same few
  * blocks, whole and in parts, by rd_read() and rd_write() and by ranges of
- * every kind, and are killed and replaced meanwhile. What they saw is checked
- * block by block (linearizability.h), and so is the checker.
+ * every kind. The test kills and replaces processes meanwhile. Then it checks
+ * the history of each block (linearizability.h). The checker has tests too.
  *
- * $LINEAR_SEED and $LINEAR_MS: the draws, and for how long each disk.
+ * $LINEAR_SEED: seed of the random numbers. $LINEAR_MS: milliseconds for each
+ * kind of disk.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -24,45 +25,23 @@
 
 /* ---- the checker itself ------------------------------------------------ */
 
-#define W(c, r, v)                                                         \
-	{                                                                  \
-		.call = c, .ret = r, .write = true, .count = 8, .value = { \
-			v,                                                 \
-			v,                                                 \
-			v,                                                 \
-			v,                                                 \
-			v,                                                 \
-			v,                                                 \
-			v,                                                 \
-			v                                                  \
-		}                                                          \
+#define EIGHT(v)                       \
+	{                              \
+		v, v, v, v, v, v, v, v \
 	}
-#define R(c, r, v)                                          \
-	{                                                   \
-		.call = c, .ret = r, .count = 8, .value = { \
-			v,                                  \
-			v,                                  \
-			v,                                  \
-			v,                                  \
-			v,                                  \
-			v,                                  \
-			v,                                  \
-			v                                   \
-		}                                           \
+#define W(c, r, v)                                              \
+	{                                                       \
+		.call = c, .ret = r, .write = true, .count = 8, \
+		.value = EIGHT(v)                               \
+	}
+#define R(c, r, v)                                                 \
+	{                                                          \
+		.call = c, .ret = r, .count = 8, .value = EIGHT(v) \
 	}
 #define DEAD(c, d, v)                                                  \
 	{                                                              \
 		.call = c, .ret = LIN_NEVER, .dead = d, .write = true, \
-		.count = 8, .value = {                                 \
-			v,                                             \
-			v,                                             \
-			v,                                             \
-			v,                                             \
-			v,                                             \
-			v,                                             \
-			v,                                             \
-			v                                              \
-		}                                                      \
+		.count = 8, .value = EIGHT(v)                          \
 	}
 #define CHECKED(...)                                               \
 	lin_check((const struct lin_op[]){ __VA_ARGS__ },          \
@@ -72,11 +51,11 @@
 static void good_histories(void)
 {
 	CU_ASSERT_EQUAL(CHECKED(R(1, 2, 0), W(3, 4, 7), R(5, 6, 7)), -1);
-	/* concurrent: either */
+	/* concurrent writes: either order */
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), R(2, 3, 0), R(4, 5, 7)), -1);
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), W(2, 8, 8), R(10, 11, 7)), -1);
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), W(2, 8, 8), R(10, 11, 8)), -1);
-	/* killed: took place late, or not, or by halves */
+	/* a killed write: took place late, did not, or only in part */
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), R(2, 3, 0), R(4, 5, 7)),
 			-1);
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), R(2, 3, 0)), -1);
@@ -126,7 +105,7 @@ static void bad_histories(void)
 	CU_ASSERT_EQUAL(CHECKED(W(1, 2, 7), R(3, 4, 5)), 1);
 	/* from the future */
 	CU_ASSERT_EQUAL(CHECKED(R(1, 2, 7), W(3, 4, 7)), 0);
-	/* new, then old again */
+	/* the new value, then the old value again */
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), R(2, 3, 7), R(4, 5, 0)), 2);
 	CU_ASSERT_EQUAL(CHECKED(W(1, 20, 7), W(2, 19, 8), R(3, 4, 7),
 				R(5, 6, 8), R(7, 8, 7)),
@@ -134,23 +113,23 @@ static void bad_histories(void)
 	/* two readers that disagree about the order of two writes */
 	CU_ASSERT_TRUE(CHECKED(W(1, 20, 7), W(2, 19, 8), R(21, 22, 7),
 			       R(23, 24, 8)) >= 0);
-	/* a block in halves, of which nobody died */
+	/* half a block written, although no writer was killed */
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), { .call = 2,
 					      .ret = 3,
 					      .count = 8,
 					      .value = { 7, 7, 7 } }),
 			1);
-	/* a sector in halves, of which nobody died */
+	/* half a sector written, although no writer was killed */
 	CU_ASSERT_EQUAL(CHECKED(W(1, 9, 7), { .call = 2,
 					      .ret = 3,
 					      .count = 1,
 					      .value = { 7 },
 					      .mixed = 1 }),
 			1);
-	/* a killed write that takes place after its process's end */
+	/* a killed write takes place before the end of its process, not after */
 	CU_ASSERT_EQUAL(CHECKED(DEAD(1, 4, 7), R(2, 3, 0), R(5, 6, 7)), -1);
 	CU_ASSERT_EQUAL(CHECKED(DEAD(1, 4, 7), R(5, 6, 0), R(7, 8, 7)), 2);
-	/* a killed write: two answers about the same half, and back again */
+	/* a killed write: reads that disagree about the same half */
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), R(2, 3, 7), R(4, 5, 0)), 2);
 	CU_ASSERT_EQUAL(CHECKED(W(1, LIN_NEVER, 7), W(2, 3, 8), R(4, 5, 7),
 				W(6, 7, 9), R(8, 9, 7)),
@@ -165,7 +144,7 @@ static void bad_histories(void)
 			2);
 }
 
-/* ---- what happens ------------------------------------------------------ */
+/* ---- processes that read and write ------------------------------------- */
 
 struct history {
 	struct lin_op op[LOG];
@@ -199,8 +178,8 @@ static uint64_t draw(uint64_t *r)
 	return *r ^= *r << 17;
 }
 
-/* All words of a sector are the same; or they are of two values. */
-static bool look_at_sector(struct lin_op *op, unsigned s, const uint64_t *p)
+/* Record a sector that was read. Its words have one value, or two (mixed). */
+static bool record_sector(struct lin_op *op, unsigned s, const uint64_t *p)
 {
 	unsigned i;
 
@@ -253,8 +232,8 @@ static int by_range(struct worker *w, void *buf, uint64_t off, size_t len,
 	return rc;
 }
 
-static int carry_out(struct worker *w, uint64_t *buf, uint64_t off, size_t len,
-		     bool write, bool zero)
+static int do_request(struct worker *w, uint64_t *buf, uint64_t off, size_t len,
+		      bool write, bool zero)
 {
 	bool range = draw(&w->random) % 2;
 
@@ -268,9 +247,10 @@ static int carry_out(struct worker *w, uint64_t *buf, uint64_t off, size_t len,
 		     : rd_read(w->disk, buf, off, len);
 }
 
-/* Note a request before it starts, block by block: its process may die. */
-static unsigned note(struct worker *w, uint64_t first, uint64_t sectors,
-		     bool write, uint64_t value, uint64_t call)
+/* Record a request before it starts, since its process may be killed. */
+static unsigned record_request(struct worker *w, uint64_t first,
+			       uint64_t sectors, bool write, uint64_t value,
+			       uint64_t call)
 {
 	struct history *h = &w->sh->log[w->log];
 	unsigned parts = 0, s;
@@ -304,7 +284,7 @@ static void one_request(struct worker *w)
 	bool write = r >> 20 & 1, zero = w->discards && (r >> 21) % 8 == 0;
 	unsigned parts, at, i, s;
 
-	if (r >> 40 & 1) { /* blocks */
+	if (r >> 40 & 1) { /* whole blocks */
 		first -= first % LIN_SECTORS;
 		n = n > 10 ? 16 : 8;
 	}
@@ -316,8 +296,8 @@ static void one_request(struct worker *w)
 	value = zero ? 0 : (uint64_t)(w->log + 1) << 48 | call;
 	for (i = 0; write && i < n * RD_SECTOR / 8; i++)
 		buf[i] = value;
-	parts = note(w, first, n, write, value, call);
-	if (carry_out(w, buf, first * RD_SECTOR, n * RD_SECTOR, write, zero))
+	parts = record_request(w, first, n, write, value, call);
+	if (do_request(w, buf, first * RD_SECTOR, n * RD_SECTOR, write, zero))
 		w->sh->failed++;
 	for (i = 0; i < parts; i++) {
 		struct lin_op *op = &h->op[at + i];
@@ -327,7 +307,7 @@ static void one_request(struct worker *w)
 
 		for (s = op->first; !write && s < op->first + op->count;
 		     s++, p += RD_SECTOR / 8)
-			if (!look_at_sector(op, s, p))
+			if (!record_sector(op, s, p))
 				w->sh->failed++;
 	}
 	call = w->sh->clock++;
@@ -391,7 +371,7 @@ static pid_t start(struct shared *sh, const struct mode *m, const char *seed,
 	_exit(0);
 }
 
-/* ---- and whether it can have ------------------------------------------- */
+/* ---- check of the histories -------------------------------------------- */
 
 static void print_op(const struct lin_op *op)
 {
@@ -418,7 +398,7 @@ static void check_block(const struct shared *sh, unsigned block)
 				ops[n++] = sh->log[i].op[j];
 	bad = lin_check(ops, n);
 	if (bad >= 0) {
-		printf("# block %u: no order explains, of %zu operations:\n",
+		printf("# block %u: no order of its %zu operations explains this one:\n",
 		       block, n);
 		print_op(&ops[bad]);
 		for (i = 0; i < n; i++)
@@ -430,8 +410,8 @@ static void check_block(const struct shared *sh, unsigned block)
 	free(ops);
 }
 
-/* What the dead process was doing, it did by now, or never will. */
-static void note_death(struct shared *sh, unsigned process)
+/* The pending operations of a killed process took place by now, or never will. */
+static void record_death(struct shared *sh, unsigned process)
 {
 	uint64_t now = sh->clock++;
 	struct history *h;
@@ -466,13 +446,15 @@ static void run(const struct mode *m)
 	for (t = 0; t < ms; t += 5) {
 		usleep(5000);
 		i = draw(&random) % PROCESSES;
-		/* its copies go byte by byte, so that death leaves halves of
-		 * values, which could be anything */
+		/*
+		 * racy_copy() copies byte by byte under ThreadSanitizer: a
+		 * killed process would leave mixed values in a word.
+		 */
 #if defined(__SANITIZE_THREAD__)
 		continue;
 #endif
 		child_kill(pid[i]);
-		note_death(sh, i);
+		record_death(sh, i);
 		kills++;
 		pid[i] = start(sh, m, seed, i, draw(&random));
 	}
@@ -489,7 +471,7 @@ static void run(const struct mode *m)
 	CU_ASSERT_TRUE(ops > ms);
 	for (i = 0; i < BLOCKS; i++)
 		check_block(sh, i);
-	printf("# %s: %llu operations, %u deaths\n", m->name,
+	printf("# %s: %llu operations, %u processes killed\n", m->name,
 	       (unsigned long long)ops, kills);
 	rd_detach(keep);
 	munmap(sh, sizeof(*sh));
@@ -517,12 +499,12 @@ static void thin_lazy(void)
 }
 
 static const struct test tests[] = {
-	{ "checker: histories that can be", good_histories },
-	{ "checker: histories that cannot be", bad_histories },
-	{ "reserved disk, with deaths", reserved },
-	{ "thin disk, discards, with deaths", thin },
-	{ "lazy disk, with deaths", lazy },
-	{ "thin lazy disk, with deaths", thin_lazy },
+	{ "checker: accepts linearizable histories", good_histories },
+	{ "checker: rejects other histories", bad_histories },
+	{ "reserved disk, processes are killed", reserved },
+	{ "thin disk with discards, processes are killed", thin },
+	{ "lazy disk, processes are killed", lazy },
+	{ "thin lazy disk, processes are killed", thin_lazy },
 };
 
 int main(void)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whether what many threads did to one block can have happened in one order:
- * each operation at some moment between its call and its return. A block is
- * eight sectors; an operation writes one value to some neighbours of them, or
- * reads them, all at one moment. A write that never returned (its process was
- * killed) may have happened, or not, or by halves: each of its sectors is then
- * the old one, the new one or a mixture, but one and the same for everybody,
- * and that from the process's end on.
+ * Checks that the operations of many threads on one block are linearizable:
+ * there is one order in which each operation takes place at some moment between
+ * its call and its return. A block is eight sectors. An operation reads some
+ * consecutive sectors, or writes one value to them, all at one moment. A write
+ * that never returned, because its process was killed, may have taken place
+ * fully, in part, or not at all: each of its sectors is then old, new or mixed.
+ * All later reads must agree about it, from the end of the process on.
  *
- * Follows all orders that are possible so far, return by return ("just in
- * time"): a configuration is the block's state and which of the pending
- * operations have taken place. One thread; the history must fit into memory.
+ * The checker follows all orders that are possible so far, return by return
+ * ("just in time" linearization). A configuration is the state of the block and
+ * the set of pending operations that have taken place. One thread runs the
+ * checker; the history is in memory.
  */
 #ifndef TESTS_UNIT_LINEARIZABILITY_H
 #define TESTS_UNIT_LINEARIZABILITY_H
@@ -27,19 +28,19 @@
 #define LIN_CONFIGS 100000u
 
 struct lin_op {
-	uint64_t call, ret; /* no two moments are the same but in one request */
-	uint64_t dead; /* if it never returned: after its process's end, or 0 */
+	uint64_t call, ret; /* equal only within one request */
+	uint64_t dead; /* never returned: a moment after the end of its process, or 0 */
 	bool write;
 	uint8_t block, first, count; /* sectors */
 	uint8_t mixed; /* reads: a bit for each sector with two values */
-	uint64_t value[LIN_SECTORS]; /* writes: all of them the same */
-	uint64_t other[LIN_SECTORS]; /* reads: of a mixed sector */
+	uint64_t value[LIN_SECTORS]; /* the same in all sectors of a write */
+	uint64_t other[LIN_SECTORS]; /* reads: second value of a mixed sector */
 };
 
 struct lin_config {
-	uint64_t done; /* of the pending operations */
+	uint64_t done; /* pending operations that took place */
 	uint64_t value[LIN_SECTORS];
-	uint64_t other[LIN_SECTORS]; /* where a killed write may be in */
+	uint64_t other[LIN_SECTORS]; /* value of a killed write that may be there */
 	uint8_t open; /* sectors that may be value, other, or mixed */
 	uint8_t mixed; /* sectors known to be mixed */
 };
@@ -56,7 +57,7 @@ struct lin {
 	bool overflow;
 };
 
-/* The same state of the block. */
+/* Whether two configurations have the same state of the block. */
 static inline bool lin_same(const struct lin_config *a,
 			    const struct lin_config *b)
 {
@@ -73,8 +74,8 @@ static inline bool lin_same(const struct lin_config *a,
 }
 
 /*
- * Add @c unless it is there, or one like it in which fewer of the killed writes
- * took place: those that are left never have to.
+ * Add @c, unless the set has the same state with a subset of its killed writes
+ * done: a killed write may stay pending for ever, so that one covers @c.
  */
 static inline void lin_add(struct lin *l, struct lin_set *s,
 			   const struct lin_config *c)
@@ -99,7 +100,7 @@ static inline void lin_add(struct lin *l, struct lin_set *s,
 	s->c[s->n++] = *c;
 }
 
-/* One sector as a read saw it; what was open is decided by that. */
+/* Match one sector of a read. The read decides the value of an open sector. */
 static inline bool lin_read_sector(struct lin_config *c,
 				   const struct lin_op *op, unsigned s)
 {
@@ -123,7 +124,7 @@ static inline bool lin_read_sector(struct lin_config *c,
 	return true;
 }
 
-/* Let @op take place in @c. *pure: nothing of it changed but that. */
+/* Let @op take place in @c. *pure: a read that left the state unchanged. */
 static inline bool lin_apply(struct lin_config *c, const struct lin_op *op,
 			     bool *pure)
 {
@@ -135,7 +136,7 @@ static inline bool lin_apply(struct lin_config *c, const struct lin_op *op,
 			if (!lin_read_sector(c, op, s))
 				return false;
 		} else if (op->ret == LIN_NEVER) {
-			/* over another half: it is gone, or so we choose */
+			/* this write replaces an open one, which is lost */
 			c->other[s] = op->value[s];
 			c->open |= (uint8_t)(1u << s);
 			c->mixed &= (uint8_t) ~(1u << s);
@@ -149,7 +150,7 @@ static inline bool lin_apply(struct lin_config *c, const struct lin_op *op,
 	return true;
 }
 
-/* Every way to have pending operation @must done, from configuration @from. */
+/* Add every configuration after @from in which operation @must is done. */
 static inline void lin_reach(struct lin *l, const struct lin_config *from,
 			     unsigned must, struct lin_set *seen)
 {
@@ -169,7 +170,7 @@ static inline void lin_reach(struct lin *l, const struct lin_config *from,
 			lin_add(l, &l->next, &here);
 			continue;
 		}
-		/* a read that fits now never has a reason to wait */
+		/* a read that matches now need not be tried later */
 		for (todo = l->used & ~here.done; todo; todo &= todo - 1) {
 			p = (unsigned)__builtin_ctzll(todo);
 			c = here;
@@ -216,7 +217,7 @@ static inline bool lin_return(struct lin *l, unsigned p)
 	return l->now.n > 0;
 }
 
-/* A killed write of which nothing more can come: it took place, or did not. */
+/* End a killed write: later operations cannot be affected by it any more. */
 static inline void lin_forget(struct lin *l, unsigned p)
 {
 	struct lin_set seen = { 0 };
@@ -251,7 +252,7 @@ static inline int lin_by_time(const void *a, const void *b)
 	return (x->kind > y->kind) - (x->kind < y->kind);
 }
 
-/* The return of the last read that saw some of killed write @w; 0: nobody. */
+/* The return of the last read that saw a value of killed write @w, or 0. */
 static inline uint64_t lin_last_seen(const struct lin_op *ops, size_t n,
 				     const struct lin_op *w)
 {
@@ -280,7 +281,7 @@ static inline size_t lin_events(const struct lin_op *ops, size_t n,
 		if (end == LIN_NEVER)
 			end = ops[i].write ? lin_last_seen(ops, n, &ops[i]) : 0;
 		if (end < ops[i].call)
-			continue; /* nobody saw it */
+			continue; /* no read saw it */
 		if (ops[i].ret == LIN_NEVER && ops[i].dead)
 			end = ops[i].dead;
 		e[m++] = (struct lin_event){ ops[i].call, (uint32_t)i, 0 };
@@ -303,9 +304,9 @@ static inline unsigned lin_slot(const struct lin *l, const struct lin_op *op)
 }
 
 /*
- * The operation at whose return no order is left (its index), or -1 if there
- * is one for all of them, or -2 if there were too many to follow. The block
- * starts with zeros.
+ * Returns -1 if an order exists for all operations, else the index of the
+ * operation at whose return no order is left; -2 if there were too many orders
+ * to follow. The block starts with zeros.
  */
 static inline long lin_check(const struct lin_op *ops, size_t n)
 {

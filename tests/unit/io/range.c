@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The range interface: bounds, wholeness of blocks, held ranges, dead owners. */
+/* Ranges: bounds, atomic blocks, held ranges, owners that were killed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -56,7 +56,7 @@ static void any_offset_and_length(void)
 	rd_store_close(s);
 }
 
-/* How many of the pages of @len bytes at @at this process has mapped. */
+/* Number of the pages of @len bytes at @at that this process has mapped. */
 static unsigned mapped(const void *at, size_t len)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY);
@@ -74,10 +74,10 @@ static unsigned mapped(const void *at, size_t len)
 }
 
 /*
- * By the first request to them, and no others but the 15 at most on each side
- * that share the kernel's own 64 KiB with them.
+ * The first request maps all pages of its range at once. The kernel maps at most
+ * 15 more on each side, up to its 64 KiB of fault-around.
  */
-static void pages_come_together(void)
+static void request_maps_all_pages(void)
 {
 	struct rd_store *s = open_store();
 	struct rd_disk *keeper = attached(s, make_seed("pages", MIB, 0), false);
@@ -90,7 +90,7 @@ static void pages_come_together(void)
 			       RD_POPULATE_BYTES),
 			64);
 	CU_ASSERT_TRUE(mapped(d->base.data, MIB) <= 64 + 2 * 15);
-	/* across the border of two */
+	/* across a border of two windows */
 	CU_ASSERT_EQUAL(rd_range_begin(d, 3 * RD_POPULATE_BYTES - 4096, 8192, 0,
 				       &r),
 			0);
@@ -136,7 +136,7 @@ static void held_range(void)
 				       RD_RANGE_NOWAIT | RD_RANGE_WRITE, &r),
 			0);
 	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
-	/* what was locked before the refusal is free again */
+	/* the refused range unlocked the blocks that it had locked */
 	CU_ASSERT_EQUAL(rd_range_begin(b, 0, 8192,
 				       RD_RANGE_NOWAIT | RD_RANGE_WRITE, &r),
 			-EWOULDBLOCK);
@@ -163,9 +163,9 @@ static void read_range_notices_writers(void)
 	CU_ASSERT_EQUAL(rd_write(a, "x", 12287, 1), 0);
 	CU_ASSERT_EQUAL(rd_range_end(&r), -EAGAIN);
 	CU_ASSERT_EQUAL(rd_range_begin(b, 4096, 8192, 0, &r), 0);
-	CU_ASSERT_EQUAL(rd_write(a, "x", 12288, 1), 0); /* outside */
+	CU_ASSERT_EQUAL(rd_write(a, "x", 12288, 1), 0); /* outside the range */
 	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
-	/* exclusive: a reader that nobody can disturb */
+	/* exclusive: writers wait for this reader */
 	CU_ASSERT_EQUAL(rd_range_begin(b, 4096, 4096, RD_RANGE_EXCLUSIVE, &r),
 			0);
 	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
@@ -204,9 +204,9 @@ static void counters(void)
 	rd_store_close(s);
 }
 
-/* ---- wholeness --------------------------------------------------------- */
+/* ---- atomic blocks ----------------------------------------------------- */
 
-#define BLOCKS 4 /* few, so that everyone meets */
+#define BLOCKS 4 /* few, so that requests overlap */
 #define WRITES 20000
 
 struct shared {
@@ -214,8 +214,8 @@ struct shared {
 	_Atomic unsigned running, torn, failed;
 };
 
-/* A block is whole if all its words are the same. */
-static bool whole(const uint64_t *block)
+/* All words of a block that one write wrote are the same. */
+static bool is_one_value(const uint64_t *block)
 {
 	size_t i;
 
@@ -241,13 +241,13 @@ static void write_and_check(struct shared *sh, struct rd_disk *d, uint64_t me)
 		off = (i * 5 + me) % BLOCKS * RD_BLOCK;
 		if (rd_read(d, block, off, sizeof(block)))
 			sh->failed++;
-		if (!whole(block))
+		if (!is_one_value(block))
 			sh->torn++;
-		/* each block of a longer read is whole, too */
+		/* each block of a longer read has one value */
 		if (rd_read(d, all, 0, sizeof(all)))
 			sh->failed++;
 		for (j = 0; j < BLOCKS; j++)
-			sh->torn += !whole(all[j]);
+			sh->torn += !is_one_value(all[j]);
 	}
 }
 
@@ -262,7 +262,7 @@ static struct shared *shared_page(const char *seed)
 	return sh;
 }
 
-/* A seed of zeros: whole blocks to begin with. */
+/* A seed of zeros: all words of each block are the same. */
 static const char *zero_seed(const char *name)
 {
 	const char *path = make_seed(name, 0, 0);
@@ -271,10 +271,10 @@ static const char *zero_seed(const char *name)
 	return path;
 }
 
-static void whole_between_processes(void)
+static void atomic_between_processes(void)
 {
 	struct rd_store *s = open_store();
-	struct shared *sh = shared_page(zero_seed("whole"));
+	struct shared *sh = shared_page(zero_seed("is_one_value"));
 	struct rd_disk *keep = attached(s, sh->seed, true);
 	int i, status;
 
@@ -316,7 +316,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static void whole_between_threads(void)
+static void atomic_between_threads(void)
 {
 	struct rd_store *s = open_store();
 	struct shared *sh = shared_page(zero_seed("threads"));
@@ -340,7 +340,7 @@ static void whole_between_threads(void)
 	rd_store_close(s);
 }
 
-/* ---- dead owners ------------------------------------------------------- */
+/* ---- owners that were killed ------------------------------------------- */
 
 static void hold_block_0(void *arg)
 {
@@ -354,11 +354,6 @@ static void hold_block_0(void *arg)
 		_exit(1);
 }
 
-static double seconds(void)
-{
-	return (double)clock_now_ns() / 1e9;
-}
-
 static void *unlocker(void *arg)
 {
 	usleep(300000);
@@ -366,8 +361,8 @@ static void *unlocker(void *arg)
 	return NULL;
 }
 
-/* A living holder is waited for, and its death ends the wait. */
-static void dead_holder_is_taken_over(void)
+/* A write waits for a live owner of the lock; the kill of the owner ends it. */
+static void lock_of_killed_process(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = zero_seed("dead");
@@ -387,8 +382,8 @@ static void dead_holder_is_taken_over(void)
 	rd_store_close(s);
 }
 
-/* Its slot's next attachment is not taken for the owner of its locks. */
-static void dead_holders_slot_is_swept(void)
+/* The next attachment in the slot does not inherit the locks. */
+static void slot_of_killed_process_is_swept(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = zero_seed("swept");
@@ -413,11 +408,13 @@ static const struct test tests[] = {
 	{ "a held range keeps others out", held_range },
 	{ "a read range notices writers", read_range_notices_writers },
 	{ "counters", counters },
-	{ "pages are mapped many at once", pages_come_together },
-	{ "blocks are whole between processes", whole_between_processes },
-	{ "blocks are whole between threads", whole_between_threads },
-	{ "a dead holder is taken over", dead_holder_is_taken_over },
-	{ "a dead holder's slot is swept", dead_holders_slot_is_swept },
+	{ "a request maps all its pages at once", request_maps_all_pages },
+	{ "blocks are atomic between processes", atomic_between_processes },
+	{ "blocks are atomic between threads", atomic_between_threads },
+	{ "the lock of a killed process is taken over",
+	  lock_of_killed_process },
+	{ "the slot of a killed process is swept",
+	  slot_of_killed_process_is_swept },
 };
 
 int main(void)

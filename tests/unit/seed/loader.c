@@ -10,7 +10,7 @@
 static unsigned char *memory;
 #define MEMORY (40 * MIB)
 
-/* Load @path into zeroed memory; returns rd_load's answer. */
+/* Load @path into zeroed memory; returns the result of rd_load(). */
 static int load(const char *path, struct rd_seed *seed, rd_progress_fn *fn,
 		void *arg, struct rd_error *err)
 {
@@ -58,7 +58,7 @@ static void every_length(void)
 	}
 }
 
-/* Bytes of a file or mapping's file that have storage. */
+/* Allocated bytes of a file. */
 static uint64_t allocated(const char *path)
 {
 	struct stat st;
@@ -87,7 +87,8 @@ static void holes_stay_holes(void)
 	CU_ASSERT_EQUAL(truncate(path, 30 * MIB), 0);
 	put(path, 3, "first");
 	put(path, 20 * MIB + 4000, "second");
-	CU_ASSERT_TRUE(allocated(path) < MIB); /* this file system has holes */
+	CU_ASSERT_TRUE(allocated(path) <
+		       MIB); /* the file system supports holes */
 	d = attached(s, path, true);
 	snprintf(data, sizeof(data), "%s/%s.data", scratch_store, rd_id(d));
 	fd = open(data, O_RDONLY);
@@ -99,7 +100,7 @@ static void holes_stay_holes(void)
 	CU_ASSERT_STRING_EQUAL(text, "first");
 	CU_ASSERT_EQUAL(rd_read(d, text, 20 * MIB + 4000, 6), 0);
 	CU_ASSERT_STRING_EQUAL(text, "second");
-	/* and all of it is reserved: a write cannot fail for want of memory */
+	/* all memory is reserved: no write can fail */
 	CU_ASSERT_TRUE(allocated(data) >= 30 * MIB);
 	rd_detach(d);
 	rd_store_close(s);
@@ -126,7 +127,7 @@ struct seen {
 	bool back;
 };
 
-static int watch(void *arg, uint64_t done, uint64_t total)
+static int check_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct seen *s = arg;
 
@@ -138,14 +139,15 @@ static int watch(void *arg, uint64_t done, uint64_t total)
 	return 0;
 }
 
-static void progress_goes_from_nothing_to_all(void)
+static void progress_runs_to_the_size(void)
 {
 	struct seen s = { 0 };
 	struct rd_error err;
 	struct rd_seed seed;
 
-	CU_ASSERT_EQUAL(load(make_seed("progress", 20 * MIB + 7, 1), &seed,
-			     watch, &s, &err),
+	CU_ASSERT_EQUAL(load(make_seed("progress runs from 0 to the size",
+				       20 * MIB + 7, 1),
+			     &seed, check_progress, &s, &err),
 			0);
 	CU_ASSERT_TRUE(s.calls >= 2);
 	CU_ASSERT_EQUAL(s.first, 0);
@@ -155,7 +157,7 @@ static void progress_goes_from_nothing_to_all(void)
 	unload();
 }
 
-/* The other way to read: nothing left for AIO in this process. */
+/* The loader uses plain reads when the system has no AIO contexts left. */
 static void without_aio(void)
 {
 	struct rd_error err;
@@ -170,7 +172,7 @@ static void without_aio(void)
 		int n = 0;
 		size_t j, bad = 0;
 
-		while (n < 100000) { /* all that the system has */
+		while (n < 100000) { /* use up all contexts of the system */
 			context = NULL;
 			if (io_setup(256, &context))
 				break;
@@ -190,8 +192,8 @@ static const struct test tests[] = {
 	{ "every length", every_length },
 	{ "without AIO", without_aio },
 	{ "holes stay holes", holes_stay_holes },
-	{ "a seed that is one hole", only_a_hole },
-	{ "progress", progress_goes_from_nothing_to_all },
+	{ "a seed without data", only_a_hole },
+	{ "progress runs from 0 to the size", progress_runs_to_the_size },
 };
 
 int main(void)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The read that the historic driver failed at: O_DIRECT into a buffer that is
- * not aligned. On a file system that refuses it, the loader reads the same
- * file into the same buffer. Which misalignment is refused depends on the
- * kernel and the device, so it is found by trying; where none is, on an ext4 of
- * our own with sectors of 4 KiB.
+ * The historic driver read with O_DIRECT into a buffer that is not aligned, which
+ * some file systems refuse. The loader must read the same file into the same
+ * buffer. The kernel and the device decide which misalignment is refused, so the
+ * test tries several. If the file system refuses none, the test mounts an ext4
+ * with sectors of 4 KiB.
  */
 #include "drivers/block-ram/seed/loader.h"
 #include "tests/tapdisk/direct.h"
@@ -25,7 +25,7 @@ static size_t refused_at(const char *path)
 	return 0;
 }
 
-static void reads_where_the_old_line_fails(const char *path)
+static void loader_reads_where_historic_fails(const char *path)
 {
 	size_t i, bad, at = refused_at(path);
 	struct rd_seed seed;
@@ -40,7 +40,7 @@ static void reads_where_the_old_line_fails(const char *path)
 	for (i = 0; i < SIZE && page[at + i] == pattern(i, 5); i++)
 		;
 	CU_ASSERT_EQUAL(i, SIZE);
-	/* single reads of 512, as the old driver's */
+	/* single reads of 512 bytes, as in the historic driver */
 	memset(page, 0, 4 * MIB + 4096);
 	for (bad = i = 0; i + 512 <= SIZE; i += 512)
 		bad += rd_seed_read(&seed, page + at + i, i, 512) != 0;
@@ -60,10 +60,10 @@ static void unaligned(void)
 			return;
 		path = make_seed("mount/seed", SIZE, 5);
 	}
-	reads_where_the_old_line_fails(path);
+	loader_reads_where_historic_fails(path);
 }
 
-/* Dropping O_DIRECT, which is what patches/ do, helps the old way too. */
+/* The historic read works without O_DIRECT, which the patches in patches/ drop. */
 static void without_direct(void)
 {
 	int fd = open(make_seed("plain", SIZE, 6), O_RDONLY | O_CLOEXEC);
@@ -78,8 +78,8 @@ static void without_direct(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{ "the loader reads where the old line fails", unaligned },
-		{ "without O_DIRECT the old way works", without_direct },
+		{ "the loader reads where the historic read fails", unaligned },
+		{ "the historic read works without O_DIRECT", without_direct },
 	};
 	int rc;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Attach and detach: identity, sharing, the count, and death. */
+/* Attach and detach: which disk, sharing, attachments, killed processes. */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -96,7 +96,7 @@ static void different_files_different_disks(void)
 	rd_store_close(s);
 }
 
-/* A file put in the place of another is another disk, inode reused or not. */
+/* A new file at the same path is another disk, even with the same inode. */
 static void replaced_file_is_another_disk(void)
 {
 	struct rd_store *s = open_store();
@@ -114,7 +114,7 @@ static void replaced_file_is_another_disk(void)
 	rd_store_close(s);
 }
 
-static void reader_changes_nothing(void)
+static void read_only_cannot_write(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("ro", MIB, 7);
@@ -208,7 +208,7 @@ static void last_killed_is_discarded(void)
 	CU_ASSERT_EQUAL(store_files(), 3);
 	CU_ASSERT_EQUAL(rd_reap(s), 1);
 	CU_ASSERT_EQUAL(store_files(), 0);
-	/* and without anyone reaping: a new attach sees the seed */
+	/* without rd_reap(): a new attach loads the seed again */
 	child_kill(child_start(child_attach, &c));
 	d = attached(s, c.seed, true);
 	CU_ASSERT_TRUE(holds_pattern(d, 0, 10));
@@ -218,7 +218,7 @@ static void last_killed_is_discarded(void)
 	rd_store_close(s);
 }
 
-static void slots_of_the_dead_are_reused(void)
+static void slots_of_killed_processes_are_reused(void)
 {
 	struct rd_store *s = open_store();
 	struct child c = { make_seed("slots", MIB, 11), false };
@@ -244,30 +244,30 @@ static void slots_of_the_dead_are_reused(void)
 
 /* ---- two first attaches at the same instant ---------------------------- */
 
-static int nap_progress(void *arg, uint64_t done, uint64_t total)
+static int delay_progress(void *arg, uint64_t done, uint64_t total)
 {
 	unsigned *calls = arg;
 
 	(void)done, (void)total;
 	if (++*calls == 1)
-		usleep(300000); /* hold the load up so that the other one waits */
+		usleep(300000); /* delay the load, so that the others wait */
 	return 0;
 }
 
 struct race {
 	const char *seed;
 	_Atomic unsigned ready, failed;
-	ino_t data[8]; /* inode of the contents that each one got */
+	ino_t data[8]; /* inode of each child's data file */
 };
 
-/* Runs in a child: no CUnit here, it would jump into the parent's tests. */
+/* Runs in a child. A fatal CUnit assertion would jump into the parent's tests. */
 static void race_child(struct race *r, int i)
 {
 	unsigned calls = 0;
 	struct rd_attach_request req = {
 		.seed = r->seed,
 		.writable = true,
-		.progress = nap_progress,
+		.progress = delay_progress,
 		.progress_arg = &calls,
 	};
 	char path[256];
@@ -290,7 +290,7 @@ static void race_child(struct race *r, int i)
 		pause();
 }
 
-/* A second load would be made in a file of its own: another inode. */
+/* A second load would create another data file with another inode. */
 static void one_load_for_all(void)
 {
 	struct race *r = mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE,
@@ -320,7 +320,7 @@ static void one_load_for_all(void)
 	rd_store_close(s);
 }
 
-/* ---- failures leave nothing -------------------------------------------- */
+/* ---- failed attaches leave no files ------------------------------------ */
 
 static void bad_seed(const char *path, int want_rc, const char *want_text)
 {
@@ -330,7 +330,7 @@ static void bad_seed(const char *path, int want_rc, const char *want_text)
 
 	CU_ASSERT_EQUAL(attach(s, path, true, &d, &err), want_rc);
 	if (!strstr(err.text, want_text))
-		printf("# said: %s\n", err.text);
+		printf("# the error was: %s\n", err.text);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, want_text));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, path));
 	CU_ASSERT_EQUAL(store_files(), 0);
@@ -375,7 +375,7 @@ static void unreadable_seed(void)
 	chmod(seed, 0);
 	fflush(stdout);
 	pid = fork();
-	if (pid == 0) { /* root may read anything: be somebody else */
+	if (pid == 0) { /* root can read any file: change the user */
 		struct rd_store *s;
 		struct rd_error err;
 		struct rd_disk *d;
@@ -426,7 +426,7 @@ static int cancel_progress(void *arg, uint64_t done, uint64_t total)
 	return 1;
 }
 
-static void given_up(void)
+static void load_cancelled(void)
 {
 	struct rd_attach_request req = {
 		.seed = make_seed("cancel", MIB, 0),
@@ -465,7 +465,7 @@ static void loader_killed(void)
 		_exit(rd_attach(open_store(), &req, &d, NULL) ? 1 : 0);
 	waitpid(pid, &status, 0);
 	CU_ASSERT_TRUE(WIFSIGNALED(status));
-	CU_ASSERT_NOT_EQUAL(store_files(), 0); /* half of a disk */
+	CU_ASSERT_NOT_EQUAL(store_files(), 0); /* the half-loaded disk */
 	d = attached(s, req.seed, true);
 	CU_ASSERT_TRUE(holds_pattern(d, 20 * MIB, 14));
 	rd_detach(d);
@@ -475,14 +475,15 @@ static void loader_killed(void)
 
 static const struct test tests[] = {
 	{ "writes are shared, the last detach discards", shared_and_discarded },
-	{ "any name of a file is the same disk", same_file_same_disk },
+	{ "every path of a file is the same disk", same_file_same_disk },
 	{ "two files are two disks", different_files_different_disks },
 	{ "a replaced file is another disk", replaced_file_is_another_disk },
-	{ "a reader changes nothing", reader_changes_nothing },
+	{ "a read-only attachment cannot write", read_only_cannot_write },
 	{ "odd sizes are padded with zeros", size_is_whole_sectors },
 	{ "SIGKILL detaches", killed_process_is_detached },
-	{ "SIGKILL of the last one discards", last_killed_is_discarded },
-	{ "slots of the dead are reused", slots_of_the_dead_are_reused },
+	{ "SIGKILL of the last process discards", last_killed_is_discarded },
+	{ "slots of killed processes are reused",
+	  slots_of_killed_processes_are_reused },
 	{ "eight first attaches at once, one load", one_load_for_all },
 	{ "missing seed", missing_seed },
 	{ "empty seed", empty_seed },
@@ -491,7 +492,7 @@ static const struct test tests[] = {
 	{ "seed too large", too_large_seed },
 	{ "unreadable seed", unreadable_seed },
 	{ "seed truncated during the load", seed_truncated_during_load },
-	{ "load given up", given_up },
+	{ "load cancelled", load_cancelled },
 	{ "loader killed in the middle", loader_killed },
 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Death at every step of attach, load, detach, reset, write and the rest. Each
- * case is carried out by a child that is killed at its n-th step (steps.h) for
- * every n; after each death the count, the files in the store and the contents
- * must be right, and whoever comes next must be served.
+ * Kills a process at every step of attach, load, detach, reset, write and other
+ * operations. For every n, a child runs the case and is killed at its n-th step
+ * (steps.h). After each kill the attachments, the files in the store and the
+ * contents must be right, and the next process must be able to attach.
  *
- * $CRASH_MORE: deaths between two system calls for each step (default: 1 for
- * every fourth step), and at every instruction of a write. $CRASH_SEED: where
- * they are.
+ * $CRASH_MORE: kills between two system calls for each step (default: 1 for
+ * every fourth step), and at every instruction of a write. $CRASH_SEED: seed of
+ * the random numbers.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,13 +21,13 @@
 #define SIZE ((size_t)600 << 10) /* three parts of a lazy disk */
 #define BLOCKS (SIZE / RD_BLOCK)
 #define SALT 7
-#define NEW 0xe5 /* what a walked child writes */
+#define NEW 0xe5 /* the byte that a walked child writes */
 #define LABEL "durable"
 
 struct kase {
 	const char *name;
 	bool aio; /* see io_setup() */
-	bool survivor; /* the test itself is attached meanwhile */
+	bool survivor; /* the test itself is attached too */
 	unsigned flags; /* how the child attaches */
 	bool writes; /* the base may hold NEW afterwards */
 	void (*earlier)(void *); /* in a child that is killed first */
@@ -41,8 +41,8 @@ static unsigned char seed_bytes[SIZE], got[SIZE];
 static const char *seed;
 
 /*
- * In the place of libaio's. Ending an AIO context takes tens of milliseconds,
- * which only the loads whose steps are walked are to spend.
+ * Replaces libaio's io_setup(). Ending an AIO context takes tens of milliseconds;
+ * only cases that walk the steps of a load use one.
  */
 static bool with_aio;
 
@@ -203,7 +203,7 @@ static void c_reap(void *arg)
 	must(rd_reap(cs) >= 0, 106);
 }
 
-/* ---- after a death ----------------------------------------------------- */
+/* ---- checks after a kill ----------------------------------------------- */
 
 static bool failed_here;
 
@@ -219,13 +219,13 @@ static bool failed_here;
 static void hangs(int sig)
 {
 	(void)sig;
-	printf("not ok crash: %s, step %u + %u: somebody waits for ever\n",
+	printf("not ok crash: %s, step %u + %u: a process waits for ever\n",
 	       now->name, now_step, now_more);
 	fflush(stdout);
 	_exit(1);
 }
 
-/* Each byte is the seed's, or new (or zero) where that was being written. */
+/* Each byte is the seed's, or NEW or zero where the case writes these. */
 static void check_contents(struct rd_disk *d, bool pristine)
 {
 	bool zeros = now->walked == c_discard;
@@ -239,13 +239,13 @@ static void check_contents(struct rd_disk *d, bool pristine)
 						 i >= 5 * RD_BLOCK + 1000
 				       : !zeros || got[i]));
 	CHECK(!bad);
-	/* what no other death could excuse: a block written as a whole */
+	/* the write reached block 5, so block 4 must be written too */
 	if (now->writes && got[4 * RD_BLOCK + 1] != NEW && !zeros)
 		CHECK(now->walked == c_reset || now->walked == c_take_over ||
 		      got[5 * RD_BLOCK] != NEW);
 }
 
-/* Files in the store; store_files() starts a shell, this is asked too often. */
+/* As store_files(), without the cost of a shell. */
 static unsigned store_count(void)
 {
 	unsigned n = 0;
@@ -258,38 +258,38 @@ static unsigned store_count(void)
 	return n;
 }
 
-struct seen {
+struct state {
 	size_t disks;
 	unsigned alive, dead, views;
 	bool keep;
 	char id[RD_ID_MAX];
 };
 
-static struct seen look(struct rd_store *s)
+static struct state read_state(struct rd_store *s)
 {
 	struct rd_disk_info *l = NULL;
-	struct seen seen = { 0 };
+	struct state state = { 0 };
 	struct rd_error err;
 	unsigned j;
 
-	CHECK(!rd_list(s, &l, &seen.disks, &err));
+	CHECK(!rd_list(s, &l, &state.disks, &err));
 	CHECK(!err.text[0]);
-	CHECK(seen.disks <= 1);
-	if (seen.disks) {
+	CHECK(state.disks <= 1);
+	if (state.disks) {
 		CHECK(l[0].loaded <= l[0].size);
-		strcpy(seen.id, l[0].id);
-		seen.keep = l[0].keep;
+		strcpy(state.id, l[0].id);
+		state.keep = l[0].keep;
 		for (j = 0; j < l[0].attachments; j++) {
-			seen.alive += l[0].attachment[j].alive;
-			seen.dead += !l[0].attachment[j].alive;
-			seen.views += l[0].attachment[j].private_view;
+			state.alive += l[0].attachment[j].alive;
+			state.dead += !l[0].attachment[j].alive;
+			state.views += l[0].attachment[j].private_view;
 		}
 	}
-	rd_list_free(l, seen.disks);
-	return seen;
+	rd_list_free(l, state.disks);
+	return state;
 }
 
-/* A thin disk's blocks with a bit have memory: else a write could be SIGBUS. */
+/* Backed blocks of a thin disk have memory, or a write would raise SIGBUS. */
 static void check_backing(struct rd_disk *d)
 {
 	uint64_t b;
@@ -301,8 +301,8 @@ static void check_backing(struct rd_disk *d)
 	}
 }
 
-/* The next one comes: served at once, sees what is right, can write. */
-static void next_one(struct rd_store *s, bool pristine)
+/* The next process attaches, reads the right contents and can write. */
+static void check_next_attach(struct rd_store *s, bool pristine)
 {
 	bool view = now->survivor && now->flags & RD_PRIVATE;
 	unsigned char a[RD_BLOCK], b[RD_BLOCK];
@@ -311,7 +311,7 @@ static void next_one(struct rd_store *s, bool pristine)
 
 	CHECK(!attach_as(s, view ? RD_PRIVATE : 0, true, &d, &err));
 	if (!d) {
-		printf("# it said: %s\n", err.text);
+		printf("# the attach failed: %s\n", err.text);
 		return;
 	}
 	check_contents(d, pristine);
@@ -320,12 +320,12 @@ static void next_one(struct rd_store *s, bool pristine)
 	CHECK(!rd_write(d, a, 10 * RD_BLOCK, sizeof(a)));
 	CHECK(!rd_read(d, b, 10 * RD_BLOCK, sizeof(b)));
 	CHECK(!memcmp(a, b, sizeof(a)));
-	/* what a partial write leaves of a block that was a hole: zeros */
+	/* a partial write to a hole leaves zeros in the rest of the block */
 	CHECK(!rd_zero(d, 12 * RD_BLOCK, 5 * RD_BLOCK, false));
 	CHECK(!rd_write(d, a, 13 * RD_BLOCK + 100, 5));
 	CHECK(!rd_read(d, b, 13 * RD_BLOCK, sizeof(b)));
 	CHECK(b[99] == 0 && b[100] == 0x3c && b[105] == 0 && b[4095] == 0);
-	/* also where it died in the middle of a discard */
+	/* also in a block whose discard was interrupted */
 	if (d->base.backed && !rd_backed(&d->base, 5)) {
 		CHECK(!rd_write(d, a, 5 * RD_BLOCK + 100, 5));
 		CHECK(!rd_read(d, b, 5 * RD_BLOCK, sizeof(b)));
@@ -334,8 +334,8 @@ static void next_one(struct rd_store *s, bool pristine)
 	rd_detach(d);
 }
 
-/* The durable one comes again, or is ended; either must work. */
-static void successor(struct rd_store *s, bool there)
+/* Either resume the durable attachment or end it; both must work. */
+static void check_durable(struct rd_store *s, bool there)
 {
 	struct rd_disk *d = NULL;
 	int rc;
@@ -356,28 +356,28 @@ static void successor(struct rd_store *s, bool there)
 	CHECK(rc == (there ? 0 : -ENOENT));
 }
 
-static void after_death(struct rd_store *s, struct rd_disk *survivor)
+static void check_after_kill(struct rd_store *s, struct rd_disk *survivor)
 {
-	struct seen seen = look(s);
-	bool pristine = !now->writes || !seen.disks;
+	struct state state = read_state(s);
+	bool pristine = !now->writes || !state.disks;
 
-	CHECK(seen.alive == (survivor != NULL));
-	CHECK(!survivor || seen.disks);
+	CHECK(state.alive == (survivor != NULL));
+	CHECK(!survivor || state.disks);
 	CHECK(rd_reap(s) >= 0);
-	CHECK(store_count() == 3 * seen.disks + 2 * seen.views);
+	CHECK(store_count() == 3 * state.disks + 2 * state.views);
 	if (now->flags & RD_DURABLE)
-		successor(s, seen.dead);
+		check_durable(s, state.dead);
 	else
-		CHECK(!seen.dead);
+		CHECK(!state.dead);
 	if (survivor)
 		check_contents(survivor, pristine);
-	seen = look(s);
-	next_one(s, !now->writes || !seen.disks);
-	seen = look(s);
-	CHECK(seen.alive == (survivor != NULL) && !seen.dead && !seen.views);
+	state = read_state(s);
+	check_next_attach(s, !now->writes || !state.disks);
+	state = read_state(s);
+	CHECK(state.alive == (survivor != NULL) && !state.dead && !state.views);
 	rd_detach(survivor);
-	if (seen.keep)
-		CHECK(!rd_keep(s, seen.id, false, NULL));
+	if (state.keep)
+		CHECK(!rd_keep(s, state.id, false, NULL));
 	CHECK(store_count() == 0);
 }
 
@@ -390,7 +390,8 @@ static int scratch_remove_file(const char *path, const struct stat *st,
 
 /* ---- the walk ---------------------------------------------------------- */
 
-static enum steps_end one_death(const struct kase *k, unsigned n, unsigned more)
+static enum steps_end run_and_kill(const struct kase *k, unsigned n,
+				   unsigned more)
 {
 	struct steps steps = { k->before, k->walked, (void *)(uintptr_t)k };
 	struct rd_disk *survivor = NULL;
@@ -408,10 +409,10 @@ static enum steps_end one_death(const struct kase *k, unsigned n, unsigned more)
 		child_kill(child_start(k->earlier, (void *)(uintptr_t)k));
 	end = steps_kill(&steps, n, more);
 	CHECK(end != STEPS_FAILED);
-	after_death(s, survivor);
+	check_after_kill(s, survivor);
 	alarm(0);
 	rd_store_close(s);
-	if (failed_here) /* the next case is not to suffer for this one */
+	if (failed_here) /* the next case needs an empty store */
 		nftw(scratch_store, scratch_remove_file, 8, FTW_PHYS);
 	return end;
 }
@@ -424,11 +425,11 @@ static void walk(const struct kase *k)
 
 	failed_here = false;
 	do {
-		end = one_death(k, ++n, 0);
+		end = run_and_kill(k, ++n, 0);
 		for (i = 0; end == STEPS_KILLED && !failed_here &&
 			    i < (env ? extra : n % 4 == 0);
 		     i++)
-			one_death(k, n, 1 + steps_random() % 700);
+			run_and_kill(k, n, 1 + steps_random() % 700);
 	} while (end == STEPS_KILLED && !failed_here);
 	printf("# %s: %u steps\n", k->name, n - 1);
 	fflush(stdout);
@@ -436,7 +437,7 @@ static void walk(const struct kase *k)
 	CU_ASSERT_TRUE(n > 1);
 }
 
-/* Death at instructions of a write: before, in and behind the copies. */
+/* Kill at instructions of a write: before, within and after the copies. */
 static void walk_instructions(const struct kase *k)
 {
 	const char *env = getenv("CRASH_MORE");
@@ -445,7 +446,7 @@ static void walk_instructions(const struct kase *k)
 
 	failed_here = false;
 	for (more = 1; end == STEPS_KILLED && !failed_here; n++) {
-		end = one_death(k, 0, more);
+		end = run_and_kill(k, 0, more);
 		more += more < 16 || env ? 1 : 1 + steps_random() % 300;
 	}
 	printf("# %s: %u instructions of %u\n", k->name, n, more);
@@ -546,12 +547,12 @@ static const struct test tests[] = {
 	TEST(first_thin, "first attach of a thin disk"),
 	TEST(first_lazy, "a lazy disk"),
 	TEST(lazy_thin, "a lazy thin disk"),
-	TEST(kept, "a disk that is to be kept"),
+	TEST(kept, "first attach of a kept disk"),
 	TEST(second, "second attach"),
 	TEST(view, "private view"),
 	TEST(view_end, "detach of a private view"),
 	TEST(last_detach, "last detach"),
-	TEST(first_detach, "another's detach"),
+	TEST(first_detach, "detach while another process is attached"),
 	TEST(reset, "reset"),
 	TEST(keep, "keep and drop"),
 	TEST(discard, "discard"),

@@ -25,8 +25,8 @@ static void aliases(void)
 }
 
 static const struct test tests[] = {
-	{ "hostile headers of a living disk", headers },
-	{ "hostile block words of a living disk", words },
+	{ "hostile headers of an attached disk", headers },
+	{ "hostile block locks of an attached disk", words },
 	{ "hostile aliases", aliases },
 };
 

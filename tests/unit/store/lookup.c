@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which disk is meant: names, aliases, empty files, and finding by text. */
+/* Which disk an attach means: names, aliases, empty files, search by text. */
 #include <errno.h>
 #include <sys/mount.h>
 
@@ -59,7 +59,7 @@ static void a_name_of_another_seed(void)
 	rd_store_close(s);
 }
 
-static void names_that_cannot_be(void)
+static void invalid_names(void)
 {
 	static const char *const bad[] = {
 		"",
@@ -119,7 +119,7 @@ static void aliases(void)
 				       &err),
 			-EINVAL);
 	a = attached(s, seed, true);
-	b = attached(s, plain, true); /* not loaded as an image of its own */
+	b = attached(s, plain, true); /* the alias is not a seed of its own */
 	c = attached(s, named, true);
 	CU_ASSERT_STRING_EQUAL(rd_id(a), rd_id(b));
 	CU_ASSERT_STRING_EQUAL(rd_id(c), "n-other");
@@ -164,7 +164,7 @@ static void damaged_aliases(void)
 	}
 	write_file(path, "xen-ramdisk alias 1\nseed=/x\0y\n", 30);
 	CU_ASSERT_EQUAL(attach(s, path, true, &d, &err), -EUCLEAN);
-	/* an image that is no alias, however short */
+	/* a short image that is not an alias */
 	write_file(path, "xen-ramdisk alias 2\n", 20);
 	d = attached(s, path, true);
 	rd_detach(d);
@@ -217,7 +217,7 @@ static void finding(void)
 	CU_ASSERT_EQUAL(rd_find(s, "none", id, &err), -ENOENT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "there are:"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "nick"));
-	/* two seeds of one last name */
+	/* two seeds with the same file name */
 	snprintf(dir, sizeof(dir), "%s/sub", scratch_seeds);
 	mkdir(dir, 0700);
 	c = attached(s, make_seed("sub/found", MIB, 3), true);
@@ -281,7 +281,7 @@ static void a_bind_mount(void)
 	rd_store_close(s);
 }
 
-/* A block device is told by its number, under any name. */
+/* A block device is identified by its number, under any path. */
 static void a_block_device(void)
 {
 	struct rd_store *s = open_store();
@@ -319,8 +319,8 @@ static const struct test tests[] = {
 	{ "a block device, 4 KiB sectors, by two names", a_block_device },
 
 	{ "two disks of one seed", two_disks_of_one_seed },
-	{ "a name of another seed", a_name_of_another_seed },
-	{ "names that cannot be", names_that_cannot_be },
+	{ "a name that a disk of another seed has", a_name_of_another_seed },
+	{ "invalid names", invalid_names },
 	{ "a disk that is not there", not_there },
 	{ "aliases", aliases },
 	{ "damaged aliases", damaged_aliases },

@@ -29,14 +29,6 @@ static struct rd_disk *attach_as(struct rd_store *s, const char *seed,
 	return rc ? NULL : d;
 }
 
-static unsigned char byte_at(struct rd_disk *d, uint64_t off)
-{
-	unsigned char x = 0;
-
-	CU_ASSERT_EQUAL(rd_read(d, &x, off, 1), 0);
-	return x;
-}
-
 /* ---- keep -------------------------------------------------------------- */
 
 static void kept_until_dropped(void)
@@ -54,7 +46,7 @@ static void kept_until_dropped(void)
 	CU_ASSERT_EQUAL(store_files(), 3);
 	d = attached(s, seed, true);
 	CU_ASSERT_EQUAL(byte_at(d, 9), 'K');
-	/* dropped while attached: gone with the last */
+	/* dropped while attached: the last detach removes the disk */
 	CU_ASSERT_EQUAL(rd_keep(s, id, false, &err), 0);
 	CU_ASSERT_EQUAL(byte_at(d, 9), 'K');
 	CU_ASSERT_EQUAL(rd_keep(s, id, true, &err), 0);
@@ -115,7 +107,7 @@ static void survives_its_process(unsigned flags)
 	rd_list_free(disks, n);
 	d = attach_as(s, a.seed, !flags, RD_DURABLE | flags, "vbd/7/51728", 0);
 	CU_ASSERT_EQUAL(byte_at(d, 100), 'D');
-	/* what it was writing is ours to finish, and to nobody else */
+	/* only the durable attachment inherits the lock of its killed process */
 	CU_ASSERT_EQUAL(rd_range_begin(d, 4096, 512,
 				       RD_RANGE_WRITE | RD_RANGE_NOWAIT, &r),
 			0);
@@ -179,7 +171,7 @@ static void lock_child(void *arg)
 		_exit(1);
 }
 
-/* Somebody resets the disk, say: not waited for, and ended afterwards. */
+/* rd_try_end() does not wait for a lock, such as that of a reset. */
 static void ended_while_it_is_locked(void)
 {
 	struct rd_store *s = open_store();
@@ -198,12 +190,7 @@ static void ended_while_it_is_locked(void)
 	rd_store_close(s);
 }
 
-static double seconds(void)
-{
-	return (double)clock_now_ns() / 1e9;
-}
-
-/* Others wait a second for a restarted process, and not for ever. */
+/* Others wait one second for the restart of a process, then take its lock. */
 static void grace(void)
 {
 	struct rd_store *s = open_store();
@@ -253,7 +240,7 @@ static void diff_and_reset(unsigned flags)
 	strcpy(id, rd_id(d));
 	CU_ASSERT_EQUAL(rd_diff(s, id, note_range, &r, NULL, NULL, &err), 0);
 	CU_ASSERT_EQUAL(r.n, 0);
-	/* over the edge of a window, a block alone, and the padding */
+	/* across a border of two windows, a single block, and the padding */
 	CU_ASSERT_EQUAL(rd_write(d, "xx", 4 * MIB - 1, 2), 0);
 	CU_ASSERT_EQUAL(rd_write(d, "x", 20000, 1), 0);
 	CU_ASSERT_EQUAL(rd_write(d, "x", 9 * MIB + 511, 1), 0);
@@ -318,7 +305,7 @@ static void reset_refuses(void)
 	d = attached(s, seed, false);
 	unlink(seed);
 	CU_ASSERT_EQUAL(rd_reset(s, id, false, NULL, NULL, &err), -ENOENT);
-	CU_ASSERT_FALSE(half_reset(s)); /* it was not touched */
+	CU_ASSERT_FALSE(half_reset(s)); /* the reset changed nothing */
 	make_seed("refuse", MIB, 5);
 	CU_ASSERT_EQUAL(rd_reset(s, id, false, NULL, NULL, &err), -ESTALE);
 	CU_ASSERT_FALSE(half_reset(s));
@@ -328,13 +315,13 @@ static void reset_refuses(void)
 	rd_store_close(s);
 }
 
-static int give_up_later(void *arg, uint64_t done, uint64_t total)
+static int cancel_later(void *arg, uint64_t done, uint64_t total)
 {
 	(void)arg, (void)total;
 	return done > 0;
 }
 
-static void a_reset_that_does_not_end_is_told(void)
+static void interrupted_reset_is_reported(void)
 {
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("half", 9 * MIB, 4);
@@ -344,10 +331,10 @@ static void a_reset_that_does_not_end_is_told(void)
 
 	snprintf(other, sizeof(other), "%s.old", seed);
 	CU_ASSERT_FALSE(half_reset(s));
-	CU_ASSERT_EQUAL(rd_reset(s, rd_id(d), false, give_up_later, NULL, &err),
+	CU_ASSERT_EQUAL(rd_reset(s, rd_id(d), false, cancel_later, NULL, &err),
 			-ECANCELED);
 	CU_ASSERT_TRUE(half_reset(s));
-	/* nor is it any better when the seed is gone, or another */
+	/* still half reset when the seed is missing, or is another file */
 	CU_ASSERT_EQUAL(rename(seed, other), 0);
 	CU_ASSERT_EQUAL(rd_reset(s, rd_id(d), false, NULL, NULL, &err),
 			-ENOENT);
@@ -418,13 +405,12 @@ static const struct test tests[] = {
 	{ "a durable view survives its process", durable_view_survives },
 	{ "settle unlocks what is left", settle_unlocks },
 	{ "a durable attachment ended from outside", ended_from_outside },
-	{ "ended while it is locked", ended_while_it_is_locked },
-	{ "others wait a second for a restart", grace },
+	{ "ending a locked disk does not wait", ended_while_it_is_locked },
+	{ "others wait one second for a restarted process", grace },
 	{ "diff and reset", diff_and_reset_reserved },
 	{ "diff and reset of a thin disk", diff_and_reset_thin },
-	{ "reset refuses", reset_refuses },
-	{ "a reset that does not end is told",
-	  a_reset_that_does_not_end_is_told },
+	{ "reset is refused while in use", reset_refuses },
+	{ "an interrupted reset is reported", interrupted_reset_is_reported },
 	{ "a frozen disk", frozen },
 };
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Long random sequences of operations on one disk, against a model that is two
- * arrays a slot. A sequence is a list of numbers; one that fails is shrunk by
- * leaving out what it fails without, and printed step by step.
+ * arrays a slot. A sequence is a list of numbers. A sequence that fails is
+ * shrunk by removing steps as long as it still fails, and printed.
  *
- * $MODEL_SEED, $MODEL_RUNS: the draws; how many sequences (default 30).
+ * $MODEL_SEED: seed of the random numbers. $MODEL_RUNS: number of sequences
+ * (default 30).
  */
 #include <errno.h>
 #include <time.h>
@@ -28,7 +29,7 @@ struct user {
 
 struct model {
 	struct rd_store *s;
-	unsigned flags; /* of who loads */
+	unsigned flags; /* of the attach that loads */
 	bool there, keep;
 	struct user user[USERS];
 	unsigned char base[SIZE];
@@ -37,7 +38,7 @@ struct model {
 static unsigned char seed_bytes[SIZE], got[SIZE];
 static const char *seed;
 static struct model m;
-static bool loud;
+static bool verbose;
 static char alias[128];
 
 static uint64_t random_state;
@@ -50,9 +51,9 @@ static uint32_t draw(void)
 	return (uint32_t)(random_state >> 16);
 }
 
-static bool say(const char *what, uint64_t off, uint64_t len, int rc)
+static bool print_step(const char *what, uint64_t off, uint64_t len, int rc)
 {
-	if (loud)
+	if (verbose)
 		printf("#   %s %llu+%llu: %d\n", what, (unsigned long long)off,
 		       (unsigned long long)len, rc);
 	return true;
@@ -92,10 +93,10 @@ static bool step_attach(struct user *u, uint32_t a, uint32_t b)
 	if ((view && count(true, false)) || (writable && count(false, true)))
 		want = -EBUSY;
 	rc = rd_attach(m.s, &req, &u->d, NULL);
-	say(view       ? "attach private"
-	    : writable ? "attach rw"
-		       : "attach ro",
-	    0, 0, rc);
+	print_step(view       ? "attach private"
+		   : writable ? "attach rw"
+			      : "attach ro",
+		   0, 0, rc);
 	if (rc != want)
 		return false;
 	if (rc) {
@@ -117,7 +118,7 @@ static bool step_detach(struct user *u)
 {
 	if (!u->d)
 		return true;
-	say("detach", 0, 0, 0);
+	print_step("detach", 0, 0, 0);
 	rd_detach(u->d);
 	u->d = NULL;
 	m.there = m.keep || count(false, false);
@@ -149,7 +150,7 @@ static bool step_read(struct user *u, uint32_t a, uint32_t b)
 	if (len > SIZE - off)
 		return rd_read(u->d, got, off, len) == -EINVAL;
 	rc = rd_read(u->d, got, off, len);
-	say("read", off, len, rc);
+	print_step("read", off, len, rc);
 	return !rc && !memcmp(got, contents(u) + off, len);
 }
 
@@ -164,7 +165,7 @@ static bool step_write(struct user *u, uint32_t a, uint32_t b)
 	want = len > SIZE - off ? -EINVAL : u->writable ? 0 : -EROFS;
 	memset(got, (int)(a % 255 + 1), SIZE);
 	rc = rd_write(u->d, got, off, len);
-	say("write", off, len, rc);
+	print_step("write", off, len, rc);
 	if (!rc && !want)
 		memcpy(contents(u) + off, got, len);
 	return rc == want;
@@ -182,7 +183,7 @@ static bool step_zero(struct user *u, uint32_t a, uint32_t b, bool discard)
 	want = len > SIZE - off ? -EINVAL : u->writable ? 0 : -EROFS;
 	rc = discard ? rd_discard(u->d, off, len)
 		     : rd_zero(u->d, off, len, b >> 12 & 1);
-	say(discard ? "discard" : "zero", off, len, rc);
+	print_step(discard ? "discard" : "zero", off, len, rc);
 	from = discard ? (off + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK : off;
 	to = off + len;
 	if (discard && to != SIZE)
@@ -192,7 +193,7 @@ static bool step_zero(struct user *u, uint32_t a, uint32_t b, bool discard)
 	return rc == want;
 }
 
-/* A hole is zeros; the walk ends. */
+/* Holes read as zeros, and the extents cover the disk. */
 static bool step_extent(struct user *u)
 {
 	uint64_t off, len, i;
@@ -227,7 +228,7 @@ static bool step_reset(uint32_t a)
 	if (count(false, true) || (count(true, false) && a % 2))
 		want = -EBUSY;
 	rc = rd_reset(m.s, id, a % 2 == 0, NULL, NULL, NULL);
-	say("reset", 0, 0, rc);
+	print_step("reset", 0, 0, rc);
 	if (!rc)
 		memcpy(m.base, seed_bytes, SIZE);
 	return rc == want;
@@ -241,7 +242,7 @@ static bool step_keep(uint32_t a)
 		return false;
 	if (!m.there)
 		return true;
-	say("keep", a % 2, 0, 0);
+	print_step("keep", a % 2, 0, 0);
 	if (rd_keep(m.s, id, a % 2, NULL))
 		return false;
 	m.keep = a % 2;
@@ -250,7 +251,7 @@ static bool step_keep(uint32_t a)
 }
 
 /* A child attaches, writes, holds a block and is killed. */
-static void doomed(void *arg)
+static void write_and_hold(void *arg)
 {
 	uint32_t a = *(uint32_t *)arg;
 	const struct rd_attach_request req = {
@@ -276,8 +277,8 @@ static bool step_kill(uint32_t a)
 	bool shared = a % 2,
 	     may = shared ? !count(false, true) : !count(true, false);
 
-	say("kill", a % 2, 0, 0);
-	child_kill(child_start(doomed, &a));
+	print_step("kill", a % 2, 0, 0);
+	child_kill(child_start(write_and_hold, &a));
 	if (may && shared && m.there)
 		memset(m.base + RD_BLOCK, 0x99, RD_BLOCK);
 	return rd_reap(m.s) == (may && !m.there);
@@ -335,7 +336,7 @@ static bool take(const struct step *s)
 	}
 }
 
-/* The step that fails, or @n. Ends with nothing in the store. */
+/* The index of the step that fails, or @n. The store is empty afterwards. */
 static unsigned play(const struct step *steps, unsigned n, unsigned flags)
 {
 	unsigned i, j, bad = n;
@@ -363,7 +364,7 @@ static unsigned play(const struct step *steps, unsigned n, unsigned flags)
 	return bad;
 }
 
-/* Leave out runs of steps as long as what is left fails. */
+/* Remove runs of steps as long as the rest still fails. */
 static unsigned shrink(struct step *steps, unsigned n, unsigned flags)
 {
 	struct step *fewer = malloc(n * sizeof(*fewer));
@@ -403,12 +404,12 @@ static void sequences(unsigned flags)
 			continue;
 		bad = shrink(steps, bad + 1, flags);
 		printf("# shrunk to %u steps, of which the last fails:\n", bad);
-		loud = true;
+		verbose = true;
 		for (i = 0; i < bad; i++)
 			printf("# {%u,%u,%u,%u}\n", steps[i].kind % KIND_MAX,
 			       steps[i].who % USERS, steps[i].a, steps[i].b);
 		play(steps, bad, flags);
-		loud = false;
+		verbose = false;
 		break;
 	}
 	rd_store_close(m.s);
@@ -434,7 +435,7 @@ static void thin_lazy(void)
 	sequences(RD_THIN | RD_LAZY);
 }
 
-/* In the place of libaio's: ending a context takes tens of milliseconds. */
+/* Replaces libaio's io_setup(): ending a context takes tens of milliseconds. */
 int io_setup(int depth, void *context);
 int io_setup(int depth, void *context)
 {
@@ -460,7 +461,8 @@ int main(void)
 		       1;
 	printf("# MODEL_SEED=%llu\n", (unsigned long long)random_state);
 	scratch_make();
-	for (i = 0; i < SIZE; i++) /* zeros in between, as thin disks want */
+	for (i = 0; i < SIZE;
+	     i++) /* with runs of zeros, which a thin disk does not store */
 		seed_bytes[i] = i / 20000 % 2 ? pattern(i, 5) : 0;
 	seed = strdup(seed_path("seed"));
 	strcpy(alias, seed_path("alias"));

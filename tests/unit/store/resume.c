@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a durable attachment's next process may finish of what the dead one had
- * begun: only that of which it still has every lock.
+ * The next process of a durable attachment may finish a request of the killed
+ * process only if the attachment still holds every block lock of the request.
  */
 #include <errno.h>
 
@@ -26,16 +26,8 @@ static struct rd_disk *attach_as(struct rd_store *s, unsigned flags)
 	return d;
 }
 
-static struct rd_store *open_it(void)
-{
-	struct rd_store *s = NULL;
-
-	CU_ASSERT_EQUAL_FATAL(rd_store_open(&s, scratch_store, NULL), 0);
-	return s;
-}
-
-/* Dies while it holds blocks 1 to 3. */
-static void holder(void *arg)
+/* Attach and lock blocks 1 to 3, until killed. */
+static void hold_blocks(void *arg)
 {
 	struct rd_store *s;
 	struct rd_disk *d;
@@ -51,26 +43,26 @@ static void holder(void *arg)
 
 static void a_write_is_resumed(void)
 {
-	struct rd_store *s = open_it();
+	struct rd_store *s = open_store();
 	struct rd_disk *d;
 	struct rd_range r;
 
-	child_kill(child_start(holder, NULL));
+	child_kill(child_start(hold_blocks, NULL));
 	d = attach_as(s, RD_DURABLE);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(d);
-	/* more than it held */
+	/* more blocks than it held */
 	CU_ASSERT_EQUAL(rd_range_begin(d, 4096, 4 * 4096,
 				       RD_RANGE_WRITE | RD_RANGE_RESUME, &r),
 			-ESTALE);
 	rd_detach(d);
-	child_kill(child_start(holder, NULL));
+	child_kill(child_start(hold_blocks, NULL));
 	d = attach_as(s, RD_DURABLE);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(d);
 	CU_ASSERT_EQUAL(rd_range_begin(d, 4096, 3 * 4096,
 				       RD_RANGE_WRITE | RD_RANGE_RESUME, &r),
 			0);
 	CU_ASSERT_EQUAL(rd_range_end(&r), 0);
-	/* and once only */
+	/* a request is resumed only once */
 	CU_ASSERT_EQUAL(rd_range_begin(d, 4096, 3 * 4096,
 				       RD_RANGE_WRITE | RD_RANGE_RESUME, &r),
 			-ESTALE);
@@ -78,22 +70,22 @@ static void a_write_is_resumed(void)
 	rd_store_close(s);
 }
 
-/* Another domain waited for its second and wrote there: it is not undone. */
+/* Another attachment waited one second and wrote: a resume must not undo this. */
 static void a_write_is_not_resumed(void)
 {
-	struct rd_store *s = open_it();
+	struct rd_store *s = open_store();
 	struct rd_disk *d, *other = attach_as(s, 0);
 	struct rd_range r;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
-	child_kill(child_start(holder, NULL));
+	child_kill(child_start(hold_blocks, NULL));
 	CU_ASSERT_EQUAL(rd_write(other, "new", 2 * 4096, 3), 0);
 	d = attach_as(s, RD_DURABLE);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(d);
 	CU_ASSERT_EQUAL(rd_range_begin(d, 4096, 3 * 4096,
 				       RD_RANGE_WRITE | RD_RANGE_RESUME, &r),
 			-ESTALE);
-	/* what was left of it is let go, at the latest by this */
+	/* rd_settle() unlocks the remaining blocks */
 	rd_settle(d);
 	CU_ASSERT_EQUAL(rd_range_begin(other, 4096, 3 * 4096,
 				       RD_RANGE_WRITE | RD_RANGE_NOWAIT, &r),
@@ -107,7 +99,7 @@ static void a_write_is_not_resumed(void)
 /* Without a takeover there is nothing to resume. */
 static void nothing_to_resume(void)
 {
-	struct rd_store *s = open_it();
+	struct rd_store *s = open_store();
 	struct rd_disk *d = attach_as(s, RD_DURABLE);
 	uint64_t begun = 4096 | 1, seen = begun;
 	struct rd_range r;
@@ -126,8 +118,8 @@ static void nothing_to_resume(void)
 	rd_store_close(s);
 }
 
-/* A discard goes on where it was, and nowhere outside of the request. */
-static void a_discard_goes_on(void)
+/* A discard continues at its note, and only within the request. */
+static void discard_continues(void)
 {
 	static const struct {
 		uint64_t done, first; /* block that is zero afterwards */
@@ -138,7 +130,7 @@ static void a_discard_goes_on(void)
 		{ UINT64_MAX - 1, 6 },
 		{ 5 * 4096 + 100, 5 },
 	};
-	struct rd_store *s = open_it();
+	struct rd_store *s = open_store();
 	struct rd_disk *d = attach_as(s, RD_DURABLE);
 	unsigned i, b;
 	uint64_t at;
@@ -176,15 +168,16 @@ static void with_seed(void (*test)(void))
 WITH_SEED(a_write_is_resumed)
 WITH_SEED(a_write_is_not_resumed)
 WITH_SEED(nothing_to_resume)
-WITH_SEED(a_discard_goes_on)
+WITH_SEED(discard_continues)
 
 int main(void)
 {
 	static const struct test tests[] = {
 		{ "a write whose locks are held", s_a_write_is_resumed },
-		{ "a write where others were", s_a_write_is_not_resumed },
+		{ "a write whose lock another attachment took",
+		  s_a_write_is_not_resumed },
 		{ "nothing to resume", s_nothing_to_resume },
-		{ "a discard goes on", s_a_discard_goes_on },
+		{ "a discard continues at its note", s_discard_continues },
 	};
 	int rc;
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kills a process at its n-th step, for n = 1, 2, 3 and so on: the process is
- * traced, each entry into and each return from a system call is a step, and
- * the instructions between two of them are walked one by one up to a number
- * that is drawn. So every state that others can see is reached without waiting
- * for it by chance. Threads that the process starts are held back for ever:
- * what they would do does not depend on who is quicker.
+ * Kills a process at its n-th step, for n = 1, 2, 3 and so on. The process is
+ * traced: each entry into and each return from a system call is a step; after
+ * that, a number of instructions is single-stepped. So the tests reach every
+ * state that other processes can see, without relying on chance. Threads that
+ * the process starts stay stopped, which makes the steps reproducible.
  */
 #ifndef TESTS_UNIT_STEPS_H
 #define TESTS_UNIT_STEPS_H
@@ -19,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What a traced child does: @before is not walked, @walked is. */
+/* The child runs @before without stops, then @walked step by step. */
 struct steps {
 	void (*before)(void *);
 	void (*walked)(void *);
@@ -42,8 +41,8 @@ static inline uint64_t steps_random(void)
 }
 
 /*
- * Wait for process @pid. Its threads stay where their first stop held them,
- * and are buried on the way: before them it cannot end.
+ * Wait for process @pid. Its threads stay in their first stop. Reap them too:
+ * the process cannot end before them.
  */
 static inline bool steps_wait(pid_t pid, int *status)
 {
@@ -55,7 +54,7 @@ static inline bool steps_wait(pid_t pid, int *status)
 	return who == pid;
 }
 
-static inline void steps_bury(pid_t pid)
+static inline void steps_reap(pid_t pid)
 {
 	int status;
 
@@ -74,7 +73,7 @@ static inline bool steps_one(pid_t pid, int kind, int *status)
 		    !steps_wait(pid, status) || !WIFSTOPPED(*status))
 			return false;
 		signal = WSTOPSIG(*status);
-		if (*status >> 16) /* an event, such as a thread's birth */
+		if (*status >> 16) /* an event, such as a new thread */
 			signal = 0;
 		else if (signal == SIGTRAP || signal == (SIGTRAP | 0x80))
 			return true;
@@ -87,14 +86,14 @@ static inline void steps_child(const struct steps *s)
 		_exit(90);
 	if (s->before)
 		s->before(s->arg);
-	raise(SIGSTOP); /* from here on it is walked */
+	raise(SIGSTOP); /* the parent walks the steps from here */
 	s->walked(s->arg);
 	_exit(0);
 }
 
 /*
  * Kill a process at its @n-th step and @more instructions later. STEPS_DONE if
- * it came to its end before.
+ * the process ended before.
  */
 static inline enum steps_end steps_kill(const struct steps *s, unsigned n,
 					unsigned more)
@@ -109,7 +108,7 @@ static inline enum steps_end steps_kill(const struct steps *s, unsigned n,
 		steps_child(s);
 	if (!steps_wait(pid, &status) || !WIFSTOPPED(status) ||
 	    WSTOPSIG(status) != SIGSTOP) {
-		printf("# a child did not come to its start: %#x\n", status);
+		printf("# a child did not reach its start: %#x\n", status);
 		return STEPS_FAILED;
 	}
 	ptrace(PTRACE_SETOPTIONS, pid, NULL,
@@ -120,7 +119,7 @@ static inline enum steps_end steps_kill(const struct steps *s, unsigned n,
 	while (alive && more--)
 		alive = steps_one(pid, PTRACE_SINGLESTEP, &status);
 	if (alive) {
-		steps_bury(pid);
+		steps_reap(pid);
 		return STEPS_KILLED;
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

@@ -74,8 +74,8 @@ static unsigned mapped(const void *at, size_t len)
 }
 
 /*
- * The first request maps all pages of its range at once. The kernel maps at most
- * 15 more on each side, up to its 64 KiB of fault-around.
+ * The first request maps all pages of its window of RD_POPULATE_BYTES at once.
+ * The kernel maps at most 15 more on each side: it maps 64 KiB around a fault.
  */
 static void request_maps_all_pages(void)
 {

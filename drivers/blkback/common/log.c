@@ -2,7 +2,9 @@
 /*
  * Log lines of the backend. Owns the process's log settings. Each line is
  * formatted into a bounded buffer and written by one call, so that lines of
- * several workers on one stderr do not mix. Any thread, no locks.
+ * several workers on one stderr do not mix. The text may have names that a guest
+ * or another person chose, so it is escaped: one line of UTF-8. Any thread, no
+ * locks.
  */
 #include "drivers/blkback/common/log.h"
 
@@ -19,6 +21,7 @@
 #include <xentoollog.h>
 
 #include "include/private/clock.h"
+#include "include/private/text.h"
 
 static struct {
 	bool to_stderr;
@@ -94,10 +97,11 @@ const char *blkback_log_level_name(enum blkback_level level)
 static void emit(enum blkback_level level, unsigned suppressed, const char *fmt,
 		 va_list ap)
 {
-	char text[1024], line[1200], head[64], more[64] = "";
+	char raw[1024], text[1024], line[1200], head[64], more[64] = "";
 	int n;
 
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	text_escape(raw, text, sizeof(text));
 	if (suppressed)
 		snprintf(more, sizeof(more), " (and %u more like this)",
 			 suppressed);

@@ -99,6 +99,29 @@ static void not_to_journal(void)
 	CU_ASSERT_FALSE(blkback_log_is_journal());
 }
 
+/* A guest wrote the node that the line names. */
+static void escaped(void)
+{
+	char seed[3000];
+
+	begin();
+	journal(0);
+	blkback_log_open(true, BLKBACK_INFO, NULL);
+	blkback_log(BLKBACK_WARNING, "protocol '%s'",
+		    "x\n<0>panic\033[2J\xff\xc2\x9b\xc3\xa9");
+	end();
+	CU_ASSERT_STRING_EQUAL(
+		text,
+		"<4>protocol 'x\\n<0>panic\\x1b[2J\\xff\\xc2\\x9b\xc3\xa9'\n");
+	begin();
+	memset(seed, '\n', sizeof(seed) - 1);
+	seed[sizeof(seed) - 1] = 0;
+	blkback_log(BLKBACK_WARNING, "%s", seed);
+	end();
+	CU_ASSERT_PTR_EQUAL(strchr(text, '\n'), text + strlen(text) - 1);
+	CU_ASSERT_TRUE(strlen(text) > 1000);
+}
+
 /* ---- gates --------------------------------------------------------------- */
 
 static void gate_counts(void)
@@ -204,6 +227,7 @@ int main(void)
 		{ "to stderr", to_stderr },
 		{ "to the journal, with levels", to_journal },
 		{ "to a stderr that is not the journal", not_to_journal },
+		{ "names that others chose", escaped },
 		{ "a gate counts", gate_counts },
 		{ "a gate ends", gate_ends },
 		{ "tells the service manager", notifies },

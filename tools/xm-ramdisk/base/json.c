@@ -9,50 +9,36 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-/* Bytes of the UTF-8 sequence at @p; 0 if the bytes there are no UTF-8. */
-static size_t utf8_length(const unsigned char *p)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2, i;
-	uint32_t code;
+#include "include/private/text.h"
 
-	if (*p < 0x80)
-		return 1;
-	if (*p < 0xc0 || *p >= 0xf8)
-		return 0;
-	code = *p & (0x7fu >> length);
-	for (i = 1; i < length; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (p[i] & 0x3f);
-	}
-	/* RFC 3629: no longer than needed, no surrogates, up to 0x10ffff */
-	if (code < least[length] || code > 0x10ffff ||
-	    (code >= 0xd800 && code < 0xe000))
-		return 0;
-	return length;
-}
+#define KEY_MAX 64
 
 /*
- * UTF-8 is written as it is. A path need not be UTF-8: every other byte is
- * written as the character of Latin-1 that it would be.
+ * UTF-8 is written as it is, but for control characters, which a terminal must
+ * not get. A path need not be UTF-8: every other byte is written as the
+ * character of Latin-1 that it would be. False if there is such a byte.
  */
-static void put_quoted(struct json *j, const char *text)
+static bool put_quoted(struct json *j, const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	bool is_utf8 = true;
 	size_t length;
+	uint32_t code;
 
 	putc('"', j->out);
-	for (; *p; p += length ? length : 1) {
-		length = utf8_length(p);
-		if (*p == '"' || *p == '\\')
-			fprintf(j->out, "\\%c", *p);
-		else if (!length || *p < 0x20)
-			fprintf(j->out, "\\u%04x", *p);
+	for (; *text; text += length ? length : 1) {
+		length = text_utf8(text, &code);
+		if (*text == '"' || *text == '\\')
+			fprintf(j->out, "\\%c", *text);
+		else if (!length)
+			fprintf(j->out, "\\u%04x", (unsigned char)*text);
+		else if (text_is_control(code))
+			fprintf(j->out, "\\u%04x", (unsigned)code);
 		else
-			fwrite(p, 1, length, j->out);
+			fwrite(text, 1, length, j->out);
+		is_utf8 = is_utf8 && length;
 	}
 	putc('"', j->out);
+	return is_utf8;
 }
 
 static void indent(struct json *j)
@@ -92,13 +78,26 @@ void json_close(struct json *j)
 	putc(j->close[j->depth], j->out);
 }
 
+/* The member KEY_hex: the bytes of @value, two digits each. */
+static void put_bytes(struct json *j, const char *key, const char *value)
+{
+	char name[KEY_MAX];
+
+	snprintf(name, sizeof(name), "%s_hex", key);
+	begin_value(j, name);
+	putc('"', j->out);
+	for (; *value; value++)
+		fprintf(j->out, "%02x", (unsigned char)*value);
+	putc('"', j->out);
+}
+
 void json_string(struct json *j, const char *key, const char *value)
 {
 	begin_value(j, key);
-	if (value)
-		put_quoted(j, value);
-	else
+	if (!value)
 		fputs("null", j->out);
+	else if (!put_quoted(j, value) && key)
+		put_bytes(j, key, value);
 }
 
 void json_number(struct json *j, const char *key, uint64_t value)

@@ -23,7 +23,11 @@ struct json {
 /* Begin an object ('{') or an array ('['); json_close() ends the innermost. */
 void json_open(struct json *j, const char *key, char bracket);
 void json_close(struct json *j);
-/* @value NULL: null. Bytes that are no UTF-8 are written as \u00XX. */
+/*
+ * @value NULL: null. Control characters are written as \uXXXX. Bytes that are
+ * no UTF-8 are written as \u00XX, and a member KEY_hex follows, which has all
+ * bytes of @value in hexadecimal digits.
+ */
 void json_string(struct json *j, const char *key, const char *value);
 void json_number(struct json *j, const char *key, uint64_t value);
 void json_bool(struct json *j, const char *key, bool value);

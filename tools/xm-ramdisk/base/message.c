@@ -1,14 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages for the person who has typed the command; see message.h. */
+/*
+ * Messages for the person who has typed the command; see message.h. A message
+ * names what other people chose, so all of it is escaped.
+ */
 #include "tools/xm-ramdisk/base/message.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-static void print(const char *format, va_list ap)
+#include "tools/xm-ramdisk/base/text.h"
+
+#define MESSAGE_MAX 16384
+
+static void print(const char *kind, const char *format, va_list ap)
 {
-	fputs("xm-ramdisk: ", stderr);
-	vfprintf(stderr, format, ap);
+	char text[MESSAGE_MAX];
+
+	vsnprintf(text, sizeof(text), format, ap);
+	fprintf(stderr, "xm-ramdisk: %s%s", kind, text_shown(text));
+}
+
+void say_note(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	print("note: ", format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
 }
 
 int say_failed(const char *format, ...)
@@ -16,7 +35,7 @@ int say_failed(const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	print(format, ap);
+	print("", format, ap);
 	va_end(ap);
 	fputc('\n', stderr);
 	return EXIT_FAILED;
@@ -27,7 +46,7 @@ int say_usage(const char *subcommand, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	print(format, ap);
+	print("", format, ap);
 	va_end(ap);
 	fprintf(stderr, "; see 'xm-ramdisk %s%s--help'\n",
 		subcommand ? subcommand : "", subcommand ? " " : "");

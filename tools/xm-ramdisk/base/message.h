@@ -13,10 +13,16 @@ enum {
 	EXIT_USAGE = 2
 };
 
-/* Print one line on stderr, after "xm-ramdisk: ". Returns EXIT_FAILED. */
-int say_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /*
- * Print the same and, at its end, the --help to read: that of @subcommand, or
+ * Print one line on stderr, after "xm-ramdisk: ". Returns EXIT_FAILED. Control
+ * characters and bytes that are no UTF-8 are shown as text_shown() of text.h
+ * shows them, in this and in the other functions.
+ */
+int say_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Print a line that begins with "note: ": nothing has failed. */
+void say_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * Print a failure and, at its end, the --help to read: that of @subcommand, or
  * of xm-ramdisk for NULL. Returns EXIT_USAGE.
  */
 int say_usage(const char *subcommand, const char *format, ...)

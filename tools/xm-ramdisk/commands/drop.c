@@ -4,6 +4,7 @@
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 
@@ -25,7 +26,7 @@ static int drop(struct disk_job *job)
 	disk = disk_in(&list, job->id);
 	if (disk)
 		printf("%s will be discarded with the last of its %u attachments\n",
-		       disk_shown_name(disk), disk->attachments);
+		       text_shown(disk_shown_name(disk)), disk->attachments);
 	rd_list_free(list.disks, list.count);
 	return rc;
 }

@@ -17,6 +17,7 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
@@ -306,7 +307,7 @@ static void show(struct device *d, bool as_json)
 		return;
 	}
 	fault_text(&set, text);
-	printf("%s of %s: %s\n", d->vdev, d->domain,
+	printf("%s of %s: %s\n", d->vdev, text_shown(d->domain),
 	       text[0] ? text : "no faults");
 }
 

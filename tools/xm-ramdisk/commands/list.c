@@ -9,6 +9,7 @@
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/json.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/commands/report.h"
 #include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
@@ -32,9 +33,10 @@ static void print_attachment(struct xs_handle *xs,
 
 	if (a->alive)
 		snprintf(pid, sizeof(pid), "%d", a->pid);
-	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7s\n", w.domain,
-	       w.vdev, report_mode(a), a->counters.read_bytes >> 20,
-	       a->counters.write_bytes >> 20, pid);
+	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7s\n",
+	       text_shown(w.domain), w.vdev, report_mode(a),
+	       a->counters.read_bytes >> 20, a->counters.write_bytes >> 20,
+	       pid);
 	if (who_faults(xs, &w, faults)[0])
 		printf("      fault: %s\n", faults);
 }
@@ -54,9 +56,9 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *disks,
 	for (i = 0; i < count; i++) {
 		const struct rd_disk_info *d = &disks[i];
 
-		printf("%s", d->seed);
+		printf("%s", text_shown(d->seed));
 		if (d->name[0])
-			printf(" as %s", d->name);
+			printf(" as %s", text_shown(d->name));
 		printf(": %" PRIu64 " MiB", d->size >> 20);
 		if (d->loaded < d->size)
 			printf(", %s, %" PRIu64 " MiB so far",

@@ -7,6 +7,7 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 
@@ -27,8 +28,8 @@ static int load(struct disk_job *job)
 	if (rc)
 		return rc;
 	printf("%s: %" PRIu64 " MiB, kept until 'xm-ramdisk drop %s'\n",
-	       rd_seed(disk), rd_size(disk) >> 20,
-	       rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk));
+	       text_shown(rd_seed(disk)), rd_size(disk) >> 20,
+	       text_shown(rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk)));
 	rd_detach(disk);
 	return EXIT_DONE;
 }

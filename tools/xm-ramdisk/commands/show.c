@@ -8,6 +8,7 @@
 #include "tools/xm-ramdisk/base/json.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/commands/report.h"
 #include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
@@ -73,7 +74,8 @@ static void print_attachment(struct xs_handle *xs,
 
 	if (localtime_r(&since, &tm))
 		strftime(text, sizeof(text), "%F %T", &tm);
-	printf("  %s %s, %s, process %d%s, since %s\n", w.domain, w.vdev,
+	printf("  %s %s, %s, process %d%s, since %s\n", text_shown(w.domain),
+	       w.vdev,
 	       a->private_view ? "private view"
 	       : a->writable   ? "writable"
 			       : "read-only",
@@ -98,8 +100,8 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
 	unsigned i;
 
 	if (d->name[0])
-		printf("name:        %s\n", d->name);
-	printf("seed:        %s\n", d->seed);
+		printf("name:        %s\n", text_shown(d->name));
+	printf("seed:        %s\n", text_shown(d->seed));
 	printf("             %s\n", seed_now(d->seed_now));
 	printf("size:        %" PRIu64 " bytes", d->size);
 	if (d->size != d->seed_size)

@@ -13,6 +13,7 @@
 #include "tools/xm-ramdisk/base/json.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/xen/who.h"
@@ -91,8 +92,9 @@ static void text_row(const struct rd_disk_info *d, const struct who *w,
 {
 	const char *slash = strrchr(disk_shown_name(d), '/');
 
-	printf("%-18.18s %-8s %-20.20s %8.0f %8.0f %8.1f %8.1f %7" PRIu64 "\n",
-	       w->domain, w->vdev, slash ? slash + 1 : disk_shown_name(d),
+	printf("%s %-8s %s %8.0f %8.0f %8.1f %8.1f %7" PRIu64 "\n",
+	       text_column(w->domain, 18), w->vdev,
+	       text_column(slash ? slash + 1 : disk_shown_name(d), 20),
 	       r->reads, r->writes, r->read_mib, r->write_mib, r->errors);
 }
 

@@ -119,8 +119,8 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *o,
 	if (rc)
 		return say_failed("%s", err.text);
 	if (rd_padding(*disk))
-		fprintf(stderr,
-			"xm-ramdisk: note: %s ends inside a sector; %u zero bytes were added in memory\n",
+		say_note(
+			"%s ends inside a sector; %u zero bytes were added in memory",
 			o->seed, rd_padding(*disk));
 	return EXIT_DONE;
 }

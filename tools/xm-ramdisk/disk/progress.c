@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/text.h"
 
 #define QUIET_MS 1000 /* no line for what is done sooner */
 
@@ -30,7 +31,7 @@ int progress_step(void *arg, uint64_t done, uint64_t total)
 	if (!p->terminal || total == 0 || clock_now_ms() - p->start < QUIET_MS)
 		return 0;
 	fprintf(stderr, "\r%s %s: %" PRIu64 " of %" PRIu64 " MiB (%d %%)\033[K",
-		p->verb, p->what, done >> 20, total >> 20,
+		p->verb, text_shown(p->what), done >> 20, total >> 20,
 		(int)((double)done * 100 / (double)total));
 	p->shown = true;
 	return 0;

@@ -29,6 +29,7 @@
 #include "drivers/blkback/common/nodes.h"
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 #include "tools/xm-ramdisk/xen/daemon.h"
@@ -174,7 +175,8 @@ static int attach_disk(const struct attach *a, struct device *d,
 		rc = connect_device(a, d);
 	if (rc == EXIT_DONE)
 		printf("%s of %s: %" PRIu64 " MiB from %s, %s\n", d->vdev,
-		       d->domain, rd_size(disk) >> 20, rd_seed(disk),
+		       text_shown(d->domain), rd_size(disk) >> 20,
+		       text_shown(rd_seed(disk)),
 		       private       ? "a private view"
 		       : a->writable ? "writable"
 				     : "read-only");
@@ -225,7 +227,7 @@ void toolstack_direct_show(const struct attach *a)
 	printf("would load %s unless it is loaded, and write for xen-ramdiskd:\n"
 	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d%s, of the domain %s\n"
 	       "  /local/domain/DOMID/device/vbd/%u\n",
-	       a->disk.seed, a->devid, a->writable ? "w" : "r",
-	       a->disk.flags & RD_PRIVATE ? 1 : 0, sector_size, a->domain,
-	       a->devid);
+	       text_shown(a->disk.seed), a->devid, a->writable ? "w" : "r",
+	       a->disk.flags & RD_PRIVATE ? 1 : 0, sector_size,
+	       text_shown(a->domain), a->devid);
 }

@@ -35,6 +35,7 @@
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
@@ -120,7 +121,7 @@ static int attach_device(const struct attach *a, struct device *d,
 	}
 	hotplug_watch_start(store);
 	printf("%s of %s: %" PRIu64 " MiB shared with %s, %s\n", d->vdev,
-	       d->domain, size >> 20, a->disk.seed,
+	       text_shown(d->domain), size >> 20, text_shown(a->disk.seed),
 	       a->writable ? "writable" : "read-only");
 	return EXIT_DONE;
 }
@@ -157,8 +158,8 @@ void toolstack_remote_show(const struct attach *a)
 	printf("would run: nbdkit --filter=retry nbd uri=%s retries=%d\n"
 	       "would run: nbd-client -unix SOCKET /dev/nbdN\n"
 	       "would write: /local/domain/0/backend/vbd/DOMID/%u  params=/dev/nbdN mode=%s, of the domain %s\n",
-	       a->disk.seed, a->remote, a->devid, a->writable ? "w" : "r",
-	       a->domain);
+	       text_shown(a->disk.seed), a->remote, a->devid,
+	       a->writable ? "w" : "r", text_shown(a->domain));
 }
 
 /* ---- detach ------------------------------------------------------------ */

@@ -12,6 +12,7 @@
 #include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/disk/target.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
@@ -82,7 +83,8 @@ void toolstack_xl_show(const struct attach *a)
 	char line[LINE_MAX_BYTES];
 
 	disk_line(a, line, sizeof(line));
-	printf("would run: xl block-attach %s '%s'\n", a->domain, line);
+	printf("would run: xl block-attach %s '%s'\n", text_shown(a->domain),
+	       text_shown(line));
 }
 
 /* Whether libxl made the device with block-ramdisk. */

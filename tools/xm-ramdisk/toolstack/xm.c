@@ -19,6 +19,7 @@
 
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 #include "tools/xm-ramdisk/xen/device.h"
@@ -147,8 +148,10 @@ void toolstack_xm_show(const struct attach *a)
 		 rd_store_default(), a->devid);
 	printf("would write the alias %s of %s%s%s\n"
 	       "would run: xm block-attach %s tap:ram:%s %s %s\n",
-	       path, a->disk.seed, a->disk.name ? " as " : "",
-	       a->disk.name ? a->disk.name : "", a->domain, path,
+	       text_shown(path), text_shown(a->disk.seed),
+	       a->disk.name ? " as " : "",
+	       a->disk.name ? text_shown(a->disk.name) : "",
+	       text_shown(a->domain), text_shown(path),
 	       vdev_name(a->devid, vdev), a->writable ? "w" : "r");
 }
 

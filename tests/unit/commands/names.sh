@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What xm-ramdisk prints of names that other people chose. The path of the seed
+# and the attachment's label have a newline, the escape sequences of terminals
+# and bytes that are no UTF-8. No such byte is in the output of any subcommand,
+# and --json is UTF-8 from which the exact bytes can be had.
+set -u
+cd "$(dirname "$0")/../../.." || exit 1
+B=$(realpath "${B:-build}")
+PATH=$B:$PATH
+seeds=$(mktemp -d) || exit 1
+XEN_RAMDISK_DIR=$(mktemp -d /dev/shm/xen-ramdisk-test-XXXXXX) || exit 1
+export XEN_RAMDISK_DIR
+holder=
+trap '[ -z "$holder" ] || kill $holder; rm -rf "$seeds" "$XEN_RAMDISK_DIR"' EXIT
+out=$seeds/out
+failed=0
+
+ok() { # NAME CONDITION-STATUS
+	if [ "$2" = 0 ]; then
+		echo "ok names: $1"
+	else
+		sed 's/^/# /' "$out" | cat -v
+		echo "not ok names: $1"
+		failed=1
+	fi
+}
+
+# Whether $out is UTF-8 without control characters but the newlines of LINES lines.
+clean() { # LINES
+	iconv -f UTF-8 -t UTF-8 "$out" >/dev/null 2>&1 && ! LC_ALL=C grep -q '[[:cntrl:]]' "$out" &&
+		! LC_ALL=C grep -q $'\xc2[\x80-\x9f]' "$out" && { [ -z "$1" ] || [ "$(wc -l <"$out")" = "$1" ]; }
+}
+
+# NAME STATUS LINES WORD ARGUMENTS...: the output is clean, and has WORD in it.
+prints() {
+	local name=$1 want=$2 lines=$3 word=$4 status
+	shift 4
+	xm-ramdisk "$@" >"$out" 2>&1 </dev/null
+	status=$?
+	[ $status = "$want" ] && clean "$lines" && grep -qF -e "$word" "$out"
+	ok "$name" $?
+}
+
+json_has() { # NAME FILTER ARGUMENTS...: --json is clean, and FILTER is true
+	local name=$1 filter=$2
+	shift 2
+	xm-ramdisk "$@" >"$out" 2>&1 && clean '' && jq -e "$filter" "$out" >/dev/null 2>&1
+	ok "$name" $?
+}
+
+bad=$'a\nb\e[31m\xff\xc2\x9b\x7f'
+shown='a\nb\x1b[31m\xff\xc2\x9b\x7f'
+label=$'evil\n\e]0;\xe9'
+dir=$seeds/$bad
+mkdir "$dir"
+seed=$dir/seed.img
+truncate -s 1M "$seed"
+
+prints "load" 0 1 "$shown/seed.img" load "$seed"
+prints "list" 0 2 "$shown/seed.img" list
+coproc "$B/tests/helpers/hold" "$seed" "$label"
+holder=$COPROC_PID
+read -r -u "${COPROC[0]}" _
+prints "list, with an attachment" 0 3 'evil\n\x1b]0;\xe9' list
+prints "show" 0 '' "$shown/seed.img" show seed.img
+prints "show, the attachment" 0 '' 'evil\n\x1b]0;\xe9' show seed.img
+prints "top" 0 2 'evil\n\x1b' top --once
+prints "an unknown disk" 1 1 "$shown" show "$bad"
+prints "an unknown seed" 1 1 "$shown/none" load "$dir/none"
+printf 'x%.0s' {1..600} >"$dir/padded"
+prints "a note about padding" 0 2 "$shown/padded ends inside a sector" load "$dir/padded"
+prints "a disk that is dropped and attached" 0 1 "$shown/seed.img will be discarded" drop "$seed"
+prints "save to a bad folder" 1 1 "$shown/no/file" save seed.img "$dir/no/file"
+prints "a usage error" 2 1 "$shown" attach 0 seed xvdb "$bad"
+prints "an unknown subcommand" 2 1 "$shown" "$bad"
+prints "an unknown option" 2 1 "$shown" list "--$bad"
+for t in direct xl xm; do
+	prints "attach --dry-run, $t" 0 '' 'seed.img' attach --dry-run --toolstack=$t "$bad" "$seed" xvdb
+done
+prints "attach --remote --dry-run" 0 '' "$shown" attach --dry-run --remote "$bad" "nbd://host/$bad" xvdb
+
+# ---- JSON ------------------------------------------------------------------
+
+hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
+json_has "the exact bytes of the seed's path" ".[] | select(.seed_hex == \"$(hex "$seed")\")" list --json
+json_has "and of the label" ".attachments[] | select(.label_hex == \"$(hex "$label")\")" show --json seed.img
+json_has "top" ".[] | select(.seed_hex == \"$(hex "$seed")\" and .label_hex == \"$(hex "$label")\")" top --once --json
+exit $failed

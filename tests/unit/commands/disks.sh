@@ -54,7 +54,7 @@ cp "$seeds/a b.img" "$seeds/copy"
 
 says "an empty list" 0 '^no RAM disks$' list
 says "load reports the padding" 0 'ends inside a sector; 220 zero bytes' load "$seeds/a b.img"
-says "load with a name" 0 "kept until 'xm-ramdisk drop lab'" load --name=lab --thin "$seeds/sparse.img"
+says "load with a name" 0 "kept until it is dropped: xm-ramdisk drop lab$" load --name=lab --thin "$seeds/sparse.img"
 says "list shows a kept disk" 0 'sparse.img as lab: 16 MiB, thin, kept, attached 0 times' list
 xm-ramdisk list --json >"$out"
 jq -e 'length == 2 and .[1].name == "lab" and .[0].size == 3000320 and .[0].keep' "$out" >/dev/null

@@ -4,7 +4,8 @@
 # What xm-ramdisk prints of names that other people chose. The path of the seed
 # and the attachment's label have a newline, the escape sequences of terminals
 # and bytes that are no UTF-8. No such byte is in the output of any subcommand,
-# and --json is UTF-8 from which the exact bytes can be had.
+# --json is UTF-8 from which the exact bytes can be had, and commands that are
+# printed for copying are quoted for the shell.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=$(realpath "${B:-build}")
@@ -87,4 +88,34 @@ hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
 json_has "the exact bytes of the seed's path" ".[] | select(.seed_hex == \"$(hex "$seed")\")" list --json
 json_has "and of the label" ".attachments[] | select(.label_hex == \"$(hex "$label")\")" show --json seed.img
 json_has "top" ".[] | select(.seed_hex == \"$(hex "$seed")\" and .label_hex == \"$(hex "$label")\")" top --once --json
+
+# ---- commands for copying --------------------------------------------------
+
+# The words of the command that COMMAND's output names behind PREFIX, as a shell reads them.
+copied() { # NAME PREFIX EXPECTED-WORD... -- COMMAND...
+	local name=$1 prefix=$2 words=() text
+	shift 2
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	"$@" >"$out" 2>/dev/null
+	text=$(sed -n "s/^.*$prefix//p" "$out" | tail -n 1)
+	eval "set -- $text" 2>>"$out"
+	[ "$(printf '<%s>' "$@")" = "$(printf '<%s>' "${words[@]}")" ]
+	ok "$name" $?
+}
+
+quoted="$seeds/it's \$HOME \`id\`"
+truncate -s 1M "$quoted"
+copied "load: the command that drops the disk" 'dropped: ' xm-ramdisk drop "$quoted" -- xm-ramdisk load "$quoted"
+copied "the same, with a newline in the path" 'dropped: ' xm-ramdisk drop "$seed" -- xm-ramdisk load "$seed"
+copied "attach --dry-run, xl" 'would run: ' xl block-attach "a b" \
+	"script=block-ramdisk,vdev=xvdb,access=rw,target=$quoted" -- \
+	xm-ramdisk attach --dry-run --toolstack=xl "a b" "$quoted" xvdb
+copied "attach --dry-run, xm" 'would run: ' xm block-attach "a'b" "tap:ram:$XEN_RAMDISK_DIR/aliases/DOMID.51728" xvdb w -- \
+	xm-ramdisk attach --dry-run --toolstack=xm "a'b" "$quoted" xvdb
+copied "attach --remote --dry-run" 'would run: nbdkit' --filter=retry nbd "uri=nbd://host/a?b&c=d'" retries=60 -- \
+	xm-ramdisk attach --dry-run --remote a "nbd://host/a?b&c=d'" xvdb
 exit $failed

@@ -27,9 +27,10 @@ static int load(struct disk_job *job)
 			 signals_catch(), &disk);
 	if (rc)
 		return rc;
-	printf("%s: %" PRIu64 " MiB, kept until 'xm-ramdisk drop %s'\n",
+	printf("%s: %" PRIu64
+	       " MiB, kept until it is dropped: xm-ramdisk drop %s\n",
 	       text_shown(rd_seed(disk)), rd_size(disk) >> 20,
-	       text_shown(rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk)));
+	       text_quoted(rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk)));
 	rd_detach(disk);
 	return EXIT_DONE;
 }

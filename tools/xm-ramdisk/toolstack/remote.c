@@ -155,11 +155,14 @@ int toolstack_remote_attach(const struct attach *a)
 
 void toolstack_remote_show(const struct attach *a)
 {
-	printf("would run: nbdkit --filter=retry nbd uri=%s retries=%d\n"
+	char uri[RD_SEED_MAX + 8];
+
+	snprintf(uri, sizeof(uri), "uri=%s", a->disk.seed);
+	printf("would run: nbdkit --filter=retry nbd %s retries=%d\n"
 	       "would run: nbd-client -unix SOCKET /dev/nbdN\n"
 	       "would write: /local/domain/0/backend/vbd/DOMID/%u  params=/dev/nbdN mode=%s, of the domain %s\n",
-	       text_shown(a->disk.seed), a->remote, a->devid,
-	       a->writable ? "w" : "r", text_shown(a->domain));
+	       text_quoted(uri), a->remote, a->devid, a->writable ? "w" : "r",
+	       text_shown(a->domain));
 }
 
 /* ---- detach ------------------------------------------------------------ */

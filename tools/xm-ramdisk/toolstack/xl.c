@@ -83,8 +83,8 @@ void toolstack_xl_show(const struct attach *a)
 	char line[LINE_MAX_BYTES];
 
 	disk_line(a, line, sizeof(line));
-	printf("would run: xl block-attach %s '%s'\n", text_shown(a->domain),
-	       text_shown(line));
+	printf("would run: xl block-attach %s %s\n", text_quoted(a->domain),
+	       text_quoted(line));
 }
 
 /* Whether libxl made the device with block-ramdisk. */

@@ -53,8 +53,8 @@ static int find_domain(const char *domain, unsigned *domid)
 	*domid = (unsigned)strtoul(line, &end, 10);
 	if (end == line)
 		return say_failed(
-			"'xm domid %s' printed '%.*s' instead of a number",
-			domain, (int)strcspn(line, "\n"), line);
+			"xm domid %s printed '%.*s' instead of a number",
+			text_quoted(domain), (int)strcspn(line, "\n"), line);
 	return EXIT_DONE;
 }
 
@@ -142,16 +142,17 @@ int toolstack_xm_attach(const struct attach *a)
 
 void toolstack_xm_show(const struct attach *a)
 {
-	char path[PATH_MAX], vdev[VDEV_NAME_MAX];
+	char path[PATH_MAX], device[PATH_MAX + 16], vdev[VDEV_NAME_MAX];
 
 	snprintf(path, sizeof(path), "%s/" FOLDER "/DOMID.%u",
 		 rd_store_default(), a->devid);
+	snprintf(device, sizeof(device), "tap:ram:%s", path);
 	printf("would write the alias %s of %s%s%s\n"
-	       "would run: xm block-attach %s tap:ram:%s %s %s\n",
+	       "would run: xm block-attach %s %s %s %s\n",
 	       text_shown(path), text_shown(a->disk.seed),
 	       a->disk.name ? " as " : "",
 	       a->disk.name ? text_shown(a->disk.name) : "",
-	       text_shown(a->domain), text_shown(path),
+	       text_quoted(a->domain), text_quoted(device),
 	       vdev_name(a->devid, vdev), a->writable ? "w" : "r");
 }
 

@@ -188,8 +188,8 @@ lists() {
 	coproc "$B/tests/helpers/hold" "$seed" vbd/0/51728
 	holder=$COPROC_PID
 	read -r -u "${COPROC[0]}" _
-	prints "list has the disk" 0 "^$scratch/a \"seed\" .*: 2 MiB, attached 1 time\$" "$tool" list
-	prints "list has the attachment" 0 "^  (Domain-0|domain 0) +xvdb +w +0 +0 +$holder\$" "$tool" list
+	prints "list has the disk" 0 "^$scratch/a \"seed\" .*: 2\.9 MiB, attached 1 time\$" "$tool" list
+	prints "list has the attachment" 0 "^  (Domain-0|domain 0) +xvdb +w +4 KiB +4 KiB +$holder\$" "$tool" list
 	json "list --json is JSON" 'length == 1'
 	json "list --json has the seed's name" ".[0].seed == \"$scratch/a \\\"seed\\\" \\\\ ä\""
 	json "list --json has the size, rounded up" '.[0].size == 3000320 and .[0].seed_size == 3000000'

@@ -170,7 +170,7 @@ static void text(void)
 		{ "delay=5 jitter=6 freeze=1 write-protect=1 iops=7 bandwidth=8",
 		  "delay 5 ms and up to 6 more, frozen, write-protected, at most 7 requests/s, at most 8 bytes/s" },
 		{ "error=write ratio=333333 range=18446744073709551614+1 delay=3600000 jitter=3600000 freeze=1 write-protect=1 iops=100000000 bandwidth=1099511627776",
-		  "33.3333 % of writes fail in 18446744073709551614+1, delay 3600000 ms and up to 3600000 more, frozen, write-protected, at most 100000000 requests/s, at most 1099511627776 bytes/s" },
+		  "33.3333 % of writes fail in 18446744073709551614+1, delay 3600000 ms and up to 3600000 more, frozen, write-protected, at most 100000000 requests/s, at most 1 TiB/s" },
 	};
 	struct blkback_fault_set set;
 	char out[FAULT_TEXT_MAX];

@@ -3,7 +3,6 @@
  * xm-ramdisk list: the disks in the store and their attachments. Works without
  * Xen too; domains are shown by number then, not by name.
  */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
@@ -19,7 +18,7 @@
 static const char help[] =
 	"usage: xm-ramdisk list [--json]\n\n"
 	"Show every RAM disk, and a line for each attachment: the domain, its\n"
-	"virtual device, the mode, and what it has read and written (MiB).\n\n"
+	"virtual device, the mode, and what it has read and written.\n\n"
 	"  --json  the same, for programs";
 
 /* ---- text -------------------------------------------------------------- */
@@ -33,10 +32,9 @@ static void print_attachment(struct xs_handle *xs,
 
 	if (a->alive)
 		snprintf(pid, sizeof(pid), "%d", a->pid);
-	printf("  %-20s %-8s %-4s %10" PRIu64 " %10" PRIu64 " %7s\n",
-	       text_shown(w.domain), w.vdev, report_mode(a),
-	       a->counters.read_bytes >> 20, a->counters.write_bytes >> 20,
-	       pid);
+	printf("  %-20s %-8s %-4s %10s %10s %7s\n", text_shown(w.domain),
+	       w.vdev, report_mode(a), text_size(a->counters.read_bytes),
+	       text_size(a->counters.write_bytes), pid);
 	if (who_faults(xs, &w, faults)[0])
 		printf("      fault: %s\n", faults);
 }
@@ -52,18 +50,18 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *disks,
 		return;
 	}
 	printf("%-22s %-8s %-4s %10s %10s %7s\n", "SEED / ATTACHED TO", "VDEV",
-	       "MODE", "READ MIB", "WRITTEN", "PID");
+	       "MODE", "READ", "WRITTEN", "PID");
 	for (i = 0; i < count; i++) {
 		const struct rd_disk_info *d = &disks[i];
 
 		printf("%s", text_shown(d->seed));
 		if (d->name[0])
 			printf(" as %s", text_shown(d->name));
-		printf(": %" PRIu64 " MiB", d->size >> 20);
+		printf(": %s", text_size(d->size));
 		if (d->loaded < d->size)
-			printf(", %s, %" PRIu64 " MiB so far",
+			printf(", %s, %s so far",
 			       d->loading ? "loading" : "lazy",
-			       d->loaded >> 20);
+			       text_size(d->loaded));
 		printf("%s%s%s", d->thin ? ", thin" : "",
 		       d->keep ? ", kept" : "",
 		       d->half_reset ? ", half reset" : "");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* xm-ramdisk load: loads a seed, and keeps the disk without an attachment. */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
@@ -27,9 +26,8 @@ static int load(struct disk_job *job)
 			 signals_catch(), &disk);
 	if (rc)
 		return rc;
-	printf("%s: %" PRIu64
-	       " MiB, kept until it is dropped: xm-ramdisk drop %s\n",
-	       text_shown(rd_seed(disk)), rd_size(disk) >> 20,
+	printf("%s: %s, kept until it is dropped: xm-ramdisk drop %s\n",
+	       text_shown(rd_seed(disk)), text_size(rd_size(disk)),
 	       text_quoted(rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk)));
 	rd_detach(disk);
 	return EXIT_DONE;

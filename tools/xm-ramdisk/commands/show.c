@@ -82,13 +82,13 @@ static void print_attachment(struct xs_handle *xs,
 	       a->pid, a->alive ? "" : " (dead; xen-ramdiskd can restart it)",
 	       text);
 	if (a->private_view)
-		printf("      memory of its own: %" PRIu64 " KiB\n",
-		       a->view_bytes >> 10);
-	printf("      read %" PRIu64 " times, %" PRIu64 " KiB; wrote %" PRIu64
-	       " times, %" PRIu64 " KiB; flushed %" PRIu64
-	       ", discarded %" PRIu64 ", errors %" PRIu64 "\n",
-	       c->reads, c->read_bytes >> 10, c->writes, c->write_bytes >> 10,
-	       c->flushes, c->discards, c->errors);
+		printf("      memory of its own: %s\n",
+		       text_size(a->view_bytes));
+	printf("      read %" PRIu64 " times, %s; wrote %" PRIu64
+	       " times, %s; flushed %" PRIu64 ", discarded %" PRIu64
+	       ", errors %" PRIu64 "\n",
+	       c->reads, text_size(c->read_bytes), c->writes,
+	       text_size(c->write_bytes), c->flushes, c->discards, c->errors);
 	if (who_faults(xs, &w, faults)[0])
 		printf("      fault: %s\n", faults);
 	print_latency("read", c->read_latency);
@@ -103,13 +103,15 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
 		printf("name:        %s\n", text_shown(d->name));
 	printf("seed:        %s\n", text_shown(d->seed));
 	printf("             %s\n", seed_now(d->seed_now));
-	printf("size:        %" PRIu64 " bytes", d->size);
+	printf("size:        %s (%" PRIu64 " bytes)", text_size(d->size),
+	       d->size);
 	if (d->size != d->seed_size)
-		printf(", %" PRIu64 " of them padding", d->size - d->seed_size);
-	printf("\nmemory:      %" PRIu64 " KiB%s\n", d->memory >> 10,
+		printf(", %s of them padding",
+		       text_size(d->size - d->seed_size));
+	printf("\nmemory:      %s%s\n", text_size(d->memory),
 	       d->thin ? ", as needed (thin)" : ", reserved");
-	printf("loaded:      %" PRIu64 " of %" PRIu64 " bytes%s%s\n", d->loaded,
-	       d->size, d->lazy ? ", lazily" : "",
+	printf("loaded:      %s of %s%s%s\n", text_size(d->loaded),
+	       text_size(d->size), d->lazy ? ", lazily" : "",
 	       d->half_reset ? "; a reset runs, or was interrupted: reset again"
 			     : "");
 	printf("lifetime:    until %s\n",

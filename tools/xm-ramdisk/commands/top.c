@@ -20,14 +20,14 @@
 
 static const char help[] =
 	"usage: xm-ramdisk top [--once] [--json]\n\n"
-	"Show what each attachment does: requests and MiB a second, errors. Every two\n"
+	"Show what each attachment does: requests and bytes a second, errors. Every two\n"
 	"seconds until interrupted.\n\n"
 	"  --once  one picture, after one second\n"
 	"  --json  for programs: a list for each picture";
 
 struct rates {
 	double reads, writes; /* requests a second */
-	double read_mib, write_mib; /* MiB a second */
+	double read_bytes, write_bytes; /* a second */
 	uint64_t errors; /* since the attach */
 };
 
@@ -57,12 +57,16 @@ static struct rates rates(const struct rd_attachment_info *before,
 	return (struct rates){
 		.reads = (double)(n->reads - b->reads) / seconds,
 		.writes = (double)(n->writes - b->writes) / seconds,
-		.read_mib = (double)(n->read_bytes - b->read_bytes) /
-			    1048576.0 / seconds,
-		.write_mib = (double)(n->write_bytes - b->write_bytes) /
-			     1048576.0 / seconds,
+		.read_bytes = (double)(n->read_bytes - b->read_bytes) / seconds,
+		.write_bytes = (double)(n->write_bytes - b->write_bytes) /
+			       seconds,
 		.errors = n->errors,
 	};
+}
+
+static uint64_t whole(double rate)
+{
+	return (uint64_t)(rate + 0.5);
 }
 
 static void json_row(struct json *j, const struct rd_disk_info *d,
@@ -77,12 +81,10 @@ static void json_row(struct json *j, const struct rd_disk_info *d,
 		json_string(j, "domain", w->domain);
 		json_string(j, "vdev", w->vdev);
 	}
-	json_number(j, "reads_per_second", (uint64_t)(r->reads + 0.5));
-	json_number(j, "writes_per_second", (uint64_t)(r->writes + 0.5));
-	json_number(j, "read_bytes_per_second",
-		    (uint64_t)(r->read_mib * 1048576.0 + 0.5));
-	json_number(j, "write_bytes_per_second",
-		    (uint64_t)(r->write_mib * 1048576.0 + 0.5));
+	json_number(j, "reads_per_second", whole(r->reads));
+	json_number(j, "writes_per_second", whole(r->writes));
+	json_number(j, "read_bytes_per_second", whole(r->read_bytes));
+	json_number(j, "write_bytes_per_second", whole(r->write_bytes));
 	json_number(j, "errors", r->errors);
 	json_close(j);
 }
@@ -92,10 +94,11 @@ static void text_row(const struct rd_disk_info *d, const struct who *w,
 {
 	const char *slash = strrchr(disk_shown_name(d), '/');
 
-	printf("%s %-8s %s %8.0f %8.0f %8.1f %8.1f %7" PRIu64 "\n",
+	printf("%s %-8s %s %8.0f %8.0f %11s %11s %7" PRIu64 "\n",
 	       text_column(w->domain, 18), w->vdev,
 	       text_column(slash ? slash + 1 : disk_shown_name(d), 20),
-	       r->reads, r->writes, r->read_mib, r->write_mib, r->errors);
+	       r->reads, r->writes, text_size(whole(r->read_bytes)),
+	       text_size(whole(r->write_bytes)), r->errors);
 }
 
 static void print_picture(struct xs_handle *xs, const struct disk_list *before,
@@ -108,9 +111,9 @@ static void print_picture(struct xs_handle *xs, const struct disk_list *before,
 	if (json)
 		json_open(json, NULL, '[');
 	else
-		printf("%-18s %-8s %-20s %8s %8s %8s %8s %7s\n", "ATTACHED TO",
-		       "VDEV", "DISK", "READ/S", "WRITE/S", "RD MIB/S",
-		       "WR MIB/S", "ERRORS");
+		printf("%-18s %-8s %-20s %8s %8s %11s %11s %7s\n",
+		       "ATTACHED TO", "VDEV", "DISK", "READ/S", "WRITE/S",
+		       "RD BYTES/S", "WR BYTES/S", "ERRORS");
 	for (i = 0; i < now->count; i++) {
 		const struct rd_disk_info *d = &now->disks[i];
 

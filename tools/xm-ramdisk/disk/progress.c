@@ -2,7 +2,6 @@
 /* The progress line of what takes more than a second; see progress.h. */
 #include "tools/xm-ramdisk/disk/progress.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -30,8 +29,8 @@ int progress_step(void *arg, uint64_t done, uint64_t total)
 		return 1;
 	if (!p->terminal || total == 0 || clock_now_ms() - p->start < QUIET_MS)
 		return 0;
-	fprintf(stderr, "\r%s %s: %" PRIu64 " of %" PRIu64 " MiB (%d %%)\033[K",
-		p->verb, text_shown(p->what), done >> 20, total >> 20,
+	fprintf(stderr, "\r%s %s: %s of %s (%d %%)\033[K", p->verb,
+		text_shown(p->what), text_size(done), text_size(total),
 		(int)((double)done * 100 / (double)total));
 	p->shown = true;
 	return 0;

@@ -20,7 +20,6 @@
  * If step 6 fails, undo() removes the device, and its worker with it.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -174,8 +173,8 @@ static int attach_disk(const struct attach *a, struct device *d,
 	if (rc == EXIT_DONE)
 		rc = connect_device(a, d);
 	if (rc == EXIT_DONE)
-		printf("%s of %s: %" PRIu64 " MiB from %s, %s\n", d->vdev,
-		       text_shown(d->domain), rd_size(disk) >> 20,
+		printf("%s of %s: %s from %s, %s\n", d->vdev,
+		       text_shown(d->domain), text_size(rd_size(disk)),
 		       text_shown(rd_seed(disk)),
 		       private       ? "a private view"
 		       : a->writable ? "writable"

@@ -24,7 +24,6 @@
  * block-ramdisk makes (hotplug/nbd.c), so 'xm-ramdisk hotplug clean' removes
  * what a domain leaves.
  */
-#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,8 +119,8 @@ static int attach_device(const struct attach *a, struct device *d,
 		return rc;
 	}
 	hotplug_watch_start(store);
-	printf("%s of %s: %" PRIu64 " MiB shared with %s, %s\n", d->vdev,
-	       text_shown(d->domain), size >> 20, text_shown(a->disk.seed),
+	printf("%s of %s: %s shared with %s, %s\n", d->vdev,
+	       text_shown(d->domain), text_size(size), text_shown(a->disk.seed),
 	       a->writable ? "writable" : "read-only");
 	return EXIT_DONE;
 }

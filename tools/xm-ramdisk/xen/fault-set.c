@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tools/xm-ramdisk/base/json.h"
+#include "tools/xm-ramdisk/base/text.h"
 
 /* ---- values ------------------------------------------------------------ */
 
@@ -199,7 +200,7 @@ const char *fault_text(const struct blkback_fault_set *s,
 	if (s->iops)
 		fprintf(f, ", at most %" PRIu32 " requests/s", s->iops);
 	if (s->bandwidth)
-		fprintf(f, ", at most %" PRIu64 " bytes/s", s->bandwidth);
+		fprintf(f, ", at most %s/s", text_size(s->bandwidth));
 	fclose(f);
 	return text[0] ? memmove(text, text + 2, strlen(text) - 1) : text;
 }

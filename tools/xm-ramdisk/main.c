@@ -6,6 +6,7 @@
 
 #include "include/ramdisk.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
@@ -72,14 +73,10 @@ static void clean_up(struct rd_store *store)
 	toolstack_xm_clean(store);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	size_t i;
 
-	if (argc < 2) {
-		help(stderr);
-		return EXIT_USAGE;
-	}
 	if (is(argv[1], "--help", "-h") || !strcmp(argv[1], "help")) {
 		help(stdout);
 		return EXIT_DONE;
@@ -94,4 +91,18 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], subcommands[i].name))
 			return subcommands[i].run(argc - 1, argv + 1);
 	return say_usage(NULL, "no subcommand '%s'", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	int rc = process_start();
+
+	if (rc)
+		return rc;
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	rc = run(argc, argv);
+	return rc ? rc : process_flush();
 }

@@ -44,13 +44,6 @@ static void help(FILE *to)
 	      to);
 }
 
-static int finish(int status)
-{
-	if ((fflush(stdout) || ferror(stdout)) && status != EXIT_USAGE)
-		return say_failed("cannot write to the standard output: %m");
-	return status;
-}
-
 int cmd_interface(int argc, char **argv)
 {
 	size_t i;
@@ -61,12 +54,12 @@ int cmd_interface(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		help(stdout);
-		return finish(EXIT_DONE);
+		return EXIT_DONE;
 	}
 	optind = 0; /* glibc: getopt_long() starts with a new argv */
 	opterr = 0;
 	for (i = 0; i < SUBCOMMANDS; i++)
 		if (!strcmp(argv[1], subcommands[i].name))
-			return finish(subcommands[i].run(argc - 1, argv + 1));
+			return subcommands[i].run(argc - 1, argv + 1);
 	return say_usage("interface", "no subcommand '%s'", argv[1]);
 }

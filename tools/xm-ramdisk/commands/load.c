@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xm-ramdisk load: loads a seed, and keeps the disk without an attachment. */
+/*
+ * xm-ramdisk load: loads a seed, and keeps the disk without an attachment. The
+ * disk is kept only when the result is printed: if it cannot be printed, a
+ * disk that was loaded here goes with the attachment.
+ */
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/base/text.h"
@@ -29,13 +34,16 @@ static int load(struct disk_job *job)
 	printf("%s: %s, kept until it is dropped: xm-ramdisk drop %s\n",
 	       text_shown(rd_seed(disk)), text_size(rd_size(disk)),
 	       text_quoted(rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk)));
+	rc = process_flush();
+	if (!rc)
+		rc = rd_keep(job->store, rd_id(disk), true, &job->err);
 	rd_detach(disk);
-	return EXIT_DONE;
+	return rc;
 }
 
 int cmd_load(int argc, char **argv)
 {
-	struct disk_options o = { .flags = RD_KEEP };
+	struct disk_options o = { 0 };
 	const struct argument_option options[] = {
 		DISK_OPTIONS(&o),
 		{ .name = NULL },

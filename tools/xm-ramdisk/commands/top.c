@@ -11,6 +11,7 @@
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/json.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/base/text.h"
@@ -101,9 +102,10 @@ static void text_row(const struct rd_disk_info *d, const struct who *w,
 	       text_size(whole(r->write_bytes)), r->errors);
 }
 
-static void print_picture(struct xs_handle *xs, const struct disk_list *before,
-			  const struct disk_list *now, double seconds,
-			  struct json *json)
+/* An exit status. */
+static int print_picture(struct xs_handle *xs, const struct disk_list *before,
+			 const struct disk_list *now, double seconds,
+			 struct json *json)
 {
 	size_t i;
 	unsigned k;
@@ -133,7 +135,7 @@ static void print_picture(struct xs_handle *xs, const struct disk_list *before,
 		json_close(json);
 		putchar('\n');
 	}
-	fflush(stdout);
+	return process_flush();
 }
 
 static int watch(struct rd_store *store, struct xs_handle *xs, bool once,
@@ -155,8 +157,8 @@ static int watch(struct rd_store *store, struct xs_handle *xs, bool once,
 		if (screen)
 			fputs("\033[H\033[J", stdout);
 		if (!rc)
-			print_picture(xs, &before, &now, seconds,
-				      as_json ? &j : NULL);
+			rc = print_picture(xs, &before, &now, seconds,
+					   as_json ? &j : NULL);
 		rd_list_free(before.disks, before.count);
 		before = now;
 		if (once)

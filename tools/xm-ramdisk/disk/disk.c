@@ -44,12 +44,29 @@ void disk_clean_with(disk_clean_fn *fn)
 typedef int open_fn(struct rd_store **store, const char *dir,
 		    struct rd_error *err);
 
+/*
+ * Without this check the store would be shown as empty: a disk is used with
+ * its header open for writing. An exit status.
+ */
+static int check_writable(const struct rd_store *store)
+{
+	if (access(rd_store_path(store), W_OK) == 0 || errno != EROFS)
+		return EXIT_DONE;
+	return say_failed(
+		"the store's directory %s is on a file system that is read-only: %s",
+		rd_store_path(store), strerror(EROFS));
+}
+
 static int open_with(open_fn *open, struct rd_store **store)
 {
 	struct rd_error err;
 
 	if (open(store, NULL, &err))
 		return say_failed("%s", err.text);
+	if (check_writable(*store)) {
+		rd_store_close(*store);
+		return EXIT_FAILED;
+	}
 	rd_reap(*store);
 	if (clean && rd_store_exists(*store))
 		clean(*store);

@@ -28,6 +28,7 @@
 #include "drivers/blkback/common/nodes.h"
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
@@ -158,12 +159,31 @@ static int create(const struct attach *a, struct device *d,
 	return rc;
 }
 
+/* The result. If it cannot be printed, the device is removed again. */
+static int say_attached(const struct attach *a, struct device *d,
+			const struct rd_disk *disk)
+{
+	struct device_state s;
+	int rc;
+
+	printf("%s of %s: %s from %s, %s\n", d->vdev, text_shown(d->domain),
+	       text_size(rd_size(disk)), text_shown(rd_seed(disk)),
+	       a->disk.flags & RD_PRIVATE ? "a private view"
+	       : a->writable              ? "writable"
+					  : "read-only");
+	rc = process_flush();
+	if (rc) {
+		device_read(d, &s);
+		undo(d, &s);
+	}
+	return rc;
+}
+
 /* Steps 4 to 6. The caller is attached to @disk. */
 static int attach_disk(const struct attach *a, struct device *d,
 		       struct rd_store *store, const struct rd_disk *disk,
 		       int journal)
 {
-	bool private = a->disk.flags & RD_PRIVATE;
 	int rc = disk_check_sector_size(&a->disk, disk);
 
 	if (rc == EXIT_DONE)
@@ -172,14 +192,7 @@ static int attach_disk(const struct attach *a, struct device *d,
 		rc = create(a, d, store, disk, journal);
 	if (rc == EXIT_DONE)
 		rc = connect_device(a, d);
-	if (rc == EXIT_DONE)
-		printf("%s of %s: %s from %s, %s\n", d->vdev,
-		       text_shown(d->domain), text_size(rd_size(disk)),
-		       text_shown(rd_seed(disk)),
-		       private       ? "a private view"
-		       : a->writable ? "writable"
-				     : "read-only");
-	return rc;
+	return rc ? rc : say_attached(a, d, disk);
 }
 
 /* Steps 2 to 7. */

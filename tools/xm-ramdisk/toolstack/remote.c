@@ -33,6 +33,7 @@
 
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/program.h"
 #include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/disk.h"
@@ -102,6 +103,15 @@ static int connect_device(const struct attach *a, struct device *d,
 		d->vdev, d->domain, s.back, s.front);
 }
 
+static int say_attached(const struct attach *a, const struct device *d,
+			uint64_t size)
+{
+	printf("%s of %s: %s shared with %s, %s\n", d->vdev,
+	       text_shown(d->domain), text_size(size), text_shown(a->disk.seed),
+	       a->writable ? "writable" : "read-only");
+	return process_flush();
+}
+
 static int attach_device(const struct attach *a, struct device *d,
 			 struct rd_store *store, uint64_t size)
 {
@@ -114,14 +124,16 @@ static int attach_device(const struct attach *a, struct device *d,
 	if (rc)
 		return rc;
 	rc = connect_device(a, d, path);
+	if (rc == EXIT_DONE) {
+		rc = say_attached(a, d, size);
+		if (rc)
+			undo(d);
+	}
 	if (rc) {
 		nbd_remove(store, label);
 		return rc;
 	}
 	hotplug_watch_start(store);
-	printf("%s of %s: %s shared with %s, %s\n", d->vdev,
-	       text_shown(d->domain), text_size(size), text_shown(a->disk.seed),
-	       a->writable ? "writable" : "read-only");
 	return EXIT_DONE;
 }
 

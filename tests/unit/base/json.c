@@ -5,7 +5,7 @@
 #include "tests/cunit.h"
 #include "tools/xm-ramdisk/base/json.h"
 
-/* What the writer makes of one string. */
+/* json_string() must write @text as @expected. */
 static void string_is(const char *text, const char *expected)
 {
 	char out[256] = "";
@@ -39,7 +39,7 @@ static void other_bytes_are_escaped(void)
 	string_is("\xe9", "\"\\u00e9\"");
 	string_is("\xe9t\xe9", "\"\\u00e9t\\u00e9\"");
 	string_is("\x80\xff", "\"\\u0080\\u00ff\"");
-	/* cut off; longer than needed; a surrogate; beyond 0x10ffff */
+	/* truncated; overlong; a surrogate; beyond 0x10ffff */
 	string_is("\xe2\x82", "\"\\u00e2\\u0082\"");
 	string_is("\xc0\xaf", "\"\\u00c0\\u00af\"");
 	string_is("\xe0\x80\xaf", "\"\\u00e0\\u0080\\u00af\"");
@@ -95,11 +95,11 @@ static void nesting(void)
 }
 
 static const struct test tests[] = {
-	{ "what JSON escapes", escapes },
-	{ "UTF-8 is written as it is", utf8_stays },
-	{ "bytes that are no UTF-8", other_bytes_are_escaped },
+	{ "quotes, backslashes and control characters are escaped", escapes },
+	{ "UTF-8 is written unchanged", utf8_stays },
+	{ "bytes that are not UTF-8 are escaped", other_bytes_are_escaped },
 	{ "control characters", control_characters_are_escaped },
-	{ "exact bytes", exact_bytes },
+	{ "the exact bytes can be recovered", exact_bytes },
 	{ "objects and arrays", nesting },
 };
 

@@ -29,7 +29,7 @@
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
 static const char usage[] =
-	"usage: xen-ramdiskd [--foreground | --stop | --live-update] [--store DIR] [--log-level LEVEL] [--poll US] [--no-sandbox]";
+	"usage: xen-ramdiskd [--foreground | --stop | --live-update | --make-store] [--store DIR] [--log-level LEVEL] [--poll US] [--no-sandbox]";
 
 static const char help[] =
 	"\n"
@@ -47,17 +47,19 @@ static const char help[] =
 	"      --live-update      replace the running daemon of the store and its\n"
 	"                         workers by this program, under running guests\n"
 	"                         (--upgrade is the old name)\n"
+	"      --make-store       make the store's directory and mount its tmpfs, where\n"
+	"                         they are missing, and exit\n"
 	"  -h, --help             print this text\n"
 	"  -V, --version          print the version\n"
 	"\n"
-	"Exit status: 0 stopped, updated or in the background, 1 failed, 2 usage.\n";
+	"Exit status: 0 done, or in the background; 1 failed; 2 usage.\n";
 
 /* ---- options ------------------------------------------------------------ */
 
 struct arguments {
 	struct blkback_options options;
 	char *worker; /* the value of --worker; NULL: not a worker */
-	int (*command)(const char *store); /* --stop or --live-update */
+	int (*command)(const char *store); /* instead of serving; or NULL */
 	bool by_exec; /* this process was the daemon before its exec */
 };
 
@@ -113,6 +115,26 @@ static int set_stop(struct arguments *args, char *value)
 	return PROCEED;
 }
 
+static int make_store(const char *dir)
+{
+	struct rd_store *store;
+	struct rd_error err;
+
+	if (rd_store_open(&store, dir, &err)) {
+		fprintf(stderr, "xen-ramdiskd: %s\n", err.text);
+		return 1;
+	}
+	rd_store_close(store);
+	return 0;
+}
+
+static int set_make_store(struct arguments *args, char *value)
+{
+	(void)value;
+	args->command = make_store;
+	return PROCEED;
+}
+
 static int set_live_update(struct arguments *args, char *value)
 {
 	(void)value;
@@ -163,6 +185,7 @@ static const struct option long_options[] = {
 	{ "stop", no_argument, NULL, LONG_ONLY(1) },
 	{ "live-update", no_argument, NULL, LONG_ONLY(2) },
 	{ "upgrade", no_argument, NULL, LONG_ONLY(2) }, /* the old name */
+	{ "make-store", no_argument, NULL, LONG_ONLY(5) },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	/*
@@ -185,6 +208,7 @@ static const struct {
 	{ LONG_ONLY(0), set_no_sandbox },
 	{ LONG_ONLY(1), set_stop },
 	{ LONG_ONLY(2), set_live_update },
+	{ LONG_ONLY(5), set_make_store },
 	{ 'h', print_help },
 	{ 'V', print_version },
 	{ LONG_ONLY(3), set_worker },

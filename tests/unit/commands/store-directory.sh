@@ -91,4 +91,10 @@ with "$tmp/empty" load "$tmp/seed" && mountpoint -q "$tmp/empty" && with "$tmp/e
 result $? "an empty directory of one's own gets a tmpfs"
 with "$tmp/missing" load "$tmp/seed" && mountpoint -q "$tmp/missing" && with "$tmp/missing" drop "$tmp/seed"
 result $? "a missing one is made, and gets one too"
+mkdir -m 0700 "$tmp/service" && "$B/xen-ramdiskd" --make-store --store "$tmp/service" >"$out" 2>&1 &&
+	mountpoint -q "$tmp/service" && "$B/xen-ramdiskd" --make-store --store "$tmp/service" >>"$out" 2>&1 && [ ! -s "$out" ]
+result $? "xen-ramdiskd --make-store mounts once"
+"$B/xen-ramdiskd" --make-store --store "$tmp/full" >"$out" 2>&1
+[ $? = 1 ] && grep -q 'is not on tmpfs and has files in it' "$out" && [ -e "$tmp/full/file" ]
+result $? "and refuses a directory with files in it"
 exit $failed

@@ -38,7 +38,7 @@ ok "systemd-analyze security: exposure below 4.0" $?
 
 # The store is mounted in the mount name space of process 1, where other programs see it,
 # before the daemon starts in its own.
-awk '/^ExecStartPre=-\+nsenter --target 1 --mount .*xm-ramdisk list/ {mounts = NR} /^ExecStart=/ {starts = NR}
+awk '/^ExecStartPre=-\+nsenter --target 1 --mount .*xen-ramdiskd --make-store/ {mounts = NR} /^ExecStart=/ {starts = NR}
 	END {exit !(mounts && mounts < starts)}' "$unit"
 ok "the store is mounted outside the unit's name space" $?
 

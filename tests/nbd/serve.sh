@@ -28,12 +28,16 @@ says "TCP without TLS" 2 '^xm-ramdisk: --tcp needs --tls-certificates' xm-ramdis
 says "TLS without TCP" 2 'is for --tcp; a Unix socket' xm-ramdisk serve --tls-psk=x "$seeds/b.img"
 says "TLS and insecure" 2 'insecure is for --tcp without TLS' \
 	xm-ramdisk serve --tcp --tls-psk=x --insecure "$seeds/b.img"
+for port in 65536 99999 4294967296 http -1 1x; do
+	says "port $port is refused" 2 "^xm-ramdisk: --tcp=:$port: expected ADDRESS, :PORT or ADDRESS:PORT" \
+		xm-ramdisk serve --tcp=:$port --insecure "$seeds/b.img"
+done
 says "a socket and TCP" 2 'exclude each other' xm-ramdisk serve --tcp --insecure --socket=x "$seeds/b.img"
 says "one name for two seeds" 2 'name is for one SEED, got 2' xm-ramdisk serve --name=x a b
 says "two seeds of one name" 2 'would have the same name' \
 	xm-ramdisk serve "$seeds/b.img" "$seeds/./b.img"
 says "a directory beside a seed" 2 'is a directory, and 1 other' xm-ramdisk serve "$seeds" "$seeds/b.img"
-says "an invalid address" 2 "'localhost:' is no address" \
+says "an invalid address" 2 "^xm-ramdisk: --tcp=localhost:: expected ADDRESS" \
 	xm-ramdisk serve --tcp=localhost: --insecure "$seeds/b.img"
 says "an address of another host" 1 'cannot listen on 192.0.2.1 port 1' \
 	xm-ramdisk serve --tcp=192.0.2.1:1 --insecure "$seeds/b.img"

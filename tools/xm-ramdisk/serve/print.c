@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How to reach a server: URIs of its disks, and commands of clients to copy. */
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tools/xm-ramdisk/serve/serve.h"
+#include "tools/xm-ramdisk/base/text.h"
 
 /* @text as a part of a URI; slashes are not escaped. */
 static void put_part(FILE *to, const char *text)
@@ -98,14 +98,14 @@ static void put_nbdcopy(const struct serve *s, const struct served *d)
 static void print_disk(const struct serve *s, const struct served *d)
 {
 	if (d->disk)
-		printf("%s: %" PRIu64 " MiB, %s\n", rd_seed(d->disk),
-		       rd_size(d->disk) >> 20,
+		printf("%s: %s, %s\n", text_shown(rd_seed(d->disk)),
+		       text_size(rd_size(d->disk)),
 		       s->read_only ? "read-only"
 		       : s->disk.flags & RD_PRIVATE
 			       ? "a private view for each client"
 			       : "shared by all clients");
 	else
-		printf("%s%s\n", d->seed,
+		printf("%s%s\n", text_shown(d->seed),
 		       d->directory ? ": each image in it, by its file name"
 				    : "");
 	fputs("  ", stdout);

@@ -112,6 +112,14 @@ static int listen_unix(struct serve *s, const char *store)
 
 /* ---- TCP --------------------------------------------------------------- */
 
+/* getaddrinfo() takes 99999 modulo 65536, and names of services. */
+static bool is_port(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return n > 0 && n <= 5 && !text[n] && atoi(text) <= UINT16_MAX;
+}
+
 /* HOST, HOST:PORT, :PORT, [HOST] or [HOST]:PORT into s->host and s->port. */
 static int split_address(struct serve *s)
 {
@@ -127,7 +135,7 @@ static int split_address(struct serve *s)
 	port = !end ? "" : bracket ? end + 1 : end;
 	if (!end)
 		end = a + strlen(a);
-	if (*port && (*port != ':' || !port[1]))
+	if (*port && (*port != ':' || !is_port(port + 1)))
 		return -EINVAL;
 	if ((size_t)(end - a) >= sizeof(s->host) ||
 	    strlen(port) > sizeof(s->port))
@@ -182,7 +190,7 @@ static int listen_tcp(struct serve *s)
 	if (split_address(s))
 		return say_usage(
 			"serve",
-			"'%s' is no address; expected ADDRESS, :PORT or ADDRESS:PORT, with brackets around an IPv6 address",
+			"--tcp=%s: expected ADDRESS, :PORT or ADDRESS:PORT, with a port from 0 (any) to 65535 and brackets around an IPv6 address",
 			s->address);
 	rc = getaddrinfo(s->host[0] ? s->host : NULL, s->port, &hints, &list);
 	if (rc)

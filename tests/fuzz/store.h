@@ -172,7 +172,7 @@ static inline void fuzz_store_header(const uint8_t *data, size_t len)
  * Block locks, backing bits and states of parts. Owners that are attached are
  * removed from the input: the store would wait for their locks.
  */
-static inline void fuzz_store_words(const uint8_t *data, size_t len)
+static inline void fuzz_store_locks(const uint8_t *data, size_t len)
 {
 	uint64_t w[FUZZ_SIZE / RD_BLOCK + 2];
 	size_t i;

@@ -134,7 +134,7 @@ static void read_only(void)
 	CU_ASSERT_EQUAL(fake_errors, sizeof(ops));
 }
 
-/* Writes of one block in one ring take effect in its order. */
+/* Writes of one block in one ring take effect in the ring's order. */
 static void writes_in_order(void)
 {
 	uint32_t i;
@@ -266,7 +266,7 @@ static void runaway(void)
 	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
 }
 
-/* A guest that never lets the ring run dry does not keep the worker. */
+/* A guest that refills the ring without end does not block the worker. */
 static void refill(void)
 {
 	if (prod > 1000)
@@ -296,7 +296,7 @@ static void one_run_in_sixteen_is_timed(void)
 		CU_ASSERT_EQUAL(b->came_us != 0, i % 16 < 2);
 		CU_ASSERT_EQUAL(fake_latencies[0], i / 16 + 1);
 	}
-	/* Those that find nothing are none. */
+	/* A run without requests counts as none. */
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL(run(), 0);
 	put(BLKIF_OP_WRITE, 0, 1, 100);

@@ -102,7 +102,7 @@ static bool answered(unsigned n)
 	return comes(&ring->rsp_prod, ring->req_prod);
 }
 
-/* One request after the other; false at the first that is lost. */
+/* Send requests one after the other. False at the first without a response. */
 static bool many(unsigned n, unsigned pause_us)
 {
 	unsigned i;
@@ -130,7 +130,7 @@ static bool each_is_asked_for(void)
 	for (i = 0; i < 200; i++)
 		if (!answered(1) || !sleeps())
 			return false;
-	return asked >= 199; /* the first may be there already */
+	return asked >= 199; /* the first request may have been found already */
 }
 
 static bool processors_to_spare(void)
@@ -158,7 +158,7 @@ static void learns(void)
 	blkback_busy_poll_learn(&p, 50, 2);
 	CU_ASSERT_TRUE(blkback_busy_poll_pays(&p));
 	CU_ASSERT_FALSE(blkback_busy_poll_unsure(&p));
-	/* One that is late, or a crowd, is not yet the end of it; two are. */
+	/* One late request, or one burst, does not end polling; two do. */
 	for (i = 0; i < 100; i++)
 		blkback_busy_poll_learn(&p, 0, 1);
 	blkback_busy_poll_learn(&p, 51, 1);
@@ -173,7 +173,7 @@ static void learns(void)
 	CU_ASSERT_TRUE(blkback_busy_poll_pays(&p));
 }
 
-/* Others need the processor: it begins again from nothing. */
+/* Another thread got the processor: the score is reset. */
 static void taken_away(void)
 {
 	struct blkback_busy_poll p = { .limit = 50, .score = 6 };
@@ -183,7 +183,7 @@ static void taken_away(void)
 	CU_ASSERT_TRUE(blkback_busy_poll_taken_away(&p, 21));
 	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
 	CU_ASSERT_FALSE(blkback_busy_poll_unsure(&p));
-	/* A limit for a slow machine, where interrupts take longer too. */
+	/* A longer limit, for slow machines with slow interrupts. */
 	p = (struct blkback_busy_poll){ .limit = 4000, .score = 6 };
 	CU_ASSERT_FALSE(blkback_busy_poll_taken_away(&p, 500));
 	CU_ASSERT_TRUE(blkback_busy_poll_pays(&p));
@@ -237,7 +237,7 @@ static void off_asks_each_time(void)
 	teardown();
 }
 
-/* So many in a row are not found by the race before a sleep. */
+/* The race before a sleep cannot find so many in a row. */
 static void on_asks_seldom(void)
 {
 	unsigned row = 0, before, i;
@@ -250,7 +250,7 @@ static void on_asks_seldom(void)
 		row = asked == before ? row + 1 : 0;
 	}
 	CU_ASSERT_EQUAL(row, processors_to_spare() ? ROW : row);
-	/* And in the end it sleeps. */
+	/* At the end the queue sleeps. */
 	CU_ASSERT_TRUE(sleeps());
 	teardown();
 }
@@ -294,7 +294,7 @@ static void looks_once_more(void)
 	CU_ASSERT_EQUAL(blkback_batch_run(b), 0);
 	CU_ASSERT_EQUAL(ring->rsp_prod, 1);
 	CU_ASSERT_EQUAL(ring->req_event, 1);
-	/* Nobody asks for an event of this one. */
+	/* The ring requests no event for this request. */
 	asked = 0;
 	push(1);
 	CU_ASSERT_EQUAL(asked, 0);
@@ -333,7 +333,7 @@ static void events_pay_for_nothing(void)
 	struct blkback_busy_poll p = { .limit = 50, .score = 6 };
 	unsigned i;
 
-	/* A request at the end of each storm, which came late. */
+	/* A late request at the end of each storm. */
 	for (i = 0; i < 3; i++)
 		blkback_busy_poll_learn(&p, 16000, 1);
 	CU_ASSERT_FALSE(blkback_busy_poll_pays(&p));
@@ -366,7 +366,7 @@ int main(void)
 		  events_pay_for_nothing },
 	};
 
-	/* Silent: a ring that cannot be is wanted here. */
+	/* No log lines: the broken ring is intended. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	return RUN_TESTS("busy-poll", tests);
 }

@@ -21,13 +21,13 @@
 
 static struct blkback_faults faults;
 static struct blkback_faults_ring rings[2];
-static struct blkback_ring shape; /* only its indexes are used */
+static struct blkback_ring shape; /* only the ring's indexes are used */
 
 static void begin(struct blkback_fault_set set)
 {
 	memset(rings, 0, sizeof(rings));
 	memset(&shape, 0, sizeof(shape));
-	/* The indexes wrap under way. */
+	/* The indexes wrap around during the test. */
 	shape.req_cons = UINT32_MAX - 10;
 	blkback_faults_init(&faults);
 	blkback_faults_set(&faults, &set);
@@ -71,7 +71,7 @@ static void delays_side_by_side(void)
 	CU_ASSERT_EQUAL(pending, 0);
 }
 
-/* Every one waits its own time, and none overtakes. */
+/* Each request is delayed from its arrival; the order stays. */
 static void jitter(void)
 {
 	unsigned i, pending = 200, early = 0, late = 0;
@@ -108,13 +108,13 @@ static void change_while_they_wait(void)
 
 	begin((struct blkback_fault_set){ .delay_ms = 1000 });
 	CU_ASSERT_EQUAL(take(&pending, SECOND), 0);
-	/* A shorter delay counts from their arrival. */
+	/* A shorter delay counts from the requests' arrival. */
 	blkback_faults_set(&faults,
 			   &(struct blkback_fault_set){ .delay_ms = 300 });
 	CU_ASSERT_EQUAL(take(&pending, SECOND + 299 * MS), 0);
 	CU_ASSERT_EQUAL(rings[0].next_us, SECOND + 300 * MS);
 	CU_ASSERT_EQUAL(take(&pending, SECOND + 300 * MS), 8);
-	/* Cleared: the ring asks once more, and then not again. */
+	/* After the fault is cleared, the ring is asked once more and then not again. */
 	pending = 8;
 	CU_ASSERT_EQUAL(take(&pending, 2 * SECOND), 0);
 	blkback_faults_set(&faults, &(struct blkback_fault_set){ 0 });
@@ -122,7 +122,7 @@ static void change_while_they_wait(void)
 	CU_ASSERT_EQUAL(take(&pending, 2 * SECOND), 8);
 	CU_ASSERT_FALSE(rings[0].held_back);
 	CU_ASSERT_FALSE(blkback_faults_on(&faults, &rings[0]));
-	/* What passed without a fault leaves no mark that counts later. */
+	/* Requests that passed without a fault do not count later. */
 	shape.req_cons += 1000;
 	pending = 5;
 	blkback_faults_set(&faults,
@@ -156,7 +156,7 @@ static void cleared_while_many_wait(void)
 	CU_ASSERT_EQUAL(take(&pending, SECOND), 32);
 	CU_ASSERT_FALSE(blkback_faults_on(&faults, &rings[0]));
 	CU_ASSERT_FALSE(rings[0].held_back);
-	/* With a fault that lets all of them pass they still are. */
+	/* With a fault that admits all of them, they are still held back. */
 	pending = 100;
 	blkback_faults_set(&faults, &(struct blkback_fault_set){ .errors = 3 });
 	CU_ASSERT_EQUAL(take(&pending, SECOND), 32);
@@ -214,13 +214,13 @@ static void iops(void)
 		n = in_time(0, SECOND, 2 * SECOND, 0);
 		CU_ASSERT_TRUE(n <= 2 * rates[i] + slack);
 		CU_ASSERT_TRUE(n + slack >= 2 * rates[i]);
-		/* A long pause is not made up for. */
+		/* Unused budget of a long pause is lost. */
 		n = in_time(0, 1000 * SECOND, SECOND, 0);
 		CU_ASSERT_TRUE(n <= rates[i] + rates[i] / 20 + slack);
 	}
 }
 
-/* The limit is the vbd's, not each queue's. */
+/* All queues of a vbd share one limit. */
 static void iops_of_two_queues(void)
 {
 	int64_t now, sum = 0;
@@ -246,13 +246,13 @@ static void bandwidth(void)
 
 		begin((struct blkback_fault_set){ .bandwidth = rate });
 		moved = in_time(0, SECOND, 4 * SECOND, sizes[i]) * sizes[i];
-		/* More by one of the largest requests at most. */
+		/* The limit is exceeded by one largest request at most. */
 		CU_ASSERT_TRUE(moved <= 4 * rate + (1 << 20));
 		CU_ASSERT_TRUE(moved >= 4 * rate - (1 << 20));
 		moved = in_time(0, 1000 * SECOND, SECOND, sizes[i]) * sizes[i];
 		CU_ASSERT_TRUE(moved <= rate + rate / 20 + 2 * (1 << 20));
 	}
-	/* The fastest and the slowest: nothing overflows. */
+	/* The highest and the lowest limit: nothing overflows. */
 	begin((struct blkback_fault_set){
 		.bandwidth = BLKBACK_FAULT_MAX_BANDWIDTH });
 	CU_ASSERT_EQUAL(admit(32, SECOND), 0);
@@ -388,7 +388,7 @@ static void errors_in_a_range(void)
 	put(BLKIF_OP_DISCARD, 16);
 	put(BLKIF_OP_FLUSH_DISKCACHE, 0);
 	expect(".ee.e.");
-	/* A range beyond the disk, to the end of numbers. */
+	/* A range beyond the disk, up to the largest number. */
 	setup((struct blkback_fault_set){ .errors = 3,
 					  .ratio = BLKBACK_FAULT_ALWAYS,
 					  .range_off = 4096,
@@ -464,7 +464,7 @@ static void taken_before(void)
 	}
 }
 
-/* What the guest sent wrong is refused as ever, and paid for. */
+/* An invalid request is refused as without a fault, and counts. */
 static void bad_requests(void)
 {
 	setup((struct blkback_fault_set){
@@ -503,7 +503,7 @@ static void held_back(void)
 	blkback_faults_set(&faults, &(struct blkback_fault_set){ 0 });
 	expect("...");
 	CU_ASSERT_EQUAL(ring->req_event, 4);
-	/* An index that cannot be is seen while frozen, too; one that shrinks. */
+	/* While frozen, an impossible or shrinking index is still detected. */
 	blkback_faults_set(&faults, &(struct blkback_fault_set){ .freeze = 1 });
 	put(BLKIF_OP_READ, 0);
 	put(BLKIF_OP_READ, 0);
@@ -515,7 +515,7 @@ static void held_back(void)
 	CU_ASSERT_EQUAL(blkback_batch_run(b), -EPROTO);
 }
 
-/* A ring that is full of waiting requests gets all of them answered. */
+/* In a full ring of waiting requests all are answered. */
 static void full_ring(void)
 {
 	unsigned i, turns = 0;

@@ -56,7 +56,7 @@ static void finish(void)
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 }
 
-/* One in four is no grant, or a sector that is none. */
+/* One segment in four has an invalid grant or an invalid sector. */
 static struct blkif_request_segment random_segment(void)
 {
 	struct blkif_request_segment s = { 100 + roll(1000), 0, 7 };
@@ -157,7 +157,7 @@ static int put_indirect(struct blkif_request *slot, unsigned table,
 	r->indirect_grefs[0] = table;
 	for (i = 0; i < 512; i++)
 		seg[i] = random_segment();
-	/* Long ones would hardly ever be good. */
+	/* Long requests would almost never be valid. */
 	for (i = 0; roll(3) && i < 256; i++)
 		seg[i] = (struct blkif_request_segment){ 100 + i, 0, 7 };
 	want = verdict(r->sector_number, seg, r->nr_segments, 256,
@@ -207,7 +207,7 @@ static int put(bool writable)
 	}
 }
 
-/* A batch of up to 32, and its answers. */
+/* Put up to 32 requests and check their responses. */
 static void round_of(bool writable, unsigned *good)
 {
 	unsigned n = 1 + roll(32), i;
@@ -242,7 +242,7 @@ static void noise(bool persistent)
 	setup(true, persistent);
 	for (i = 0; i < ROUNDS; i++)
 		round_of(true, &good);
-	/* It was not all refused at the door. */
+	/* Some requests were valid. */
 	CU_ASSERT_TRUE(good > prod / 5 && good < prod / 5 * 4);
 	finish();
 }
@@ -257,7 +257,7 @@ static void noise_persistent(void)
 	noise(true);
 }
 
-/* XSA-142, 266: nothing of it changes a byte. */
+/* XSA-142, 266: on a read-only disk no request changes a byte. */
 static void noise_read_only(void)
 {
 	unsigned i, good = 0;
@@ -277,7 +277,7 @@ static void noise_read_only(void)
 	CU_ASSERT_TRUE(good > 1000);
 }
 
-/* Pages of the ring itself as data: whatever is there then, it ends. */
+/* Data is written over the ring itself: the worker still ends. */
 static void data_over_the_ring(void)
 {
 	unsigned round, i;
@@ -310,7 +310,7 @@ static void data_over_the_ring(void)
 /* XSA-361: page i of n cannot be mapped, for every i: copied, and a retry maps. */
 static void mapping_fails(void)
 {
-	const int n = BLKBACK_GRANTS_NEW; /* as many as a batch maps */
+	const int n = BLKBACK_GRANTS_NEW; /* the most that a batch maps */
 	int fail;
 
 	for (fail = 0; fail < n; fail++) {

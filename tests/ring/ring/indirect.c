@@ -34,7 +34,7 @@ static void indirect(void)
 	}
 }
 
-/* A ring full of the largest: in parts, with bounded memory. */
+/* A ring full of the largest requests is done in parts, with bounded memory. */
 static void indirect_full(void)
 {
 	uint32_t i;
@@ -75,7 +75,7 @@ static void indirect_table_fails(void)
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL(status(0), -1);
 	CU_ASSERT_EQUAL(status(1), -1);
-	/* The same operation of the second call is its. */
+	/* The operation with the same number in the second call fails its request. */
 	CU_ASSERT_EQUAL(status(2), -1);
 	CU_ASSERT_EQUAL(fake_disk_hash(), hash);
 	CU_ASSERT_EQUAL(fake_errors, 3);
@@ -85,7 +85,7 @@ static void indirect_table_fails(void)
 	CU_ASSERT_EQUAL(status(3), 0);
 }
 
-/* Operation i of n fails, for every i: of the table, and of the data. */
+/* Copy operation i of n fails, for every i, for tables and for data. */
 static void indirect_operation_fails(void)
 {
 	int fail;
@@ -102,7 +102,7 @@ static void indirect_operation_fails(void)
 	}
 }
 
-/* XSA-155: the page of segments changes once it was copied. */
+/* XSA-155: the page of segments changes after it was copied. */
 static void scribble_table(void)
 {
 	if (fake_calls >= 2)

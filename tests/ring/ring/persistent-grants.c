@@ -38,7 +38,7 @@ static void nap(void)
 	blkback_grants_batch(set);
 }
 
-/* All that it can hold, in as many batches as that takes. */
+/* Fill the set, in several batches. */
 static void fill(void)
 {
 	unsigned i;
@@ -67,7 +67,7 @@ static void maps_once(void)
 	finish();
 }
 
-/* After a restart the first of many is not kept waiting for all. */
+/* After a restart the first request does not wait until all pages are mapped. */
 static void few_a_batch(void)
 {
 	const unsigned all = 10 * BLKBACK_GRANTS_NEW;
@@ -79,7 +79,7 @@ static void few_a_batch(void)
 		found = 0;
 		for (i = 0; i < all; i++)
 			found += get(i);
-		/* Those that were mapped before are found. */
+		/* Pages that were mapped before are found. */
 		mapped += BLKBACK_GRANTS_NEW +
 			  (all - mapped - BLKBACK_GRANTS_NEW) /
 				  BLKBACK_GRANTS_SHARE;
@@ -158,7 +158,7 @@ static void last_places(void)
 
 	setup();
 	fill();
-	/* All of one age, or the oldest part goes first, wherever it is. */
+	/* The oldest pages are dropped first, wherever they are in the set. */
 	blkback_grants_batch(set);
 	for (i = 0; i < BLKBACK_GRANTS_MAX; i++)
 		get(i);

@@ -14,7 +14,7 @@ static unsigned mapped_after(unsigned mapped, unsigned all)
 	return mapped < BLKBACK_GRANTS_MAX ? mapped : BLKBACK_GRANTS_MAX;
 }
 
-/* Mapped once, a few a batch, then neither mapped nor copied by the hypervisor. */
+/* A page is mapped once, a few in a batch; then the hypervisor does nothing for it. */
 static void persistent_pages(void)
 {
 	const unsigned all = 3 + 3 + 12 + 1;
@@ -50,7 +50,7 @@ static void persistent_pages(void)
 	CU_ASSERT_EQUAL(fake_mapped, 0);
 }
 
-/* The first requests after a death wait for no page to be mapped. */
+/* The first requests after a restart do not wait for mappings. */
 static void persistent_in_a_hurry(void)
 {
 	unsigned i;
@@ -114,7 +114,7 @@ static void persistent_map_fails(void)
 	put(BLKIF_OP_READ, 0, 1, 100);
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL(fake_mapped, 1);
-	/* And one that is no grant at all fails its own request only. */
+	/* An invalid grant fails its own request only. */
 	put(BLKIF_OP_READ, 0, 1, FAKE_GRANTS + 1);
 	put(BLKIF_OP_READ, 0, 1, 100);
 	CU_ASSERT_EQUAL(run(), 0);
@@ -131,7 +131,8 @@ static void persistent_mixed(void)
 	fake_map_fails = true;
 	memset(fake_page[100], 0x42, 4 * 4096);
 	put(BLKIF_OP_WRITE, 3, 4, 100);
-	put(BLKIF_OP_WRITE, 3, 2, 100); /* waits for the round of the first */
+	put(BLKIF_OP_WRITE, 3, 2,
+	    100); /* waits for the first request's round */
 	put(BLKIF_OP_READ, 0, 2, 100);
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL(status(1), 0);

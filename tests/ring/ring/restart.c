@@ -248,7 +248,7 @@ static void write_newer(struct rd_disk *other)
 				   RD_RANGE_WRITE | RD_RANGE_NOWAIT, &r))
 			continue;
 		was = *(unsigned char *)rd_range_at(&r, 0, &n);
-		/* Of two writes the second is to be done. */
+		/* Of two writes to a block, the second takes effect. */
 		if (was == expected(b)) {
 			*(unsigned char *)rd_range_at(&r, 0, &n) = byte;
 			newer[b] = true;

@@ -187,7 +187,7 @@ static void takes_x86_32(void)
 	CU_ASSERT_EQUAL(wire.seg[10].last_sect, 7);
 }
 
-/* More than there is room for: all that there are, and none behind. */
+/* More segments than a slot holds: only those of the slot are copied. */
 static void takes_too_many_segments(void)
 {
 	struct blkback_ring ring = attach(BLKBACK_X86_64, 0);
@@ -332,7 +332,7 @@ static void padding_is_zero(void)
 	CU_ASSERT_EQUAL(page.bytes[64 + 12], 0xaa);
 }
 
-/* Every slot of every ring is its own, in both layouts. */
+/* No two slots of a ring overlap, in each layout. */
 static void many_pages(void)
 {
 	unsigned protocol, order, i;
@@ -393,7 +393,7 @@ static void notifies_when_asked(void)
 	page.ring.rsp_event = 0xffffffffu;
 	blkback_ring_respond(&ring, 1, 0, 0);
 	CU_ASSERT_TRUE(blkback_ring_push(&ring));
-	/* The third from here, over the wrap. */
+	/* The third request from here, across the wrap. */
 	page.ring.rsp_event = 2;
 	blkback_ring_respond(&ring, 2, 0, 0);
 	CU_ASSERT_FALSE(blkback_ring_push(&ring));
@@ -404,13 +404,13 @@ static void notifies_when_asked(void)
 	CU_ASSERT_TRUE(blkback_ring_push(&ring));
 	blkback_ring_respond(&ring, 6, 0, 0);
 	CU_ASSERT_FALSE(blkback_ring_push(&ring));
-	/* Asked for one that was published before. */
+	/* An event for a response that was published before. */
 	page.ring.rsp_event = 4;
 	blkback_ring_respond(&ring, 7, 0, 0);
 	CU_ASSERT_FALSE(blkback_ring_push(&ring));
 }
 
-/* rsp_prod is the guest's to write: a lie in it changes nothing. */
+/* The guest can write rsp_prod: a wrong value changes nothing. */
 static void ignores_shared_rsp_prod(void)
 {
 	struct blkback_ring ring = attach(BLKBACK_X86_64, 0);
@@ -439,9 +439,9 @@ static void resumes(void)
 		uint32_t req_prod, rsp_prod, pushed, taken;
 		int want;
 	} c[] = {
-		{ 10, 5, 5, 9, 0 }, /* nothing of the batch was shown */
-		{ 10, 7, 5, 9, 0 }, /* some of it */
-		{ 10, 9, 5, 9, 0 }, /* all, and not noted yet */
+		{ 10, 5, 5, 9, 0 }, /* no response of the batch was published */
+		{ 10, 7, 5, 9, 0 }, /* some were published */
+		{ 10, 9, 5, 9, 0 }, /* all were published, but not recorded */
 		{ 10, 4, 5, 9, -EPROTO },
 		{ 11, 10, 5, 9, -EPROTO },
 		{ 8, 5, 5, 9, -EPROTO }, /* req_prod is below the taken requests */

@@ -51,7 +51,7 @@ static uint32_t random_of(uint64_t *state)
 	return (uint32_t)(*state >> 16);
 }
 
-/* Those that are written from can stay mapped; see slow_down(). */
+/* The pages of writes may stay mapped; see slow_down(). */
 static unsigned ref_of(const struct side *s, unsigned slot, bool write)
 {
 	return OUT + (2 * s->number + write) * SLOTS + slot;

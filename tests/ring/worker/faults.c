@@ -11,7 +11,7 @@ static int fault(struct blkback_message *msg, struct blkback_fault_set set)
 	return answer(msg);
 }
 
-/* A request that is not waited for. */
+/* Send a request without waiting. */
 static void put(unsigned queue, uint8_t op)
 {
 	struct blkif_sring *ring = (void *)fake_page[RING_REF + queue];
@@ -86,7 +86,7 @@ static void frozen_disconnect(void)
 	CU_ASSERT_TRUE(
 		comes(&((struct blkif_sring *)fake_page[RING_REF])->rsp_prod,
 		      1));
-	/* And the end comes while it is frozen. */
+	/* END while the disk is frozen. */
 	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ .freeze = 1 }),
 			BLKBACK_FAULT_SET);
 	put(0, BLKIF_OP_FLUSH_DISKCACHE);
@@ -94,7 +94,7 @@ static void frozen_disconnect(void)
 	CU_ASSERT_EQUAL(answered(0), 1);
 }
 
-/* A delay is one of each request, with no event but the guest's. */
+/* Each request is delayed; no event beside the guest's is needed. */
 static void delays(void)
 {
 	struct blkback_message msg;
@@ -110,11 +110,11 @@ static void delays(void)
 		CU_ASSERT_EQUAL(read_page(100), 0);
 		CU_ASSERT_TRUE((int64_t)clock_now_us() - from >= 30000);
 	}
-	/* Nonsense is for another supervisor to mend. */
+	/* An invalid FAULT message does not end the worker. */
 	CU_ASSERT_EQUAL(fault(&msg, (struct blkback_fault_set){ .errors = 4 }),
 			-1);
 	close(sock);
-	sock = knock();
+	sock = reconnect();
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(finish(), 0);
 }

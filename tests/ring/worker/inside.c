@@ -55,7 +55,7 @@ static void start(void)
 	sock = pair[0];
 }
 
-/* @disk: of one that is there; or NULL, and the seed is loaded. */
+/* @disk: the id of a loaded disk; NULL: load the seed. */
 static int attach_worker(const char *disk, bool private_view)
 {
 	struct blkback_message msg;
@@ -115,7 +115,7 @@ static int connect_rings(bool persistent)
 	return answer(&msg);
 }
 
-/* All answered, and none with an error. */
+/* All requests were answered without an error. */
 static bool all_good(unsigned queue, unsigned n)
 {
 	struct blkif_sring *r = ring(queue);
@@ -196,7 +196,7 @@ static void a_life(void)
 	rd_store_close(store);
 }
 
-/* Its memory grows under way; it is gone with the attachment, the disk not. */
+/* The view's memory grows; it is freed with the attachment, and the disk is not. */
 static void a_view(void)
 {
 	struct rd_attach_request req = { .seed = seed, .label = "other" };
@@ -217,7 +217,7 @@ static void a_view(void)
 	rd_store_close(store);
 }
 
-/* Thin, and read by a thread that was there before the sandbox was. */
+/* A thin disk that is loaded by a thread older than the sandbox. */
 static void a_lazy_disk(void)
 {
 	struct rd_attach_request req = { .label = "other",
@@ -238,7 +238,7 @@ static void a_lazy_disk(void)
 	rd_store_close(store);
 }
 
-/* The next supervisor comes in through the door. */
+/* The next supervisor connects to the listener. */
 static void a_new_supervisor(void)
 {
 	struct blkback_message msg;
@@ -260,7 +260,7 @@ static void a_new_supervisor(void)
 	rd_store_close(store);
 }
 
-/* Killed by the user that it is not any more: the supervisor may do that. */
+/* The supervisor may kill a worker that has changed its user. */
 static void handed_over(void)
 {
 	setup();

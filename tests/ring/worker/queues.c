@@ -80,7 +80,7 @@ static void queues_share_blocks(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* The second queue cannot be: the first does not stay. */
+/* The second queue fails: the first one is closed again. */
 static void second_queue_fails(void)
 {
 	struct blkback_message msg;
@@ -135,7 +135,7 @@ static void one_queue_runs_away(void)
 	CU_ASSERT_EQUAL(read_page_of(2, 100), 0);
 	CU_ASSERT_EQUAL(disconnect(&msg), BLKBACK_DISCONNECTED);
 	CU_ASSERT_EQUAL(load(&ring->rsp_prod), 0);
-	/* And a good connection follows. */
+	/* A valid connection follows. */
 	memset(fake_page[RING_REF], 0, 3 * 4096);
 	CU_ASSERT_EQUAL(connect_queues(&msg, 2), BLKBACK_CONNECTED);
 	CU_ASSERT_EQUAL(read_page_of(1, 100), 0);

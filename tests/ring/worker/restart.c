@@ -19,7 +19,7 @@ static void outlives_supervisors(void)
 	for (i = 0; i < 3; i++) {
 		close(sock);
 		CU_ASSERT_EQUAL(read_page(100), 0);
-		sock = knock();
+		sock = reconnect();
 		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 		CU_ASSERT_EQUAL(msg.u.attached.connected, 1);
 		CU_ASSERT_EQUAL(msg.u.attached.size, FAKE_DISK_SIZE);
@@ -40,13 +40,13 @@ static void trouble_is_told_later(void)
 	__atomic_store_n(&ring->req_prod, 0x80000000u, __ATOMIC_RELEASE);
 	fake_evtchn_raise();
 	usleep(50000); /* either order must do */
-	sock = knock();
+	sock = reconnect();
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_RING_ERROR);
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* The next worker, told what it is for; @gone: by one that is there no more. */
+/* Start the next worker for the device. @gone: its supervisor has ended by then. */
 static void start_next(bool gone)
 {
 	struct blkback_message msg;
@@ -60,7 +60,7 @@ static void start_next(bool gone)
 	pthread_create(&thread, NULL, run, (void *)(intptr_t)pair[1]);
 }
 
-/* One worker after the other, and the frontend sees nothing of it. */
+/* One worker after the other; the frontend sees no change. */
 static void hands_over(void)
 {
 	struct blkback_message msg;
@@ -76,7 +76,8 @@ static void hands_over(void)
 		CU_ASSERT_EQUAL((intptr_t)status, 0);
 		CU_ASSERT_EQUAL(fake_mapped, 0);
 		CU_ASSERT_EQUAL(fake_bound, 0);
-		CU_ASSERT_EQUAL(fake_attached, (int)i + 1); /* not given back */
+		CU_ASSERT_EQUAL(fake_attached,
+				(int)i + 1); /* the attachment stays */
 		close(sock);
 		start_next(false);
 		CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
@@ -92,7 +93,7 @@ static void hands_over(void)
 
 /* ---- a supervisor that goes while its worker attaches ------------------- */
 
-/* A guest is connected, and its worker has left. */
+/* A guest is connected, and its worker has ended. */
 static void leave_connected(unsigned queues)
 {
 	start_connected(queues);
@@ -140,7 +141,7 @@ static void serves_on(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* It waits for a disk's lock: the next supervisor finds it, or the one after. */
+/* The worker waits for a disk's lock: a later supervisor connects to it. */
 static void found_while_it_attaches(void)
 {
 	int i;
@@ -152,7 +153,7 @@ static void found_while_it_attaches(void)
 	for (i = 0; i < 3; i++) {
 		CU_ASSERT_TRUE_FATAL(listens());
 		close(sock);
-		sock = knock();
+		sock = reconnect();
 		usleep(20000);
 	}
 	fake_attach_waits = false;
@@ -174,7 +175,7 @@ static void left_to_the_next(void)
 	serves_on();
 }
 
-/* It comes when another serves already, whose door stays where it is. */
+/* A second worker starts while another serves: the other's listener stays. */
 static void too_late(void)
 {
 	pthread_t first;
@@ -188,7 +189,7 @@ static void too_late(void)
 	pthread_join(thread, NULL);
 	thread = first;
 	close(serving);
-	sock = knock();
+	sock = reconnect();
 	serves_on();
 }
 
@@ -229,7 +230,7 @@ static void tie_journal(void)
 	close(fd);
 }
 
-/* Killed or not, its ring cannot be mapped any more: the disk can be served. */
+/* The ring cannot be mapped any more, but the disk is attached. */
 static void loses_its_ring(void)
 {
 	struct blkback_message msg;
@@ -284,7 +285,7 @@ static void more_queues_than_are_offered(void)
 	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(connect_queues(&msg, 2), -1);
 	close(sock);
-	sock = knock();
+	sock = reconnect();
 	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_ATTACHED);
 	CU_ASSERT_EQUAL(finish(), 0);
 	offered = MAX_QUEUES;

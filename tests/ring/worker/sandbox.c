@@ -107,12 +107,12 @@ static int works(void)
 	/* Large enough for glibc to ask for the memory that there is. */
 	qsort(numbers, 100000, sizeof(numbers[0]), compare);
 	free(malloc(64 << 20));
-	/* As a lazy seed's reader that begins late. */
+	/* As a lazy seed's loader thread that starts inside the sandbox. */
 	if (pthread_setschedparam(pthread_self(), SCHED_IDLE,
 				  &(struct sched_param){ 0 }) ||
 	    syscall(SYS_ioprio_set, 1, 0, 3 << 13))
 		return 6;
-	/* With no syslog that could be reached. */
+	/* Without a syslog daemon. */
 	openlog("test", LOG_PID, LOG_DAEMON);
 	setlogmask(LOG_UPTO(LOG_EMERG));
 	syslog(LOG_DEBUG, "not written");
@@ -336,7 +336,7 @@ static void no_root(void)
 	CU_ASSERT_EQUAL(status, 0);
 }
 
-/* A thread that was there before is inside as well. */
+/* A thread started before the sandbox is inside it, too. */
 static pthread_barrier_t both;
 
 static void *earlier(void *arg)
@@ -369,7 +369,7 @@ static void earlier_threads(void)
 	CU_ASSERT_EQUAL(status, 0);
 }
 
-/* What is prepared is not done again, while a guest waits. */
+/* Preparation is not repeated while a guest waits. */
 static int open_nothing(void)
 {
 	static const int calls[] = { SCMP_SYS(open), SCMP_SYS(openat),

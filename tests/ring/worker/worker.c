@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A worker: attach, connect, serve; impossible messages; storms of events. */
+/* A worker: attach, connect, serve; invalid messages; storms of events. */
 #include "tests/ring/worker/worker.h"
 
 #include <fcntl.h>
@@ -106,11 +106,11 @@ static void connect_fails(void)
 	fake_bind_fails = false;
 	/* The Xen libraries' lines stay off stderr: guests could fill a log. */
 	CU_ASSERT_EQUAL(fake_said, 0);
-	/* Indexes that cannot be. */
+	/* Impossible indexes. */
 	((struct blkif_sring *)fake_page[RING_REF])->req_prod = 33;
 	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_FAILED);
 	CU_ASSERT_EQUAL(fake_mapped, 0);
-	/* And a retry works. */
+	/* A retry succeeds. */
 	((struct blkif_sring *)fake_page[RING_REF])->req_prod = 0;
 	CU_ASSERT_EQUAL(connect_ring(&msg), BLKBACK_CONNECTED);
 	CU_ASSERT_EQUAL(finish(), 0);
@@ -136,7 +136,7 @@ static void runaway(void)
 	CU_ASSERT_EQUAL(finish(), 0);
 }
 
-/* XSA-332: a guest that only notifies is not listened to much. */
+/* XSA-332: events of a guest that only notifies are taken slowly. */
 static void storm(void)
 {
 	int64_t from;
@@ -148,7 +148,7 @@ static void storm(void)
 	} while (clock_now_ms() - from < 1000);
 	/* 32 free, 32 of 1, 2, 4 and 8 ms each, and then one in 16 ms. */
 	CU_ASSERT_TRUE(load(&fake_events) < 250);
-	/* Work is found, and ends it. */
+	/* A request is found, and ends the delay. */
 	CU_ASSERT_EQUAL(read_page(100), 0);
 	CU_ASSERT_EQUAL(read_page(100), 0);
 	CU_ASSERT_EQUAL(read_page(100), 0);

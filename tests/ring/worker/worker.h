@@ -180,7 +180,7 @@ static inline int read_page(unsigned ref)
 
 #define DEVICE_FILE 108u /* bytes, as of a socket's path */
 
-/* The device's file of a format of nodes.h. */
+/* The path of one of the device's files; @format is from nodes.h. */
 static inline void device_file(char path[DEVICE_FILE], const char *format)
 {
 	int n = snprintf(path, DEVICE_FILE, "%s/", store);
@@ -188,8 +188,8 @@ static inline void device_file(char path[DEVICE_FILE], const char *format)
 	snprintf(path + n, DEVICE_FILE - (size_t)n, format, 5u, 51712u);
 }
 
-/* Where the next supervisor knocks. */
-static inline int knock(void)
+/* Connect as the next supervisor. */
+static inline int reconnect(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
@@ -207,7 +207,7 @@ static inline int worker_tests(const char *suite, const struct test *tests,
 
 	/* No log lines: the tests check their causes. */
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
-	/* For the worker, which is a process of its own elsewhere. */
+	/* For the worker, which runs in a thread here. */
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &term, NULL);

@@ -16,7 +16,7 @@ static void headers(void)
 
 static void words(void)
 {
-	fuzz_corpus("store-words", MUTATIONS, fuzz_store_words);
+	fuzz_corpus("store-locks", MUTATIONS, fuzz_store_locks);
 }
 
 static void aliases(void)

@@ -6,6 +6,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	fuzz_store_words(data, len);
+	fuzz_store_locks(data, len);
 	return 0;
 }

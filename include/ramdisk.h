@@ -80,15 +80,16 @@ struct rd_disk; /* one attachment to one disk */
 const char *rd_store_default(void);
 
 /*
- * Open the store in @dir; NULL means rd_store_default(). The directory is made
- * (mode 0700) when it is missing. When it is empty and not on tmpfs, a tmpfs of
- * its own is mounted on it, which needs CAP_SYS_ADMIN. Close with
- * rd_store_close(); open attachments do not need the store.
+ * Open the store in @dir; NULL means rd_store_default(). A missing
+ * directory is made (mode 0700). If it is empty and not on tmpfs, a tmpfs is
+ * mounted on it, which needs CAP_SYS_ADMIN; on an empty RD_STORE_DIR also if /run is
+ * a tmpfs, unless that mount fails. Close with rd_store_close(); open attachments
+ * do not need the store.
  *
  *   -EPERM      another user owns the directory or may write it (or read it, in
  *               RD_USER_STORE_DIR); it is a symbolic link, or no directory
- *   -ENOTEMPTY  it is not on tmpfs and has something in it, which a mount would
- *               hide
+ *   -ENOTEMPTY  the directory is not on tmpfs and not empty: a mount would hide
+ *               its files
  */
 int rd_store_open(struct rd_store **store, const char *dir,
 		  struct rd_error *err);
@@ -109,13 +110,14 @@ const char *rd_store_path(const struct rd_store *store);
 /*
  * Called while the library reads a seed or waits for another process's load of it:
  * at the start, at the end, and about ten times a second in between. A non-zero
- * result ends the attach with -ECANCELED.
+ * result ends the call that was given the function with -ECANCELED.
  */
 typedef int rd_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 /* How to attach. RD_THIN and RD_LAZY take effect if this call loads the disk. */
 #define RD_PRIVATE 1u /* own copy-on-write view; implies writable */
-#define RD_THIN 2u /* memory is reserved at the first write, not at the load */
+#define RD_THIN \
+	2u /* memory only for blocks that are not zeros or were written */
 #define RD_LAZY 4u /* return at once; parts are read at first use */
 #define RD_KEEP \
 	8u /* the disk stays without attachments, until rd_keep(.., false) */
@@ -194,8 +196,8 @@ int rd_settle(struct rd_disk *disk);
 void rd_detach(struct rd_disk *disk);
 
 /*
- * Discard the disks without living attachments. Returns their number, or -errno.
- * Cheap if there are none.
+ * Discard the dead disks: not kept, and without a living or durable attachment.
+ * Returns their number, or -errno. Cheap if there are none.
  */
 int rd_reap(struct rd_store *store);
 
@@ -376,9 +378,10 @@ int rd_discard_resume(struct rd_disk *disk, uint64_t off, uint64_t len,
 		      uint64_t *done);
 
 /*
- * Describe what is at @off: the first *len bytes there (at least 1, at most the
- * given *len) are a hole, that is zeros without memory, if *hole; else data or
- * unknown. -EINVAL outside the disk.
+ * Find out whether there is a hole at @off. On entry *len is the number of bytes
+ * to examine; on return it is the number of bytes, at least 1, that the answer is
+ * for. *hole: they are zeros without memory; else they may be anything. -EINVAL
+ * outside the disk, or if *len is 0.
  */
 int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
 
@@ -393,9 +396,9 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
  *
  * A range begun with RD_RANGE_WRITE is locked, block by block in ascending order,
  * until rd_range_end(), which then returns 0. A range begun for reading locks
- * nothing: rd_range_end() returns -EAGAIN if a block was written meanwhile, and the
- * caller copies again. After a few such results begin with RD_RANGE_EXCLUSIVE,
- * which locks the blocks.
+ * nothing, except in a thin disk: rd_range_end() returns -EAGAIN if a block was
+ * written meanwhile, and the caller copies again. After a few such results begin
+ * with RD_RANGE_EXCLUSIVE, which locks the blocks.
  *
  * A thread that holds a range and begins another one must pass RD_RANGE_NOWAIT;
  * else it can deadlock with another process, or make other processes wait for a
@@ -411,9 +414,10 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole);
 #define RD_RANGE_NOWAIT 4u
 /*
  * With RD_RANGE_WRITE, after an attachment was taken over and before rd_settle():
- * begin the range only if the dead process had locked all of it and no block was
- * unlocked by another process since; otherwise -ESTALE. Never waits. Success means that
- * the dead process's write can be executed again without overwriting newer data.
+ * begin the range only if the dead process had locked all of it and no other
+ * process has unlocked a block since; otherwise -ESTALE. Never waits. Success means
+ * that the dead process's write can be executed again without overwriting newer
+ * data.
  */
 #define RD_RANGE_RESUME 8u
 #define RD_RANGE_MAX ((size_t)1 << 20) /* bytes */

@@ -239,7 +239,7 @@ sleep 1
 SECONDS=0
 kill -INT "$loading"
 wait "$loading"
-[ $SECONDS -lt 30 ] && grep -q 'was given up' "$out"
+[ $SECONDS -lt 30 ] && grep -q 'was canceled' "$out"
 ok "a load is interrupted at once" $?
 kill -KILL "$server"
 does "the interrupted load has left nothing" store_is_empty

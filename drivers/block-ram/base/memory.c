@@ -31,7 +31,7 @@ static uint64_t available(void)
 	return bytes;
 }
 
-/* The margin for other programs: 1/32 of @available, at least 16 MiB. */
+/* The margin for other programs: 1/32 of @bytes, which are available; at least 16 MiB. */
 static uint64_t margin(uint64_t bytes)
 {
 	uint64_t m = bytes / 32;

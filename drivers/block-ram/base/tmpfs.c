@@ -98,17 +98,17 @@ static int open_own(const char *dir, struct rd_error *err)
 	close(fd);
 	return rd_fail(
 		err, -EPERM,
-		"%s is not yours alone to write; name a directory of your own in $XEN_RAMDISK_DIR",
+		"%s is not yours alone to write: another user owns it or may write it; name a directory of your own in $XEN_RAMDISK_DIR",
 		dir);
 }
 
-/* Whether a tmpfs is to be mounted on @fd before it is a store's directory. */
-static bool needs_mount(int fd, bool own)
+/* Whether a store in the directory @fd needs a tmpfs mounted on it first. */
+static bool needs_mount(int fd, bool own_mount)
 {
 	if (!on_tmpfs(fd))
 		return true;
 	/* A store that an unprivileged process made there must stay visible. */
-	return own && !is_mount(fd) && is_empty(fd);
+	return own_mount && !is_mount(fd) && is_empty(fd);
 }
 
 /* Mount a tmpfs on the directory behind @fd, which is locked. 0 or -errno. */
@@ -129,7 +129,7 @@ static int mount_on(int fd, const char *dir, struct rd_error *err)
 		return 0;
 	rc = -errno;
 	if (on_tmpfs(fd))
-		return 0; /* not mounted; the tmpfs that it is on will do */
+		return 0; /* not mounted: use the tmpfs that @dir is on */
 	return rd_fail(err, rc,
 		       "%s is not on tmpfs, and mounting one there failed: %s",
 		       dir, strerror(-rc));
@@ -141,16 +141,16 @@ static void lock(int fd)
 		;
 }
 
-int rd_tmpfs_open(const char *dir, bool own, struct rd_error *err)
+int rd_tmpfs_open(const char *dir, bool own_mount, struct rd_error *err)
 {
 	int rc, top, fd = open_own(dir, err);
 
-	if (fd < 0 || !needs_mount(fd, own))
+	if (fd < 0 || !needs_mount(fd, own_mount))
 		return fd;
 	lock(fd);
 	/* Another process may have mounted on it before we had the lock. */
 	top = open_own(dir, err);
-	if (top >= 0 && needs_mount(top, own)) {
+	if (top >= 0 && needs_mount(top, own_mount)) {
 		rc = mount_on(top, dir, err);
 		close(top);
 		top = rc ? rc : open_own(dir, err);

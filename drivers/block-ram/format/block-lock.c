@@ -52,8 +52,8 @@ static bool unlock_if_dead(struct rd_disk *disk, rd_block_lock *lock,
 
 	/* An owner that is no slot in use: the lock is damaged. Unlock it. */
 	if (owner > 0 && owner <= disk->header->slots_used) {
-		if (owner - 1 ==
-			    disk->slot || /* held by another thread of this process */
+		/* The own slot: another thread of this process has the lock. */
+		if (owner - 1 == disk->slot ||
 		    rd_slots_alive(disk->header_fd, owner - 1, 1)) {
 			w->dead_since = 0;
 			return false;
@@ -86,12 +86,12 @@ static void wait_step(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
 uint64_t rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock)
 {
 	struct waiter waiter = { 0 };
-	uint64_t w;
+	uint64_t value;
 
 	while (rd_block_lock_held(
-		w = atomic_load_explicit(lock, memory_order_acquire)))
-		wait_step(disk, lock, w, &waiter);
-	return w;
+		value = atomic_load_explicit(lock, memory_order_acquire)))
+		wait_step(disk, lock, value, &waiter);
+	return value;
 }
 
 static inline uint64_t owned(const struct rd_disk *disk, uint64_t sequence)
@@ -102,24 +102,26 @@ static inline uint64_t owned(const struct rd_disk *disk, uint64_t sequence)
 
 bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock)
 {
-	uint64_t w = atomic_load_explicit(lock, memory_order_relaxed);
+	uint64_t value = atomic_load_explicit(lock, memory_order_relaxed);
 
 	/*
 	 * Bump the sequence, so that the compare-exchange of a waiter that
 	 * saw the dead process's value fails.
 	 */
-	return disk->settling && rd_block_lock_held(w) && w == owned(disk, w) &&
-	       atomic_compare_exchange_strong(lock, &w, owned(disk, w + 2));
+	return disk->settling && rd_block_lock_held(value) &&
+	       value == owned(disk, value) &&
+	       atomic_compare_exchange_strong(lock, &value,
+					      owned(disk, value + 2));
 }
 
 bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock)
 {
-	uint64_t w = atomic_load_explicit(lock, memory_order_relaxed);
+	uint64_t value = atomic_load_explicit(lock, memory_order_relaxed);
 
-	if (rd_block_lock_held(w)) /* perhaps by this slot's dead process */
+	if (rd_block_lock_held(value)) /* perhaps by this slot's dead process */
 		return rd_block_lock_inherit(disk, lock);
-	if (!atomic_compare_exchange_strong_explicit(lock, &w,
-						     owned(disk, w + 1),
+	if (!atomic_compare_exchange_strong_explicit(lock, &value,
+						     owned(disk, value + 1),
 						     memory_order_acquire,
 						     memory_order_relaxed))
 		return false;
@@ -136,12 +138,14 @@ void rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock)
 
 void rd_block_locks_sweep(rd_block_lock *locks, uint64_t count, unsigned slot)
 {
-	uint64_t i, w;
+	uint64_t i, value;
 
 	for (i = 0; i < count; i++) {
-		w = atomic_load_explicit(&locks[i], memory_order_relaxed);
-		if (rd_block_lock_held(w) && w >> RD_OWNER_SHIFT == slot + 1)
-			atomic_compare_exchange_strong(&locks[i], &w,
-						       (w + 1) & RD_SEQUENCE);
+		value = atomic_load_explicit(&locks[i], memory_order_relaxed);
+		if (rd_block_lock_held(value) &&
+		    value >> RD_OWNER_SHIFT == slot + 1)
+			atomic_compare_exchange_strong(&locks[i], &value,
+						       (value + 1) &
+							       RD_SEQUENCE);
 	}
 }

@@ -69,9 +69,9 @@ void rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock);
 
 static inline void rd_block_lock_release(rd_block_lock *lock)
 {
-	uint64_t w = atomic_load_explicit(lock, memory_order_relaxed);
+	uint64_t value = atomic_load_explicit(lock, memory_order_relaxed);
 
-	atomic_store_explicit(lock, (w + 1) & RD_SEQUENCE,
+	atomic_store_explicit(lock, (value + 1) & RD_SEQUENCE,
 			      memory_order_release);
 }
 

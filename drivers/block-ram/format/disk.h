@@ -30,32 +30,33 @@ struct rd_store {
 };
 
 struct rd_layer {
-	int fd; /* of its data, if blocks can be given memory; or -1 */
-	unsigned char *data; /* as many bytes as the disk */
+	int fd; /* of the data file; -1 if no block needs memory later */
+	unsigned char *data; /* mapping of the data file, disk->size bytes */
 	rd_block_lock *locks;
 	uint64_t locks_mask; /* block & mask is the index of its lock */
 	/*
-	 * A bit for each block that has memory here; NULL: all have. A block
-	 * of the base without it reads as zeros, one of a view as the base's.
-	 * Set and cleared under the block's lock.
+	 * One bit for each block: whether the block has memory in this layer.
+	 * NULL: all blocks have. Without memory, a block of the base reads as
+	 * zeros, and a block of a view reads as the base's block. A bit is set
+	 * and cleared under the block's lock.
 	 */
 	_Atomic uint64_t *backed;
-	void *map; /* locks and what follows them */
+	void *map; /* mapping of the locks, the bits and the part states */
 	size_t map_bytes;
 };
 
 struct rd_disk {
-	int dir; /* own copy of the store's */
-	int header_fd; /* its description holds the slot's lock */
+	int dir; /* the store's directory, a descriptor of its own */
+	int header_fd; /* its open file description holds the slot's lock */
 	unsigned slot;
 	bool writable;
-	bool thin; /* the base is */
+	bool thin; /* blocks of the base may have no memory */
 	/*
 	 * Between the takeover of a durable attachment and rd_settle(): this
 	 * process may inherit the block locks that the slot's dead process held.
 	 */
 	bool settling;
-	/* After rd_freeze(): this block and all later ones are still locked. */
+	/* Between rd_freeze() and the last rd_thaw(): the first locked block. */
 	uint64_t frozen;
 	struct rd_header *header; /* RD_HEADER_BYTES, shared */
 	struct rd_slot *self;
@@ -63,7 +64,7 @@ struct rd_disk {
 	struct rd_layer base;
 	struct rd_layer *view; /* NULL without a private view */
 	struct rd_layer view_layer;
-	_Atomic uint64_t *populated; /* see populate.h; or NULL */
+	_Atomic uint64_t *populated; /* one bit a chunk (populate.h); or NULL */
 	char id[RD_ID_MAX];
 
 	/* lazy disks only */
@@ -106,14 +107,15 @@ struct rd_filename {
 };
 struct rd_filename rd_file_name(const char *id, enum rd_file file);
 /* The files of a private view: RD_FILE_DATA, or RD_FILE_RANGES for its map. */
-#define RD_VIEW_MARK ".view-" /* behind an id, before the slot's number */
+#define RD_VIEW_MARK ".view-" /* between id and slot number */
 struct rd_filename rd_view_name(const char *id, unsigned slot,
 				enum rd_file file);
 
 /*
- * Remove the contents (data, ranges and views) of disk @id, or all of it. The
- * caller holds the disk's lock. Order and state make a crash in between
- * harmless: a header without contents says RD_EMPTY.
+ * Remove the contents (data, ranges and views) of disk @id; its contents and its
+ * header; or one view. Call with RD_LOCK_DISK held. @header is the mapped header,
+ * or NULL if there is none to trust. The caller may be killed in between: the
+ * header's state becomes RD_EMPTY first, and the header is removed last.
  */
 void rd_remove_contents(int dir, const char *id, struct rd_header *header);
 void rd_remove_disk(int dir, const char *id, struct rd_header *header);

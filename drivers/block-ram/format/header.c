@@ -25,7 +25,10 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 {
 	if (n < sizeof(header->magic) + sizeof(header->format) ||
 	    all_zero(header->magic, sizeof(header->magic)))
-		return rd_fail(err, -ENOENT, "%s was never finished", path);
+		return rd_fail(
+			err, -ENOENT,
+			"%s is incomplete: the process that made it was killed",
+			path);
 	if (memcmp(header->magic, RD_MAGIC, sizeof(header->magic)))
 		return rd_fail(err, -EUCLEAN, "%s is not a disk's header",
 			       path);
@@ -48,7 +51,7 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 	    !memchr(header->name, 0, sizeof(header->name)) ||
 	    !memchr(header->seed, 0, sizeof(header->seed)))
 		return rd_fail(err, -EUCLEAN,
-			       "%s is damaged: its fields contradict each other",
+			       "%s is damaged: its fields do not fit together",
 			       path);
 	return 0;
 }

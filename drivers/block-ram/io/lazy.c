@@ -31,14 +31,14 @@ static uint64_t part_bytes(const struct rd_disk *disk, uint64_t part)
 	return left < RD_PART ? left : RD_PART;
 }
 
-/* ---- one part, claimed ------------------------------------------------- */
+/* ---- filling a claimed part ------------------------------------------------- */
 
 static bool is_zero(const unsigned char *p, size_t n)
 {
 	return p[0] == 0 && !memcmp(p, p + 1, n - 1);
 }
 
-/* Bytes of the part that the seed has: less where it was padded. */
+/* How many of @n bytes at @off the seed has: fewer at its end (padding). */
 static size_t seed_bytes(const struct rd_disk *disk, uint64_t off, size_t n)
 {
 	uint64_t left = disk->seed->size > off ? disk->seed->size - off : 0;
@@ -172,7 +172,7 @@ static bool is_loaded(struct rd_disk *disk, uint64_t part)
 	       RD_PART_LOADED;
 }
 
-/* One behind the last part of a range. */
+/* The part after the last one of a range. */
 static uint64_t end_part(uint64_t off, uint64_t len)
 {
 	return len ? (off + len - 1) / RD_PART + 1 : 0;
@@ -203,7 +203,7 @@ int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len)
 	return 0;
 }
 
-/* ---- the background ---------------------------------------------------- */
+/* ---- the background thread ---------------------------------------------------- */
 
 /* If every part is loaded, correct a count that a killed process left small. */
 static void complete(struct rd_disk *disk)
@@ -262,7 +262,7 @@ static void close_seed(struct rd_disk *disk)
 	disk->seed = NULL;
 }
 
-/* Set disk->seed: to what @seed holds, or to the file at @path. */
+/* Set disk->seed: move *@seed there, or open @path if @seed is NULL. */
 static int open_seed(struct rd_disk *disk, struct rd_seed *seed,
 		     const char *path, struct rd_error *err)
 {
@@ -287,7 +287,7 @@ static int open_seed(struct rd_disk *disk, struct rd_seed *seed,
 	close_seed(disk);
 	return rd_fail(
 		err, -EIO,
-		"seed %s is another file now, and its disk is not read to the end",
+		"seed %s is another file now or has shrunk, and its lazy disk is not completely loaded; put the file back to attach the disk",
 		path);
 }
 
@@ -297,7 +297,7 @@ int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
 	int rc;
 
 	if (disk->header->loaded == disk->size) {
-		disk->parts = NULL; /* all parts are loaded, for good */
+		disk->parts = NULL; /* all parts are loaded: final */
 		return 0;
 	}
 	rc = open_seed(disk, seed, path, err);

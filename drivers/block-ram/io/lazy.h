@@ -32,7 +32,7 @@ static inline uint64_t rd_parts(uint64_t size)
  */
 int rd_lazy_load(struct rd_disk *disk, uint64_t off, uint64_t len);
 
-/* Whether those parts are all loaded. Only for a disk with disk->parts. */
+/* Whether all parts of @len bytes at @off are loaded. Needs disk->parts. */
 bool rd_lazy_loaded(struct rd_disk *disk, uint64_t off, uint64_t len);
 
 static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)
@@ -41,8 +41,9 @@ static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)
 }
 
 /*
- * Mark as absent the parts that a dead attachment in disk->slot was loading.
- * Called with the disk's lock, before the slot has a living owner again.
+ * Mark as absent the parts that the previous, dead attachment of disk->slot was
+ * loading. Call after the slot is locked and before this attachment loads a part:
+ * from then on a part with this slot's number counts as being loaded.
  */
 void rd_lazy_sweep(struct rd_disk *disk);
 

@@ -25,20 +25,20 @@ static inline bool readers_lock(const struct rd_disk *disk)
 }
 
 static void read_block(struct rd_disk *disk, uint64_t block, void *to,
-		       size_t in, size_t len)
+		       size_t pos, size_t len)
 {
 	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
 	uint64_t before;
 
 	if (readers_lock(disk)) {
 		rd_block_lock_acquire(disk, lock);
-		racy_copy(to, rd_block_read(disk, block) + in, len);
+		racy_copy(to, rd_block_read(disk, block) + pos, len);
 		rd_block_lock_release(lock);
 		return;
 	}
 	do {
 		before = rd_block_lock_wait(disk, lock);
-		racy_copy(to, rd_block_read(disk, block) + in, len);
+		racy_copy(to, rd_block_read(disk, block) + pos, len);
 		atomic_thread_fence(memory_order_acquire);
 	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
 }
@@ -71,7 +71,7 @@ static bool read_run(struct rd_disk *disk, void *to, uint64_t off, size_t len)
 	return changed == 0;
 }
 
-static int write_block(struct rd_disk *disk, uint64_t block, size_t in,
+static int write_block(struct rd_disk *disk, uint64_t block, size_t pos,
 		       const void *from, size_t len)
 {
 	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
@@ -80,7 +80,7 @@ static int write_block(struct rd_disk *disk, uint64_t block, size_t in,
 	rd_block_lock_acquire(disk, lock);
 	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
 	if (to) {
-		racy_copy(to + in, from, len);
+		racy_copy(to + pos, from, len);
 		rd_block_written(disk, block);
 	}
 	rd_block_lock_release(lock);
@@ -191,7 +191,7 @@ int rd_flush(struct rd_disk *disk)
 	return 0;
 }
 
-/* ---- ranges held while somebody else copies ---------------------------- */
+/* ---- ranges that the caller copies ------------------------------------- */
 
 /* Bytes to prefetch; after that the processor's own prefetcher takes over. */
 #define AHEAD 256u
@@ -237,28 +237,30 @@ static inline struct locks locks_of(const struct rd_range *range)
 {
 	const struct rd_layer *top = rd_top(range->disk);
 	uint64_t first = first_block(range);
-	struct locks w = {
+	struct locks locks = {
 		.table = top->locks,
 		.start = first & top->locks_mask,
 		.n = end_block(range) - first,
 	};
 
-	if (range->disk->view && w.start + w.n > RD_STRIPES)
-		w.wrapped = w.start + w.n - RD_STRIPES;
-	return w;
+	if (range->disk->view && locks.start + locks.n > RD_STRIPES)
+		locks.wrapped = locks.start + locks.n - RD_STRIPES;
+	return locks;
 }
 
-static inline rd_block_lock *nth_lock(const struct locks *w, uint64_t i)
+static inline rd_block_lock *nth_lock(const struct locks *locks, uint64_t i)
 {
-	return &w->table[i < w->wrapped ? i : w->start + i - w->wrapped];
+	return &locks->table[i < locks->wrapped
+				     ? i
+				     : locks->start + i - locks->wrapped];
 }
 
-static void release_locks(const struct locks *w, uint64_t n)
+static void release_locks(const struct locks *locks, uint64_t n)
 {
 	uint64_t i;
 
 	for (i = 0; i < n; i++)
-		rd_block_lock_release(nth_lock(w, i));
+		rd_block_lock_release(nth_lock(locks, i));
 }
 
 static int acquire_lock(const struct rd_range *range, rd_block_lock *lock)
@@ -273,14 +275,14 @@ static int acquire_lock(const struct rd_range *range, rd_block_lock *lock)
 
 static int acquire_locks(const struct rd_range *range)
 {
-	struct locks w = locks_of(range);
+	struct locks locks = locks_of(range);
 	uint64_t i;
 	int rc;
 
-	for (i = 0; i < w.n; i++) {
-		rc = acquire_lock(range, nth_lock(&w, i));
+	for (i = 0; i < locks.n; i++) {
+		rc = acquire_lock(range, nth_lock(&locks, i));
 		if (rc) {
-			release_locks(&w, i);
+			release_locks(&locks, i);
 			return rc;
 		}
 	}
@@ -289,9 +291,9 @@ static int acquire_locks(const struct rd_range *range)
 
 static void unlock_range(const struct rd_range *range)
 {
-	struct locks w = locks_of(range);
+	struct locks locks = locks_of(range);
 
-	release_locks(&w, w.n);
+	release_locks(&locks, locks.n);
 }
 
 /*
@@ -301,18 +303,18 @@ static void unlock_range(const struct rd_range *range)
  */
 static int sum_locks(const struct rd_range *range, uint64_t *sum)
 {
-	struct locks w = locks_of(range);
+	struct locks locks = locks_of(range);
 	uint64_t i, value;
 
 	*sum = 0;
-	for (i = 0; i < w.n; i++) {
-		value = atomic_load_explicit(nth_lock(&w, i),
+	for (i = 0; i < locks.n; i++) {
+		value = atomic_load_explicit(nth_lock(&locks, i),
 					     memory_order_acquire);
 		if (rd_block_lock_held(value)) {
 			if (range->flags & RD_RANGE_NOWAIT)
 				return -EWOULDBLOCK;
 			value = rd_block_lock_wait(range->disk,
-						   nth_lock(&w, i));
+						   nth_lock(&locks, i));
 		}
 		*sum += value;
 	}

@@ -102,9 +102,8 @@ static int zero_block(struct rd_disk *disk, uint64_t off, size_t len)
 static int punch(struct rd_disk *disk, uint64_t block, uint64_t end)
 {
 	uint64_t b, from = block * RD_BLOCK;
-	uint64_t to =
-		end *
-		RD_BLOCK; /* a multiple of the page size, also at the end */
+	/* Whole pages: the last one may reach beyond the disk's end. */
+	uint64_t to = end * RD_BLOCK;
 
 	/* Clear the bits first: a reader of a freed block could get SIGBUS. */
 	for (b = block; b < end; b++)

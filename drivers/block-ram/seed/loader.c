@@ -64,7 +64,7 @@ static int report(struct load *l, bool always)
 		return 0;
 	l->last_progress = now;
 	if (l->what->progress(l->what->progress_arg, l->done, l->seed->size))
-		return rd_fail(l->err, -ECANCELED, "loading %s was given up",
+		return rd_fail(l->err, -ECANCELED, "loading %s was canceled",
 			       l->seed->path);
 	return 0;
 }
@@ -248,7 +248,7 @@ void rd_next_extent(const struct rd_seed *seed, uint64_t *off, uint64_t *end)
 		return;
 	}
 	if (data < 0)
-		return; /* no SEEK_DATA here: treat everything as data */
+		return; /* no SEEK_DATA on this file system: all is data */
 	hole = lseek(seed->fd, data, SEEK_HOLE);
 	*off = (uint64_t)data < *end ? (uint64_t)data : *end;
 	if (hole > data && (uint64_t)hole < *end)

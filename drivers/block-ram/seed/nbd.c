@@ -5,7 +5,7 @@
  * The mutex serialises the threads of a lazy disk.
  *
  * libnbd is loaded with dlopen(), so that hosts without NBD seeds need not
- * install it. RD_WITHOUT_NBD leaves this file's contents out (tapdisk driver).
+ * install it. RD_WITHOUT_NBD leaves out the part that needs libnbd (tapdisk driver).
  */
 #include "drivers/block-ram/seed/nbd.h"
 
@@ -64,7 +64,7 @@ bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
 	return true;
 }
 
-/* FNV-1a of 64 bits with two start values: 128 bits of a file name. */
+/* FNV-1a, 64 bits. rd_nbd_id() joins two hashes with different start values. */
 static uint64_t hash(const char *text, uint64_t h)
 {
 	for (; *text; text++)
@@ -363,7 +363,7 @@ static int on_status(void *arg, int *error)
 	return 1; /* the command is complete */
 }
 
-/* Request the block status at @off. After a silence, reads fail as well. */
+/* Request the block status at @off. If no answer comes, later reads fail, too. */
 static void request_status(struct rd_nbd *n, uint64_t off, uint64_t len)
 {
 	int rc = 0;
@@ -427,7 +427,7 @@ int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 	(void)size;
 	return rd_fail(
 		err, -ENOSYS,
-		"seed %s is on an NBD server, which this program was built without",
+		"seed %s is on an NBD server, and this program was built without NBD",
 		uri);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A seed on an NBD server, read through libnbd. Only this file uses NBD, as only
+ * A seed on an NBD server, read through libnbd. Only nbd.c uses NBD, as only
  * seed.c uses files. libnbd is loaded (dlopen) with the first such seed.
  */
 #ifndef BLOCK_RAM_NBD_H
@@ -22,8 +22,8 @@ void rd_nbd_id(const char *canonical, char id[RD_ID_MAX]);
 
 /*
  * Connect to the export at @uri; *size is its size in bytes. -ENOSYS without
- * libnbd; else -errno with libnbd's message. Fails when the server is silent for
- * 30 seconds.
+ * libnbd; -ETIMEDOUT after 30 seconds without an answer; else -errno with
+ * libnbd's message.
  */
 int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 		struct rd_error *err);

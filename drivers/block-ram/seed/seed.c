@@ -168,8 +168,8 @@ static int open_uri(struct rd_seed *seed, const char *uri, struct rd_error *err)
 	int rc;
 
 	if (!rd_nbd_canonical(uri, seed->path))
-		return rd_fail(err, -ENAMETOOLONG, "seed %s is too long a URI",
-			       uri);
+		return rd_fail(err, -ENAMETOOLONG,
+			       "the URI of seed %s is too long", uri);
 	rd_nbd_id(seed->path, seed->id);
 	rc = rd_nbd_open(&seed->nbd, seed->path, &seed->size, err);
 	if (rc)

@@ -46,7 +46,7 @@ static int parse(char *text, const char *path, char seed[RD_SEED_MAX],
 	if (!s || !usable_path(s) || (n && !rd_name_valid(n)) || *text)
 		return rd_fail(
 			err, -EUCLEAN,
-			"alias %s is damaged: expected 'seed=/PATH' and perhaps 'name=NAME' after its first line",
+			"alias %s is damaged: expected 'seed=/PATH' and optionally 'name=NAME' after its first line",
 			path);
 	/* usable_path() and rd_name_valid() have checked the lengths. */
 	strcpy(seed, s);
@@ -75,7 +75,8 @@ int rd_alias_read(const char *path, char seed[RD_SEED_MAX],
 	text[n] = 0;
 	if (strlen(text) != (size_t)n)
 		return rd_fail(err, -EUCLEAN,
-			       "alias %s is damaged: it has a NUL", path);
+			       "alias %s is damaged: it contains a NUL byte",
+			       path);
 	return parse(text + strlen(MAGIC), path, seed, name, err);
 }
 

@@ -4,9 +4,9 @@
  * it. One thread an attachment; RD_LOCK_DISK is held while the disk changes.
  *
  * SIGKILL may end the process anywhere while it holds the lock. The rule that
- * keeps the store right: a disk without a living or durable attachment that is
- * not kept is dead, whatever its state says. The next attach discards its contents
- * and loads the seed again.
+ * keeps the store right: a disk that is not kept and has neither a living nor a
+ * durable attachment is dead, whatever its state says. The next attach discards
+ * its contents and loads the seed again.
  */
 #include "drivers/block-ram/store/attach.h"
 
@@ -44,8 +44,7 @@ static int report_other_load(int fd, const struct rd_attach_request *req,
 		return 0;
 	if (req->progress(req->progress_arg, h.loaded, h.size))
 		return rd_fail(err, -ECANCELED,
-			       "waiting for %s to be loaded was given up",
-			       what);
+			       "waiting for the load of %s was canceled", what);
 	return 0;
 }
 
@@ -178,7 +177,7 @@ static int join_disk(struct rd_disk *disk, const struct rd_target *target,
 	if (h->state != RD_READY || strcmp(h->id, disk->id))
 		return rd_fail(
 			err, -EUCLEAN,
-			"%s.header is damaged: its fields contradict each other",
+			"%s.header is damaged: its fields do not fit together",
 			disk->id);
 	if (target->has_seed && strcmp(h->seed_id, target->seed.id))
 		return rd_fail(

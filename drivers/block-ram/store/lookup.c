@@ -88,7 +88,7 @@ static int choose(const struct rd_disk_info *disks, size_t count,
 		return 0;
 	choices(disks, count, names, sizeof(names));
 	if (count == 0)
-		return rd_fail(err, -ENOENT, "no disk '%s'; there is none",
+		return rd_fail(err, -ENOENT, "no disk '%s': no disk is loaded",
 			       text);
 	return rd_fail(err, found ? -ENOTUNIQ : -ENOENT,
 		       found ? "'%s' names more than one disk; choose from: %s"
@@ -143,7 +143,7 @@ static int only_one(struct rd_store *store, const char *path,
 	else
 		rc = rd_fail(
 			err, -EINVAL,
-			"seed %s is empty, which means the disk that is there, and there are %zu: %s; name one",
+			"seed %s is empty, which stands for the only loaded disk, but %zu are loaded: %s; name one of them",
 			path, count, names);
 	rd_list_free(disks, count);
 	return rc;
@@ -215,7 +215,8 @@ int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 			"a durable attachment needs a label of 1 to %u bytes",
 			RD_LABEL_MAX - 1);
 	if (!req->seed && !req->name)
-		return rd_fail(err, -EINVAL, "neither a seed nor a name");
+		return rd_fail(err, -EINVAL,
+			       "the request has neither a seed nor a name");
 	if (!req->seed)
 		return find_named(store, req->name, t->id, err);
 	rc = req->name ? set_name(t, req->name, err) : 0;

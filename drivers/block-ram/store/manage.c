@@ -152,9 +152,9 @@ int rd_try_end(struct rd_store *store, const char *label)
 	return end_any(store, &(struct end){ label, false, -ENOENT });
 }
 
-/* ---- the seed beside the disk ------------------------------------------ */
+/* ---- comparing the disk with its seed ---------------------------------- */
 
-/* Open the disk's seed, if it is still the same file and not smaller. */
+/* Open the disk's seed, if it is still the same file and of the same size. */
 static int open_seed(const struct rd_disk *disk, struct rd_seed *seed,
 		     struct rd_error *err)
 {
@@ -168,7 +168,7 @@ static int open_seed(const struct rd_disk *disk, struct rd_seed *seed,
 	rd_seed_close(seed);
 	return rd_fail(
 		err, -ESTALE,
-		"%s is not the file any more that the disk was loaded from",
+		"%s is not the file any more that the disk was loaded from, or its size has changed",
 		h->seed);
 }
 
@@ -222,7 +222,8 @@ static int walk_seed(struct rd_disk *disk, window_fn *fn, void *arg,
 		rc = walk_windows(disk, &seed, window, fn, arg, progress,
 				  progress_arg);
 		if (rc == -ECANCELED)
-			rd_fail(err, rc, "given up");
+			rd_fail(err, rc, "reading seed %s was canceled",
+				seed.path);
 		else if (rc < 0)
 			rd_fail(err, rc, "cannot read seed %s: %s", seed.path,
 				strerror(-rc));
@@ -264,7 +265,7 @@ static int may_reset(struct rd_disk *disk, bool force, struct rd_error *err)
 	if (n && !force)
 		return rd_fail(
 			err, -EBUSY,
-			"the disk of %s is attached for writing %u times; detach those, or force the reset under them",
+			"the disk of %s is attached for writing %u times; detach those, or force the reset while they are attached",
 			disk->header->seed, n);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See name.h. Keeps nothing; any thread. */
+/* See name.h. No state; any thread. */
 #include "drivers/block-ram/store/name.h"
 
 #include <ctype.h>

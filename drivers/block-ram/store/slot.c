@@ -59,14 +59,14 @@ int rd_slot_admit(const struct rd_disk *disk,
 		if (n)
 			return rd_fail(
 				err, -EBUSY,
-				"%s is attached for writing %u times; a private view needs a disk that nobody writes: attach it read-only there, or give the view a disk of its own with name=",
+				"%s is attached for writing %u times; a private view needs a disk without writers: make those attachments read-only, or give the view a disk of its own with name=",
 				name, n);
 	} else if (req->writable) {
 		n = rd_slot_views(disk);
 		if (n)
 			return rd_fail(
 				err, -EBUSY,
-				"%s has %u private views, so nobody may write it: attach it read-only or private, or use a disk of its own with name=",
+				"%s has %u private views, so it cannot be attached for writing: attach it read-only or private, or use a disk of its own with name=",
 				name, n);
 	}
 	return 0;
@@ -120,7 +120,7 @@ static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 			return 0;
 		return rd_fail(
 			err, -EBUSY,
-			"%s was attached in another way before; end that first",
+			"the durable attachment %s has other options (writable, private) than this request; detach it first",
 			req->label);
 	}
 	return -ENOENT;
@@ -155,7 +155,7 @@ static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
 	if (used >= RD_SLOTS)
 		return rd_fail(
 			err, -EUSERS,
-			"%s has %u attachments, which is all a disk can have",
+			"%s has %u attachments, and a disk cannot have more",
 			name, used);
 	rc = rd_memory_take(disk->header_fd, (uint64_t)rd_slot_offset(used),
 			    sizeof(struct rd_slot));
@@ -163,9 +163,10 @@ static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
 		return rd_fail(err, rc, "no memory for an attachment to %s: %s",
 			       name, strerror(-rc));
 	if (!take(disk, used))
-		return rd_fail(err, -EUCLEAN,
-			       "slot %u of %s is locked and unused", used,
-			       name);
+		return rd_fail(
+			err, -EUCLEAN,
+			"slot %u of %s is locked although it is not in use",
+			used, name);
 	disk->header->slots_used = used + 1;
 	return 0;
 }

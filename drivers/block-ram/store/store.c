@@ -41,7 +41,7 @@ static int check_private(const char *dir, int fd, struct rd_error *err)
 		return 0;
 	return rd_fail(
 		err, -EPERM,
-		"%s is not a directory of yours alone; remove it, or name another in $XEN_RAMDISK_DIR",
+		"%s is not a directory of yours alone: other users may read it; remove it, or name another in $XEN_RAMDISK_DIR",
 		dir);
 }
 
@@ -49,12 +49,12 @@ static int check_private(const char *dir, int fd, struct rd_error *err)
 static int open_dir(struct rd_store *s, const char *dir, bool make,
 		    struct rd_error *err)
 {
-	bool own = !strcmp(dir, RD_STORE_DIR);
+	bool own_mount = !strcmp(dir, RD_STORE_DIR);
 	int rc = make ? rd_tmpfs_make(dir, err) : 0;
 
 	if (rc)
 		return rc;
-	rc = make ? rd_tmpfs_open(dir, own, err)
+	rc = make ? rd_tmpfs_open(dir, own_mount, err)
 		  : rd_tmpfs_open_existing(dir, err);
 	if (rc == -ENOENT && !make)
 		return 0; /* an empty store */

@@ -159,7 +159,7 @@ static void give_back(struct rd_disk *disk, const char *name)
 		at_exit = atexit(unpark_all) == 0;
 	if (!p || !at_exit) {
 		syslog(LOG_WARNING,
-		       "tapdisk_ram: out of memory: %s would not outlive a pause",
+		       "tapdisk_ram: out of memory: %s is detached now; if the disk is only paused, and attached nowhere else, its contents are lost",
 		       name);
 		free(p);
 		rd_detach(disk);

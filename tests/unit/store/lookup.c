@@ -93,7 +93,7 @@ static void not_there(void)
 	struct rd_disk *d;
 
 	CU_ASSERT_EQUAL(attach_named(s, NULL, "nobody", 0, &d, &err), -ENOENT);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "there is none"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no disk is loaded"));
 	CU_ASSERT_EQUAL(attach_named(s, make_seed("there", MIB, 1), NULL,
 				     RD_EXISTING, &d, &err),
 			-ENOENT);
@@ -190,7 +190,7 @@ static void an_empty_file_means_the_only_one(void)
 	c = attached(s, make_seed("another", MIB, 2), true);
 	rd_detach(b);
 	CU_ASSERT_EQUAL(attach(s, empty, true, &b, &err), -EINVAL);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "there are 2"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "but 2 are loaded"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/only"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/another"));
 	rd_detach(a);

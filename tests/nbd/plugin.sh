@@ -55,7 +55,7 @@ says "a name before two seeds" 1 'name=x stands before the first seed=' \
 says "disk= that is not loaded" 1 "no disk 'nobody'" \
 	run disk=nobody -- 'nbdinfo "$uri"'
 
-says "deny= with an invalid address" 1 'deny=: 1.2.3 is no address' nbdkit "$plugin" "$seeds/odd.img" deny=1.2.3
+says "deny= with an invalid address" 1 'deny=: 1.2.3 is neither an address nor a network' nbdkit "$plugin" "$seeds/odd.img" deny=1.2.3
 port=$((20000 + $$ % 20000))
 denies() { # NAME LIST NEGATION: a client from 127.0.0.1 is refused if NEGATION is !
 	spawn nbdkit -f -i 127.0.0.1 -p $port "$plugin" "$seeds/odd.img" deny="$2"
@@ -188,7 +188,7 @@ assert a.pread(4, 4 << 20) == b"at f"
 does "private views do not see writes of each other" nbdsh -c "$views"
 end "$server"
 does "keep: loaded before it serves, and kept" run "$seeds/odd.img" keep=true name=kept -- true
-says "the kept disk has its name" 0 'as kept: 2 MiB, kept, attached 0 times' xm-ramdisk list
+says "the kept disk has its name" 0 'as kept: 2.9 MiB, kept, attached 0 times' xm-ramdisk list
 does "the kept disk is served by disk=" run disk=kept -- '[ "$(nbdinfo --size "$uri")" = 3000320 ]'
 xm-ramdisk drop kept
 does "lazy" run "$seeds/odd.img" lazy=true -- \

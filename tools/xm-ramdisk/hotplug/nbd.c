@@ -26,8 +26,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
@@ -36,6 +38,7 @@
 #define LOCK_FILE "nbd.lock"
 #define SUFFIX ".nbd"
 #define DEVICES_MAX 1024
+#define DRIVER_SECONDS 20 /* for the driver to make its devices */
 #define PARAMETER_MAX (RD_SEED_MAX + 32) /* KEY=URI, or a part of the URI */
 #define FILE_MAX (PATH_MAX + RD_LABEL_MAX + 16)
 
@@ -258,16 +261,35 @@ static int write_device_file(struct rd_store *store, const char *label,
 	return EXIT_DONE;
 }
 
+/*
+ * Load the kernel's NBD driver if it has no devices. modprobe returns at once
+ * while another process loads the same driver, so wait until the driver's
+ * devices are there. The caller holds nbd.lock.
+ */
+static void load_driver(void)
+{
+	static const char *const argv[] = { "modprobe", "-q", "nbd", NULL };
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	int64_t deadline = clock_deadline(DRIVER_SECONDS);
+	char state[16];
+
+	if (access("/sys/block/nbd0", F_OK) == 0)
+		return;
+	program_run(argv);
+	while (file_first_line("/sys/module/nbd/initstate", state,
+			       sizeof(state)) &&
+	       !strcmp(state, "coming") && clock_now_ms() < deadline)
+		nanosleep(&pause, NULL);
+}
+
 /* Connect a device to the nbdkit of @label, which runs. */
 static int make_device(struct rd_store *store, const char *label,
 		       char path[NBD_PATH_MAX])
 {
 	int rc, locked;
 
-	if (access("/sys/block/nbd0", F_OK))
-		program_run(
-			(const char *const[]){ "modprobe", "-q", "nbd", NULL });
 	locked = hotplug_lock(store, LOCK_FILE, LOCK_EX);
+	load_driver();
 	rc = connect_free(store, label, path);
 	if (rc == EXIT_DONE)
 		rc = write_device_file(store, label, path);

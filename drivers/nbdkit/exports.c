@@ -25,8 +25,8 @@
 
 struct export
 {
-	char *seed; /* path or URI; NULL: a loaded disk */
-	char *name; /* of the disk, or NULL */
+	char *seed; /* path or URI; NULL: a disk that is loaded */
+	char *name; /* of the disk, or NULL; without @seed also its id or path */
 	char *shown; /* the export name */
 };
 
@@ -76,15 +76,23 @@ static int add_disk(const char *value)
 	return e->name ? 0 : -1;
 }
 
-/* name= belongs to the seed= before it, or to the only one. */
+/*
+ * Belongs to the seed= before it, or to the only one. After disk= it is the
+ * export name.
+ */
 static int set_name(const char *value)
 {
-	char **name = count ? &exports[count - 1].name : &first_name;
+	struct export *e = count ? &exports[count - 1] : NULL;
+	char **name = !e ? &first_name : e->seed ? &e->name : &e->shown;
 
 	if (*name) {
 		nbdkit_error(
-			"name=%s: %s has the name %s already; a name= belongs to the seed= before it",
-			value, count ? "that seed" : "the first seed", *name);
+			"name=%s: %s has the name %s already; a name= belongs to the seed= or disk= before it",
+			value,
+			!e        ? "the first seed"
+			: e->seed ? "that seed"
+				  : "that disk",
+			*name);
 		return -1;
 	}
 	*name = strdup(value);
@@ -166,6 +174,8 @@ int exports_complete(void)
 		first_name = NULL;
 	}
 	for (i = 0; i < count; i++) {
+		if (exports[i].shown)
+			continue;
 		if (!exports[i].name)
 			rd_short_name(exports[i].seed, name);
 		exports[i].shown = strdup(exports[i].name ? exports[i].name
@@ -192,19 +202,22 @@ void exports_free(void)
 
 /* ---- files under dir= -------------------------------------------------- */
 
-/* An empty or absolute name, or one with a component "..", is refused. */
-static bool is_refused(const char *name)
+/*
+ * Whether a part of the path @name is "..", "." or empty. Such a name leads out
+ * of the directory, or is another spelling of an export's name.
+ */
+static bool is_odd(const char *name)
 {
 	const char *p = name;
+	size_t n;
 
-	if (*p == '/' || !*p)
-		return true;
-	for (; p; p = strchr(p, '/')) {
-		p += *p == '/';
-		if (!strncmp(p, "..", 2) && (p[2] == '/' || !p[2]))
+	for (;; p += n + 1) {
+		n = strcspn(p, "/");
+		if (!n || (n <= 2 && p[0] == '.' && p[n - 1] == '.'))
 			return true;
+		if (!p[n])
+			return false;
 	}
-	return false;
 }
 
 /* Open the image below dir: an O_PATH descriptor, or -errno. */
@@ -228,18 +241,21 @@ static int open_beneath(const char *name)
 
 static int find_file(const char *name, struct exported *e)
 {
-	int fd = is_refused(name) ? -EXDEV : open_beneath(name);
+	int fd = is_odd(name) ? -EXDEV : open_beneath(name);
 
 	if (fd < 0) {
-		nbdkit_error("no export '%s' in %s: %s", name, dir,
-			     fd == -EINVAL  ? "not an image file"
-			     : fd == -EXDEV ? "it leads out of the directory"
-					    : strerror(-fd));
+		nbdkit_error(
+			"no export '%s' in %s: %s", name, dir,
+			fd == -EINVAL ? "not an image file"
+			: fd == -EXDEV
+				? "it leads out of the directory, or has an empty part or '.'"
+				: strerror(-fd));
 		return -1;
 	}
 	e->fd = fd;
 	snprintf(e->path, sizeof(e->path), "/proc/self/fd/%d", fd);
 	e->seed = e->path;
+	e->shown = name;
 	e->flags = RD_IMAGE;
 	return 0;
 }
@@ -253,6 +269,7 @@ bool exports_get(unsigned n, struct exported *e)
 	*e = (struct exported){
 		.seed = exports[n].seed,
 		.name = exports[n].name,
+		.shown = exports[n].shown,
 		.flags = exports[n].seed ? 0 : RD_EXISTING,
 		.fd = -1,
 	};

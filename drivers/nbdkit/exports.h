@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The disks that the plugin serves and their export names: those of seed= and
- * disk=, or the files under dir=. Set up before nbdkit serves, and only read
- * afterwards, by any thread. Functions that fail have called nbdkit_error().
+ * Which disks the plugin serves, and under which export names: those of seed=
+ * and disk=, with the export names of name=, or the files under dir=. Set up before nbdkit serves and
+ * only read afterwards, by any thread.
  */
 #ifndef NBDKIT_RAMDISK_EXPORTS_H
 #define NBDKIT_RAMDISK_EXPORTS_H
@@ -22,12 +22,16 @@ void exports_free(void);
 /* What rd_attach() is called with for an export name. */
 struct exported {
 	const char *seed, *name;
+	const char *shown; /* the export name */
 	unsigned flags;
 	int fd; /* of a file under dir=, or -1 */
 	char path[32]; /* that leads to fd */
 };
 
-/* Find the export of the client's @name; "" is the first export. 0 or -1. */
+/*
+ * Of the client's @name, which must stay until exported_close(); "" is the first
+ * one. 0, or -1 and said why.
+ */
 int exports_find(const char *name, struct exported *e);
 void exported_close(struct exported *e);
 

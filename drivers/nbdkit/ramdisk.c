@@ -21,6 +21,7 @@
 
 #include "drivers/nbdkit/deny.h"
 #include "drivers/nbdkit/exports.h"
+#include "drivers/nbdkit/pins.h"
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
@@ -92,6 +93,7 @@ static int ramdisk_config(const char *key, const char *value)
 static void ramdisk_unload(void)
 {
 	exports_free();
+	pins_free();
 	deny_free();
 }
 
@@ -104,19 +106,20 @@ static int ramdisk_preconnect(int readonly)
 	return -1;
 }
 
-#define CONFIG_HELP                                                               \
-	"[seed=]<IMAGE>   File or block device to load; may be repeated, and\n"   \
-	"                 is then exported under the last part of its path.\n"    \
-	"name=<NAME>      A disk of that name, made from the seed before it.\n"   \
-	"disk=<NAME>      A disk that is loaded already.\n"                       \
-	"dir=<DIRECTORY>  Export the images in a directory by their names.\n"     \
-	"links=true       Follow symbolic links that lead out of it.\n"           \
-	"deny=<LIST>      Addresses and networks that may not connect.\n"         \
-	"label=<TEXT>     Who the clients are, for xm-ramdisk list.\n"            \
-	"mode=r|w         Read only, or read and write (default).\n"              \
-	"private=true     A copy-on-write view of its own for each connection.\n" \
-	"thin=true        Take memory as it is needed, not up front.\n"           \
-	"lazy=true        Read each part of the seed at its first use.\n"         \
+#define CONFIG_HELP                                                                   \
+	"[seed=]<IMAGE>   File or block device to load; may be repeated, and\n"       \
+	"                 is then exported under the last part of its path.\n"        \
+	"name=<NAME>      A disk of that name, made from the seed before it; after\n" \
+	"                 disk=, the export name.\n"                                  \
+	"disk=<NAME>      A disk that is loaded already, or its id.\n"                \
+	"dir=<DIRECTORY>  Export the images in a directory by their names.\n"         \
+	"links=true       Follow symbolic links that lead out of it.\n"               \
+	"deny=<LIST>      Addresses and networks that may not connect.\n"             \
+	"label=<TEXT>     Who the clients are, for xm-ramdisk list.\n"                \
+	"mode=r|w         Read only, or read and write (default).\n"                  \
+	"private=true     A copy-on-write view of its own for each connection.\n"     \
+	"thin=true        Take memory as it is needed, not up front.\n"               \
+	"lazy=true        Read each part of the seed at its first use.\n"             \
 	"keep=true        Load at once, and keep when the last client goes."
 
 static void ramdisk_dump(void)
@@ -164,7 +167,10 @@ static int attach(const struct exported *e, const char *label, bool writable,
 	rc = rd_store_open(&store, NULL, &err);
 	if (!rc) {
 		rd_reap(store);
-		rc = rd_attach(store, &req, disk, &err);
+		if (e->seed)
+			rc = pins_attach(store, e->shown, &req, disk, &err);
+		else
+			rc = rd_attach(store, &req, disk, &err);
 		rd_store_close(store);
 	}
 	if (rc) {

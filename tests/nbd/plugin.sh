@@ -123,6 +123,8 @@ does "a file in a folder of it" run dir="$seeds/dir" -- \
 does "a link inside of it" run dir="$seeds/dir" -- 'nbdinfo --size "nbd+unix:///same.img?socket=$unixsocket"'
 under "no path that leads up" "../outside/secret.img" "no export '../outside/secret.img' in .*: it leads out"
 under "no path up from a folder" "sub/../../outside/secret.img" 'it leads out'
+under "no second spelling with ." "./a.img" "has an empty part or '.'"
+under "no second spelling with an empty part" "sub//b.img" "has an empty part or '.'"
 under "no absolute path" "$seeds/outside/secret.img" 'it leads out'
 under "no link that leads out" "leak.img" "no export 'leak.img' in .*: it leads out"
 under "no path through a link that leads out" "leakdir/secret.img" 'it leads out'
@@ -171,6 +173,31 @@ xm-ramdisk list >/dev/null # removes what the ended server has left
 xm-ramdisk drop "$seeds/sparse.img"
 kill -KILL "$server"
 wait "$server" 2>/dev/null
+cp "$seeds/dir/a.img" "$seeds/changing.img"
+serve "$seeds/c.sock" "$plugin" "$seeds/changing.img"
+does "a replaced seed: its disk is served until the last disconnect, then the new seed" nbdsh -c '
+import nbd, os, time
+def connect():
+    h = nbd.NBD()
+    h.connect_uri("'"$uri"'")
+    return h
+a = connect()
+a.pwrite(b"kept", 7)
+open("'"$seeds"'/new", "w").truncate(2 << 20)
+os.rename("'"$seeds"'/new", "'"$seeds"'/changing.img")
+b = connect()
+assert b.get_size() == 1 << 20 and b.pread(4, 7) == b"kept", "the new seed beside the old disk"
+a.shutdown()
+b.shutdown()
+for i in range(50):
+    c = connect()
+    size = c.get_size()
+    c.shutdown()
+    if size == 2 << 20:
+        break
+    time.sleep(0.1)
+assert size == 2 << 20, "the old disk after its last disconnect"'
+end "$server"
 serve "$seeds/b.sock" "$plugin" "$seeds/sparse.img" private=true
 views='
 import nbd
@@ -190,6 +217,11 @@ end "$server"
 does "keep: loaded before it serves, and kept" run "$seeds/odd.img" keep=true name=kept -- true
 says "the kept disk has its name" 0 'as kept: 2.9 MiB, kept, attached 0 times' xm-ramdisk list
 does "the kept disk is served by disk=" run disk=kept -- '[ "$(nbdinfo --size "$uri")" = 3000320 ]'
+does "name= after disk= is the export name" run disk=kept name=shown -- \
+	'[ "$(nbdinfo --size "nbd+unix:///shown?socket=$unixsocket")" = 3000320 ]'
+kept_id=$(xm-ramdisk list --json | jq -r '.[0].id')
+does "disk= with an id" run disk="$kept_id" -- '[ "$(nbdinfo --size "$uri")" = 3000320 ]'
+says "two names for one disk=" 1 'that disk has the name a already' nbdkit "$plugin" disk=kept name=a name=b
 xm-ramdisk drop kept
 does "lazy" run "$seeds/odd.img" lazy=true -- \
 	"nbdcopy \"\$uri\" - | cmp -n 3000100 - '$seeds/odd.img'"

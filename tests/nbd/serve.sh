@@ -98,6 +98,28 @@ serving "$seeds/b.img"
 ok "the next server replaces that socket" $?
 end "$server"
 
+# ---- a seed that is replaced ------------------------------------------------
+
+two_mib="$seeds/two.img"
+truncate -s 2M "$two_mib"
+cp "$seeds/b.img" "$seeds/changing.img"
+serving --socket="$seeds/s.sock" "$seeds/changing.img"
+u=$(uri_of changing.img "$seeds/s.sock")
+finds_what_it_wrote() { # NAME
+	does "$1: a client finds the disk and what it wrote" nbdsh -u "$u" -c '
+assert h.get_size() == 1 << 20, h.get_size()
+assert h.pread(4, 7) == b"kept"'
+}
+does "a client writes before the seed changes" nbdsh -u "$u" -c 'h.pwrite(b"kept", 7)'
+touch "$seeds/changing.img"
+finds_what_it_wrote "a touched seed"
+cp "$two_mib" "$seeds/new" && mv "$seeds/new" "$seeds/changing.img"
+finds_what_it_wrote "a replaced seed"
+rm "$seeds/changing.img"
+finds_what_it_wrote "a removed seed"
+end "$server"
+does "nothing is left after the seed changed" store_is_empty
+
 # ---- options ----------------------------------------------------------------
 
 serving --discard --socket="$seeds/s.sock" "$seeds/b.img"
@@ -119,6 +141,17 @@ xm-ramdisk drop there
 spawn xm-ramdisk serve --socket="$seeds/s.sock" "$seeds"
 wait_for 10 test -S "$seeds/s.sock"
 does "a directory" sh -c "[ \"\$(nbdinfo --size '$u')\" = 1048576 ]"
+does "a directory: a client writes, and finds it after the file was replaced" nbdsh -c '
+import nbd, shutil, os
+h, second = nbd.NBD(), nbd.NBD()
+h.connect_uri("'"$u"'")
+h.pwrite(b"kept", 7)
+shutil.copy("'"$two_mib"'", "'"$seeds"'/new")
+os.rename("'"$seeds"'/b.img", "'"$seeds"'/old")
+os.rename("'"$seeds"'/new", "'"$seeds"'/b.img")
+second.connect_uri("'"$u"'")
+os.rename("'"$seeds"'/old", "'"$seeds"'/b.img")
+assert second.pread(4, 7) == b"kept"'
 end "${spawned[-1]}"
 serving --lazy --keep --socket="$seeds/s.sock" "$seeds/b.img"
 end "$server"

@@ -82,21 +82,29 @@ static void add_tls(struct arguments *a, const struct serve *s)
 		add(a, "--tls-psk=", s->psk);
 }
 
+/*
+ * A disk to which this process is attached goes by its id: the file of the
+ * seed's name can be another one by the time when a client connects.
+ */
+static void add_disk(struct arguments *a, const struct serve *s,
+		     const struct served *d)
+{
+	if (d->disk) {
+		add(a, "disk=", rd_id(d->disk));
+		add(a, "name=", d->export);
+		return;
+	}
+	add(a, d->directory ? "dir=" : d->loaded ? "disk=" : "seed=", d->seed);
+	if (s->disk.name && !d->loaded)
+		add(a, "name=", s->disk.name);
+}
+
 static void add_disks(struct arguments *a, const struct serve *s)
 {
 	unsigned i;
 
-	for (i = 0; i < s->count; i++) {
-		const struct served *d = &s->seeds[i];
-
-		add(a,
-		    d->directory ? "dir="
-		    : d->loaded  ? "disk="
-				 : "seed=",
-		    d->seed);
-		if (s->disk.name && !d->loaded)
-			add(a, "name=", s->disk.name);
-	}
+	for (i = 0; i < s->count; i++)
+		add_disk(a, s, &s->seeds[i]);
 	if (s->disk.flags & RD_PRIVATE)
 		add(a, "private=true", "");
 	if (s->disk.flags & RD_THIN)

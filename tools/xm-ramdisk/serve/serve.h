@@ -20,7 +20,8 @@ struct served {
 	bool loaded; /* @seed is the name of a loaded disk */
 	bool directory; /* @seed is a directory: its images are the exports */
 	char export[RD_SEED_MAX]; /* name for clients; empty for a directory */
-	struct rd_disk *disk; /* attachment of this process, or NULL */
+	/* attachment of this process; NULL for a directory and with --discard */
+	struct rd_disk *disk;
 };
 
 struct serve {

@@ -93,9 +93,10 @@ static struct pin *take(struct rd_store *store, const char *name,
 	if (p)
 		p->users++;
 	else
-		snprintf(err->text, sizeof(err->text),
-			 "no memory for the export '%s', or %u exports have loaded disks, the most for one server",
-			 name, PINS_MAX);
+		snprintf(
+			err->text, sizeof(err->text),
+			"no memory for the export '%s', or %u exports have loaded disks, the most for one server",
+			name, PINS_MAX);
 	pthread_mutex_unlock(&list_lock);
 	return p;
 }

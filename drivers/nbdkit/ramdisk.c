@@ -4,10 +4,10 @@
  * Xen and to other hosts. A connection is an attachment: the first connection
  * loads the disk, and closing the last one discards it.
  *
- * The threads are nbdkit's: several may be in the request functions of one
- * connection at once, which rd_read() to rd_flush() allow. Each attach opens the
- * store again, since only one thread may use a store. Attaches happen after
- * nbdkit's fork, since an attachment must not be shared by parent and child.
+ * nbdkit owns the threads: several may be in the request functions of one
+ * connection at once, and rd_read() to rd_flush() allow that. Attaching opens
+ * the store anew each time, since a store may be used by one thread only, and
+ * after nbdkit's fork, since an attachment does not survive one.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,7 +28,18 @@
 #include "include/private/clock.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
-#define REQUEST_MAX (32u << 20) /* bytes; clients may assume this limit */
+/*
+ * nbdkit 1.32.4 to 1.33.9 (Debian 12 has 1.32.5): when a client disconnects
+ * before it has received its responses, a thread of the connection closes the
+ * socket while others still write to it. nbdkit then aborts (connections.c,
+ * sock >= 0), or writes to another client's socket.
+ */
+#define NBDKIT_VERSION                                                  \
+	(NBDKIT_VERSION_MAJOR * 1000000 + NBDKIT_VERSION_MINOR * 1000 + \
+	 NBDKIT_VERSION_MICRO)
+#define CLOSES_UNDER_WRITERS \
+	(NBDKIT_VERSION >= 1032004 && NBDKIT_VERSION < 1033010)
+#define REQUEST_MAX (32u << 20) /* bytes; what clients assume without asking */
 
 /* Set by parameters, before nbdkit serves. */
 static bool read_only;
@@ -88,6 +99,13 @@ static int ramdisk_config(const char *key, const char *value)
 	nbdkit_error("unknown parameter '%s'; see nbdkit-ramdisk-plugin(1)",
 		     key);
 	return -1;
+}
+
+/* One thread for each connection where more of them end nbdkit. */
+static int ramdisk_thread_model(void)
+{
+	return CLOSES_UNDER_WRITERS ? NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS
+				    : NBDKIT_THREAD_MODEL_PARALLEL;
 }
 
 static void ramdisk_unload(void)
@@ -433,6 +451,7 @@ static struct nbdkit_plugin plugin = {
 	.config_help = CONFIG_HELP,
 	.magic_config_key = "seed",
 	.dump_plugin = ramdisk_dump,
+	.thread_model = ramdisk_thread_model,
 	.get_ready = ramdisk_get_ready,
 	.list_exports = exports_list,
 	.default_export = exports_default,

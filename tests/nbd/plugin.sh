@@ -35,7 +35,7 @@ store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
 # ---- parameters -------------------------------------------------------------
 
 does "--dump-plugin" nbdkit "$plugin" --dump-plugin
-for line in version=0.1 ramdisk_format=1 "ramdisk_store=$XEN_RAMDISK_DIR" thread_model=parallel; do
+for line in version=0.1 ramdisk_format=1 "ramdisk_store=$XEN_RAMDISK_DIR" max_thread_model=parallel; do
 	grep -qx "$line" "$out"
 	ok "--dump-plugin has $line" $?
 done
@@ -254,6 +254,24 @@ for f in (lambda: h.pread(2, h.get_size() - 1), lambda: h.pwrite(b"12", h.get_si
 for how in thin=false thin=true private=true lazy=true; do
 	does "all kinds of requests, $how" run "$seeds/odd.img" "$how" -- "nbdsh -u \"\$uri\" -c '$requests'"
 done
+# nbdkit 1.32.5 aborted in this test, most often in the first 10 clients.
+head -c 8M /dev/urandom >"$seeds/full.img"
+serve "$seeds/d.sock" "$plugin" "$seeds/full.img" keep=true
+does "clients that disconnect with reads pending leave the server running" nbdsh -c '
+import nbd, os
+for i in range(100):
+    if os.fork() == 0:
+        h = nbd.NBD()
+        h.connect_uri("'"$uri"'")
+        for n in range(16):
+            h.aio_pread(nbd.Buffer(1 << 18), n << 18)
+        os._exit(0)
+    assert os.wait()[1] == 0, i'
+does "the server is the same process" kill -0 "$server"
+does "the server serves the next client" nbdinfo --size "$uri"
+end "$server"
+xm-ramdisk list >/dev/null
+xm-ramdisk drop "$seeds/full.img"
 does "a read-only disk refuses every kind of change" run "$seeds/odd.img" mode=r -- 'nbdsh -u "$uri" -c "
 h.set_strict_mode(0)
 for f in (lambda: h.pwrite(b\"x\", 0), lambda: h.zero(512, 0), lambda: h.trim(4096, 0)):

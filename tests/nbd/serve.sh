@@ -117,8 +117,53 @@ cp "$two_mib" "$seeds/new" && mv "$seeds/new" "$seeds/changing.img"
 finds_what_it_wrote "a replaced seed"
 rm "$seeds/changing.img"
 finds_what_it_wrote "a removed seed"
-end "$server"
+kill_nbdkit() {
+	local pid
+	pid=$(pgrep -P "$server") && kill "-$1" "$pid" && wait_for 5 sh -c "! kill -0 $pid"
+}
+does "nbdkit is killed" wait_for 10 kill_nbdkit KILL
+wait_for 10 nbdinfo --size "$u"
+finds_what_it_wrote "nbdkit was killed"
+for n in 1 2 3; do
+	wait_for 10 kill_nbdkit KILL
+done
+wait_for 10 nbdinfo --size "$u"
+finds_what_it_wrote "nbdkit was killed again and again"
+wait_for 10 kill_nbdkit TERM
+wait_for 10 nbdinfo --size "$u"
+finds_what_it_wrote "nbdkit was asked to end"
+says "the server tells each end" 0 '^5$' grep -c 'nbdkit .*; restarting it' "$log"
+kill "$server"
+wait "$server"
+ok "SIGTERM ends the server with status 0" $?
 does "nothing is left after the seed changed" store_is_empty
+
+# ---- nbdkit that does not start again ---------------------------------------
+
+mkdir "$seeds/broken"
+cat >"$seeds/broken/nbdkit" <<END
+#!/bin/sh
+[ ! -e '$seeds/is-broken' ] || case " \$* " in *--dump-plugin*) ;; *)
+	date +%s%N >>'$seeds/starts'
+	exit 1 ;;
+esac
+exec /usr/bin/env PATH='$PATH' nbdkit "\$@"
+END
+chmod +x "$seeds/broken/nbdkit"
+PATH=$seeds/broken:$PATH serving --socket="$seeds/s.sock" "$seeds/b.img"
+u=$(uri_of b.img "$seeds/s.sock")
+does "a client writes before nbdkit is broken" nbdsh -u "$u" -c 'h.pwrite(b"kept", 7)'
+touch "$seeds/is-broken"
+wait_for 10 kill_nbdkit KILL
+sleep 2
+does "the server goes on although nbdkit does not start" kill -0 "$server"
+starts=$(wc -l <"$seeds/starts")
+[ "$starts" -ge 2 ] && [ "$starts" -le 6 ]
+ok "the pauses between starts grow" $?
+rm "$seeds/is-broken"
+wait_for 20 nbdinfo --size "$u"
+finds_what_it_wrote "nbdkit starts again"
+end "$server"
 
 # ---- options ----------------------------------------------------------------
 

@@ -23,7 +23,6 @@
 #define LISTEN_FD 3 /* fixed by sd_listen_fds(3) */
 #define READY_FD 4
 #define POLL_MS 500
-#define CRASH_LOOP_MS 1000 /* after a crash sooner than that: no restart */
 #define END_SECONDS 5 /* from SIGTERM to SIGKILL */
 #define ARGUMENTS (2 * SERVE_SEEDS + 32)
 
@@ -216,52 +215,39 @@ int serve_start(const struct serve *s, const char *fenced, pid_t *pid)
 
 /*
  * Wait until @pid ends, for POLL_MS at most: a signal that arrives just before
- * poll() does not interrupt it.
+ * poll() does not interrupt it. Without a descriptor for @pid, wait a moment.
  */
-static int wait_a_while(pid_t pid)
+static void wait_a_while(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	if (fd < 0)
-		return -errno;
-	poll(&p, 1, POLL_MS);
-	close(fd);
-	return 0;
+	poll(&p, 1, fd < 0 ? POLL_MS / 10 : POLL_MS);
+	if (fd >= 0)
+		close(fd);
 }
 
-/*
- * nbdkit has ended by itself. After a crash it is restarted: this process is
- * still attached to the disks, and clients reconnect. Unless it crashes at once.
- */
-static int evaluate_end(int status, int64_t since)
+static void report_end(int status)
 {
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return EXIT_DONE;
-	if (WIFSIGNALED(status) && clock_now_ms() - since > CRASH_LOOP_MS) {
+	if (WIFSIGNALED(status))
 		say_failed("nbdkit was ended by signal %d; restarting it",
 			   WTERMSIG(status));
-		return SERVE_RESTART;
-	}
-	if (WIFSIGNALED(status))
-		return say_failed(
-			"nbdkit was ended by signal %d as soon as it was started",
-			WTERMSIG(status));
-	return say_failed("nbdkit ended with status %d", WEXITSTATUS(status));
+	else
+		say_failed("nbdkit ended with status %d; restarting it",
+			   WEXITSTATUS(status));
 }
 
 int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
 	       volatile sig_atomic_t *restart)
 {
-	int64_t since = clock_now_ms();
 	int64_t kill_at = INT64_MAX; /* ms; set once SIGTERM was sent */
 	bool start_again = false;
-	int status = 0, rc = 0;
+	int status = 0;
 	pid_t ended;
 
-	while (!rc && (ended = waitpid(pid, &status, WNOHANG)) != pid) {
-		if (ended < 0 && errno != EINTR)
-			return say_failed("cannot wait for nbdkit: %m");
+	while ((ended = waitpid(pid, &status, WNOHANG)) != pid) {
+		if (ended < 0 && errno == ECHILD)
+			break;
 		if ((*stop || *restart) && kill_at == INT64_MAX) {
 			start_again = !*stop;
 			*restart = 0;
@@ -270,11 +256,21 @@ int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
 		} else if (clock_now_ms() > kill_at) {
 			kill(pid, SIGKILL);
 		}
-		rc = wait_a_while(pid);
+		wait_a_while(pid);
 	}
-	if (rc)
-		return say_failed("cannot watch nbdkit: %s", strerror(-rc));
-	if (start_again && !*stop)
+	if (*stop || (kill_at != INT64_MAX && !start_again))
+		return EXIT_DONE;
+	if (start_again)
 		return SERVE_RESTART;
-	return kill_at != INT64_MAX ? EXIT_DONE : evaluate_end(status, since);
+	report_end(status);
+	return SERVE_ENDED;
+}
+
+void serve_pause(int ms, const volatile sig_atomic_t *stop,
+		 const volatile sig_atomic_t *restart)
+{
+	int64_t until = clock_now_ms() + ms, left;
+
+	while (!*stop && !*restart && (left = until - clock_now_ms()) > 0)
+		poll(NULL, 0, (int)(left < POLL_MS ? left : POLL_MS));
 }

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
@@ -23,6 +24,11 @@
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/serve/fence.h"
+
+#define STEADY_MS \
+	10000 /* nbdkit that ran for so long can be restarted at once */
+#define PAUSE_MIN_MS 100 /* before another start */
+#define PAUSE_MAX_MS 10000
 
 #define TEXT_OF(macro) TEXT_OF_(macro)
 #define TEXT_OF_(text) #text
@@ -234,27 +240,54 @@ static void report_ready(const struct serve *s, int ready)
 		close(ready);
 }
 
-/* Run nbdkit again and again, each time with the list of fenced addresses. */
-static int run_servers(const struct serve *s, const char *store, int ready,
-		       const volatile sig_atomic_t *stop)
+/* Run nbdkit once, with the list of fenced addresses. As serve_wait(). */
+static int run_server(const struct serve *s, const char *store, int ready,
+		      bool first, const volatile sig_atomic_t *stop)
 {
 	char fenced[FENCE_BYTES];
-	bool first = true;
 	pid_t pid;
 	int rc;
 
+	fence_changed = 0;
+	fence_read(store, fenced);
+	rc = serve_start(s, fenced, &pid);
+	if (rc && first)
+		return rc;
+	fence_in_force(store, fenced); /* no nbdkit runs without this list */
+	if (rc)
+		return SERVE_ENDED;
+	if (first)
+		report_ready(s, ready);
+	return serve_wait(pid, stop, &fence_changed);
+}
+
+/*
+ * Run nbdkit again and again. When it ends by itself soon after its start, the
+ * pause before the next start doubles. This process is attached to the disks,
+ * so it goes on as long as nbdkit cannot start: clients reconnect afterwards.
+ */
+static int run_servers(const struct serve *s, const char *store, int ready,
+		       const volatile sig_atomic_t *stop)
+{
+	int pause = 0; /* ms */
+	int64_t since;
+	bool first = true;
+	int rc;
+
 	do {
-		fence_read(store, fenced);
-		rc = serve_start(s, fenced, &pid);
-		if (rc)
-			return rc;
-		fence_in_force(store, fenced);
-		if (first)
-			report_ready(s, ready);
+		since = clock_now_ms();
+		rc = run_server(s, store, ready, first, stop);
 		first = false;
-		rc = serve_wait(pid, stop, &fence_changed);
-	} while (rc == SERVE_RESTART);
-	return rc;
+		if (rc == SERVE_RESTART || clock_now_ms() - since >= STEADY_MS)
+			pause = 0;
+		if (rc != SERVE_ENDED)
+			continue;
+		serve_pause(pause, stop, &fence_changed);
+		pause = pause ? pause * 2 : PAUSE_MIN_MS;
+		if (pause > PAUSE_MAX_MS)
+			pause = PAUSE_MAX_MS;
+	} while (rc < 0 && !*stop);
+	return rc < 0 ? EXIT_DONE : rc;
 }
 
 static int run(struct serve *s, const char *store, int ready,

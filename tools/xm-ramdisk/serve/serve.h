@@ -62,13 +62,17 @@ int serve_find_nbdkit(void);
  */
 int serve_start(const struct serve *s, const char *fenced, pid_t *pid);
 /*
- * Wait until nbdkit ends. When *stop or *restart becomes non-zero, end it. An
- * exit status, or SERVE_RESTART if nbdkit is to be started again: after
- * *restart, which is cleared, and after a crash.
+ * Wait until nbdkit ends. When *stop or *restart becomes non-zero, end it. After
+ * *stop, EXIT_DONE. After *restart, which is cleared, SERVE_RESTART. If nbdkit
+ * ended by itself, SERVE_ENDED, and the reason was printed.
  */
 #define SERVE_RESTART (-1)
+#define SERVE_ENDED (-2)
 int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
 	       volatile sig_atomic_t *restart);
+/* Wait @ms milliseconds, or until *stop or *restart becomes non-zero. */
+void serve_pause(int ms, const volatile sig_atomic_t *stop,
+		 const volatile sig_atomic_t *restart);
 
 /* ---- print.c ----------------------------------------------------- */
 

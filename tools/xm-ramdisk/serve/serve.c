@@ -70,8 +70,8 @@ static int parse_threads(const char *value, void *to)
 	return 0;
 }
 
-/* Options that need or exclude each other. An exit status. */
-static int check_options(const struct serve *s)
+/* Options that need or exclude each other, and --tcp. An exit status. */
+static int check_options(struct serve *s)
 {
 	bool tls = s->certificates || s->psk;
 
@@ -99,7 +99,7 @@ static int check_options(const struct serve *s)
 	if (s->discard && s->disk.flags & RD_KEEP)
 		return say_usage("serve",
 				 "--discard and --keep exclude each other");
-	return EXIT_DONE;
+	return s->tcp ? serve_parse_address(s) : EXIT_DONE;
 }
 
 /* EXIT_DONE, or the status to end with; -1 after --help. */

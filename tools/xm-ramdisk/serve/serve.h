@@ -35,14 +35,18 @@ struct serve {
 	struct served seeds[SERVE_SEEDS];
 	unsigned count;
 
+	/* set by serve_parse_address(), and for the URI by serve_listen() */
+	char host[256], port[8];
+
 	/* set by serve_listen() */
 	int fd; /* of the listening socket */
 	char path[108]; /* of the Unix socket, or empty */
-	char host[256], port[8]; /* for the URI that clients use */
 };
 
 /* ---- socket.c ---------------------------------------------------- */
 
+/* Parse s->address, of TCP. An exit status. */
+int serve_parse_address(struct serve *s);
 /*
  * Make s->fd listen: on s->address for TCP, else on s->socket or, if that is
  * NULL, on a socket in the directory @store. A socket file on which no process

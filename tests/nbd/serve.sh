@@ -226,6 +226,8 @@ ok "the server in the background has left nothing" $?
 for n in 0 257 x 1x -1; do
 	says "--threads=$n is refused" 2 "threads=$n: expected 1 to 256" xm-ramdisk serve --threads=$n "$seeds/b.img"
 done
+says "--background prints nbdkit's reason" 1 "nbdkit: .*error: cannot open seed $seeds/none" \
+	xm-ramdisk serve --background --discard "$seeds/none"
 says "--background reports an error, too" 1 'cannot open seed' xm-ramdisk serve --background "$seeds/none"
 
 serving --tcp=127.0.0.1:$free_port --insecure "$seeds/b.img"

@@ -6,12 +6,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "include/private/clock.h"
@@ -139,8 +141,6 @@ static void make_arguments(struct arguments *a, const struct serve *s,
 	add(a, "--foreground", "");
 	add(a, "--exit-with-parent", "");
 	add(a, "--pidfile=", ready);
-	if (s->background)
-		add(a, "--log=syslog", "");
 	if (s->read_only)
 		add(a, "--readonly", "");
 	if (s->threads)
@@ -155,8 +155,11 @@ static void make_arguments(struct arguments *a, const struct serve *s,
 
 /* ---- starting ---------------------------------------------------------- */
 
-/* In the child: move the two descriptors to where nbdkit expects them. */
-static void run(const struct serve *s, int ready, char **argv)
+/*
+ * In the child: move two descriptors to where nbdkit expects them, and make
+ * @log, unless it is -1, standard error.
+ */
+static void run(const struct serve *s, int ready, int log, char **argv)
 {
 	char pid[16];
 	int fd = fcntl(s->fd, F_DUPFD, READY_FD + 1);
@@ -164,9 +167,9 @@ static void run(const struct serve *s, int ready, char **argv)
 	/* above READY_FD: dup2() to one must not close the other */
 	ready = fcntl(ready, F_DUPFD, READY_FD + 1);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	if (fd < 0 || ready < 0 || dup2(fd, LISTEN_FD) < 0 ||
-	    dup2(ready, READY_FD) < 0 || setenv("LISTEN_PID", pid, 1) ||
-	    setenv("LISTEN_FDS", "1", 1))
+	if ((log >= 0 && dup2(log, STDERR_FILENO) < 0) || fd < 0 || ready < 0 ||
+	    dup2(fd, LISTEN_FD) < 0 || dup2(ready, READY_FD) < 0 ||
+	    setenv("LISTEN_PID", pid, 1) || setenv("LISTEN_FDS", "1", 1))
 		_exit(EXIT_FAILED);
 	close(fd);
 	close(ready);
@@ -175,38 +178,92 @@ static void run(const struct serve *s, int ready, char **argv)
 	_exit(EXIT_FAILED);
 }
 
-/* The pipe gets nbdkit's pid when it serves; it ends when nbdkit fails. */
-static int wait_until_ready(int ready, pid_t pid)
+/* nbdkit's messages that are in the pipe n->log, to stderr or the system's log. */
+static void relay(const struct server *n)
 {
-	char line[16];
-	ssize_t n;
+	char text[PIPE_BUF + 1], *line, *save;
+	ssize_t got;
 
-	do
-		n = read(ready, line, sizeof(line));
-	while (n < 0 && errno == EINTR);
-	if (n > 0)
+	while (n->log >= 0 && (got = read(n->log, text, PIPE_BUF)) > 0) {
+		text[got] = 0;
+		if (!n->to_syslog) {
+			fputs(text, stderr);
+			continue;
+		}
+		for (line = strtok_r(text, "\n", &save); line;
+		     line = strtok_r(NULL, "\n", &save))
+			syslog(LOG_DAEMON | LOG_ERR, "%s", line);
+	}
+}
+
+/* Wait for the descriptor @fd, and relay messages meanwhile. */
+static void wait_and_relay(const struct server *n, int fd, int ms)
+{
+	struct pollfd p[] = { { .fd = fd, .events = POLLIN },
+			      { .fd = n->log, .events = POLLIN } };
+
+	poll(p, 2, ms);
+	relay(n);
+}
+
+/* The pipe gets nbdkit's pid when it serves; it ends when nbdkit fails. */
+static int wait_until_ready(const struct server *n, int ready)
+{
+	struct pollfd p = { .fd = ready, .events = POLLIN };
+	char line[16];
+
+	while (poll(&p, 1, 0) <= 0)
+		wait_and_relay(n, ready, POLL_MS);
+	if (read(ready, line, sizeof(line)) > 0)
 		return EXIT_DONE;
-	kill(pid, SIGTERM);
-	program_wait(pid);
+	kill(n->pid, SIGTERM);
+	program_wait(n->pid);
+	relay(n);
 	return say_failed("nbdkit did not start; its own message is above");
 }
 
-int serve_start(const struct serve *s, const char *fenced, pid_t *pid)
+static void close_log(struct server *n)
+{
+	if (n->log >= 0)
+		close(n->log);
+	n->log = -1;
+}
+
+/* A pipe for nbdkit's messages, if there will be no terminal. -1: none. */
+static int make_log(const struct serve *s, struct server *n)
+{
+	int log[2];
+
+	n->log = -1;
+	if (!s->background || pipe2(log, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	/* nbdkit waits when the pipe is full, this process never does */
+	fcntl(log[1], F_SETFL, 0);
+	n->log = log[0];
+	return log[1];
+}
+
+int serve_start(const struct serve *s, const char *fenced, struct server *n)
 {
 	struct arguments a;
-	int ready[2], rc;
+	int ready[2], log, rc;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return say_failed("cannot make a pipe: %m");
 	make_arguments(&a, s, fenced);
-	*pid = fork();
-	if (*pid == 0)
-		run(s, ready[1], a.argv);
+	log = make_log(s, n);
+	n->pid = fork();
+	if (n->pid == 0)
+		run(s, ready[1], log, a.argv);
 	close(ready[1]);
-	if (*pid < 0)
+	if (log >= 0)
+		close(log);
+	if (n->pid < 0)
 		rc = say_failed("cannot start nbdkit: %m");
 	else
-		rc = wait_until_ready(ready[0], *pid);
+		rc = wait_until_ready(n, ready[0]);
+	if (rc)
+		close_log(n);
 	close(ready[0]);
 	while (a.count)
 		free(a.argv[--a.count]);
@@ -214,15 +271,15 @@ int serve_start(const struct serve *s, const char *fenced, pid_t *pid)
 }
 
 /*
- * Wait until @pid ends, for POLL_MS at most: a signal that arrives just before
- * poll() does not interrupt it. Without a descriptor for @pid, wait a moment.
+ * Wait until nbdkit ends, for POLL_MS at most: a signal that arrives just before
+ * poll() does not interrupt it. Without a descriptor for the process, wait a
+ * moment.
  */
-static void wait_a_while(pid_t pid)
+static void wait_a_while(const struct server *n)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int fd = (int)syscall(SYS_pidfd_open, n->pid, 0);
 
-	poll(&p, 1, fd < 0 ? POLL_MS / 10 : POLL_MS);
+	wait_and_relay(n, fd, fd < 0 ? POLL_MS / 10 : POLL_MS);
 	if (fd >= 0)
 		close(fd);
 }
@@ -237,7 +294,7 @@ static void report_end(int status)
 			   WEXITSTATUS(status));
 }
 
-int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
+int serve_wait(struct server *n, const volatile sig_atomic_t *stop,
 	       volatile sig_atomic_t *restart)
 {
 	int64_t kill_at = INT64_MAX; /* ms; set once SIGTERM was sent */
@@ -245,19 +302,21 @@ int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
 	int status = 0;
 	pid_t ended;
 
-	while ((ended = waitpid(pid, &status, WNOHANG)) != pid) {
+	while ((ended = waitpid(n->pid, &status, WNOHANG)) != n->pid) {
 		if (ended < 0 && errno == ECHILD)
 			break;
 		if ((*stop || *restart) && kill_at == INT64_MAX) {
 			start_again = !*stop;
 			*restart = 0;
-			kill(pid, SIGTERM);
+			kill(n->pid, SIGTERM);
 			kill_at = clock_deadline(END_SECONDS);
 		} else if (clock_now_ms() > kill_at) {
-			kill(pid, SIGKILL);
+			kill(n->pid, SIGKILL);
 		}
-		wait_a_while(pid);
+		wait_a_while(n);
 	}
+	relay(n);
+	close_log(n);
 	if (*stop || (kill_at != INT64_MAX && !start_again))
 		return EXIT_DONE;
 	if (start_again)

@@ -244,13 +244,13 @@ static void report_ready(const struct serve *s, int ready)
 static int run_server(const struct serve *s, const char *store, int ready,
 		      bool first, const volatile sig_atomic_t *stop)
 {
+	struct server n = { .log = -1, .to_syslog = !first };
 	char fenced[FENCE_BYTES];
-	pid_t pid;
 	int rc;
 
 	fence_changed = 0;
 	fence_read(store, fenced);
-	rc = serve_start(s, fenced, &pid);
+	rc = serve_start(s, fenced, &n);
 	if (rc && first)
 		return rc;
 	fence_in_force(store, fenced); /* no nbdkit runs without this list */
@@ -258,7 +258,8 @@ static int run_server(const struct serve *s, const char *store, int ready,
 		return SERVE_ENDED;
 	if (first)
 		report_ready(s, ready);
-	return serve_wait(pid, stop, &fence_changed);
+	n.to_syslog = true; /* if there is a pipe */
+	return serve_wait(&n, stop, &fence_changed);
 }
 
 /*

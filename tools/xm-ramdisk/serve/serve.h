@@ -60,11 +60,18 @@ void serve_unlisten(struct serve *s);
 
 /* Check that nbdkit and its plugin are installed. An exit status. */
 int serve_find_nbdkit(void);
+
+struct server {
+	pid_t pid; /* of nbdkit */
+	int log; /* pipe of its messages in the background, or -1 */
+	bool to_syslog; /* they go to the system's log, and not to stderr */
+};
+
 /*
  * Start nbdkit on s->fd, and wait until it serves. It refuses clients of the
- * addresses in @fenced, one a line. An exit status; *pid is nbdkit's.
+ * addresses in @fenced, one a line. n->to_syslog is set. An exit status.
  */
-int serve_start(const struct serve *s, const char *fenced, pid_t *pid);
+int serve_start(const struct serve *s, const char *fenced, struct server *n);
 /*
  * Wait until nbdkit ends. When *stop or *restart becomes non-zero, end it. After
  * *stop, EXIT_DONE. After *restart, which is cleared, SERVE_RESTART. If nbdkit
@@ -72,7 +79,7 @@ int serve_start(const struct serve *s, const char *fenced, pid_t *pid);
  */
 #define SERVE_RESTART (-1)
 #define SERVE_ENDED (-2)
-int serve_wait(pid_t pid, const volatile sig_atomic_t *stop,
+int serve_wait(struct server *n, const volatile sig_atomic_t *stop,
 	       volatile sig_atomic_t *restart);
 /* Wait @ms milliseconds, or until *stop or *restart becomes non-zero. */
 void serve_pause(int ms, const volatile sig_atomic_t *stop,

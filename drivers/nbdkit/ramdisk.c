@@ -21,6 +21,7 @@
 
 #include "drivers/nbdkit/deny.h"
 #include "drivers/nbdkit/exports.h"
+#include "drivers/nbdkit/limit.h"
 #include "drivers/nbdkit/pins.h"
 
 #define NBDKIT_API_VERSION 2
@@ -90,6 +91,8 @@ static int ramdisk_config(const char *key, const char *value)
 			return exports_config(key, value);
 	if (!strcmp(key, "deny"))
 		return deny_config(value);
+	if (!strcmp(key, "connections"))
+		return limit_config(value);
 	if (!strcmp(key, "mode"))
 		return parse_mode(value);
 	if (!strcmp(key, "label")) {
@@ -118,10 +121,12 @@ static void ramdisk_unload(void)
 static int ramdisk_preconnect(int readonly)
 {
 	(void)readonly;
-	if (!deny_peer())
-		return 0;
-	nbdkit_error("a client whose address is denied was turned away");
-	return -1;
+	if (deny_peer()) {
+		nbdkit_error(
+			"a client whose address is denied was turned away");
+		return -1;
+	}
+	return limit_reached() ? -1 : 0;
 }
 
 #define CONFIG_HELP                                                                   \
@@ -133,6 +138,7 @@ static int ramdisk_preconnect(int readonly)
 	"dir=<DIRECTORY>  Export the images in a directory by their names.\n"         \
 	"links=true       Follow symbolic links that lead out of it.\n"               \
 	"deny=<LIST>      Addresses and networks that may not connect.\n"             \
+	"connections=<N>  Connections of one client, at most (64).\n"                 \
 	"label=<TEXT>     Who the clients are, for xm-ramdisk list.\n"                \
 	"mode=r|w         Read only, or read and write (default).\n"                  \
 	"private=true     A copy-on-write view of its own for each connection.\n"     \
@@ -205,6 +211,7 @@ static int ramdisk_get_ready(void)
 	struct exported e;
 	unsigned i;
 
+	limit_raise_descriptors();
 	for (i = 0; exports_get(i, &e); i++) {
 		if (flags & RD_KEEP) {
 			if (attach(&e, "nbdkit", false, NULL, &disk))

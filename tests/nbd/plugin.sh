@@ -70,6 +70,54 @@ denies "deny= a network of one bit more" 127.0.0.0/7 !
 denies "deny= another network" 127.128.0.0/9 ''
 denies "deny= all of IPv6 does not refuse IPv4" ::1/128,2000::/3 ''
 
+# ---- limits of one client ---------------------------------------------------
+
+mkdir "$seeds/many"
+for i in $(seq 100); do
+	truncate -s 64K "$seeds/many/$i.img"
+done
+opens() { # NAME EXPORT-OF-I WANTED URI: one client tries 1000 connections, and WANTED of them are made
+	does "$1" timeout 60 nbdsh -c '
+import nbd, subprocess
+made = []
+for i in range(1000):
+    h = nbd.NBD()
+    h.set_export_name('"$2"')
+    try:
+        h.connect_'"$4"'
+        made.append(h)
+    except nbd.Error:
+        break
+assert len(made) == '"$3"', len(made)
+subprocess.run(["nbdinfo", "--size", "'"$other"'"], check=True)'
+}
+serve "$seeds/m.sock" "$plugin" dir="$seeds/many"
+other="nbd+unix:///1.img?socket=$seeds/m.sock"
+opens "one client opens an export a thousand times: 64 times, and another client connects" '"1.img"' 64 "unix('$seeds/m.sock')"
+opens "one client opens many exports: 64, and another client connects" 'f"{i % 100 + 1}.img"' 64 "unix('$seeds/m.sock')"
+end "$server"
+spawn sh -c "ulimit -Sn 64; exec nbdkit -f -i 127.0.0.1 -p $port '$plugin' dir='$seeds/many' connections=30"
+wait_for 10 sh -c "ss -ltn | grep -q '127.0.0.1:$port '"
+does "connections=30, over TCP" timeout 60 nbdsh -c '
+import nbd, socket
+silent = [socket.create_connection(("127.0.0.1", '$port')) for i in range(20)]
+made = []
+for i in range(100):
+    h = nbd.NBD()
+    h.set_export_name("1.img")
+    try:
+        h.connect_tcp("127.0.0.1", "'$port'")
+        made.append(h)
+    except nbd.Error:
+        break
+assert len(made) == 10, len(made)
+s = socket.create_connection(("127.0.0.1", '$port'), source_address=("127.0.0.2", 0))
+assert s.recv(8) == b"NBDMAGIC", "a client with another address is refused"'
+end "${spawned[-1]}"
+port=$((port + 1))
+says "connections=0" 1 'connections=0: expected 1 or more' nbdkit "$plugin" "$seeds/odd.img" connections=0
+does "no disk is left by the limited clients" wait_for 10 is_emptied
+
 # ---- flags and contents -----------------------------------------------------
 
 run "$seeds/odd.img" -- 'nbdinfo --json "$uri"' >"$out" 2>&1

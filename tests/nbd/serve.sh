@@ -223,6 +223,21 @@ does "--threads reaches nbdkit" sh -c "tr '\\0' ' ' <\"/proc/\$(pgrep -P $pid)/c
 does "SIGTERM ends it" kill "$pid"
 wait_for 10 store_is_empty
 ok "the server in the background has left nothing" $?
+for n in 0 4097 x; do
+	says "--connections=$n is refused" 2 "connections=$n: expected 1 to 4096" \
+		xm-ramdisk serve --connections=$n "$seeds/b.img"
+done
+serving --connections=2 --socket="$seeds/s.sock" "$seeds/b.img"
+does "--connections=2" nbdsh -u "$u" -c '
+second, third = nbd.NBD(), nbd.NBD()
+second.connect_uri("'"$u"'")
+try:
+    third.connect_uri("'"$u"'")
+except nbd.Error:
+    pass
+else:
+    raise AssertionError("three connections")'
+end "$server"
 for n in 0 257 x 1x -1; do
 	says "--threads=$n is refused" 2 "threads=$n: expected 1 to 256" xm-ramdisk serve --threads=$n "$seeds/b.img"
 done

@@ -86,7 +86,7 @@ _xm_ramdisk() {
 			--iops= --bandwidth= --clear --json --help' ;;
 		drop) w='--help' ;;
 		fence) w='--lift --list --help' ;;
-		serve) w='--name= --private --thin --lazy --keep --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --threads= --background --help' ;;
+		serve) w='--name= --private --thin --lazy --keep --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --threads= --connections= --background --help' ;;
 		*) w= ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$w" -- "$cur")

@@ -148,6 +148,8 @@ static void make_arguments(struct arguments *a, const struct serve *s,
 	add_tls(a, s);
 	add(a, plugin, "");
 	add_disks(a, s);
+	if (s->connections)
+		add(a, "connections=", s->connections);
 	if (s->tcp && *fenced)
 		add_fence(a, fenced);
 	a->argv[a->count] = NULL;

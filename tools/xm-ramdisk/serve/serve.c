@@ -34,6 +34,7 @@
 #define TEXT_OF_(text) #text
 #define SEEDS_EXPECTED "1 to " TEXT_OF(SERVE_SEEDS) " SEEDs"
 #define THREADS_EXPECTED "1 to " TEXT_OF(SERVE_THREADS)
+#define CONNECTIONS_EXPECTED "1 to " TEXT_OF(SERVE_CONNECTIONS)
 
 static const char help[] =
 	"usage: xm-ramdisk serve [OPTION...] SEED...\n\n"
@@ -54,20 +55,31 @@ static const char help[] =
 	"    --insecure                    no TLS: everyone who reaches the port can write\n"
 	"  --threads=N  requests of one client that nbdkit runs at once (16); 1 is the\n"
 	"               fastest for one client that waits for each response\n"
+	"  --connections=N  connections of one client, at most (64)\n"
 	"  --background return when the server is ready; it goes on without a terminal";
 
 /* ---- arguments --------------------------------------------------------- */
 
-static int parse_threads(const char *value, void *to)
+/* @value as the text @to, if it is a number of 1 to @most. */
+static int parse_count(const char *value, long most, const char **to)
 {
-	const char **threads = to;
 	char *end;
 	long n = strtol(value, &end, 10);
 
-	if (end == value || *end || n < 1 || n > SERVE_THREADS)
+	if (end == value || *end || n < 1 || n > most)
 		return -EINVAL;
-	*threads = value;
+	*to = value;
 	return 0;
+}
+
+static int parse_threads(const char *value, void *to)
+{
+	return parse_count(value, SERVE_THREADS, to);
+}
+
+static int parse_connections(const char *value, void *to)
+{
+	return parse_count(value, SERVE_CONNECTIONS, to);
 }
 
 /* Options that need or exclude each other, and --tcp. An exit status. */
@@ -122,6 +134,10 @@ static int parse(struct serve *s, int argc, char **argv)
 		  .parse = parse_threads,
 		  .to = &s->threads,
 		  .expected = THREADS_EXPECTED },
+		{ .name = "connections",
+		  .parse = parse_connections,
+		  .to = &s->connections,
+		  .expected = CONNECTIONS_EXPECTED },
 		{ .name = "background", .given = &s->background },
 		{ .name = NULL },
 	};

@@ -14,6 +14,7 @@
 
 #define SERVE_SEEDS 64 /* in one server, at most */
 #define SERVE_THREADS 256 /* for one connection, at most */
+#define SERVE_CONNECTIONS 4096 /* of one client, at most */
 
 struct served {
 	const char *seed; /* as it was typed */
@@ -31,6 +32,7 @@ struct serve {
 	const char *address; /* HOST, [HOST], HOST:PORT …; NULL: all addresses */
 	const char *certificates, *psk; /* or NULL */
 	const char *threads; /* for a connection; NULL: nbdkit's default */
+	const char *connections; /* of a client; NULL: the plugin's default */
 	const char *socket; /* path; NULL: in the store's directory */
 	struct served seeds[SERVE_SEEDS];
 	unsigned count;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which disks the plugin serves, and under which export names: those of seed=
- * and disk=, with the export names of name=, or the files under dir=. Set up before nbdkit serves and
- * only read afterwards, by any thread.
+ * The disks that the plugin serves and their export names: those of seed= and
+ * disk=, with the export names of name=, or the files under dir=. Set up before
+ * nbdkit serves, and only read afterwards, by any thread. Functions that fail have
+ * called nbdkit_error().
  */
 #ifndef NBDKIT_RAMDISK_EXPORTS_H
 #define NBDKIT_RAMDISK_EXPORTS_H

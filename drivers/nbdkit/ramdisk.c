@@ -4,10 +4,10 @@
  * Xen and to other hosts. A connection is an attachment: the first connection
  * loads the disk, and closing the last one discards it.
  *
- * nbdkit owns the threads: several may be in the request functions of one
- * connection at once, and rd_read() to rd_flush() allow that. Attaching opens
- * the store anew each time, since a store may be used by one thread only, and
- * after nbdkit's fork, since an attachment does not survive one.
+ * The threads are nbdkit's: several may be in the request functions of one
+ * connection at once, which rd_read() to rd_flush() allow. Each attach opens the
+ * store again, since only one thread may use a store. Attaches happen after
+ * nbdkit's fork, since an attachment must not be shared by parent and child.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -40,7 +40,7 @@
 	 NBDKIT_VERSION_MICRO)
 #define CLOSES_UNDER_WRITERS \
 	(NBDKIT_VERSION >= 1032004 && NBDKIT_VERSION < 1033010)
-#define REQUEST_MAX (32u << 20) /* bytes; what clients assume without asking */
+#define REQUEST_MAX (32u << 20) /* bytes; clients may assume this limit */
 
 /* Set by parameters, before nbdkit serves. */
 static bool read_only;

@@ -132,7 +132,7 @@ mkdir "$seeds/pki/c" "$seeds/other/c" "$seeds/mixed" # clients' folders
 cp "$seeds/pki/ca-cert.pem" "$seeds/pki/"client-*.pem "$seeds/pki/c"
 cp "$seeds/other/ca-cert.pem" "$seeds/other/"client-*.pem "$seeds/other/c"
 cp "$seeds/pki/ca-cert.pem" "$seeds/other/"client-*.pem "$seeds/mixed"
-xm-ramdisk serve --background --tcp=127.0.0.1:$((20000 + $$ % 10000)) --tls-certificates="$seeds/pki" --name=served "$image" >"$out" 2>&1
+xm-ramdisk serve --background --tcp=127.0.0.1:0 --tls-certificates="$seeds/pki" --name=served "$image" >"$out" 2>&1
 ok "serve with certificates" $?
 port=$(grep -o 'nbds://127.0.0.1:[0-9]*' "$out" | head -1 | sed 's/.*://')
 cp "$out" "$seeds/printed"
@@ -160,7 +160,7 @@ refused "no TLS where it is required" 'cannot open seed nbd://.*' "nbd://127.0.0
 kill "$server"
 psktool -u Alice -p "$seeds/keys" >/dev/null 2>&1
 psktool -u mallory -p "$seeds/wrong" >/dev/null 2>&1
-spawn env XEN_RAMDISK_DIR="$far_store" xm-ramdisk serve --tcp=127.0.0.1:$((20001 + $$ % 10000)) --tls-psk="$seeds/keys" "$image"
+spawn env XEN_RAMDISK_DIR="$far_store" xm-ramdisk serve --tcp=127.0.0.1:0 --tls-psk="$seeds/keys" "$image"
 log=$seeds/log.$((${#spawned[@]} - 1))
 wait_for 20 grep -q nbdcopy "$log"
 port=$(grep -o 'nbds://127.0.0.1:[0-9]*' "$log" | head -1 | sed 's/.*://')

@@ -9,11 +9,6 @@ head -c 3000100 /dev/urandom >"$seeds/seed image.img"
 truncate -s 1M "$seeds/b.img"
 usage="; see 'xm-ramdisk serve --help'"
 
-# below the range from which the kernel takes the ports of clients
-free_port=$((20000 + $$ % 10000))
-while ss -ltnH "sport = :$free_port" | grep -q .; do
-	free_port=$((free_port + 1))
-done
 
 # Starts a server in the background, and waits until it has printed everything.
 serving() { # ARGUMENT...
@@ -34,10 +29,6 @@ says "TCP without TLS" 2 '^xm-ramdisk: --tcp needs --tls-certificates' xm-ramdis
 says "TLS without TCP" 2 'is for --tcp; a Unix socket' xm-ramdisk serve --tls-psk=x "$seeds/b.img"
 says "TLS and insecure" 2 'insecure is for --tcp without TLS' \
 	xm-ramdisk serve --tcp --tls-psk=x --insecure "$seeds/b.img"
-for port in 65536 99999 4294967296 http -1 1x; do
-	says "port $port is refused" 2 "^xm-ramdisk: --tcp=:$port: expected ADDRESS, :PORT or ADDRESS:PORT" \
-		xm-ramdisk serve --tcp=:$port --insecure "$seeds/b.img"
-done
 says "a socket and TCP" 2 'exclude each other' xm-ramdisk serve --tcp --insecure --socket=x "$seeds/b.img"
 says "one name for two seeds" 2 'name is for one SEED, got 2' xm-ramdisk serve --name=x a b
 says "two seeds of one name" 2 'would have the same name' \
@@ -45,9 +36,9 @@ says "two seeds of one name" 2 'would have the same name' \
 says "a directory beside a seed" 2 'is a directory, and 1 other' xm-ramdisk serve "$seeds" "$seeds/b.img"
 says "an invalid address" 2 "^xm-ramdisk: --tcp=localhost:: expected ADDRESS" \
 	xm-ramdisk serve --tcp=localhost: --insecure "$seeds/b.img"
-for port in 65536 99999 99999999999 0 x 80x -1 '8 0' ' 80' 0x50; do
+for port in 65536 99999 99999999999 http 80x -1 '8 0' ' 80' 0x50; do
 	for host in '' 127.0.0.1 '[::1]'; do
-		says "--tcp=$host:$port is refused" 2 "'$port' is no port; expected 1 to 65535" \
+		says "--tcp=$host:$port is refused" 2 'expected ADDRESS, :PORT or ADDRESS:PORT, with a port from 0' \
 			timeout 5 xm-ramdisk serve --tcp="$host:$port" --insecure "$seeds/b.img"
 	done
 done
@@ -56,7 +47,7 @@ says "an address of another host" 1 'cannot listen on 192.0.2.1 port 1' \
 says "a missing seed" 1 "cannot open seed $seeds/none: No such file" \
 	xm-ramdisk serve "$seeds/none"
 says "missing certificates" 1 'nbdkit did not start; its own message is above' \
-	xm-ramdisk serve --tcp=127.0.0.1:$free_port --tls-certificates="$seeds/none" "$seeds/b.img"
+	xm-ramdisk serve --tcp=127.0.0.1:0 --tls-certificates="$seeds/none" "$seeds/b.img"
 mkdir "$seeds/no-nbdkit"
 says "without nbdkit" 1 'cannot start nbdkit, which serves the disks: .*apt-get install nbdkit' \
 	env PATH="$seeds/no-nbdkit" "$B/xm-ramdisk" serve "$seeds/b.img"
@@ -245,12 +236,12 @@ says "--background prints nbdkit's reason" 1 "nbdkit: .*error: cannot open seed 
 	xm-ramdisk serve --background --discard "$seeds/none"
 says "--background reports an error, too" 1 'cannot open seed' xm-ramdisk serve --background "$seeds/none"
 
-serving --tcp=127.0.0.1:$free_port --insecure "$seeds/b.img"
+serving --tcp=127.0.0.1:0 --insecure "$seeds/b.img"
 tcp=$(grep -o 'nbd://[^ ]*' "$log" | head -1)
-does "--tcp on a port" nbdinfo --size "$tcp"
+does "--tcp on any port" nbdinfo --size "$tcp"
 end "$server"
 if [ -e /proc/net/if_inet6 ] && grep -q '^0*1 ' /proc/net/if_inet6; then
-	serving "--tcp=[::1]:$free_port" --insecure "$seeds/b.img"
+	serving '--tcp=[::1]:0' --insecure "$seeds/b.img"
 	does "--tcp on an IPv6 address" nbdinfo --size "$(grep -o 'nbd://[^ ]*' "$log" | head -1)"
 	end "$server"
 fi

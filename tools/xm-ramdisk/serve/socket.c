@@ -112,16 +112,16 @@ static int listen_unix(struct serve *s, const char *store)
 
 /* ---- TCP --------------------------------------------------------------- */
 
+/* getaddrinfo() takes 99999 modulo 65536, and names of services. */
 static bool is_port(const char *text)
 {
-	size_t n = strlen(text);
+	size_t n = strspn(text, "0123456789");
 
-	return n && n <= 5 && strspn(text, "0123456789") == n &&
-	       atoi(text) >= 1 && atoi(text) <= 65535;
+	return n > 0 && n <= 5 && !text[n] && atoi(text) <= UINT16_MAX;
 }
 
 /* HOST, HOST:PORT, :PORT, [HOST] or [HOST]:PORT into s->host and s->port. */
-static int split_address(struct serve *s, const char **port_text)
+static int split_address(struct serve *s)
 {
 	const char *a = s->address ? s->address : "", *end, *port;
 	bool bracket = *a == '[';
@@ -139,25 +139,19 @@ static int split_address(struct serve *s, const char **port_text)
 		return -EINVAL;
 	if ((size_t)(end - a) >= sizeof(s->host))
 		return -EINVAL;
-	*port_text = *port ? port + 1 : PORT;
 	snprintf(s->host, sizeof(s->host), "%.*s", (int)(end - a), a);
-	snprintf(s->port, sizeof(s->port), "%s", *port_text);
+	snprintf(s->port, sizeof(s->port), "%s", *port ? port + 1 : PORT);
 	return 0;
 }
 
 int serve_parse_address(struct serve *s)
 {
-	const char *port;
-
-	if (split_address(s, &port))
-		return say_usage(
-			"serve",
-			"'%s' is no address; expected ADDRESS, :PORT or ADDRESS:PORT, with brackets around an IPv6 address",
-			s->address);
-	if (!is_port(port))
-		return say_usage("serve",
-				 "'%s' is no port; expected 1 to 65535", port);
-	return EXIT_DONE;
+	if (!split_address(s))
+		return EXIT_DONE;
+	return say_usage(
+		"serve",
+		"--tcp=%s: expected ADDRESS, :PORT or ADDRESS:PORT, with a port from 0 (any) to 65535 and brackets around an IPv6 address",
+		s->address);
 }
 
 static int bind_to(struct serve *s, const struct addrinfo *a)
@@ -180,9 +174,15 @@ static int bind_to(struct serve *s, const struct addrinfo *a)
 	return rc;
 }
 
-/* For the URI: without a host, the name of this host. */
+/* For the URI: the port that the kernel chose for 0; this host's name for none. */
 static void note_address(struct serve *s)
 {
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+
+	if (getsockname(s->fd, (struct sockaddr *)&a, &len) == 0)
+		getnameinfo((struct sockaddr *)&a, len, NULL, 0, s->port,
+			    sizeof(s->port), NI_NUMERICSERV);
 	if (!s->host[0] && gethostname(s->host, sizeof(s->host) - 1) < 0)
 		strcpy(s->host, "localhost");
 }

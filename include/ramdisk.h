@@ -8,11 +8,12 @@
  *
  * DESIGN. No process owns a disk. A disk is three files in a store, a
  * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
- * lock for each 4 KiB block, and which blocks are loaded and have memory) and
- * ID.header (identity, state, and one slot for each attachment). An attachment
- * holds an open-file-description lock on its slot's byte of the header, so the
- * kernel counts the references: a process that dies in any way is detached by
- * the kernel. A private view adds two files of its own, ID.view-SLOT.data and
+ * lock for each 4 KiB block, and which blocks are loaded and have memory),
+ * ID.header (identity, state, and one slot for each attachment) and ID.counters
+ * (one page for each attachment). An attachment holds an open-file-description
+ * lock on its slot's byte of the header, so the kernel counts the references: a
+ * process that dies in any way is detached by the kernel. It has the header open
+ * for reading only. A private view adds two files of its own, ID.view-SLOT.data and
  * ID.view-SLOT.map. drivers/block-ram/format/header.h documents the format.
  *
  * UNITS. Offsets and lengths are bytes. A disk's size is a multiple of
@@ -47,7 +48,7 @@ extern "C" {
  * Version of the store's format and of what the command, the back end and the
  * store exchange. A disk of another format is refused (-EPROTO).
  */
-#define RD_FORMAT 1u
+#define RD_FORMAT 2u
 
 #define RD_SECTOR 512u /* bytes; smallest unit of a disk's size */
 #define RD_BLOCK 4096u /* bytes; unit of atomicity, aligned */
@@ -190,6 +191,14 @@ int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 int rd_settle(struct rd_disk *disk);
 
 /*
+ * Give up what only rd_detach() needs, before the process enters a sandbox: no
+ * descriptor is left through which a file of the store can be opened, or this
+ * attachment's slot changed. rd_detach() then only frees @disk. The attachment ends
+ * with the process, a durable one with rd_end(). rd_freeze() then fails (-EPERM).
+ */
+void rd_confine(struct rd_disk *disk);
+
+/*
  * Detach and free @disk. The last detach discards the disk's contents. Cannot fail:
  * the next rd_reap() removes what this call cannot remove.
  */
@@ -235,6 +244,13 @@ int rd_keep(struct rd_store *store, const char *id, bool keep,
 int rd_reset(struct rd_store *store, const char *id, bool force,
 	     rd_progress_fn *progress, void *progress_arg,
 	     struct rd_error *err);
+
+/*
+ * Find the durable attachment @label, and the id of its disk. 0; -ENOENT if there is
+ * none.
+ */
+int rd_find_durable(struct rd_store *store, const char *label,
+		    char id[RD_ID_MAX]);
 
 /* Called for each range in ascending order. Non-zero ends the walk: its result. */
 typedef int rd_range_fn(void *arg, uint64_t off, uint64_t len);
@@ -316,6 +332,7 @@ struct rd_disk_info {
 	bool loading;
 	bool thin, lazy, keep;
 	bool half_reset; /* a reset is running, or was interrupted */
+	uint64_t torn; /* blocks; see rd_damage() */
 	unsigned attachments; /* entries in @attachment */
 	struct rd_attachment_info *attachment;
 };
@@ -346,7 +363,8 @@ unsigned rd_padding(const struct rd_disk *disk);
  *   -EINVAL  outside the disk; nothing was copied
  *   -EROFS   a write through a read-only attachment; nothing was copied
  *   -ENOSPC  no memory for a block of a thin disk or of a private view
- *   -EIO     the seed of a lazy disk failed
+ *   -EIO     the seed of a lazy disk failed; or another attachment, whose process
+ *            is alive, has held a block's lock for RD_PATIENCE_MS (rd_damage())
  */
 int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len);
 int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len);
@@ -428,6 +446,7 @@ struct rd_range {
 	size_t len;
 	unsigned flags;
 	uint64_t snapshot;
+	void *copy; /* of the range's bytes, or NULL */
 };
 
 int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
@@ -453,7 +472,8 @@ void rd_prefetch(struct rd_disk *disk, uint64_t off);
 /*
  * rd_freeze() locks all blocks of the disk, to copy its contents as of one
  * moment; rd_thaw() unlocks from the start up to offset @to, once copied.
- * -EINVAL for a private view; -EIO or -ENOSPC if a lazy disk cannot be loaded.
+ * -EINVAL for a private view; -EIO or -ENOSPC if a lazy disk cannot be loaded;
+ * -EIO if a block stays locked.
  * While the disk is frozen, this attachment may call only rd_frozen_at(): the
  * address of the byte at @off, and in *n the number of bytes up to its block's end;
  * NULL for a hole.
@@ -461,6 +481,34 @@ void rd_prefetch(struct rd_disk *disk, uint64_t off);
 int rd_freeze(struct rd_disk *disk);
 const void *rd_frozen_at(struct rd_disk *disk, uint64_t off, size_t *n);
 void rd_thaw(struct rd_disk *disk, uint64_t to);
+
+/*
+ * What this attachment found at the locks of blocks that other processes wrote.
+ *
+ * torn: a process was killed while it wrote a block, and nobody completes the write:
+ * the block may have old bytes and new bytes, as after a loss of power. (A durable
+ * attachment's next process completes the write.)
+ *
+ * stuck: a request failed with -EIO because a living process did not release a block
+ * for RD_PATIENCE_MS: the process is stopped, or has damaged the lock. Later requests
+ * for blocks of the same attachment wait RD_DISTRUST_MS, until one is released. A
+ * wait for rd_freeze() has no limit.
+ */
+#define RD_PATIENCE_MS 4000
+#define RD_DISTRUST_MS 20
+
+struct rd_damage_count {
+	uint64_t n; /* since the attach */
+	uint64_t off; /* of the last block, bytes; 0 in a private view */
+	unsigned slot; /* of the attachment that had the lock, if there is one */
+};
+
+struct rd_damage {
+	struct rd_damage_count torn, stuck;
+};
+
+/* Fill *@damage, unless it is NULL. Returns a number that grows with each event. */
+uint64_t rd_damage(struct rd_disk *disk, struct rd_damage *damage);
 
 /* Record the latency of a request, microseconds; the range call counts it. */
 void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us);

@@ -12,11 +12,13 @@
 #define YIELDS 0
 #define SLEEPS_PER_CHECK 1
 #define SLEEP_NS 0
+#define BLOCK_RAM_DAMAGE_H /* the same for what is recorded of a damaged lock */
+#include <errno.h>
 
 #include "drivers/block-ram/format/block-lock.h"
 
 enum { RD_SLOT_FREE, RD_SLOT_ATTACHED };
-enum { RD_SLOT_DURABLE = 4 };
+enum { RD_SLOT_DURABLE = 4, RD_SLOT_FREEZER = 8 };
 
 struct rd_slot {
 	unsigned state, flags;
@@ -32,6 +34,7 @@ struct rd_disk {
 	int header_fd;
 	unsigned slot;
 	bool settling;
+	bool may_lock = true;
 };
 
 static struct rd_slot *rd_slot_at(struct rd_header *header, unsigned slot)
@@ -40,6 +43,17 @@ static struct rd_slot *rd_slot_at(struct rd_header *header, unsigned slot)
 }
 
 static bool rd_slots_alive(int fd, unsigned first, unsigned count);
+
+/* The model's clock jumps, and its waits may last for as long as they like. */
+#undef RD_PATIENCE_MS
+#define RD_PATIENCE_MS INT64_MAX
+static void rd_damage_torn(struct rd_disk *, const rd_block_lock *, unsigned) {}
+static void rd_damage_stuck(struct rd_disk *, const rd_block_lock *, unsigned) {}
+static void rd_damage_trust(struct rd_disk *, unsigned) {}
+static bool rd_damage_distrusts(const struct rd_disk *, unsigned)
+{
+	return false;
+}
 
 #include "drivers/block-ram/format/block-lock.c"
 
@@ -58,6 +72,12 @@ static struct world *current; /* of the execution that is being checked */
 static bool rd_slots_alive(int, unsigned first, unsigned)
 {
 	return current->alive[first].load(rl::mo_seq_cst, $) != 0;
+}
+
+/* The time that a dead owner's successor has. */
+static bool model_time_matters()
+{
+	return current->header.slot[0].flags & RD_SLOT_DURABLE;
 }
 
 template <typename test, int threads>
@@ -92,20 +112,21 @@ struct block : rl::test_suite<test, threads>, world {
 	{
 		struct rd_disk d = disk(slot);
 
-		rd_block_lock_acquire(&d, &lock);
+		RL_ASSERT(!rd_block_lock_acquire(&d, &lock));
 		fill(value);
 		rd_block_lock_release(&lock);
 	}
 
 	/* A read as io/range.c does it, without a lock. Returns the value. */
-	int read(unsigned slot)
+	int read(unsigned slot, bool may_lock = true)
 	{
 		struct rd_disk d = disk(slot);
 		uint64_t before;
 		int a, b;
 
+		d.may_lock = may_lock;
 		do {
-			before = rd_block_lock_wait(&d, &lock);
+			RL_ASSERT(!rd_block_lock_wait(&d, &lock, &before));
 			a = data[0].load(rl::mo_relaxed, $);
 			b = data[1].load(rl::mo_relaxed, $);
 			atomic_thread_fence(memory_order_acquire);
@@ -170,8 +191,10 @@ struct unlocked : block<unlocked, 2> {
 			fill(1);
 			alive[0].store(0, rl::mo_seq_cst, $);
 		} else {
+			uint64_t value;
+
 			d = disk(1);
-			rd_block_lock_wait(&d, &lock);
+			RL_ASSERT(!rd_block_lock_wait(&d, &lock, &value));
 		}
 	}
 };
@@ -213,6 +236,39 @@ struct inherited : block<inherited, 2> {
 	}
 };
 
+/*
+ * The same for a reader that cannot write the lock: it reads the block that the
+ * dead writer left, and a successor that completes the write meanwhile makes it
+ * read again.
+ */
+struct reading : block<reading, 2> {
+	void before()
+	{
+		struct rd_disk d = disk(0);
+
+		block<reading, 2>::before();
+		header.slot[0].flags = RD_SLOT_DURABLE;
+		rd_block_lock_acquire(&d, &lock);
+		owner($) = 1;
+		alive[0].store(0, rl::mo_seq_cst, $);
+	}
+
+	void thread(unsigned i)
+	{
+		struct rd_disk d = disk(0, true);
+
+		if (i == 1) {
+			read(1, false);
+			return;
+		}
+		alive[0].store(1, rl::mo_seq_cst, $);
+		if (!rd_block_lock_inherit(&d, &lock))
+			return;
+		fill(1);
+		rd_block_lock_release(&lock);
+	}
+};
+
 int main()
 {
 	bool ok = true;
@@ -221,6 +277,7 @@ int main()
 	ok &= model_run<own>("an answered write is read", 4);
 	ok &= model_run<killed>("a killed writer's lock is taken over once", 4);
 	ok &= model_run<unlocked>("readers go on after a killed writer", 4);
+	ok &= model_run<reading>("a reader that cannot lock reads whole blocks", 4);
 	ok &= model_run<inherited>("a successor inherits its block or leaves it", 4);
 	return ok ? 0 : 1;
 }

@@ -2,9 +2,11 @@
 /* See block-lock.h. Any number of threads and processes; nothing else is locked. */
 #include "drivers/block-ram/format/block-lock.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <time.h>
 
+#include "drivers/block-ram/format/damage.h"
 #include "drivers/block-ram/format/disk.h"
 #include "include/private/clock.h"
 #include "include/private/memory-access.h"
@@ -20,18 +22,14 @@
 /* Sleeps between two checks whether the lock's owner is alive (fcntl). */
 #define SLEEPS_PER_CHECK 8
 #endif
-
-/* The state of one wait for one lock. On the waiter's stack. */
-struct waiter {
-	unsigned reads; /* of the lock so far */
-	int64_t dead_since; /* ms; 0: the owner was alive at the last check */
-};
+/* Waits between two checks of the time, for a lock that changes all the time. */
+#define WAITS_PER_CHECK 256u
 
 /*
  * Whether @slot, whose process is dead, belongs to a durable attachment that
  * still has time (RD_GRACE_MS) to be taken over by a new process.
  */
-static bool in_grace(struct rd_disk *disk, unsigned slot, struct waiter *w)
+static bool in_grace(struct rd_disk *disk, unsigned slot, struct rd_waiter *w)
 {
 	struct rd_slot *s = rd_slot_at(disk->header, slot);
 	int64_t now;
@@ -44,54 +42,130 @@ static bool in_grace(struct rd_disk *disk, unsigned slot, struct waiter *w)
 	return now - w->dead_since < RD_GRACE_MS;
 }
 
-/* Unlock @lock if the attachment that made it @seen is dead. */
-static bool unlock_if_dead(struct rd_disk *disk, rd_block_lock *lock,
-			   uint64_t seen, struct waiter *w)
+static unsigned owner_of(uint64_t lock)
 {
-	unsigned owner = (unsigned)(seen >> RD_OWNER_SHIFT);
-
-	/* An owner that is no slot in use: the lock is damaged. Unlock it. */
-	if (owner > 0 && owner <= disk->header->slots_used) {
-		/* The own slot: another thread of this process has the lock. */
-		if (owner - 1 == disk->slot ||
-		    rd_slots_alive(disk->header_fd, owner - 1, 1)) {
-			w->dead_since = 0;
-			return false;
-		}
-		if (in_grace(disk, owner - 1, w))
-			return false;
-	}
-	/* Only unlock: the waiter then competes for the lock like all others. */
-	return atomic_compare_exchange_strong(lock, &seen,
-					      (seen + 1) & RD_SEQUENCE);
+	return (unsigned)(lock >> RD_OWNER_SHIFT);
 }
 
-static void wait_step(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
-		      struct waiter *w)
+/* An owner that is no slot in use: the lock is damaged. */
+static bool is_slot(const struct rd_disk *disk, unsigned owner)
+{
+	return owner > 0 && owner <= disk->header->slots_used;
+}
+
+/* Whether the attachment that made a lock @seen is dead. */
+static bool is_dead(struct rd_disk *disk, uint64_t seen, struct rd_waiter *w)
+{
+	unsigned owner = owner_of(seen);
+
+	if (!is_slot(disk, owner))
+		return true;
+	/* The own slot: another thread of this process has the lock. */
+	if (owner - 1 == disk->slot ||
+	    rd_slots_alive(disk->header_fd, owner - 1, 1)) {
+		w->dead_since = 0;
+		return false;
+	}
+	return !in_grace(disk, owner - 1, w);
+}
+
+/*
+ * Deal with a lock whose owner is dead. True: the caller need not wait. Else the
+ * lock is unlocked, or has changed: the waiter competes for it like all others.
+ */
+static bool pass_dead(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen)
+{
+	unsigned owner = owner_of(seen);
+
+	if (!disk->may_lock)
+		return true;
+	if (atomic_compare_exchange_strong(lock, &seen,
+					   (seen + 1) & RD_SEQUENCE))
+		rd_damage_torn(disk, lock, owner);
+	return false;
+}
+
+/* 0, or -EIO after RD_PATIENCE_MS. A freeze lasts as long as its copy. */
+static int check_time(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
+		      struct rd_waiter *w)
+{
+	unsigned owner = owner_of(seen);
+	int64_t now = clock_now_ms();
+
+	if (!w->since ||
+	    (is_slot(disk, owner) &&
+	     rd_slot_at(disk->header, owner - 1)->flags & RD_SLOT_FREEZER))
+		w->since = now;
+	if (now - w->since < (rd_damage_distrusts(disk, owner)
+				      ? RD_DISTRUST_MS
+				      : RD_PATIENCE_MS))
+		return 0;
+	rd_damage_stuck(disk, lock, owner);
+	return -EIO;
+}
+
+static void sleep_a_little(void)
+{
+	struct timespec pause = { .tv_nsec = SLEEP_NS };
+
+	nanosleep(&pause, NULL);
+}
+
+/* 0: read the lock again; 1: its owner is dead, go on; -EIO. */
+static int wait_step(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
+		     struct rd_waiter *w)
 {
 	unsigned n = w->reads++;
+	int rc = 0;
 
 	if (n < SPINS) {
 		cpu_relax();
-	} else if (n < SPINS + YIELDS) {
-		sched_yield();
-	} else if ((n - SPINS - YIELDS) % SLEEPS_PER_CHECK != 0 ||
-		   !unlock_if_dead(disk, lock, seen, w)) {
-		struct timespec pause = { .tv_nsec = SLEEP_NS };
-
-		nanosleep(&pause, NULL);
+		return 0;
 	}
+	if (n < SPINS + YIELDS) {
+		sched_yield();
+		return 0;
+	}
+	if ((n - SPINS - YIELDS) % SLEEPS_PER_CHECK == 0) {
+		if (is_dead(disk, seen, w))
+			return pass_dead(disk, lock, seen);
+		rc = check_time(disk, lock, seen, w);
+	}
+	if (!rc)
+		sleep_a_little();
+	return rc;
 }
 
-uint64_t rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock)
+int rd_block_lock_wait_again(struct rd_disk *disk, rd_block_lock *lock,
+			     struct rd_waiter *w, uint64_t *value)
 {
-	struct waiter waiter = { 0 };
-	uint64_t value;
+	uint64_t seen, held = 0;
+	int rc = 0;
 
-	while (rd_block_lock_held(
-		value = atomic_load_explicit(lock, memory_order_acquire)))
-		wait_step(disk, lock, value, &waiter);
-	return value;
+	w->reads = 0;
+	while (seen = atomic_load_explicit(lock, memory_order_acquire),
+	       rd_block_lock_held(seen)) {
+		held = seen;
+		rc = wait_step(disk, lock, seen, w);
+		if (rc)
+			break;
+	}
+	*value = seen;
+	if (rc < 0)
+		return rc;
+	if (w->since && held)
+		rd_damage_trust(disk, owner_of(held));
+	if (++w->rounds % WAITS_PER_CHECK)
+		return 0;
+	return check_time(disk, lock, seen, w);
+}
+
+int rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock,
+		       uint64_t *value)
+{
+	struct rd_waiter w = { 0 };
+
+	return rd_block_lock_wait_again(disk, lock, &w, value);
 }
 
 static inline uint64_t owned(const struct rd_disk *disk, uint64_t sequence)
@@ -106,12 +180,17 @@ bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock)
 
 	/*
 	 * Bump the sequence, so that the compare-exchange of a waiter that
-	 * saw the dead process's value fails.
+	 * saw the dead process's value fails, and a reader that cannot lock
+	 * reads again.
 	 */
-	return disk->settling && rd_block_lock_held(value) &&
-	       value == owned(disk, value) &&
-	       atomic_compare_exchange_strong(lock, &value,
-					      owned(disk, value + 2));
+	if (!disk->settling || !rd_block_lock_held(value) ||
+	    value != owned(disk, value) ||
+	    !atomic_compare_exchange_strong(lock, &value,
+					    owned(disk, value + 2)))
+		return false;
+	/* As in rd_block_lock_try(). */
+	atomic_thread_fence(memory_order_release);
+	return true;
 }
 
 bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock)
@@ -130,10 +209,15 @@ bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock)
 	return true;
 }
 
-void rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock)
+int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock)
 {
-	while (!rd_block_lock_try(disk, lock))
-		rd_block_lock_wait(disk, lock);
+	struct rd_waiter w = { 0 };
+	uint64_t value;
+	int rc = 0;
+
+	while (!rc && !rd_block_lock_try(disk, lock))
+		rc = rd_block_lock_wait_again(disk, lock, &w, &value);
+	return rc;
 }
 
 void rd_block_locks_sweep(rd_block_lock *locks, uint64_t count, unsigned slot)

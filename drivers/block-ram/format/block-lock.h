@@ -19,8 +19,15 @@
  * given to a new attachment, rd_block_locks_sweep() releases all locks of the
  * slot, so that the owner in a lock is never an earlier user of the slot.
  *
+ * An attachment that only reads has the locks mapped for reading only (may_lock is
+ * false). It cannot unlock a dead owner's block, and need not: it reads the block,
+ * and its second look at the lock finds out whether somebody has taken it over.
+ *
+ * Locks are input: another process may have damaged them. A wait for an owner that
+ * is alive ends after RD_PATIENCE_MS with -EIO (rd_damage()).
+ *
  * Any thread may call these functions on a mapped disk; they take no other
- * lock and cannot fail except where they return bool.
+ * lock.
  */
 #ifndef BLOCK_RAM_BLOCK_LOCK_H
 #define BLOCK_RAM_BLOCK_LOCK_H
@@ -52,8 +59,25 @@ static inline bool rd_block_lock_held(uint64_t lock)
 	return lock & 1;
 }
 
-/* Wait until @lock is unlocked; returns its (even) value. Does not lock it. */
-uint64_t rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock);
+/*
+ * Wait until @lock is unlocked, and store its value in *@value: even, or, without
+ * may_lock, that of a dead owner. Does not lock it. 0 or -EIO.
+ */
+int rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock,
+		       uint64_t *value);
+
+/*
+ * The same for a caller that reads again and again. A zeroed struct before the first
+ * call keeps the time of all of its waits below RD_PATIENCE_MS.
+ */
+struct rd_waiter {
+	unsigned reads; /* of the lock in this wait */
+	unsigned rounds; /* waits so far */
+	int64_t dead_since; /* ms; 0: the owner was alive at the last check */
+	int64_t since; /* ms, of the first check of the time; 0: none yet */
+};
+int rd_block_lock_wait_again(struct rd_disk *disk, rd_block_lock *lock,
+			     struct rd_waiter *w, uint64_t *value);
 
 /*
  * Take over @lock if this attachment's dead process held it and rd_settle()
@@ -62,10 +86,10 @@ uint64_t rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock);
  */
 bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock);
 
-/* Lock @lock without waiting (try), or wait for it. A lock that
+/* Lock @lock without waiting (try), or wait for it: 0 or -EIO. A lock that
  * rd_block_lock_inherit() could take over counts as free. Not recursive. */
 bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock);
-void rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock);
+int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock);
 
 static inline void rd_block_lock_release(rd_block_lock *lock)
 {

@@ -46,9 +46,11 @@ struct rd_layer {
 };
 
 struct rd_disk {
-	int dir; /* the store's directory, a descriptor of its own */
-	int header_fd; /* its open file description holds the slot's lock */
-	unsigned slot;
+	int dir; /* the store's directory; -1 after rd_confine() */
+	/* Open for reading only; its open file description has the slot's lock. */
+	int header_fd;
+	int control_fd; /* see store/hold.h; -1: the disk's lock is not held */
+	unsigned slot; /* valid if counters is set */
 	bool writable;
 	bool thin; /* blocks of the base may have no memory */
 	/*
@@ -58,9 +60,20 @@ struct rd_disk {
 	bool settling;
 	/* Between rd_freeze() and the last rd_thaw(): the first locked block. */
 	uint64_t frozen;
-	struct rd_header *header; /* RD_HEADER_BYTES, shared */
-	struct rd_slot *self;
+	/* RD_HEADER_BYTES, shared; writable only while the disk's lock is held. */
+	struct rd_header *header;
+	struct rd_slot_counters *counters; /* of the own slot */
 	uint64_t size;
+	/*
+	 * False: block locks are mapped for reading only, for an attachment that
+	 * only reads and never has to lock.
+	 */
+	bool may_lock;
+	struct rd_damage damage; /* under damage_lock */
+	pthread_mutex_t damage_lock;
+	_Atomic uint64_t damaged; /* changes with damage */
+	/* One bit a slot: its lock kept a waiter for RD_PATIENCE_MS. */
+	_Atomic uint64_t distrusted[RD_SLOTS / 64];
 	struct rd_layer base;
 	struct rd_layer *view; /* NULL without a private view */
 	struct rd_layer view_layer;
@@ -69,6 +82,7 @@ struct rd_disk {
 
 	/* lazy disks only */
 	rd_part_state *parts; /* see lazy.h; NULL: the whole disk is loaded */
+	_Atomic uint64_t *loaded; /* bytes of loaded parts; with parts */
 	struct rd_seed *seed; /* owned; see io/lazy.c */
 	pthread_t background;
 	bool has_background;
@@ -100,7 +114,8 @@ static inline bool rd_backed(const struct rd_layer *layer, uint64_t block)
 enum rd_file {
 	RD_FILE_HEADER,
 	RD_FILE_DATA,
-	RD_FILE_RANGES
+	RD_FILE_RANGES,
+	RD_FILE_COUNTERS,
 };
 struct rd_filename {
 	char text[RD_ID_MAX + 32];

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The header of a disk: the format of ID.header, and the two kinds of locks on
- * that file. The functions keep no state; any thread may call them.
+ * The header of a disk: the format of ID.header and of ID.counters, and the two
+ * kinds of locks on ID.header. The functions keep no state; any thread may call
+ * them.
  *
  * A header is struct rd_header, which includes the seed's path, followed by
  * RD_SLOTS slots. The file is sparse and has its full length from the start.
  * Only the first slots_used slots have memory and may be accessed through a
  * mapping. Accessing another slot takes memory, and on a full tmpfs raises
  * SIGBUS.
+ *
+ * WHO WRITES. The header decides what a disk is and who is attached. Only the
+ * holder of RD_LOCK_DISK writes it, through a descriptor that is closed when the
+ * lock is released. An attachment then has the header open and mapped for reading
+ * only: a worker that its guest has taken over cannot change it. What attachments
+ * write on the request path is elsewhere: block locks, bits and part states in
+ * ID.ranges, and counters in ID.counters, which has one page for each slot. Bytes
+ * from there are input: check them at each use.
  *
  * Locks are open-file-description locks (fcntl F_OFD_*) on bytes far beyond
  * the contents. The positions are the same in every format, so that any version
@@ -57,13 +66,15 @@ struct rd_header {
 	uint64_t size; /* of the disk, bytes */
 	uint64_t seed_size; /* of the seed when it was loaded, bytes */
 	uint64_t seed_mtime; /* ns since 1970, when it was loaded */
-	_Atomic uint64_t loaded; /* bytes of size that are loaded */
+	/* Bytes of size that are loaded. A lazy disk counts in ID.ranges. */
+	_Atomic uint64_t loaded;
 	_Atomic uint32_t flags; /* enum rd_disk_flags */
 	uint32_t reserved0;
 	char id[RD_ID_MAX];
 	char seed_id[RD_ID_MAX]; /* identity of the seed's file; see seed.h */
 	char name[RD_NAME_MAX]; /* chosen with name=; or empty */
-	uint8_t reserved[4096 - 64 - 2 * RD_ID_MAX - RD_NAME_MAX];
+	_Atomic uint64_t torn; /* blocks that ended attachments have counted */
+	uint8_t reserved[4096 - 64 - 2 * RD_ID_MAX - RD_NAME_MAX - 8];
 	char seed[RD_SEED_MAX]; /* canonical path */
 };
 
@@ -76,6 +87,7 @@ enum rd_slot_flags {
 	RD_SLOT_WRITABLE = 1,
 	RD_SLOT_PRIVATE = 2,
 	RD_SLOT_DURABLE = 4,
+	RD_SLOT_FREEZER = 8, /* between rd_freeze() and rd_thaw() */
 };
 
 struct rd_slot {
@@ -86,12 +98,16 @@ struct rd_slot {
 	uint64_t since; /* seconds since 1970 */
 	char label[RD_LABEL_MAX];
 	uint8_t reserved1[40];
-	/* Written on the request path: on cache lines of their own. */
+};
+
+/* One page of ID.counters: what the attachment in a slot counts. */
+struct rd_slot_counters {
 	_Atomic uint64_t reads, writes, flushes, discards;
 	_Atomic uint64_t read_bytes, write_bytes, discard_bytes, errors;
 	_Atomic uint32_t read_latency[RD_LATENCIES];
 	_Atomic uint32_t write_latency[RD_LATENCIES];
-	uint8_t reserved2[128];
+	_Atomic uint64_t torn; /* blocks; see rd_damage() */
+	uint8_t reserved[RD_BLOCK - 8 * 8 - 8 * RD_LATENCIES - 8];
 };
 
 _Static_assert(offsetof(struct rd_header, size) == 24, "format");
@@ -99,8 +115,8 @@ _Static_assert(offsetof(struct rd_header, flags) == 56, "format");
 _Static_assert(offsetof(struct rd_header, id) == 64, "format");
 _Static_assert(offsetof(struct rd_header, seed) == 4096, "format");
 _Static_assert(sizeof(struct rd_header) == 8192, "format");
-_Static_assert(offsetof(struct rd_slot, reads) == 128, "format");
-_Static_assert(sizeof(struct rd_slot) == 512, "format");
+_Static_assert(sizeof(struct rd_slot) == 128, "format");
+_Static_assert(sizeof(struct rd_slot_counters) == RD_BLOCK, "format");
 
 #define RD_HEADER_BYTES \
 	(sizeof(struct rd_header) + (size_t)RD_SLOTS * sizeof(struct rd_slot))
@@ -142,9 +158,15 @@ void rd_unlock_disk(int fd);
 /* Whether another description holds the lock. An error counts as yes. */
 bool rd_disk_locked(int fd);
 
-/* Lock slot @slot, or -EWOULDBLOCK if its attachment is alive. */
+/* Lock slot @slot, or -EWOULDBLOCK if its attachment is alive. @fd is writable. */
 int rd_trylock_slot(int fd, unsigned slot);
 void rd_unlock_slot(int fd, unsigned slot);
+/*
+ * Move the lock of @slot from the description of @fd, which has it by
+ * rd_trylock_slot(), to that of @reader, which is open for reading only. 0 or
+ * -errno, with the lock released.
+ */
+int rd_pass_slot(int fd, int reader, unsigned slot);
 /*
  * Whether another description than that of @fd holds the lock of one of @count
  * slots from @first. An unexpected error counts as yes.
@@ -162,5 +184,12 @@ bool rd_disk_alive(int fd, const struct rd_header *header);
 int rd_header_read(int fd, const char *path, struct rd_header *header,
 		   struct rd_error *err);
 int rd_slot_read(int fd, unsigned slot, struct rd_slot *s);
+
+/* The offset of slot @slot's page in ID.counters, and the file's size. */
+static inline off_t rd_counters_offset(unsigned slot)
+{
+	return (off_t)slot * RD_BLOCK;
+}
+#define RD_COUNTERS_BYTES ((off_t)RD_SLOTS * RD_BLOCK)
 
 #endif

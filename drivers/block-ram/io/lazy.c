@@ -18,9 +18,15 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/seed/seed.h"
+#include "include/private/clock.h"
 
 /* Between two reads of the state of a part that another thread loads. */
 #define SLEEP_NS 200000
+/*
+ * A seed's server has half a minute to answer (seed/nbd.c). A state that lasts
+ * longer was damaged, or its process is stopped.
+ */
+#define PATIENCE_MS 40000
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_IDLE (3 << 13) /* class idle, of linux/ioprio.h */
 
@@ -130,20 +136,34 @@ static bool is_orphan(struct rd_disk *disk, uint64_t seen)
  */
 static void count_part(struct rd_disk *disk, uint64_t part)
 {
-	uint64_t n = atomic_load(&disk->header->loaded), sum;
+	uint64_t n = atomic_load(disk->loaded), sum;
 
 	do {
 		sum = n + part_bytes(disk, part);
 		if (sum > disk->size)
 			sum = disk->size;
-	} while (!atomic_compare_exchange_weak(&disk->header->loaded, &n, sum));
+	} while (!atomic_compare_exchange_weak(disk->loaded, &n, sum));
+}
+
+/* Wait for the attachment that loads a part; give it the time that a seed gets. */
+static int wait_for_part(int64_t *since)
+{
+	const struct timespec pause = { .tv_nsec = SLEEP_NS };
+	int64_t now = clock_now_ms();
+
+	if (!*since)
+		*since = now;
+	if (now - *since > PATIENCE_MS)
+		return -EIO;
+	nanosleep(&pause, NULL);
+	return 0;
 }
 
 static int load_part(struct rd_disk *disk, uint64_t part)
 {
-	const struct timespec pause = { .tv_nsec = SLEEP_NS };
 	rd_part_state *state = &disk->parts[part];
 	uint64_t seen, mine;
+	int64_t since = 0;
 	int rc;
 
 	while ((seen = atomic_load_explicit(state, memory_order_acquire)) !=
@@ -161,7 +181,9 @@ static int load_part(struct rd_disk *disk, uint64_t part)
 			       : rc                           ? -EIO
 							      : 0;
 		}
-		nanosleep(&pause, NULL);
+		rc = wait_for_part(&since);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
@@ -213,7 +235,7 @@ static void complete(struct rd_disk *disk)
 	for (part = 0; part < parts; part++)
 		if (atomic_load(&disk->parts[part]) != RD_PART_LOADED)
 			return;
-	atomic_store(&disk->header->loaded, disk->size);
+	atomic_store(disk->loaded, disk->size);
 }
 
 static void *load_rest(void *arg)
@@ -296,7 +318,7 @@ int rd_lazy_start(struct rd_disk *disk, struct rd_seed *seed, const char *path,
 {
 	int rc;
 
-	if (disk->header->loaded == disk->size) {
+	if (*disk->loaded == disk->size) {
 		disk->parts = NULL; /* all parts are loaded: final */
 		return 0;
 	}

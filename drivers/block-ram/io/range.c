@@ -8,6 +8,7 @@
 #include "drivers/block-ram/io/range.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/lazy.h"
@@ -24,23 +25,31 @@ static inline bool readers_lock(const struct rd_disk *disk)
 	return disk->thin && !disk->view;
 }
 
-static void read_block(struct rd_disk *disk, uint64_t block, void *to,
-		       size_t pos, size_t len)
+/* 0 or -EIO: the block stays locked. */
+static int read_block(struct rd_disk *disk, uint64_t block, void *to,
+		      size_t pos, size_t len)
 {
 	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
+	struct rd_waiter w = { 0 };
 	uint64_t before;
+	int rc;
 
 	if (readers_lock(disk)) {
-		rd_block_lock_acquire(disk, lock);
+		rc = rd_block_lock_acquire(disk, lock);
+		if (rc)
+			return rc;
 		racy_copy(to, rd_block_read(disk, block) + pos, len);
 		rd_block_lock_release(lock);
-		return;
+		return 0;
 	}
 	do {
-		before = rd_block_lock_wait(disk, lock);
+		rc = rd_block_lock_wait_again(disk, lock, &w, &before);
+		if (rc)
+			return rc;
 		racy_copy(to, rd_block_read(disk, block) + pos, len);
 		atomic_thread_fence(memory_order_acquire);
 	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
+	return 0;
 }
 
 /* The most blocks that are read with one copy. */
@@ -76,8 +85,10 @@ static int write_block(struct rd_disk *disk, uint64_t block, size_t pos,
 {
 	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
 	unsigned char *to;
+	int rc = rd_block_lock_acquire(disk, lock);
 
-	rd_block_lock_acquire(disk, lock);
+	if (rc)
+		return rc;
 	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
 	if (to) {
 		racy_copy(to + pos, from, len);
@@ -91,28 +102,29 @@ static int write_block(struct rd_disk *disk, uint64_t block, size_t pos,
 
 static void count(struct rd_disk *disk, bool write, size_t len)
 {
-	struct rd_slot *s = disk->self;
+	struct rd_slot_counters *c = disk->counters;
 
-	atomic_fetch_add_explicit(write ? &s->writes : &s->reads, 1,
+	atomic_fetch_add_explicit(write ? &c->writes : &c->reads, 1,
 				  memory_order_relaxed);
-	atomic_fetch_add_explicit(write ? &s->write_bytes : &s->read_bytes, len,
+	atomic_fetch_add_explicit(write ? &c->write_bytes : &c->read_bytes, len,
 				  memory_order_relaxed);
 }
 
 void rd_count_error(struct rd_disk *disk)
 {
-	atomic_fetch_add_explicit(&disk->self->errors, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&disk->counters->errors, 1,
+				  memory_order_relaxed);
 }
 
 void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us)
 {
 	unsigned n = us < 2 ? 0 : 63u - (unsigned)__builtin_clzll(us);
-	struct rd_slot *s = disk->self;
+	struct rd_slot_counters *c = disk->counters;
 
 	if (n >= RD_LATENCIES)
 		n = RD_LATENCIES - 1;
-	atomic_fetch_add_explicit(write ? &s->write_latency[n]
-					: &s->read_latency[n],
+	atomic_fetch_add_explicit(write ? &c->write_latency[n]
+					: &c->read_latency[n],
 				  1, memory_order_relaxed);
 }
 
@@ -157,7 +169,11 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 		if (runs && n > RD_BLOCK && read_run(disk, to, off, n))
 			continue;
 		n = in_block(off, left);
-		read_block(disk, off / RD_BLOCK, to, off % RD_BLOCK, n);
+		rc = read_block(disk, off / RD_BLOCK, to, off % RD_BLOCK, n);
+		if (rc) {
+			rd_count_error(disk);
+			return rc;
+		}
 	}
 	count(disk, false, len);
 	return 0;
@@ -186,7 +202,7 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 
 int rd_flush(struct rd_disk *disk)
 {
-	atomic_fetch_add_explicit(&disk->self->flushes, 1,
+	atomic_fetch_add_explicit(&disk->counters->flushes, 1,
 				  memory_order_relaxed);
 	return 0;
 }
@@ -269,8 +285,7 @@ static int acquire_lock(const struct rd_range *range, rd_block_lock *lock)
 		return rd_block_lock_inherit(range->disk, lock) ? 0 : -ESTALE;
 	if (range->flags & RD_RANGE_NOWAIT)
 		return rd_block_lock_try(range->disk, lock) ? 0 : -EWOULDBLOCK;
-	rd_block_lock_acquire(range->disk, lock);
-	return 0;
+	return rd_block_lock_acquire(range->disk, lock);
 }
 
 static int acquire_locks(const struct rd_range *range)
@@ -297,14 +312,15 @@ static void unlock_range(const struct rd_range *range)
 }
 
 /*
- * The sum of a range's sequence numbers, which only grow: an equal sum means that
- * no block was written. Waits for locked blocks, or returns -EWOULDBLOCK for
- * RD_RANGE_NOWAIT.
+ * The sum of a range's locks, whose sequence numbers only grow: an equal sum means
+ * that no block was written. Waits for locked blocks, or returns -EWOULDBLOCK for
+ * RD_RANGE_NOWAIT. 0 or -errno.
  */
-static int sum_locks(const struct rd_range *range, uint64_t *sum)
+static int sum_unlocked(const struct rd_range *range, uint64_t *sum)
 {
 	struct locks locks = locks_of(range);
 	uint64_t i, value;
+	int rc;
 
 	*sum = 0;
 	for (i = 0; i < locks.n; i++) {
@@ -313,17 +329,72 @@ static int sum_locks(const struct rd_range *range, uint64_t *sum)
 		if (rd_block_lock_held(value)) {
 			if (range->flags & RD_RANGE_NOWAIT)
 				return -EWOULDBLOCK;
-			value = rd_block_lock_wait(range->disk,
-						   nth_lock(&locks, i));
+			rc = rd_block_lock_wait(range->disk,
+						nth_lock(&locks, i), &value);
+			if (rc)
+				return rc;
 		}
 		*sum += value;
 	}
 	return 0;
 }
 
+/* The sum now, of locked blocks as well. */
+static uint64_t sum_now(const struct rd_range *range)
+{
+	struct locks locks = locks_of(range);
+	uint64_t i, sum = 0;
+
+	for (i = 0; i < locks.n; i++)
+		sum += atomic_load_explicit(nth_lock(&locks, i),
+					    memory_order_relaxed);
+	return sum;
+}
+
+/* ---- a copy of a range ----------------------------------------------------- */
+
+/*
+ * RD_RANGE_EXCLUSIVE for an attachment that cannot lock: the range's blocks are
+ * copied one by one, each of them whole, and the caller reads the copy.
+ */
+static int copy_range(struct rd_range *range)
+{
+	size_t shift = range->off % RD_BLOCK, pos, n;
+	unsigned char *copy;
+	uint64_t at;
+	int rc = 0;
+
+	if (posix_memalign((void **)&copy, RD_BLOCK, shift + range->len))
+		return -ENOMEM;
+	for (pos = 0; !rc && pos < range->len; pos += n) {
+		at = range->off + pos;
+		n = in_block(at, range->len - pos);
+		rc = read_block(range->disk, at / RD_BLOCK, copy + shift + pos,
+				at % RD_BLOCK, n);
+	}
+	if (rc)
+		free(copy);
+	else
+		range->copy = copy;
+	return rc;
+}
+
+static void free_copy(struct rd_range *range)
+{
+	free(range->copy);
+	range->copy = NULL;
+}
+
+static bool needs_copy(const struct rd_range *range)
+{
+	return range->len && range->flags & RD_RANGE_EXCLUSIVE &&
+	       !(range->flags & RD_RANGE_NOWAIT) && !range->disk->may_lock;
+}
+
 static bool holds(const struct rd_range *range)
 {
-	return range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE);
+	return range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE) &&
+	       range->disk->may_lock;
 }
 
 /* Reserve memory for all blocks of a range that is locked for writing. */
@@ -367,9 +438,14 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 	};
 	if (readers_lock(disk))
 		range->flags |= RD_RANGE_EXCLUSIVE;
-	if (!holds(range))
-		return sum_locks(range, &range->snapshot);
-	rc = acquire_locks(range);
+	if (needs_copy(range))
+		rc = copy_range(range);
+	else if (holds(range))
+		rc = acquire_locks(range);
+	else
+		rc = sum_unlocked(range, &range->snapshot);
+	if (rc == -EIO || rc == -ENOMEM)
+		rd_count_error(disk);
 	if (rc || !(flags & RD_RANGE_WRITE))
 		return rc;
 	rc = prepare_blocks(range);
@@ -385,6 +461,9 @@ void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
 	unsigned char *top = rd_top(disk)->data + block * RD_BLOCK;
 
 	*n = in_block(off, range->len - pos);
+	if (range->copy)
+		return (unsigned char *)range->copy + range->off % RD_BLOCK +
+		       pos;
 	if (!(range->flags & RD_RANGE_WRITE))
 		top = (unsigned char *)(uintptr_t)rd_block_read(disk, block);
 	return top + off % RD_BLOCK;
@@ -392,15 +471,13 @@ void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
 
 int rd_range_end(struct rd_range *range)
 {
-	struct rd_range now = *range;
-	uint64_t sum;
-
-	if (holds(range)) {
+	if (range->copy) {
+		free_copy(range);
+	} else if (holds(range)) {
 		unlock_range(range);
 	} else {
 		atomic_thread_fence(memory_order_acquire);
-		now.flags |= RD_RANGE_NOWAIT;
-		if (sum_locks(&now, &sum) || sum != range->snapshot)
+		if (sum_now(range) != range->snapshot)
 			return -EAGAIN;
 	}
 	count(range->disk, range->flags & RD_RANGE_WRITE, range->len);
@@ -409,7 +486,9 @@ int rd_range_end(struct rd_range *range)
 
 void rd_range_abort(struct rd_range *range)
 {
-	if (holds(range))
+	if (range->copy)
+		free_copy(range);
+	else if (holds(range))
 		unlock_range(range);
 	rd_count_error(range->disk);
 }

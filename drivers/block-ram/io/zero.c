@@ -53,18 +53,26 @@ static uint64_t end_block(const struct piece *p)
 	return (p->off + p->len - 1) / RD_BLOCK + 1;
 }
 
-static void lock_piece(struct rd_disk *disk, const struct piece *p)
-{
-	uint64_t b;
-
-	for (b = first_block(p); b < end_block(p); b++)
-		rd_block_lock_acquire(disk, rd_block_lock_of(rd_top(disk), b));
-}
-
 static void unlock_blocks(struct rd_disk *disk, uint64_t b, uint64_t end)
 {
 	for (; b < end; b++)
 		rd_block_lock_release(rd_block_lock_of(rd_top(disk), b));
+}
+
+static int lock_piece(struct rd_disk *disk, const struct piece *p)
+{
+	uint64_t b;
+	int rc;
+
+	for (b = first_block(p); b < end_block(p); b++) {
+		rc = rd_block_lock_acquire(disk,
+					   rd_block_lock_of(rd_top(disk), b));
+		if (!rc)
+			continue;
+		unlock_blocks(disk, first_block(p), b);
+		return rc;
+	}
+	return 0;
 }
 
 /* Take over a piece's locks from the dead process: all of them or none. */
@@ -142,7 +150,9 @@ static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
 
 	for (; !rc && off < end; off += p.len) {
 		p = first_piece(disk, off, end);
-		lock_piece(disk, &p);
+		rc = lock_piece(disk, &p);
+		if (rc)
+			break;
 		record_progress(done, off | 1);
 		rc = clear_piece(disk, &p);
 		/* Before the locks are released, and others write there. */
@@ -154,14 +164,14 @@ static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
 
 static int counted(struct rd_disk *disk, int rc, uint64_t len)
 {
-	struct rd_slot *s = disk->self;
+	struct rd_slot_counters *c = disk->counters;
 
 	if (rc) {
 		rd_count_error(disk);
 		return rc;
 	}
-	atomic_fetch_add_explicit(&s->discards, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->discard_bytes, len, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->discards, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->discard_bytes, len, memory_order_relaxed);
 	return 0;
 }
 

@@ -25,85 +25,9 @@
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/io/populate.h"
 #include "drivers/block-ram/store/contents.h"
+#include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/lookup.h"
 #include "drivers/block-ram/store/slot.h"
-
-/* Pauses between two tries for RD_LOCK_DISK: a reap is short, a load is long. */
-#define RETRY_FIRST_NS 500000
-#define RETRY_MOST_NS 100000000
-
-/* ---- the disk's lock --------------------------------------------------- */
-
-/* Report the progress of the load by the process that holds the lock of @fd. */
-static int report_other_load(int fd, const struct rd_attach_request *req,
-			     const char *what, struct rd_error *err)
-{
-	struct rd_header h;
-
-	if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
-		return 0;
-	if (req->progress(req->progress_arg, h.loaded, h.size))
-		return rd_fail(err, -ECANCELED,
-			       "waiting for the load of %s was canceled", what);
-	return 0;
-}
-
-static int wait_for_disk(int fd, const struct rd_attach_request *req,
-			 const char *what, struct rd_error *err)
-{
-	struct timespec pause = { .tv_nsec = RETRY_FIRST_NS };
-	int rc = rd_trylock_disk(fd);
-
-	if (rc == -EWOULDBLOCK && !req->progress)
-		rc = rd_lock_disk(fd);
-	while (rc == -EWOULDBLOCK) {
-		rc = report_other_load(fd, req, what, err);
-		if (rc)
-			return rc;
-		nanosleep(&pause, NULL);
-		if (pause.tv_nsec < RETRY_MOST_NS)
-			pause.tv_nsec *= 2;
-		rc = rd_trylock_disk(fd);
-	}
-	if (rc)
-		rd_fail(err, rc, "cannot lock the disk of %s: %s", what,
-			strerror(-rc));
-	return rc;
-}
-
-/* Open the header of disk->id, create it if @make, and acquire RD_LOCK_DISK. */
-static int open_header(struct rd_disk *disk,
-		       const struct rd_attach_request *req,
-		       const struct rd_target *target, bool make,
-		       struct rd_error *err)
-{
-	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
-	struct stat st;
-	int rc;
-
-	for (;;) {
-		disk->header_fd = openat(disk->dir, name.text,
-					 O_RDWR | (make ? O_CREAT : 0) |
-						 O_CLOEXEC | O_NOFOLLOW,
-					 0600);
-		if (disk->header_fd < 0 && errno == ENOENT && !make)
-			return rd_fail(err, -ENOENT, "no disk of %s is loaded",
-				       target->what);
-		if (disk->header_fd < 0)
-			return rd_fail(err, -errno, "cannot make %s: %m",
-				       name.text);
-		rc = wait_for_disk(disk->header_fd, req, target->what, err);
-		if (rc)
-			return rc;
-		if (fstat(disk->header_fd, &st) < 0)
-			return rd_fail(err, -errno, "cannot examine %s: %m",
-				       name.text);
-		if (st.st_nlink)
-			return 0;
-		/* The disk was discarded during the wait: open the name again. */
-		close(disk->header_fd);
-	}
-}
 
 /* ---- the header -------------------------------------------------------- */
 
@@ -111,7 +35,7 @@ static int make_header(struct rd_disk *disk, const struct rd_target *target,
 		       unsigned flags)
 {
 	struct rd_header *h;
-	int fd = disk->header_fd, rc;
+	int fd = disk->control_fd, rc;
 
 	/* With the first slots: without their memory a load would be in vain. */
 	if (ftruncate(fd, 0) < 0 || ftruncate(fd, RD_HEADER_BYTES) < 0)
@@ -130,17 +54,6 @@ static int make_header(struct rd_disk *disk, const struct rd_target *target,
 	atomic_thread_fence(memory_order_release);
 	memcpy(h->magic, RD_MAGIC, sizeof(h->magic));
 	munmap(h, sizeof(*h));
-	return 0;
-}
-
-static int map_header(struct rd_disk *disk, struct rd_error *err)
-{
-	void *p = mmap(NULL, RD_HEADER_BYTES, PROT_READ | PROT_WRITE,
-		       MAP_SHARED, disk->header_fd, 0);
-
-	if (p == MAP_FAILED)
-		return rd_fail(err, -errno, "cannot map the disk's header: %m");
-	disk->header = p;
 	return 0;
 }
 
@@ -163,7 +76,7 @@ static int make_disk(struct rd_store *store, struct rd_disk *disk,
 		rd_fail(err, rc, "cannot make a disk in %s: %s", store->path,
 			strerror(-rc));
 	if (!rc)
-		rc = map_header(disk, err);
+		rc = rd_hold_map(disk, err);
 	if (!rc)
 		rc = rd_contents_load(store, disk->header, &target->seed,
 				      req->progress, req->progress_arg, err);
@@ -184,7 +97,7 @@ static int join_disk(struct rd_disk *disk, const struct rd_target *target,
 			err, -EEXIST,
 			"the name %s belongs to the disk of %s, not of %s",
 			h->name, h->seed, target->what);
-	return map_header(disk, err);
+	return rd_hold_map(disk, err);
 }
 
 /* ---- attach ------------------------------------------------------------ */
@@ -196,11 +109,15 @@ static void release(struct rd_disk *disk)
 	rd_contents_unmap(disk);
 	if (disk->header)
 		munmap(disk->header, RD_HEADER_BYTES);
-	/* Closing the description releases its locks: slot and RD_LOCK_DISK. */
+	rd_slot_unmap(disk);
+	/* Closing a description releases its lock: RD_LOCK_DISK, or the slot's. */
+	if (disk->control_fd >= 0)
+		close(disk->control_fd);
 	if (disk->header_fd >= 0)
 		close(disk->header_fd);
 	if (disk->dir >= 0)
 		close(disk->dir);
+	pthread_mutex_destroy(&disk->damage_lock);
 	free(disk);
 }
 
@@ -246,8 +163,8 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 {
 	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
 	struct rd_header h;
-	int rc = rd_header_read(disk->header_fd, name.text, &h, err);
-	bool alive = rd_disk_alive(disk->header_fd, rc ? NULL : &h);
+	int rc = rd_header_read(disk->control_fd, name.text, &h, err);
+	bool alive = rd_disk_alive(disk->control_fd, rc ? NULL : &h);
 
 	if (alive && !rc)
 		rc = join_disk(disk, target, &h, err);
@@ -271,7 +188,8 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 
 	if (!d)
 		return NULL;
-	d->header_fd = -1;
+	d->header_fd = d->control_fd = -1;
+	pthread_mutex_init(&d->damage_lock, NULL);
 	d->base.fd = d->view_layer.fd = -1;
 	d->writable = req->writable || req->flags & RD_PRIVATE;
 	memcpy(d->id, id, sizeof(d->id));
@@ -299,8 +217,8 @@ int rd_attach_holding(struct rd_store *store,
 		rd_target_close(&target);
 		return rd_fail(err, -ENOMEM, "out of memory");
 	}
-	rc = open_header(d, req, &target,
-			 target.has_seed && !(req->flags & RD_EXISTING), err);
+	rc = rd_hold_first(d, req, target.what,
+			   target.has_seed && !(req->flags & RD_EXISTING), err);
 	if (!rc)
 		rc = attach_locked(store, d, &target, req, err);
 	rd_target_close(&target);
@@ -316,9 +234,19 @@ int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 {
 	int rc = rd_attach_holding(store, req, disk, err);
 
-	if (!rc)
-		rd_unlock_disk((*disk)->header_fd);
+	if (rc)
+		return rc;
+	rc = rd_unhold(*disk, err);
+	if (rc)
+		rd_detach_holding(*disk);
 	return rc;
+}
+
+void rd_confine(struct rd_disk *disk)
+{
+	if (disk->dir >= 0)
+		close(disk->dir);
+	disk->dir = -1;
 }
 
 int rd_settle(struct rd_disk *disk)
@@ -327,10 +255,12 @@ int rd_settle(struct rd_disk *disk)
 
 	if (!disk->settling)
 		return 0;
+	disk->settling = false;
+	if (!disk->may_lock)
+		return 0;
 	rd_block_locks_sweep(top->locks,
 			     disk->view ? RD_STRIPES : rd_blocks(disk->size),
 			     disk->slot);
-	disk->settling = false;
 	return 0;
 }
 
@@ -339,12 +269,12 @@ int rd_settle(struct rd_disk *disk)
 void rd_detach_holding(struct rd_disk *disk)
 {
 	struct rd_header h;
-	bool sound = !rd_header_read(disk->header_fd, disk->id, &h, NULL);
+	bool sound = !rd_header_read(disk->control_fd, disk->id, &h, NULL);
 
 	/* Before the slot is freed: the loader thread still writes the disk. */
 	rd_lazy_stop(disk);
 	rd_slot_free(disk);
-	if (!rd_disk_alive(disk->header_fd, sound ? &h : NULL))
+	if (!rd_disk_alive(disk->control_fd, sound ? &h : NULL))
 		rd_remove_disk(disk->dir, disk->id, disk->header);
 	release(disk);
 }
@@ -355,7 +285,7 @@ void rd_detach(struct rd_disk *disk)
 		return;
 	rd_lazy_stop(disk);
 	rd_settle(disk);
-	if (rd_lock_disk(disk->header_fd))
+	if (rd_hold(disk, NULL))
 		release(disk); /* the kernel detaches; the next attach or reap cleans up */
 	else
 		rd_detach_holding(disk);

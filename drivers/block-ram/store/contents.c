@@ -29,7 +29,7 @@ static size_t ranges_bytes(uint64_t size, unsigned flags)
 	if (flags & RD_DISK_THIN)
 		n += bitmap_words(size);
 	if (flags & RD_DISK_LAZY)
-		n += rd_parts(size);
+		n += rd_parts(size) + 1; /* and the bytes that are loaded */
 	return n * sizeof(rd_block_lock);
 }
 
@@ -125,6 +125,19 @@ static int load_bytes(int data, int ranges, struct rd_header *header,
 	return rc;
 }
 
+/* With memory for one slot: without it a load would be in vain. */
+static int make_counters(int dir, const char *id)
+{
+	struct rd_filename name = rd_file_name(id, RD_FILE_COUNTERS);
+	int fd, rc = make_file(dir, &name, RD_COUNTERS_BYTES, false, &fd);
+
+	if (rc)
+		return rc;
+	rc = rd_memory_take(fd, 0, RD_BLOCK);
+	close(fd);
+	return rc;
+}
+
 static int make_files(const struct rd_store *store, struct rd_header *header,
 		      const struct rd_seed *seed, int *data, int *ranges,
 		      struct rd_error *err)
@@ -141,7 +154,9 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 	rc = rd_memory_check(store->dir, store->path, seed->path, need, err);
 	if (rc)
 		return rc;
-	rc = make_file(store->dir, &ranges_name, map, true, ranges);
+	rc = make_counters(store->dir, header->id);
+	if (!rc)
+		rc = make_file(store->dir, &ranges_name, map, true, ranges);
 	if (!rc)
 		rc = make_file(store->dir, &data_name, header->size,
 			       !(header->flags & (RD_DISK_THIN | RD_DISK_LAZY)),
@@ -225,7 +240,7 @@ static int map_file(int dir, const struct rd_filename *name, uint64_t size,
 static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
 		     const struct rd_filename *data_name,
 		     const struct rd_filename *map_name, bool write,
-		     bool keep_fd, struct rd_error *err)
+		     bool keep_fd, bool locks, struct rd_error *err)
 {
 	void *data;
 	int rc = map_file(disk->dir, data_name, disk->size, write, &data,
@@ -234,11 +249,39 @@ static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
 	if (rc)
 		return rc;
 	layer->data = data;
-	/* For writing also by readers: readers of thin disks lock blocks. */
-	rc = map_file(disk->dir, map_name, layer->map_bytes, true, &layer->map,
+	rc = map_file(disk->dir, map_name, layer->map_bytes, locks, &layer->map,
 		      NULL, err);
 	layer->locks = layer->map;
 	return rc;
+}
+
+/* How many bytes of a lazy disk are loaded: the last word of its ranges. */
+uint64_t rd_contents_loaded(int dir, const struct rd_header *header)
+{
+	struct rd_filename name = rd_file_name(header->id, RD_FILE_RANGES);
+	size_t bytes = ranges_bytes(header->size, header->flags);
+	uint64_t loaded = 0;
+	int fd;
+
+	if (!(header->flags & RD_DISK_LAZY) || header->state != RD_READY)
+		return header->loaded;
+	fd = openat(dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &loaded, sizeof(loaded),
+		  (off_t)(bytes - sizeof(loaded))) != (ssize_t)sizeof(loaded))
+		loaded = 0;
+	close(fd);
+	return loaded < header->size ? loaded : header->size;
+}
+
+static void find_parts(struct rd_disk *disk)
+{
+	rd_block_lock *after = disk->base.locks + rd_blocks(disk->size) +
+			       (disk->thin ? bitmap_words(disk->size) : 0);
+
+	disk->parts = after;
+	disk->loaded = after + rd_parts(disk->size);
 }
 
 int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
@@ -246,24 +289,43 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	struct rd_filename data = rd_file_name(disk->id, RD_FILE_DATA);
 	struct rd_filename ranges = rd_file_name(disk->id, RD_FILE_RANGES);
 	unsigned flags = disk->header->flags;
-	bool lazy = flags & RD_DISK_LAZY && disk->header->loaded != disk->size;
+	bool lazy = flags & RD_DISK_LAZY &&
+		    rd_contents_loaded(disk->dir, disk->header) != disk->size;
 	int rc;
 
 	disk->thin = flags & RD_DISK_THIN;
 	disk->base.locks_mask = ~(uint64_t)0;
 	disk->base.map_bytes = ranges_bytes(disk->size, flags);
-	/* An attachment of a lazy disk writes the parts that it loads. */
+	/* Readers of a thin disk lock blocks, and an attachment of a lazy disk
+	 * writes the parts that it loads. */
+	disk->may_lock = write || disk->thin || lazy;
 	rc = map_layer(disk, &disk->base, &data, &ranges, write || lazy,
-		       disk->thin || lazy, err);
+		       disk->thin || lazy, disk->may_lock, err);
 	if (rc)
 		return rc;
 	if (disk->thin)
 		disk->base.backed = disk->base.locks + rd_blocks(disk->size);
 	if (lazy)
-		disk->parts = (rd_part_state *)disk->base.locks +
-			      rd_blocks(disk->size) +
-			      (disk->thin ? bitmap_words(disk->size) : 0);
+		find_parts(disk);
 	return 0;
+}
+
+int rd_contents_allow_locks(struct rd_disk *disk, struct rd_error *err)
+{
+	struct rd_filename name = rd_file_name(disk->id, RD_FILE_RANGES);
+	int rc = 0, fd;
+
+	if (disk->may_lock)
+		return 0;
+	fd = openat(disk->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 ||
+	    mmap(disk->base.map, disk->base.map_bytes, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		rc = rd_fail(err, -errno, "cannot use %s: %m", name.text);
+	if (fd >= 0)
+		close(fd);
+	disk->may_lock = !rc;
+	return rc;
 }
 
 int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
@@ -288,7 +350,7 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 				strerror(-rc));
 	}
 	if (!rc)
-		rc = map_layer(disk, view, &data, &map, true, true, err);
+		rc = map_layer(disk, view, &data, &map, true, true, true, err);
 	if (rc) {
 		if (make)
 			rd_remove_view(disk->dir, disk->id, disk->slot);
@@ -296,6 +358,7 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 	}
 	view->backed = view->locks + RD_STRIPES;
 	disk->view = view;
+	disk->may_lock = true;
 	return 0;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk's contents: ID.data and ID.ranges, and a view's two files.
+ * A disk's contents: ID.data and ID.ranges, and a view's two files. (ID.counters is
+ * made and removed with them.)
  *
  * ID.ranges, in words of 64 bits: a block lock for each block; in a thin disk, a
  * bit for each block that has memory; in a lazy disk, a state for each part
- * (io/lazy.h). A view's map: RD_STRIPES block locks, then the bits.
+ * (io/lazy.h), and the number of bytes that are loaded. A view's map: RD_STRIPES block locks, then the bits.
  *
  * Functions that make or remove files are called with RD_LOCK_DISK held.
  */
@@ -23,8 +24,12 @@ int rd_contents_load(const struct rd_store *store, struct rd_header *header,
 		     const struct rd_seed *seed, rd_progress_fn *progress,
 		     void *progress_arg, struct rd_error *err);
 
-/* Map the contents of @disk; for writing if @write. */
+/* Map the contents of @disk; for writing if @write. Sets disk->may_lock. */
 int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err);
+/* Map the block locks for writing after all. Call while the disk is held. */
+int rd_contents_allow_locks(struct rd_disk *disk, struct rd_error *err);
+/* How many bytes of @header's disk are loaded; at most its size. */
+uint64_t rd_contents_loaded(int dir, const struct rd_header *header);
 void rd_contents_unmap(struct rd_disk *disk);
 
 /* Map the private view of slot disk->slot; create its files if @make. */

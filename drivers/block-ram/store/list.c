@@ -15,6 +15,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/seed/seed.h"
+#include "drivers/block-ram/store/contents.h"
 #include "drivers/block-ram/store/store.h"
 
 struct listing {
@@ -23,7 +24,8 @@ struct listing {
 	struct rd_error *err;
 };
 
-static void copy_counters(struct rd_counters *c, const struct rd_slot *s)
+static void copy_counters(struct rd_counters *c,
+			  const struct rd_slot_counters *s)
 {
 	unsigned i;
 
@@ -51,10 +53,15 @@ static uint64_t memory_of(struct rd_store *store, struct rd_filename name)
 		       : (uint64_t)st.st_blocks * 512;
 }
 
-static void copy_slot(struct rd_store *store, const char *id,
-		      struct rd_attachment_info *a, const struct rd_slot *s,
-		      unsigned slot, bool alive)
+/* A slot of the disk @id. @counters: descriptor of its counters, or -1. */
+static void copy_slot(struct rd_store *store, struct rd_disk_info *info,
+		      int counters, const struct rd_slot *s, unsigned slot,
+		      bool alive)
 {
+	struct rd_attachment_info *a = &info->attachment[info->attachments++];
+	const char *id = info->id;
+	struct rd_slot_counters c;
+
 	a->slot = slot;
 	a->pid = s->pid;
 	a->alive = alive;
@@ -64,7 +71,11 @@ static void copy_slot(struct rd_store *store, const char *id,
 	a->since = s->since;
 	memcpy(a->label, s->label, sizeof(a->label));
 	a->label[sizeof(a->label) - 1] = 0;
-	copy_counters(&a->counters, s);
+	if (pread(counters, &c, sizeof(c), rd_counters_offset(slot)) ==
+	    (ssize_t)sizeof(c)) {
+		copy_counters(&a->counters, &c);
+		info->torn += c.torn;
+	}
 	if (a->private_view)
 		a->view_bytes =
 			memory_of(store, rd_view_name(id, slot, RD_FILE_DATA)) +
@@ -75,22 +86,26 @@ static void copy_slot(struct rd_store *store, const char *id,
 static int list_slots(struct rd_store *store, struct rd_disk_info *info, int fd,
 		      unsigned used)
 {
+	struct rd_filename name = rd_file_name(info->id, RD_FILE_COUNTERS);
 	struct rd_slot s;
 	unsigned i;
+	int counters;
 	bool alive;
 
 	info->attachment = calloc(used ? used : 1, sizeof(*info->attachment));
 	if (!info->attachment)
 		return -ENOMEM;
+	counters = openat(store->dir, name.text,
+			  O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	for (i = 0; i < used; i++) {
 		if (rd_slot_read(fd, i, &s) || s.state != RD_SLOT_ATTACHED)
 			continue;
 		alive = rd_slots_alive(fd, i, 1);
 		if (alive || s.flags & RD_SLOT_DURABLE)
-			copy_slot(store, info->id,
-				  &info->attachment[info->attachments++], &s, i,
-				  alive);
+			copy_slot(store, info, counters, &s, i, alive);
 	}
+	if (counters >= 0)
+		close(counters);
 	return 0;
 }
 
@@ -105,7 +120,8 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 	info->seed_size = h->seed_size;
 	/* A load whose process died holds no lock. */
 	info->loading = h->state == RD_LOADING && rd_disk_locked(fd);
-	info->loaded = h->loaded;
+	info->loaded = rd_contents_loaded(store->dir, h);
+	info->torn = h->torn;
 	info->thin = h->flags & RD_DISK_THIN;
 	info->lazy = h->flags & RD_DISK_LAZY;
 	info->keep = h->flags & RD_DISK_KEEP;
@@ -113,6 +129,7 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 	info->seed_now = rd_seed_compare(h->seed, h->seed_id, h->seed_size,
 					 h->seed_mtime);
 	info->memory = memory_of(store, rd_file_name(id, RD_FILE_HEADER)) +
+		       memory_of(store, rd_file_name(id, RD_FILE_COUNTERS)) +
 		       memory_of(store, rd_file_name(id, RD_FILE_RANGES)) +
 		       memory_of(store, rd_file_name(id, RD_FILE_DATA));
 	return list_slots(store, info, fd, h->slots_used);
@@ -147,7 +164,7 @@ static int list_one(struct rd_store *store, const char *id, void *arg)
 	struct rd_error why;
 	int rc, fd;
 
-	fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(store->dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return 0; /* removed since the directory was read */
 	rc = rd_header_read(fd, name.text, &h, &why);

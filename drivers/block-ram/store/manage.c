@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/seed/seed.h"
 #include "drivers/block-ram/store/attach.h"
+#include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"
 
@@ -124,7 +126,7 @@ static int end_one(struct rd_store *store, const char *id, void *arg)
 	struct rd_header h;
 	int slot = -1, fd;
 
-	fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(store->dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return 0;
 	if (!rd_header_read(fd, name.text, &h, NULL))
@@ -133,6 +135,38 @@ static int end_one(struct rd_store *store, const char *id, void *arg)
 		end->rc = end_slot(store, id, fd, end, (unsigned)slot);
 	close(fd);
 	return slot >= 0;
+}
+
+struct search {
+	const char *label;
+	char *id;
+};
+
+static int find_one(struct rd_store *store, const char *id, void *arg)
+{
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
+	struct search *search = arg;
+	struct rd_header h;
+	int slot = -1, fd;
+
+	fd = openat(store->dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	if (!rd_header_read(fd, name.text, &h, NULL))
+		slot = find_durable(fd, &h, search->label);
+	close(fd);
+	if (slot >= 0)
+		snprintf(search->id, RD_ID_MAX, "%s", id);
+	return slot >= 0;
+}
+
+int rd_find_durable(struct rd_store *store, const char *label,
+		    char id[RD_ID_MAX])
+{
+	struct search search = { label, id };
+	int rc = rd_store_walk(store, find_one, &search);
+
+	return rc > 0 ? 0 : rc ? rc : -ENOENT;
 }
 
 static int end_any(struct rd_store *store, struct end *end)
@@ -349,7 +383,11 @@ int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
 
 	if (rc)
 		return rc;
-	rd_unlock_disk(disk->header_fd); /* others may attach meanwhile */
+	rc = rd_unhold(disk, err); /* others may attach meanwhile */
+	if (rc) {
+		rd_detach_holding(disk);
+		return rc;
+	}
 	rc = walk_seed(disk, diff_window, &d, progress, progress_arg, err);
 	if (!rc)
 		rc = report_range(&d);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,16 @@ bool rd_slot_living(const struct rd_disk *disk, unsigned slot)
 		rd_slots_alive(disk->header_fd, slot, 1));
 }
 
+static struct rd_slot *own_slot(const struct rd_disk *disk)
+{
+	return rd_slot_at(disk->header, disk->slot);
+}
+
+static bool is_own(const struct rd_disk *disk, unsigned slot)
+{
+	return disk->counters && slot == disk->slot;
+}
+
 /* Other living slots whose flags have all bits of @set and none of @clear. */
 static unsigned count(const struct rd_disk *disk, unsigned set, unsigned clear)
 {
@@ -32,7 +43,7 @@ static unsigned count(const struct rd_disk *disk, unsigned set, unsigned clear)
 	for (i = 0; i < disk->header->slots_used; i++) {
 		const struct rd_slot *s = rd_slot_at(disk->header, i);
 
-		n += s != disk->self && (s->flags & set) == set &&
+		n += !is_own(disk, i) && (s->flags & set) == set &&
 		     !(s->flags & clear) && rd_slot_living(disk, i);
 	}
 	return n;
@@ -76,7 +87,8 @@ int rd_slot_admit(const struct rd_disk *disk,
 
 static bool take(struct rd_disk *disk, unsigned slot)
 {
-	if (rd_trylock_slot(disk->header_fd, slot))
+	if (rd_trylock_slot(disk->control_fd, slot) ||
+	    rd_pass_slot(disk->control_fd, disk->header_fd, slot))
 		return false;
 	disk->slot = slot;
 	return true;
@@ -116,7 +128,8 @@ static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 			return rd_fail(err, -EBUSY,
 				       "%s is attached already, by process %d",
 				       req->label, s->pid);
-		if (s->flags == wanted_flags(req))
+		if ((s->flags & ~(unsigned)RD_SLOT_FREEZER) ==
+		    wanted_flags(req))
 			return 0;
 		return rd_fail(
 			err, -EBUSY,
@@ -157,7 +170,7 @@ static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
 			err, -EUSERS,
 			"%s has %u attachments, and a disk cannot have more",
 			name, used);
-	rc = rd_memory_take(disk->header_fd, (uint64_t)rd_slot_offset(used),
+	rc = rd_memory_take(disk->control_fd, (uint64_t)rd_slot_offset(used),
 			    sizeof(struct rd_slot));
 	if (rc)
 		return rd_fail(err, rc, "no memory for an attachment to %s: %s",
@@ -168,6 +181,32 @@ static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
 			"slot %u of %s is locked although it is not in use",
 			used, name);
 	disk->header->slots_used = used + 1;
+	return 0;
+}
+
+/* Map the counters of disk->slot; clear them if @clear. */
+static int map_counters(struct rd_disk *disk, bool clear)
+{
+	struct rd_filename name = rd_file_name(disk->id, RD_FILE_COUNTERS);
+	off_t off = rd_counters_offset(disk->slot);
+	void *p = MAP_FAILED;
+	int rc, fd = openat(disk->dir, name.text,
+			    O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	rc = rd_memory_take(fd, (uint64_t)off, RD_BLOCK);
+	if (!rc)
+		p = mmap(NULL, RD_BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			 off);
+	if (!rc && p == MAP_FAILED)
+		rc = -errno;
+	close(fd);
+	if (rc)
+		return rc;
+	if (clear)
+		memset(p, 0, RD_BLOCK);
+	disk->counters = p;
 	return 0;
 }
 
@@ -198,9 +237,14 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 		rc = reuse(disk) ? 0 : extend(disk, name, err);
 	if (rc)
 		return rc;
-	disk->self = rd_slot_at(disk->header, disk->slot);
+	rc = map_counters(disk, !*inherited);
+	if (rc) {
+		rd_unlock_slot(disk->header_fd, disk->slot);
+		return rd_fail(err, rc, "no memory for an attachment to %s: %s",
+			       name, strerror(-rc));
+	}
 	if (!*inherited)
-		fill_in(disk->self, req);
+		fill_in(own_slot(disk), req);
 	if (disk->parts)
 		rd_lazy_sweep(disk);
 	return 0;
@@ -208,16 +252,26 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 
 void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req)
 {
-	disk->self->pid = getpid();
-	atomic_store(&disk->self->flags, wanted_flags(req));
+	own_slot(disk)->pid = getpid();
+	atomic_store(&own_slot(disk)->flags, wanted_flags(req));
 }
 
 void rd_slot_free(struct rd_disk *disk)
 {
+	struct rd_slot *s = own_slot(disk);
+
 	/* First, so that a killed process leaves no durable slot without a view. */
-	atomic_fetch_and(&disk->self->flags, ~(unsigned)RD_SLOT_DURABLE);
-	if (disk->self->flags & RD_SLOT_PRIVATE)
+	atomic_fetch_and(&s->flags, ~(unsigned)RD_SLOT_DURABLE);
+	if (s->flags & RD_SLOT_PRIVATE)
 		rd_remove_view(disk->dir, disk->id, disk->slot);
-	atomic_store(&disk->self->state, RD_SLOT_FREE);
+	disk->header->torn += disk->counters->torn;
+	atomic_store(&s->state, RD_SLOT_FREE);
 	rd_unlock_slot(disk->header_fd, disk->slot);
+}
+
+void rd_slot_unmap(struct rd_disk *disk)
+{
+	if (disk->counters)
+		munmap(disk->counters, RD_BLOCK);
+	disk->counters = NULL;
 }

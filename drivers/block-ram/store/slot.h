@@ -16,7 +16,7 @@ int rd_slot_admit(const struct rd_disk *disk,
 /*
  * Claim a slot for @req and lock it: that of the durable attachment with the same
  * label (*inherited is true then), a free one, a dead attachment's, or a new one.
- * Sets disk->slot and disk->self. Fills the slot in, so that a process that finds
+ * Sets disk->slot and disk->counters. Fills the slot in, so that a process that finds
  * this one dead can remove what it has made. 0 or -errno with a sentence.
  */
 int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
@@ -27,6 +27,9 @@ void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req);
 
 /* Free the slot and remove its private view. */
 void rd_slot_free(struct rd_disk *disk);
+
+/* Unmap the counters. Needs no lock. */
+void rd_slot_unmap(struct rd_disk *disk);
 
 /* Whether @slot has a living or a durable attachment. */
 bool rd_slot_living(const struct rd_disk *disk, unsigned slot);

@@ -144,6 +144,7 @@ struct rd_filename rd_file_name(const char *id, enum rd_file file)
 		[RD_FILE_HEADER] = HEADER_SUFFIX,
 		[RD_FILE_DATA] = ".data",
 		[RD_FILE_RANGES] = ".ranges",
+		[RD_FILE_COUNTERS] = ".counters",
 	};
 	struct rd_filename name;
 
@@ -249,6 +250,7 @@ void rd_remove_contents(int dir, const char *id, struct rd_header *header)
 		atomic_store(&header->state, RD_EMPTY);
 	remove_file(dir, rd_file_name(id, RD_FILE_DATA));
 	remove_file(dir, rd_file_name(id, RD_FILE_RANGES));
+	remove_file(dir, rd_file_name(id, RD_FILE_COUNTERS));
 	if (header || has_views(dir, id))
 		remove_views(dir, id, header);
 }

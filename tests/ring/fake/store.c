@@ -275,7 +275,12 @@ int rd_range_begin(struct rd_disk *d, uint64_t off, size_t len, unsigned flags,
 {
 	const char *holder;
 
-	*range = (struct rd_range){ d, off, len, flags, 0 };
+	*range = (struct rd_range){
+		.disk = d,
+		.off = off,
+		.len = len,
+		.flags = flags,
+	};
 	if (len > FAKE_DISK_SIZE || off > FAKE_DISK_SIZE - len)
 		return -EINVAL;
 	if ((flags & RD_RANGE_WRITE) && !d->writable)

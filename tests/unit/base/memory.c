@@ -24,7 +24,7 @@ static void full_store(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "needs 6.0 MiB"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "free of 8.0 MiB"));
 	/* the first disk still works; the failed attach left no file */
-	CU_ASSERT_EQUAL(store_files(), 3);
+	CU_ASSERT_EQUAL(store_files(), 4);
 	CU_ASSERT_EQUAL(rd_read(a, buf, 0, sizeof(buf)), 0);
 	rd_detach(a);
 	b = attached(s, large, true);
@@ -107,7 +107,7 @@ static void no_memory_for_a_slot(void)
 	int i, rc = 0;
 
 	fill_store();
-	/* sixteen slots share a page; the first page has memory already */
+	/* the counters of each slot are a page; the first has memory already */
 	for (i = 0; i < 20 && !rc; i++)
 		rc = attach(s, seed, true, &many[i], &err);
 	CU_ASSERT_EQUAL(rc, -ENOSPC);

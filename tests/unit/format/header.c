@@ -101,11 +101,11 @@ static void another_format(void)
 	header_path(d, path);
 	patch(path, 8, &other, 4);
 	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EPROTO);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "knows format 1"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 9"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "knows format 2"));
 	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, &err), 0);
 	CU_ASSERT_EQUAL(n, 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 9"));
 	rd_list_free(disks, n);
 	CU_ASSERT_EQUAL(rd_reap(s), 0); /* attached: not removed */
 	patch(path, 8, &ours, 4);
@@ -152,7 +152,7 @@ static void damaged_with_attachments(void)
 	patch(path, 12, &bad, 4);
 	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EUCLEAN);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is damaged"));
-	CU_ASSERT_EQUAL(store_files(), 3);
+	CU_ASSERT_EQUAL(store_files(), 4);
 	patch(path, 12, &ready, 4);
 	rd_detach(d);
 	rd_store_close(s);

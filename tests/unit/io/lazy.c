@@ -204,8 +204,7 @@ static void another_file_instead_of_the_seed(void)
 	struct rd_error err;
 
 	rd_lazy_stop(d);
-	d->header->loaded =
-		1; /* as if the background thread had loaded one byte */
+	*d->loaded = 1; /* as if the background thread had loaded one byte */
 	unlink(seed);
 	make_seed("swap", SIZE, 8);
 	CU_ASSERT_EQUAL(rd_attach(s, &req, &e, &err), -EIO);

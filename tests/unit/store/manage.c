@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/format/header.h"
 #include "tests/unit/scratch.h"
 #include "include/private/clock.h"
@@ -43,7 +44,7 @@ static void kept_until_dropped(void)
 	CU_ASSERT_EQUAL(rd_write(d, "K", 9, 1), 0);
 	rd_detach(d);
 	CU_ASSERT_EQUAL(rd_reap(s), 0);
-	CU_ASSERT_EQUAL(store_files(), 3);
+	CU_ASSERT_EQUAL(store_files(), 4);
 	d = attached(s, seed, true);
 	CU_ASSERT_EQUAL(byte_at(d, 9), 'K');
 	/* dropped while attached: the last detach removes the disk */
@@ -51,7 +52,7 @@ static void kept_until_dropped(void)
 	CU_ASSERT_EQUAL(byte_at(d, 9), 'K');
 	CU_ASSERT_EQUAL(rd_keep(s, id, true, &err), 0);
 	rd_detach(d);
-	CU_ASSERT_EQUAL(store_files(), 3);
+	CU_ASSERT_EQUAL(store_files(), 4);
 	CU_ASSERT_EQUAL(rd_keep(s, id, false, &err), 0);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	CU_ASSERT_EQUAL(rd_keep(s, id, false, &err), -ENOENT);
@@ -167,7 +168,7 @@ static void lock_child(void *arg)
 	struct rd_store *s = open_store();
 	struct rd_disk *d = attached(s, arg, true);
 
-	if (rd_lock_disk(d->header_fd))
+	if (rd_hold(d, NULL))
 		_exit(1);
 }
 

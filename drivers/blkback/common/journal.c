@@ -39,7 +39,6 @@ static int accept_contents(struct blkback_journal_file *j, const char *name,
 	}
 	if (memcmp(j->magic, BLKBACK_JOURNAL_MAGIC, sizeof(j->magic)))
 		return blkback_fail(err, -EPROTO, "%s is not a journal", name);
-	j->disk[sizeof(j->disk) - 1] = '\0';
 	if (j->version == BLKBACK_JOURNAL_VERSION)
 		return 0;
 	if (state_of(j) == BLKBACK_JOURNAL_CONNECTED)

@@ -13,6 +13,10 @@
  * journal survives the death of the process, not a loss of power, so only the
  * compiler has to keep this order.
  *
+ * The worker writes the journal, so it is input for the next worker of the same
+ * device, and for the tool: what it says is checked at each use, and it decides
+ * about this guest's requests and connection only.
+ *
  * At most BLKBACK_BATCH entries are in use: a queue takes the next batch after
  * all requests of the last batch are answered.
  *
@@ -71,7 +75,8 @@ struct blkback_journal_file {
 	char magic[8];
 	uint32_t version; /* of the layout of the queues */
 	_Atomic uint32_t state;
-	char disk[RD_ID_MAX]; /* id of the attached disk */
+	/* Workers before store format 2 wrote the disk's id there. Not read. */
+	char reserved0[RD_ID_MAX];
 	struct blkback_connection connection;
 	uint8_t reserved[304];
 	/* may differ in other versions */

@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers/blkback/ring/damage.h"
 #include "include/private/clock.h"
 
 #define BATCHES_A_RUN 4 /* then blkback_batch_run() returns to its owner */
@@ -288,6 +289,7 @@ static void execute(struct blkback_batch *b)
 		count_latency(b, e, n);
 		first += n;
 	}
+	blkback_damage_report(b->s.disk, b->s.gates);
 }
 
 /* ---- after a worker died ------------------------------------------------- */

@@ -53,6 +53,8 @@ struct blkback_batch_gates {
 	struct blkback_gate events_failed, storm, faulted;
 	struct blkback_gate failed,
 		broken; /* attach or connect; a broken ring */
+	struct blkback_gate torn, stuck; /* see damage.h */
+	_Atomic uint64_t damage; /* the last rd_damage() that was logged */
 };
 
 /* What the batches of a ring use; all of it is owned by the caller. */

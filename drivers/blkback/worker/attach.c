@@ -9,7 +9,7 @@
  * up. If it still runs, the next supervisor will find this worker listening.
  *
  * SANDBOX. The worker enters the sandbox when everything is open, before it reads
- * any byte of the guest. After that it cannot remove files; the supervisor does,
+ * any byte of the guest. It closes what only an attach needs. After that it cannot remove files; the supervisor does,
  * as for a worker that was killed.
  */
 #include <errno.h>
@@ -104,11 +104,34 @@ int blkback_worker_open_xen(struct worker *w, unsigned n, struct rd_error *err)
 	return rc;
 }
 
-/* @again: id of the disk of a dead worker, whose attachment is taken over. */
-static int attach_disk(struct worker *w, const struct blkback_message *msg,
-		       const char *again, struct rd_error *err)
+/*
+ * Find the disk of the attachment that a dead worker left. The store knows it: the
+ * journal is not asked, since the dead worker could write it. @id stays as it is
+ * if there is no attachment.
+ */
+static int find_attachment(const struct worker *w, struct rd_store *store,
+			   const struct blkback_message *msg,
+			   char id[RD_ID_MAX], struct rd_error *err)
 {
-	const char *id = again && *again ? again : msg->u.attach.disk;
+	int rc;
+
+	if (w->resume == BLKBACK_RESUME_NONE)
+		return 0;
+	rc = rd_find_durable(store, msg->u.attach.label, id);
+	if (rc != -ENOENT)
+		return rc;
+	if (w->resume == BLKBACK_RESUME_CONNECTED &&
+	    atomic_load(&w->journal->state) != BLKBACK_JOURNAL_DISCONNECTED)
+		return blkback_fail(
+			err, -ENOENT,
+			"the disk that the frontend is connected to is not loaded any more");
+	return 0;
+}
+
+static int attach_in_store(struct worker *w, struct rd_store *store,
+			   const struct blkback_message *msg,
+			   struct rd_error *err)
+{
 	struct rd_attach_request req = {
 		.seed = msg->u.attach.seed,
 		.flags = RD_DURABLE |
@@ -118,18 +141,30 @@ static int attach_disk(struct worker *w, const struct blkback_message *msg,
 		.progress = on_progress,
 		.progress_arg = w,
 	};
-	struct rd_store *store;
+	char id[RD_ID_MAX];
 	int rc;
 
+	snprintf(id, sizeof(id), "%s", msg->u.attach.disk);
+	rc = find_attachment(w, store, msg, id, err);
+	if (rc)
+		return rc;
 	if (*id) { /* the disk is loaded: do not compare it with the seed */
 		req.seed = NULL;
 		req.name = id;
 		req.flags |= RD_EXISTING;
 	}
-	rc = rd_store_open(&store, msg->u.attach.store, err);
+	return rd_attach(store, &req, &w->disk, err);
+}
+
+static int attach_disk(struct worker *w, const struct blkback_message *msg,
+		       struct rd_error *err)
+{
+	struct rd_store *store;
+	int rc = rd_store_open(&store, msg->u.attach.store, err);
+
 	if (rc)
 		return rc;
-	rc = rd_attach(store, &req, &w->disk, err);
+	rc = attach_in_store(w, store, msg, err);
 	rd_store_close(store);
 	return rc;
 }
@@ -174,7 +209,8 @@ static int enter_sandbox(struct worker *w, struct rd_error *err)
 	/* An open directory would be a way to other files. */
 	close(w->store);
 	w->store = -1;
-	rc = blkback_sandbox_enter(err);
+	rd_confine(w->disk);
+	rc = blkback_sandbox_enter(rd_size(w->disk), err);
 	w->inside = !rc;
 	return rc;
 }
@@ -219,10 +255,6 @@ int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
 	raise_max_queues(w);
 	rc = blkback_worker_open_xen(w, w->max_queues, err);
 	if (!rc)
-		rc = attach_disk(w, msg, w->journal->disk, err);
-	if (rc)
-		return rc;
-	snprintf(w->journal->disk, sizeof(w->journal->disk), "%s",
-		 rd_id(w->disk));
-	return enter_sandbox(w, err);
+		rc = attach_disk(w, msg, err);
+	return rc ? rc : enter_sandbox(w, err);
 }

@@ -23,6 +23,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,13 @@
 #include <xen/evtchn.h>
 #include <xen/gntdev.h>
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define NOBODY 65534
+#define LOG_BYTES ((rlim_t)64 << 20) /* that a log file may grow by */
 #define MAX_DESCRIPTORS 256
 
 #if defined(__has_feature)
@@ -117,12 +124,8 @@ struct rule {
 static const struct rule rules[] = {
 	ALLOW(read, "event channels, eventfds, a lazy seed"),
 	ALLOW(write, "stderr, eventfds, event channels"),
-	ALLOW(readv, "as read"),
-	ALLOW(writev, "as write"),
+	ALLOW(writev, "the message of abort"),
 	ALLOW(pread64, "a lazy seed"),
-	ALLOW(pwrite64, "the store"),
-	ALLOW(preadv, "a lazy seed"),
-	ALLOW(pwritev, "the store"),
 	ALLOW(lseek, "holes of a seed"),
 	ALLOW(close, "the control socket of a supervisor that is gone"),
 	ALLOW(recvfrom, "the control socket"),
@@ -140,13 +143,18 @@ static const struct rule rules[] = {
 	ALLOW_IF(sched_setscheduler, 1, WORD, SCHED_IDLE,
 		 "a lazy seed's thread, which may start inside the sandbox"),
 
-	ALLOW(fallocate, "memory of thin disks, discard"),
-	ALLOW(ftruncate, "private views"),
+	/* RLIMIT_FSIZE keeps the file from growing. */
+	ALLOW_IF(fallocate, 1, WORD, 0, "memory of thin disks and of views"),
+	ALLOW_IF(fallocate, 1, WORD, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		 "discard"),
 	ALLOW(fstat, "size of the store's files"),
 	ALLOW(munmap, "grants, the store"),
-	ALLOW(mremap, "malloc"),
-	ALLOW(madvise, "discard, malloc, stacks of threads"),
 	ALLOW(brk, "malloc"),
+	/* Not MADV_REMOVE: it frees memory that other attachments count on. */
+	ALLOW_IF(madvise, 2, WORD, MADV_DONTNEED, "malloc, stacks of threads"),
+	ALLOW_IF(madvise, 2, WORD, MADV_FREE, "malloc"),
+	ALLOW_IF(madvise, 2, WORD, MADV_POPULATE_READ, "populate.h"),
+	ALLOW_IF(madvise, 2, WORD, MADV_POPULATE_WRITE, "populate.h"),
 	ALLOW_IF(mmap, 2, PROT_EXEC, 0, "no memory that is executable"),
 	ALLOW_IF(mprotect, 2, PROT_EXEC, 0, "no memory becomes executable"),
 
@@ -201,10 +209,8 @@ static const struct rule rules[] = {
 	FLAGS(F_GETFL),
 	FLAGS(F_SETFL),
 	FLAGS(F_DUPFD_CLOEXEC),
-#define LOCKS(cmd) ALLOW_IF(fcntl, 1, WORD, cmd, "locks of the store")
+#define LOCKS(cmd) ALLOW_IF(fcntl, 1, WORD, cmd, "whether an attachment lives")
 	LOCKS(F_OFD_GETLK),
-	LOCKS(F_OFD_SETLK),
-	LOCKS(F_OFD_SETLKW),
 
 	/* newfstatat is how glibc calls fstat; a path with it is refused. */
 	ALLOW_EQ(newfstatat, 3, AT_EMPTY_PATH, "fstat"),
@@ -213,6 +219,9 @@ static const struct rule rules[] = {
 	  1,
 	  { 3, SCMP_CMP_NE, AT_EMPTY_PATH, 0 },
 	  "glibc reads time zones" },
+
+	/* It could grow the mapping of the own counters over those of others. */
+	FAIL(mremap, ENOMEM, "malloc, which then copies"),
 
 	/* Libraries try these calls and go on when a call fails. */
 	FAIL(open, EACCES, "syslog, time zones"),
@@ -232,6 +241,16 @@ static const struct rule rules[] = {
 	FAIL(clone3, ENOSYS,
 	     "a filter cannot read its flags; glibc then calls clone"),
 };
+
+bool blkback_sandbox_rule(size_t i, int *call, bool *allowed, const char **why)
+{
+	if (i >= sizeof(rules) / sizeof(rules[0]))
+		return false;
+	*call = rules[i].call;
+	*allowed = !rules[i].rc;
+	*why = rules[i].why;
+	return true;
+}
 
 static int add_rules(scmp_filter_ctx ctx)
 {
@@ -327,10 +346,28 @@ static int drop_user(void)
 	return setuid(0) ? 0 : -EPERM;
 }
 
-static int set_limits(void)
+/* The longest file: @bytes, or what a log file behind stderr needs. */
+static rlim_t file_limit(uint64_t bytes)
+{
+	struct stat st;
+	rlim_t log = 0;
+
+	if (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+		log = (rlim_t)st.st_size + LOG_BYTES;
+	return bytes > log ? bytes : log;
+}
+
+static int set_limits(uint64_t file_bytes)
 {
 	const struct rlimit none = { 0, 0 };
 	struct rlimit few = { MAX_DESCRIPTORS, MAX_DESCRIPTORS };
+	rlim_t longest = file_limit(file_bytes);
+	struct rlimit file = { longest, longest };
+
+	/* Beyond the limit a call fails; the signal would end the worker. */
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
+	    setrlimit(RLIMIT_FSIZE, &file))
+		return -errno;
 
 	if (setrlimit(RLIMIT_CORE, &none))
 		return -errno;
@@ -358,14 +395,14 @@ int blkback_sandbox_prepare(struct rd_error *err)
 	return rc ? fail_step(err, rc, "list the system calls") : 0;
 }
 
-int blkback_sandbox_enter(struct rd_error *err)
+int blkback_sandbox_enter(uint64_t file_bytes, struct rd_error *err)
 {
 	const char *step = "set limits";
 	int rc = blkback_sandbox_prepare(err);
 
 	if (rc)
 		return rc;
-	rc = set_limits();
+	rc = set_limits(file_bytes);
 	if (!rc) {
 		step = "become another user";
 		rc = drop_user();

@@ -11,7 +11,8 @@
  *   Xen       event channels of the frontend's domain only, unless that is
  *             Domain-0, for which Linux has no restriction. Linux cannot
  *             restrict grants: /dev/xen/gntdev maps any grant to this domain
- *   limits    no core file, few descriptors; other processes cannot trace it
+ *   limits    no core file, few descriptors, no file longer than the disk; other
+ *             processes cannot trace it
  *
  * The sandbox applies to all present and later threads of the process.
  */
@@ -19,6 +20,8 @@
 #define BLKBACK_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "include/ramdisk.h"
 
@@ -38,10 +41,17 @@ bool blkback_sandbox_possible(void);
 int blkback_sandbox_prepare(struct rd_error *err);
 
 /*
- * Enter the sandbox; there is no way back. 0, with a warning in the log for each
+ * Enter the sandbox; there is no way back. @file_bytes is the length that no file
+ * may exceed: of the disk's data. 0, with a warning in the log for each
  * part that the kernel does not have. Or -errno and a sentence in @err when a part
  * failed: then the process must end.
  */
-int blkback_sandbox_enter(struct rd_error *err);
+int blkback_sandbox_enter(uint64_t file_bytes, struct rd_error *err);
+
+/*
+ * Rule @i of the table: the call's number, and why a worker needs it, or why it
+ * fails without ending the worker. False: there are no more rules.
+ */
+bool blkback_sandbox_rule(size_t i, int *call, bool *allowed, const char **why);
 
 #endif

@@ -366,6 +366,8 @@ static void end_gates(struct blkback_batch_gates *g)
 	blkback_gate_end(&g->storm, NULL, "events without requests");
 	blkback_gate_end(&g->faulted, NULL, "injected faults");
 	blkback_gate_end(&g->failed, NULL, "connections that failed");
+	blkback_gate_end(&g->torn, NULL, "blocks that killed processes left");
+	blkback_gate_end(&g->stuck, NULL, "blocks that stay locked");
 	blkback_gate_end(&g->broken, NULL, "rings with impossible indexes");
 }
 

@@ -32,6 +32,8 @@ unsigned fake_ends_again, fake_begins_exclusive, fake_errors, fake_flushes;
 _Atomic unsigned fake_latencies[2]; /* reads, writes */
 _Atomic unsigned fake_prefetched;
 bool fake_attach_fails;
+bool fake_forgets;
+struct rd_damage fake_damage;
 _Atomic bool fake_attach_waits;
 int fake_attached;
 
@@ -49,7 +51,8 @@ struct rd_disk *fake_disk_new(bool writable)
 	fake_errors = fake_flushes = 0;
 	fake_latencies[0] = fake_latencies[1] = 0;
 	fake_prefetched = 0;
-	fake_attach_fails = false;
+	fake_attach_fails = fake_forgets = false;
+	fake_damage = (struct rd_damage){ .torn.n = 0 };
 	fake_attach_waits = false;
 	disk = (struct rd_disk){ writable, fake_disk };
 	return &disk;
@@ -110,6 +113,30 @@ void rd_detach(struct rd_disk *d)
 {
 	(void)d;
 	fake_attached--;
+}
+
+void rd_confine(struct rd_disk *d)
+{
+	(void)d;
+}
+
+/* A worker that resumes finds the attachment that it asks for. */
+int rd_find_durable(struct rd_store *store, const char *label,
+		    char id[RD_ID_MAX])
+{
+	(void)store, (void)label;
+	if (fake_forgets)
+		return -ENOENT;
+	snprintf(id, RD_ID_MAX, "fake");
+	return 0;
+}
+
+uint64_t rd_damage(struct rd_disk *d, struct rd_damage *damage)
+{
+	(void)d;
+	if (damage)
+		*damage = fake_damage;
+	return fake_damage.torn.n + fake_damage.stuck.n;
 }
 
 int rd_reap(struct rd_store *store)

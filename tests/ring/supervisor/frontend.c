@@ -287,11 +287,11 @@ static void garbage_state(void)
 static void wrong_tool(void)
 {
 	setup();
-	fake_xs_set(BACK "/format", "2");
+	fake_xs_set(BACK "/format", "99");
 	run_device();
 	CU_ASSERT_EQUAL(started, 0);
 	CU_ASSERT_STRING_EQUAL(back_state(), "6");
-	CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"), "format 2"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(fake_xs_get(BACK "/error"), "format 99"));
 	teardown();
 }
 

@@ -291,6 +291,23 @@ static void more_queues_than_are_offered(void)
 	offered = MAX_QUEUES;
 }
 
+/* The store has lost the disk: a guest must not be given another one. */
+static void disk_is_gone(void)
+{
+	struct blkback_message msg;
+
+	leave_connected(1);
+	fake_forgets = true;
+	start_next(false);
+	CU_ASSERT_EQUAL(answer(&msg), BLKBACK_FAILED);
+	CU_ASSERT_EQUAL(msg.u.failed.which, BLKBACK_ATTACH);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(msg.u.failed.text, "not loaded any more"));
+	fake_forgets = false;
+	resume = BLKBACK_RESUME_NONE;
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -302,6 +319,7 @@ int main(void)
 		{ "left to the next supervisor's worker", left_to_the_next },
 		{ "too late", too_late },
 		{ "gives up a load without a supervisor", gives_up },
+		{ "a connected frontend's disk is gone", disk_is_gone },
 		{ "broken ring", loses_its_ring },
 		{ "more queues than are offered now",
 		  more_queues_than_are_offered },

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -32,6 +33,8 @@ enum {
 	CANNOT = 77
 };
 
+#define FILE_BYTES 8192u /* the longest file in the sandbox */
+
 /* Run @what in the sandbox. Returns its exit status, or 128 and the signal. */
 static int inside(int (*what)(void))
 {
@@ -42,7 +45,7 @@ static int inside(int (*what)(void))
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		if (blkback_sandbox_enter(&err)) {
+		if (blkback_sandbox_enter(FILE_BYTES, &err)) {
 			fprintf(stderr, "# %s\n", err.text);
 			_exit(CANNOT);
 		}
@@ -64,7 +67,7 @@ static void *thread(void *arg)
 	uint64_t one = 1;
 
 	if (write(events, &one, sizeof(one)) != sizeof(one) ||
-	    fcntl(file, F_OFD_SETLK, &whole))
+	    fcntl(file, F_OFD_GETLK, &whole))
 		return NULL;
 	return arg;
 }
@@ -78,7 +81,7 @@ static int works(void)
 {
 	static int numbers[100000];
 	pthread_t t;
-	void *rc = NULL, *memory;
+	void *rc = NULL, *memory, *grown;
 	char mark;
 	char byte = 'x';
 	struct stat st;
@@ -92,7 +95,7 @@ static int works(void)
 	}
 	if (read(events, &n, sizeof(n)) != sizeof(n) || n != 8)
 		return 2;
-	if (pwrite(file, "data", 4, 4096) != 4 || fstat(file, &st) ||
+	if (fallocate(file, 0, 0, 4096) || fstat(file, &st) ||
 	    st.st_size != 4100 ||
 	    fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 		      4096))
@@ -106,7 +109,10 @@ static int works(void)
 		return 5;
 	/* Large enough for glibc to ask for the memory that there is. */
 	qsort(numbers, 100000, sizeof(numbers[0]), compare);
-	free(malloc(64 << 20));
+	grown = realloc(malloc(64 << 20), 65 << 20);
+	if (!grown)
+		return 7;
+	free(grown);
 	/* As a lazy seed's loader thread that starts inside the sandbox. */
 	if (pthread_setschedparam(pthread_self(), SCHED_IDLE,
 				  &(struct sched_param){ 0 }) ||
@@ -124,6 +130,7 @@ static void what_a_worker_needs(void)
 {
 	events = eventfd(0, EFD_NONBLOCK);
 	file = memfd_create("file", 0);
+	CU_ASSERT_EQUAL(pwrite(file, "data", 4, 4096), 4);
 	CU_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	CU_ASSERT_EQUAL(inside(works), 0);
 	close(events);
@@ -161,6 +168,59 @@ static int removes(void)
 			       errno == EACCES
 		       ? DONE
 		       : FAILED;
+}
+
+/* A file does not get longer than the disk. */
+static int grows_a_file(void)
+{
+	char byte = 'x';
+
+	return lseek(file, FILE_BYTES, SEEK_SET) == FILE_BYTES &&
+			       write(file, &byte, 1) < 0 && errno == EFBIG &&
+			       fallocate(file, 0, 0, FILE_BYTES + 1) < 0 &&
+			       errno == EFBIG
+		       ? DONE
+		       : FAILED;
+}
+
+/* A mapping does not grow over what is behind it in the file. */
+static int grows_a_mapping(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+
+	return p != MAP_FAILED && mremap(p, 4096, 8192, MREMAP_MAYMOVE) ==
+					  MAP_FAILED
+		       ? DONE
+		       : FAILED;
+}
+
+static int truncates(void)
+{
+	if (ftruncate(file, 0))
+		return FAILED;
+	return FAILED;
+}
+
+static int locks(void)
+{
+	struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	fcntl(file, F_OFD_SETLK, &whole);
+	return FAILED;
+}
+
+static int allocates_past_the_end(void)
+{
+	fallocate(file, FALLOC_FL_KEEP_SIZE, 1 << 20, 4096);
+	return FAILED;
+}
+
+static int frees_shared_memory(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+
+	madvise(p, 4096, MADV_REMOVE);
+	return FAILED;
 }
 
 static int becomes_root(void)
@@ -266,10 +326,24 @@ static int mounts(void)
 
 static void what_fails(void)
 {
+	int saved, null;
+
 	CU_ASSERT_EQUAL(inside(opens), DONE);
 	CU_ASSERT_EQUAL(inside(opens_its_own), DONE);
 	CU_ASSERT_EQUAL(inside(makes_a_socket), DONE);
 	CU_ASSERT_EQUAL(inside(removes), DONE);
+	file = memfd_create("file", 0);
+	CU_ASSERT_EQUAL(ftruncate(file, FILE_BYTES), 0);
+	/* A log file behind stderr would raise the limit. */
+	saved = dup(STDERR_FILENO);
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL(dup2(null, STDERR_FILENO), STDERR_FILENO);
+	CU_ASSERT_EQUAL(inside(grows_a_file), DONE);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(null);
+	CU_ASSERT_EQUAL(inside(grows_a_mapping), DONE);
+	close(file);
 }
 
 static void what_kills(void)
@@ -288,11 +362,122 @@ static void what_kills(void)
 					     controls_a_terminal,
 					     controls_with_high_bits,
 					     mounts,
+					     truncates,
+					     locks,
+					     allocates_past_the_end,
+					     frees_shared_memory,
 					     takes_the_processor };
 	size_t i;
 
+	file = memfd_create("file", 0);
+	CU_ASSERT_EQUAL(ftruncate(file, FILE_BYTES), 0);
+
 	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++)
 		CU_ASSERT_EQUAL(inside(what[i]), 128 + SIGSYS);
+	close(file);
+}
+
+/*
+ * The calls that the sandbox allows, each with its reason. A call that is added to
+ * the sandbox is added here, by somebody who has asked what a captured worker could
+ * do with it (docs/security.md).
+ */
+static const char *const allowed[] = {
+	"read",
+	"write",
+	"writev",
+	"pread64",
+	"lseek",
+	"close",
+	"recvfrom",
+	"recvmsg",
+	"sendto",
+	"sendmsg",
+	"accept4",
+	/* a lazy seed */
+	"ioprio_set",
+	"io_setup",
+	"io_submit",
+	"io_getevents",
+	"io_cancel",
+	"io_destroy",
+	"sched_setscheduler",
+	/* memory */
+	"fallocate",
+	"fstat",
+	"munmap",
+	"brk",
+	"madvise",
+	"mmap",
+	"mprotect",
+	/* waiting and time */
+	"poll",
+	"ppoll",
+	"futex",
+	"nanosleep",
+	"clock_nanosleep",
+	"clock_gettime",
+	"gettimeofday",
+	"sched_yield",
+	"restart_syscall",
+	/* threads and the end */
+	"clone",
+	"set_robust_list",
+	"rseq",
+	"exit",
+	"exit_group",
+	"sched_getaffinity",
+	"gettid",
+	"getpid",
+	"rt_sigprocmask",
+	"rt_sigaction",
+	"rt_sigreturn",
+	"sigaltstack",
+	"getrandom",
+	/* facts about the own process and the system */
+	"sysinfo",
+	"getuid",
+	"geteuid",
+	"getgid",
+	"getegid",
+	"prlimit64",
+	/* Xen, descriptors, attachments */
+	"ioctl",
+	"fcntl",
+	"newfstatat",
+};
+
+static bool is_named(const char *call)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		if (!strcmp(call, allowed[i]))
+			return true;
+	return false;
+}
+
+static void each_call_has_a_reason(void)
+{
+	const char *why;
+	bool may;
+	int call;
+	size_t i;
+
+	for (i = 0; blkback_sandbox_rule(i, &call, &may, &why); i++) {
+		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE,
+							      call);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(name);
+		printf("# %s %s: %s\n", name, may ? "allowed" : "fails", why);
+		CU_ASSERT_TRUE(strlen(why) > 3);
+		if (may && !is_named(name)) {
+			printf("# %s is not in the list\n", name);
+			CU_FAIL("a call that the list does not name");
+		}
+		free(name);
+	}
+	CU_ASSERT_TRUE(i > sizeof(allowed) / sizeof(allowed[0]));
 }
 
 /* All of root's powers are gone with the user. */
@@ -328,7 +513,7 @@ static void no_root(void)
 	pid = fork();
 	if (pid == 0) {
 		file = open("/proc/self/status", O_RDONLY);
-		if (blkback_sandbox_enter(NULL))
+		if (blkback_sandbox_enter(FILE_BYTES, NULL))
 			_exit(CANNOT);
 		_exit(has_capabilities());
 	}
@@ -359,7 +544,7 @@ static void earlier_threads(void)
 		pthread_barrier_init(&both, NULL, 2);
 		pthread_create(&t, NULL, earlier, text);
 		pthread_barrier_wait(&both);
-		if (blkback_sandbox_enter(NULL))
+		if (blkback_sandbox_enter(FILE_BYTES, NULL))
 			_exit(CANNOT);
 		pthread_barrier_wait(&both);
 		pthread_join(t, &rc);
@@ -391,7 +576,7 @@ static void prepared(void)
 	if (pid == 0) {
 		if (blkback_sandbox_prepare(NULL) || open_nothing())
 			_exit(CANNOT);
-		_exit(blkback_sandbox_enter(NULL) ? FAILED : DONE);
+		_exit(blkback_sandbox_enter(FILE_BYTES, NULL) ? FAILED : DONE);
 	}
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);
@@ -409,6 +594,8 @@ int main(void)
 		{ "what a worker needs", what_a_worker_needs },
 		{ "what fails", what_fails },
 		{ "what kills", what_kills },
+		{ "each allowed call is named, and has a reason",
+		  each_call_has_a_reason },
 		{ "threads that were there before", earlier_threads },
 		{ "prepared before", prepared },
 		{ "no root, no capability", no_root },

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "include/private/text.h"
+
 void blkback_message_init(struct blkback_message *msg,
 			  enum blkback_message_type type)
 {
@@ -49,6 +51,16 @@ int blkback_control_send_text(int fd, enum blkback_message_type type,
 	return blkback_control_send(fd, &msg);
 }
 
+/* A worker may be captured: what it says goes into logs and nodes as text only. */
+static void make_text(char *text, size_t size)
+{
+	char raw[BLKBACK_TEXT_MAX];
+
+	text[size - 1] = '\0';
+	memcpy(raw, text, size);
+	text_escape(raw, text, size);
+}
+
 static void terminate_strings(struct blkback_message *msg)
 {
 	switch (msg->type) {
@@ -59,14 +71,14 @@ static void terminate_strings(struct blkback_message *msg)
 		msg->u.attach.disk[RD_ID_MAX - 1] = '\0';
 		break;
 	case BLKBACK_ATTACHED:
-		msg->u.attached.build[BLKBACK_BUILD_MAX - 1] = '\0';
+		make_text(msg->u.attached.build, BLKBACK_BUILD_MAX);
 		break;
 	case BLKBACK_READY:
-		msg->u.ready.build[BLKBACK_BUILD_MAX - 1] = '\0';
+		make_text(msg->u.ready.build, BLKBACK_BUILD_MAX);
 		break;
 	case BLKBACK_FAILED:
 	case BLKBACK_RING_ERROR:
-		msg->u.failed.text[BLKBACK_TEXT_MAX - 1] = '\0';
+		make_text(msg->u.failed.text, BLKBACK_TEXT_MAX);
 		break;
 	default:
 		break;

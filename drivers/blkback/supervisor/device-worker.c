@@ -18,6 +18,9 @@
 #define HAND_OVER_TIMEOUT_MS \
 	2000 /* then it is killed, and replayed from its journal */
 #define MAX_FAILED_WORKERS 5u /* in a row */
+/* Messages of one worker: before other devices are served, and in a second. */
+#define MESSAGES_AT_ONCE 8u
+#define MESSAGES_A_SECOND 500u
 #define LONG_LIFE_MS 10000
 
 /*
@@ -83,6 +86,8 @@ static void on_message(struct blkback_device *dev,
 			dev->phase = BLKBACK_IDLE;
 		break;
 	case BLKBACK_FAULT_SET:
+		if (!blkback_fault_valid(&msg->u.fault))
+			break;
 		dev->faults_active = msg->u.fault;
 		dev->faults_unwritten = true;
 		break;
@@ -105,30 +110,55 @@ static void on_message(struct blkback_device *dev,
 	dev->front_dirty = true;
 }
 
+/* The worker is dead or useless; worker_died() follows. */
+static void close_control(struct blkback_device *dev, int rc, int64_t now_ms)
+{
+	close(dev->sock);
+	dev->sock = -1;
+	/* A worker of another version has to hand over. */
+	if (rc == -EPROTO && dev->pid && !dev->kill_at)
+		dev->host->kill_worker(dev->host, dev->pid, SIGTERM);
+	if (!dev->kill_at)
+		dev->kill_at = now_ms + CLOSED_TIMEOUT_MS;
+}
+
+/*
+ * Count a message. False: no worker of ours sends that many, so the guest has taken
+ * the worker over, and the worker is killed.
+ */
+static bool is_plausible(struct blkback_device *dev, int64_t now_ms)
+{
+	if (now_ms - dev->messages_at >= 1000) {
+		dev->messages_at = now_ms;
+		dev->nr_messages = 0;
+	}
+	if (++dev->nr_messages < MESSAGES_A_SECOND)
+		return true;
+	if (dev->nr_messages == MESSAGES_A_SECOND && dev->pid) {
+		blkback_log_gated(
+			&dev->error_gate, BLKBACK_ERROR,
+			"%s: worker %d sends more than %u messages a second and is killed",
+			dev->label, (int)dev->pid, MESSAGES_A_SECOND);
+		dev->host->kill_worker(dev->host, dev->pid, SIGKILL);
+	}
+	return false;
+}
+
 void blkback_device_message(struct blkback_device *dev, int64_t now_ms)
 {
 	static struct blkback_message msg;
+	unsigned n;
 	int rc;
 
-	while (dev->sock >= 0) {
+	/* The rest stays in the socket: other devices come first. */
+	for (n = 0; dev->sock >= 0 && n < MESSAGES_AT_ONCE; n++) {
 		rc = blkback_control_recv(dev->sock, &msg);
 		if (rc == -EAGAIN)
 			return;
-		if (rc) {
-			/*
-			 * The worker is dead or useless; worker_died() follows.
-			 */
-			close(dev->sock);
-			dev->sock = -1;
-			/* A worker of another version has to hand over. */
-			if (rc == -EPROTO && dev->pid && !dev->kill_at)
-				dev->host->kill_worker(dev->host, dev->pid,
-						       SIGTERM);
-			if (!dev->kill_at)
-				dev->kill_at = now_ms + CLOSED_TIMEOUT_MS;
-			return;
-		}
-		on_message(dev, &msg, now_ms);
+		if (rc)
+			close_control(dev, rc, now_ms);
+		else if (is_plausible(dev, now_ms))
+			on_message(dev, &msg, now_ms);
 	}
 }
 

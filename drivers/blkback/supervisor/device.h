@@ -143,6 +143,9 @@ struct blkback_device {
 	int64_t kill_at; /* ms, monotonic: kill the worker then; 0: not set */
 	enum blkback_resume resume; /* sent to the worker in ATTACH */
 	int64_t worker_started_at; /* ms, monotonic */
+	/* Messages of the worker since messages_at (ms, monotonic). */
+	unsigned nr_messages;
+	int64_t messages_at;
 	unsigned failed_workers; /* in a row, that died without progress */
 	uint32_t answered_at_death; /* requests, when the last worker died */
 	bool other_build; /* the worker is of another build than the daemon */

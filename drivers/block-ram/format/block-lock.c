@@ -220,16 +220,16 @@ int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock)
 	return rc;
 }
 
-void rd_block_locks_sweep(rd_block_lock *locks, uint64_t count, unsigned slot)
+uint64_t rd_block_locks_sweep(rd_block_lock *locks, uint64_t count,
+			      unsigned slot)
 {
-	uint64_t i, value;
+	uint64_t i, value, released = 0;
 
 	for (i = 0; i < count; i++) {
 		value = atomic_load_explicit(&locks[i], memory_order_relaxed);
-		if (rd_block_lock_held(value) &&
-		    value >> RD_OWNER_SHIFT == slot + 1)
-			atomic_compare_exchange_strong(&locks[i], &value,
-						       (value + 1) &
-							       RD_SEQUENCE);
+		if (rd_block_lock_held(value) && owner_of(value) == slot + 1)
+			released += atomic_compare_exchange_strong(
+				&locks[i], &value, (value + 1) & RD_SEQUENCE);
 	}
+	return released;
 }

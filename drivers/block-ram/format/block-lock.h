@@ -101,8 +101,9 @@ static inline void rd_block_lock_release(rd_block_lock *lock)
 
 /*
  * Release those of @count locks that @slot owns. The slot's process is dead,
- * or is the caller and is writing no block.
+ * or is the caller and is writing no block. Returns how many it released.
  */
-void rd_block_locks_sweep(rd_block_lock *locks, uint64_t count, unsigned slot);
+uint64_t rd_block_locks_sweep(rd_block_lock *locks, uint64_t count,
+			      unsigned slot);
 
 #endif

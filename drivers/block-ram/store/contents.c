@@ -328,6 +328,28 @@ int rd_contents_allow_locks(struct rd_disk *disk, struct rd_error *err)
 	return rc;
 }
 
+int rd_contents_sweep(struct rd_disk *disk, unsigned slot)
+{
+	struct rd_filename name = rd_file_name(disk->id, RD_FILE_RANGES);
+	int rc;
+
+	if (!disk->may_lock) {
+		struct rd_layer own = { .map_bytes = disk->base.map_bytes };
+
+		rc = map_file(disk->dir, &name, own.map_bytes, true, &own.map,
+			      NULL, NULL);
+		if (rc)
+			return rc;
+		disk->header->torn += rd_block_locks_sweep(
+			own.map, rd_blocks(disk->size), slot);
+		munmap(own.map, own.map_bytes);
+		return 0;
+	}
+	disk->header->torn += rd_block_locks_sweep(disk->base.locks,
+						   rd_blocks(disk->size), slot);
+	return 0;
+}
+
 int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 {
 	struct rd_filename data = rd_view_name(disk->id, disk->slot,

@@ -28,6 +28,11 @@ int rd_contents_load(const struct rd_store *store, struct rd_header *header,
 int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err);
 /* Map the block locks for writing after all. Call while the disk is held. */
 int rd_contents_allow_locks(struct rd_disk *disk, struct rd_error *err);
+/*
+ * Release the block locks of the dead attachment in @slot, and count them as torn
+ * in the header. 0 or -errno. Call while the disk is held.
+ */
+int rd_contents_sweep(struct rd_disk *disk, unsigned slot);
 /* How many bytes of @header's disk are loaded; at most its size. */
 uint64_t rd_contents_loaded(int dir, const struct rd_header *header);
 void rd_contents_unmap(struct rd_disk *disk);

@@ -13,6 +13,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/io/lazy.h"
+#include "drivers/block-ram/store/contents.h"
 
 /* ---- counting ---------------------------------------------------------- */
 
@@ -151,8 +152,10 @@ static bool reuse(struct rd_disk *disk)
 			continue;
 		if (s->state == RD_SLOT_FREE)
 			return true;
-		rd_block_locks_sweep(disk->base.locks, rd_blocks(disk->size),
-				     i);
+		if (rd_contents_sweep(disk, i)) {
+			rd_unlock_slot(disk->header_fd, i);
+			continue; /* its number may be in locks: not reused */
+		}
 		if (s->flags & RD_SLOT_PRIVATE)
 			rd_remove_view(disk->dir, disk->id, i);
 		return true;

@@ -192,7 +192,7 @@ $(UNIT_TESTS): $(call obj,$(TOOL_SRC) $(BOTH_SRC))
 
 # A ring test links the backend without its main, and fakes in the place of
 # the Xen libraries and of the store.
-RING_REAL := $(addprefix $(B)/tests/ring/,ring/fuzz worker/inside \
+RING_REAL := $(addprefix $(B)/tests/ring/,ring/fuzz worker/inside worker/captured \
 	supervisor/leftovers ring/restart ring/storm) # on the real store
 $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(B)/libramdisk.a tests/cunit.h | test-packages

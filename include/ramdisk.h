@@ -236,7 +236,8 @@ int rd_keep(struct rd_store *store, const char *id, bool keep,
 
 /*
  * Reset disk @id to its seed, in place. -EBUSY while the disk has private views, or
- * writers unless @force. The seed must be the file that the disk was loaded from
+ * writers unless @force. With @force blocks that stay locked for RD_PATIENCE_MS are
+ * unlocked first, whoever locked them. The seed must be the file that the disk was loaded from
  * and have the same size; its present contents are used. Other attachments may
  * read old and new blocks meanwhile. If the seed fails in the middle, the disk
  * stays half reset (struct rd_disk_info).
@@ -359,7 +360,9 @@ unsigned rd_padding(const struct rd_disk *disk);
 
 /*
  * Read or write @len bytes at @off. Atomic for each RD_BLOCK between all
- * attachments in all processes.
+ * attachments in all processes. One exception: a process that is killed in the
+ * middle of a write, and whose attachment is not durable, leaves that block with old
+ * and new bytes; rd_damage() and struct rd_disk_info count them.
  *   -EINVAL  outside the disk; nothing was copied
  *   -EROFS   a write through a read-only attachment; nothing was copied
  *   -ENOSPC  no memory for a block of a thin disk or of a private view

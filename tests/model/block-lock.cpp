@@ -47,6 +47,7 @@ static bool rd_slots_alive(int fd, unsigned first, unsigned count);
 /* The model's clock jumps, and its waits may last for as long as they like. */
 #undef RD_PATIENCE_MS
 #define RD_PATIENCE_MS INT64_MAX
+#define _Thread_local /* for rd_block_locks_repair(), which the model does not run */
 static void rd_damage_torn(struct rd_disk *, const rd_block_lock *, unsigned) {}
 static void rd_damage_stuck(struct rd_disk *, const rd_block_lock *, unsigned) {}
 static void rd_damage_trust(struct rd_disk *, unsigned) {}
@@ -111,8 +112,9 @@ struct block : rl::test_suite<test, threads>, world {
 	void write(unsigned slot, int value)
 	{
 		struct rd_disk d = disk(slot);
+		struct rd_waiter w = { 0 };
 
-		RL_ASSERT(!rd_block_lock_acquire(&d, &lock));
+		RL_ASSERT(!rd_block_lock_acquire(&d, &lock, &w));
 		fill(value);
 		rd_block_lock_release(&lock);
 	}
@@ -164,10 +166,11 @@ struct own : block<own, 2> {
 struct killed : block<killed, 2> {
 	void before()
 	{
+		struct rd_waiter w = { 0 };
 		struct rd_disk d = disk(2);
 
 		block<killed, 2>::before();
-		rd_block_lock_acquire(&d, &lock);
+		rd_block_lock_acquire(&d, &lock, &w);
 		owner($) = 1;
 		data[0].store(1, rl::mo_relaxed, $);
 		alive[2].store(0, rl::mo_seq_cst, $);
@@ -184,10 +187,11 @@ struct killed : block<killed, 2> {
 struct unlocked : block<unlocked, 2> {
 	void thread(unsigned i)
 	{
+		struct rd_waiter w = { 0 };
 		struct rd_disk d = disk(0);
 
 		if (i == 0) {
-			rd_block_lock_acquire(&d, &lock);
+			rd_block_lock_acquire(&d, &lock, &w);
 			fill(1);
 			alive[0].store(0, rl::mo_seq_cst, $);
 		} else {
@@ -208,11 +212,12 @@ struct unlocked : block<unlocked, 2> {
 struct inherited : block<inherited, 2> {
 	void before()
 	{
+		struct rd_waiter w = { 0 };
 		struct rd_disk d = disk(0);
 
 		block<inherited, 2>::before();
 		header.slot[0].flags = RD_SLOT_DURABLE;
-		rd_block_lock_acquire(&d, &lock);
+		rd_block_lock_acquire(&d, &lock, &w);
 		owner($) = 1;
 		data[0].store(1, rl::mo_relaxed, $);
 		alive[0].store(0, rl::mo_seq_cst, $);
@@ -244,11 +249,12 @@ struct inherited : block<inherited, 2> {
 struct reading : block<reading, 2> {
 	void before()
 	{
+		struct rd_waiter w = { 0 };
 		struct rd_disk d = disk(0);
 
 		block<reading, 2>::before();
 		header.slot[0].flags = RD_SLOT_DURABLE;
-		rd_block_lock_acquire(&d, &lock);
+		rd_block_lock_acquire(&d, &lock, &w);
 		owner($) = 1;
 		alive[0].store(0, rl::mo_seq_cst, $);
 	}

@@ -53,6 +53,14 @@ static bool is_slot(const struct rd_disk *disk, unsigned owner)
 	return owner > 0 && owner <= disk->header->slots_used;
 }
 
+static bool is_freezer(const struct rd_disk *disk, uint64_t lock)
+{
+	unsigned owner = owner_of(lock);
+
+	return is_slot(disk, owner) &&
+	       rd_slot_at(disk->header, owner - 1)->flags & RD_SLOT_FREEZER;
+}
+
 /* Whether the attachment that made a lock @seen is dead. */
 static bool is_dead(struct rd_disk *disk, uint64_t seen, struct rd_waiter *w)
 {
@@ -96,12 +104,18 @@ static int check_time(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
 	    (is_slot(disk, owner) &&
 	     rd_slot_at(disk->header, owner - 1)->flags & RD_SLOT_FREEZER))
 		w->since = now;
-	if (now - w->since < (rd_damage_distrusts(disk, owner)
-				      ? RD_DISTRUST_MS
-				      : RD_PATIENCE_MS))
+	if (w->waited + now - w->since < (rd_damage_distrusts(disk, owner)
+						  ? RD_DISTRUST_MS
+						  : RD_PATIENCE_MS))
 		return 0;
 	rd_damage_stuck(disk, lock, owner);
 	return -EIO;
+}
+
+void rd_waiter_add(struct rd_waiter *w)
+{
+	w->waited += clock_now_ms() - w->since;
+	w->since = w->dead_since = 0;
 }
 
 static void sleep_a_little(void)
@@ -209,14 +223,15 @@ bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock)
 	return true;
 }
 
-int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock)
+int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock,
+			  struct rd_waiter *w)
 {
-	struct rd_waiter w = { 0 };
 	uint64_t value;
 	int rc = 0;
 
 	while (!rc && !rd_block_lock_try(disk, lock))
-		rc = rd_block_lock_wait_again(disk, lock, &w, &value);
+		rc = rd_block_lock_wait_again(disk, lock, w, &value);
+	rd_waiter_next(w);
 	return rc;
 }
 
@@ -230,6 +245,64 @@ uint64_t rd_block_locks_sweep(rd_block_lock *locks, uint64_t count,
 		if (rd_block_lock_held(value) && owner_of(value) == slot + 1)
 			released += atomic_compare_exchange_strong(
 				&locks[i], &value, (value + 1) & RD_SEQUENCE);
+	}
+	return released;
+}
+
+/* ---- repair ---------------------------------------------------------------- */
+
+#define STUCK 4096u /* locks that are examined at a time */
+
+struct stuck {
+	rd_block_lock *lock;
+	uint64_t value;
+};
+
+/* The next held locks from *@i on, at most STUCK of them. Returns their number. */
+static unsigned find_held(const struct rd_disk *disk, rd_block_lock *locks,
+			  uint64_t count, uint64_t *i, struct stuck *stuck)
+{
+	unsigned n = 0;
+
+	for (; *i < count && n < STUCK; ++*i) {
+		uint64_t value = atomic_load_explicit(&locks[*i],
+						      memory_order_relaxed);
+
+		if (rd_block_lock_held(value) && !is_freezer(disk, value))
+			stuck[n++] = (struct stuck){ &locks[*i], value };
+	}
+	return n;
+}
+
+/* Drop the locks that were released or changed. Returns the number of the others. */
+static unsigned keep_unchanged(struct stuck *stuck, unsigned n)
+{
+	unsigned i, left = 0;
+
+	for (i = 0; i < n; i++)
+		if (atomic_load_explicit(stuck[i].lock, memory_order_relaxed) ==
+		    stuck[i].value)
+			stuck[left++] = stuck[i];
+	return left;
+}
+
+uint64_t rd_block_locks_repair(const struct rd_disk *disk, rd_block_lock *locks,
+			       uint64_t count)
+{
+	static _Thread_local struct stuck stuck[STUCK];
+	int64_t until = clock_now_ms() + RD_PATIENCE_MS;
+	uint64_t i = 0, released = 0;
+	unsigned n;
+
+	while ((n = find_held(disk, locks, count, &i, stuck))) {
+		do {
+			sleep_a_little();
+			n = keep_unchanged(stuck, n);
+		} while (n && clock_now_ms() < until);
+		while (n--)
+			released += atomic_compare_exchange_strong(
+				stuck[n].lock, &stuck[n].value,
+				(stuck[n].value + 1) & RD_SEQUENCE);
 	}
 	return released;
 }

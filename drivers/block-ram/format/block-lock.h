@@ -67,15 +67,25 @@ int rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock,
 		       uint64_t *value);
 
 /*
- * The same for a caller that reads again and again. A zeroed struct before the first
- * call keeps the time of all of its waits below RD_PATIENCE_MS.
+ * The waits of one request: together they last at most RD_PATIENCE_MS. Zeroed at
+ * first; rd_waiter_next() before the request goes on to its next lock.
  */
 struct rd_waiter {
-	unsigned reads; /* of the lock in this wait */
-	unsigned rounds; /* waits so far */
-	int64_t dead_since; /* ms; 0: the owner was alive at the last check */
+	int64_t waited; /* ms, for earlier locks of the request */
 	int64_t since; /* ms, of the first check of the time; 0: none yet */
+	int64_t dead_since; /* ms; 0: the owner was alive at the last check */
+	unsigned reads; /* of the lock in this wait */
+	unsigned rounds; /* waits for this lock so far */
 };
+void rd_waiter_add(struct rd_waiter *w);
+static inline void rd_waiter_next(struct rd_waiter *w)
+{
+	if (w->since)
+		rd_waiter_add(w);
+	w->rounds = 0;
+}
+
+/* rd_block_lock_wait() for a caller that waits for the lock again and again. */
 int rd_block_lock_wait_again(struct rd_disk *disk, rd_block_lock *lock,
 			     struct rd_waiter *w, uint64_t *value);
 
@@ -89,7 +99,8 @@ bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock);
 /* Lock @lock without waiting (try), or wait for it: 0 or -EIO. A lock that
  * rd_block_lock_inherit() could take over counts as free. Not recursive. */
 bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock);
-int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock);
+int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock,
+			  struct rd_waiter *w);
 
 static inline void rd_block_lock_release(rd_block_lock *lock)
 {
@@ -105,5 +116,14 @@ static inline void rd_block_lock_release(rd_block_lock *lock)
  */
 uint64_t rd_block_locks_sweep(rd_block_lock *locks, uint64_t count,
 			      unsigned slot);
+
+/*
+ * Release those of @count locks that stay locked for RD_PATIENCE_MS, whoever owns
+ * them: a last resort, after which an owner that is only slow may leave a torn block.
+ * Not the locks of a freeze. Returns the number of released locks. The locks are
+ * mapped for writing.
+ */
+uint64_t rd_block_locks_repair(const struct rd_disk *disk, rd_block_lock *locks,
+			       uint64_t count);
 
 #endif

@@ -27,15 +27,14 @@ static inline bool readers_lock(const struct rd_disk *disk)
 
 /* 0 or -EIO: the block stays locked. */
 static int read_block(struct rd_disk *disk, uint64_t block, void *to,
-		      size_t pos, size_t len)
+		      size_t pos, size_t len, struct rd_waiter *w)
 {
 	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
-	struct rd_waiter w = { 0 };
 	uint64_t before;
 	int rc;
 
 	if (readers_lock(disk)) {
-		rc = rd_block_lock_acquire(disk, lock);
+		rc = rd_block_lock_acquire(disk, lock, w);
 		if (rc)
 			return rc;
 		racy_copy(to, rd_block_read(disk, block) + pos, len);
@@ -43,12 +42,13 @@ static int read_block(struct rd_disk *disk, uint64_t block, void *to,
 		return 0;
 	}
 	do {
-		rc = rd_block_lock_wait_again(disk, lock, &w, &before);
+		rc = rd_block_lock_wait_again(disk, lock, w, &before);
 		if (rc)
 			return rc;
 		racy_copy(to, rd_block_read(disk, block) + pos, len);
 		atomic_thread_fence(memory_order_acquire);
 	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
+	rd_waiter_next(w);
 	return 0;
 }
 
@@ -81,11 +81,11 @@ static bool read_run(struct rd_disk *disk, void *to, uint64_t off, size_t len)
 }
 
 static int write_block(struct rd_disk *disk, uint64_t block, size_t pos,
-		       const void *from, size_t len)
+		       const void *from, size_t len, struct rd_waiter *w)
 {
 	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
 	unsigned char *to;
-	int rc = rd_block_lock_acquire(disk, lock);
+	int rc = rd_block_lock_acquire(disk, lock, w);
 
 	if (rc)
 		return rc;
@@ -156,6 +156,7 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 	unsigned char *to = buf;
 	/* A run needs adjacent locks and adjacent bytes. */
 	bool runs = !disk->view && !disk->base.backed;
+	struct rd_waiter w = { 0 };
 	size_t left, n;
 	int rc = rd_range_check(disk, off, len, false);
 
@@ -169,7 +170,8 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 		if (runs && n > RD_BLOCK && read_run(disk, to, off, n))
 			continue;
 		n = in_block(off, left);
-		rc = read_block(disk, off / RD_BLOCK, to, off % RD_BLOCK, n);
+		rc = read_block(disk, off / RD_BLOCK, to, off % RD_BLOCK, n,
+				&w);
 		if (rc) {
 			rd_count_error(disk);
 			return rc;
@@ -182,6 +184,7 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 {
 	const unsigned char *from = buf;
+	struct rd_waiter w = { 0 };
 	size_t left, n;
 	int rc = rd_range_check(disk, off, len, true);
 
@@ -190,7 +193,8 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 	rd_populate(disk, off, len);
 	for (left = len; left; left -= n, off += n, from += n) {
 		n = in_block(off, left);
-		rc = write_block(disk, off / RD_BLOCK, off % RD_BLOCK, from, n);
+		rc = write_block(disk, off / RD_BLOCK, off % RD_BLOCK, from, n,
+				 &w);
 		if (rc) {
 			rd_count_error(disk);
 			return rc;
@@ -279,23 +283,25 @@ static void release_locks(const struct locks *locks, uint64_t n)
 		rd_block_lock_release(nth_lock(locks, i));
 }
 
-static int acquire_lock(const struct rd_range *range, rd_block_lock *lock)
+static int acquire_lock(const struct rd_range *range, rd_block_lock *lock,
+			struct rd_waiter *w)
 {
 	if (range->flags & RD_RANGE_RESUME)
 		return rd_block_lock_inherit(range->disk, lock) ? 0 : -ESTALE;
 	if (range->flags & RD_RANGE_NOWAIT)
 		return rd_block_lock_try(range->disk, lock) ? 0 : -EWOULDBLOCK;
-	return rd_block_lock_acquire(range->disk, lock);
+	return rd_block_lock_acquire(range->disk, lock, w);
 }
 
 static int acquire_locks(const struct rd_range *range)
 {
 	struct locks locks = locks_of(range);
+	struct rd_waiter w = { 0 };
 	uint64_t i;
 	int rc;
 
 	for (i = 0; i < locks.n; i++) {
-		rc = acquire_lock(range, nth_lock(&locks, i));
+		rc = acquire_lock(range, nth_lock(&locks, i), &w);
 		if (rc) {
 			release_locks(&locks, i);
 			return rc;
@@ -319,6 +325,7 @@ static void unlock_range(const struct rd_range *range)
 static int sum_unlocked(const struct rd_range *range, uint64_t *sum)
 {
 	struct locks locks = locks_of(range);
+	struct rd_waiter w = { 0 };
 	uint64_t i, value;
 	int rc;
 
@@ -329,10 +336,12 @@ static int sum_unlocked(const struct rd_range *range, uint64_t *sum)
 		if (rd_block_lock_held(value)) {
 			if (range->flags & RD_RANGE_NOWAIT)
 				return -EWOULDBLOCK;
-			rc = rd_block_lock_wait(range->disk,
-						nth_lock(&locks, i), &value);
+			rc = rd_block_lock_wait_again(range->disk,
+						      nth_lock(&locks, i), &w,
+						      &value);
 			if (rc)
 				return rc;
+			rd_waiter_next(&w);
 		}
 		*sum += value;
 	}
@@ -360,6 +369,7 @@ static uint64_t sum_now(const struct rd_range *range)
 static int copy_range(struct rd_range *range)
 {
 	size_t shift = range->off % RD_BLOCK, pos, n;
+	struct rd_waiter w = { 0 };
 	unsigned char *copy;
 	uint64_t at;
 	int rc = 0;
@@ -370,7 +380,7 @@ static int copy_range(struct rd_range *range)
 		at = range->off + pos;
 		n = in_block(at, range->len - pos);
 		rc = read_block(range->disk, at / RD_BLOCK, copy + shift + pos,
-				at % RD_BLOCK, n);
+				at % RD_BLOCK, n, &w);
 	}
 	if (rc)
 		free(copy);

@@ -59,14 +59,16 @@ static void unlock_blocks(struct rd_disk *disk, uint64_t b, uint64_t end)
 		rd_block_lock_release(rd_block_lock_of(rd_top(disk), b));
 }
 
-static int lock_piece(struct rd_disk *disk, const struct piece *p)
+static int lock_piece(struct rd_disk *disk, const struct piece *p,
+		      struct rd_waiter *w)
 {
 	uint64_t b;
 	int rc;
 
 	for (b = first_block(p); b < end_block(p); b++) {
 		rc = rd_block_lock_acquire(disk,
-					   rd_block_lock_of(rd_top(disk), b));
+					   rd_block_lock_of(rd_top(disk), b),
+					   w);
 		if (!rc)
 			continue;
 		unlock_blocks(disk, first_block(p), b);
@@ -145,12 +147,13 @@ static void record_progress(uint64_t *done, uint64_t value)
 static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
 		      uint64_t *done)
 {
+	struct rd_waiter w = { 0 };
 	struct piece p;
 	int rc = 0;
 
 	for (; !rc && off < end; off += p.len) {
 		p = first_piece(disk, off, end);
-		rc = lock_piece(disk, &p);
+		rc = lock_piece(disk, &p, &w);
 		if (rc)
 			break;
 		record_progress(done, off | 1);

@@ -41,6 +41,7 @@ static void unlock(struct rd_disk *disk, uint64_t end)
 int rd_freeze(struct rd_disk *disk)
 {
 	uint64_t b, blocks = rd_blocks(disk->size);
+	struct rd_waiter w = { 0 };
 	int rc;
 
 	if (disk->view)
@@ -52,7 +53,7 @@ int rd_freeze(struct rd_disk *disk)
 		return rc;
 	disk->frozen = 0;
 	for (b = 0; b < blocks; b++) {
-		rc = rd_block_lock_acquire(disk, &disk->base.locks[b]);
+		rc = rd_block_lock_acquire(disk, &disk->base.locks[b], &w);
 		if (!rc)
 			continue;
 		unlock(disk, b);

@@ -318,6 +318,9 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 		return rc;
 	h = disk->header;
 	rc = may_reset(disk, force, err);
+	if (!rc && force)
+		h->torn += rd_block_locks_repair(disk, disk->base.locks,
+						 rd_blocks(disk->size));
 	if (!rc)
 		rc = walk_seed(disk, reset_window, now, progress, progress_arg,
 			       err);

@@ -182,15 +182,15 @@ static void *flip(void *arg)
 	(void)arg;
 	while (!stop) {
 		n += 2;
-		evil->base.locks[0] = n % 8 ? n
-					    : owned_by(evil) + n % 1024;
+		evil->base.locks[0] = n % 8 ? n : owned_by(evil) + n % 1024;
 	}
 	return NULL;
 }
 
 static void always_changing(void)
 {
-	int (*const calls[])(void) = { read_first, write_first, range_of_first };
+	int (*const calls[])(void) = { read_first, write_first,
+				       range_of_first };
 	pthread_t thread;
 	int64_t ms;
 	size_t i;

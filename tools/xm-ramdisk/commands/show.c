@@ -114,6 +114,10 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
 	       text_size(d->size), d->lazy ? ", lazily" : "",
 	       d->half_reset ? "; a reset runs, or was interrupted: reset again"
 			     : "");
+	if (d->torn)
+		printf("torn blocks: %" PRIu64
+		       " (a process was killed while it wrote them)\n",
+		       d->torn);
 	printf("lifetime:    until %s\n",
 	       d->keep ? "it is dropped" : "the last detach");
 	printf("id:          %s\n", d->id);

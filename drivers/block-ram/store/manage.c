@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,13 +164,20 @@ static int open_seed(const struct rd_disk *disk, struct rd_seed *seed,
 
 	if (rc)
 		return rc;
-	if (!strcmp(seed->id, h->seed_id) && seed->size == h->seed_size)
-		return 0;
-	rd_seed_close(seed);
-	return rd_fail(
-		err, -ESTALE,
-		"%s is not the file any more that the disk was loaded from, or its size has changed",
-		h->seed);
+	if (!rd_seed_is(seed, h->seed_id, h->seed_size, h->seed_mtime))
+		rc = rd_fail(
+			err, -ESTALE,
+			"%s is another file now than the one that disk %s was loaded from; the disk cannot be compared with it or reset to it: drop or detach the disk, and load the new file",
+			h->seed, h->id);
+	else if (seed->size != h->seed_size)
+		rc = rd_fail(
+			err, -ESTALE,
+			"%s has %" PRIu64 " bytes now, and had %" PRIu64
+			" when disk %s was loaded from it; the disk cannot be compared with it or reset to it: drop or detach the disk, and load the file again",
+			h->seed, seed->size, h->seed_size, h->id);
+	if (rc)
+		rd_seed_close(seed);
+	return rc;
 }
 
 /* Called for each window of the seed. 0 or -errno. */

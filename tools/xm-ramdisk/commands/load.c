@@ -16,13 +16,24 @@
 #include "tools/xm-ramdisk/disk/disk.h"
 
 static const char help[] =
-	"usage: xm-ramdisk load [--name=NAME] [--thin] [--lazy] SEED\n\n"
+	"usage: xm-ramdisk load [--name=NAME] [--fresh] [--thin] [--lazy] SEED\n\n"
 	"Load SEED, and keep the disk and what is written to it until it is\n"
-	"dropped. A disk that is loaded already is kept from now on.\n\n" DISK_OPTIONS_HELP;
+	"dropped. A disk that is loaded already is kept from now on; SEED may also\n"
+	"be its name or id.\n\n" DISK_OPTIONS_HELP;
+
+/* What 'xm-ramdisk drop' finds the disk by, in @list. */
+static const char *drop_name(const struct disk_list *list,
+			     const struct rd_disk *disk)
+{
+	const struct rd_disk_info *d = disk_in(list, rd_id(disk));
+
+	return d ? rd_unique_name(list->disks, list->count, d) : rd_id(disk);
+}
 
 static int load(struct disk_job *job)
 {
 	struct disk_options options = *(const struct disk_options *)job->arg;
+	struct disk_list list;
 	struct rd_disk *disk;
 	int rc;
 
@@ -31,9 +42,11 @@ static int load(struct disk_job *job)
 			 signals_catch(), &disk);
 	if (rc)
 		return rc;
+	disk_list(job->store, &list);
 	printf("%s: %s, kept until it is dropped: xm-ramdisk drop %s\n",
 	       text_shown(rd_seed(disk)), text_size(rd_size(disk)),
-	       text_quoted(rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk)));
+	       text_quoted(drop_name(&list, disk)));
+	rd_list_free(list.disks, list.count);
 	rc = process_flush();
 	if (!rc)
 		rc = rd_keep(job->store, rd_id(disk), true, &job->err);

@@ -151,8 +151,8 @@ struct rd_attach_request {
 	const char *seed;
 	/*
 	 * NULL: the seed's own disk. Otherwise the disk of this name, made from
-	 * the seed, which no other request for the seed means: letters, digits, '.', '_', '-'; the first is a letter or
-	 * a digit.
+	 * the seed: letters, digits, '.', '_', '-'; the first is a letter or
+	 * a digit. A request without the name does not mean it.
 	 */
 	const char *name;
 	bool writable; /* false: no operation of this attachment changes a byte */

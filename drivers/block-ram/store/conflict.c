@@ -29,20 +29,31 @@
 
 /* ---- living disks ------------------------------------------------------ */
 
-/* Read the header @fd of a disk that is loading, attached or kept. */
-static bool is_living(int fd, struct rd_header *h)
+/* Open the header of disk @id and read it. A descriptor, or -1. */
+static int open_header(struct rd_store *store, const char *id,
+		       struct rd_header *h)
 {
-	if (rd_header_read(fd, "", h, NULL))
-		return false;
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
+	int fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || !rd_header_read(fd, name.text, h, NULL))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Whether the disk of header @fd is loading, attached or kept. */
+static bool is_living(int fd, const struct rd_header *h)
+{
 	return rd_disk_alive(fd, h) ||
 	       (h->state == RD_LOADING && rd_disk_locked(fd));
 }
 
-bool rd_read_living(struct rd_store *store, const char *id, struct rd_header *h)
+bool rd_is_living(struct rd_store *store, const char *id)
 {
-	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
-	int fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	bool living = fd >= 0 && is_living(fd, h);
+	struct rd_header h;
+	int fd = open_header(store, id, &h);
+	bool living = fd >= 0 && is_living(fd, &h);
 
 	if (fd >= 0)
 		close(fd);
@@ -74,22 +85,33 @@ static bool is_meant(const struct search *s, const struct rd_header *h)
 	       (s->seed && !strcmp(h->seed_id, s->seed->id));
 }
 
+static void take_note(struct search *s, const char *id,
+		      const struct rd_header *h)
+{
+	if (is_same(s->seed, h)) {
+		strcpy(s->same, id);
+		return;
+	}
+	strcpy(s->old, id);
+	s->size = h->seed_size;
+	s->mtime = h->seed_mtime;
+	s->olds++;
+}
+
 static int examine(struct rd_store *store, const char *id, void *arg)
 {
 	struct search *s = arg;
 	struct rd_header h;
+	int fd = -1;
 
-	if ((s->skip && !strcmp(id, s->skip)) ||
-	    !rd_read_living(store, id, &h) || h.name[0])
+	if (!s->skip || strcmp(id, s->skip))
+		fd = open_header(store, id, &h);
+	if (fd < 0)
 		return 0;
-	if (is_same(s->seed, &h)) {
-		strcpy(s->same, id);
-	} else if (is_meant(s, &h)) {
-		strcpy(s->old, id);
-		s->size = h.seed_size;
-		s->mtime = h.seed_mtime;
-		s->olds++;
-	}
+	if (!h.name[0] && (is_same(s->seed, &h) || is_meant(s, &h)) &&
+	    is_living(fd, &h))
+		take_note(s, id, &h);
+	close(fd);
 	return 0;
 }
 
@@ -177,12 +199,11 @@ static int refuse(const struct search *s, struct rd_error *err)
 static int choose_id(struct rd_store *store, struct rd_target *t,
 		     struct rd_error *err)
 {
-	struct rd_header h;
 	unsigned n = 1;
 	int len;
 
 	strcpy(t->id, t->seed.id);
-	while (rd_read_living(store, t->id, &h)) {
+	while (rd_is_living(store, t->id)) {
 		len = snprintf(t->id, sizeof(t->id), "%s.%u", t->seed.id, ++n);
 		if (len >= (int)sizeof(t->id))
 			return rd_fail(err, -EUSERS,

@@ -36,9 +36,8 @@ int rd_conflict_recheck(struct rd_store *store, const struct rd_target *target,
 int rd_conflict_join(const struct rd_target *target, const struct rd_header *h,
 		     struct rd_error *err);
 
-/* Read the header of disk @id. False if the disk is not loading, attached or kept. */
-bool rd_read_living(struct rd_store *store, const char *id,
-		    struct rd_header *h);
+/* Whether the disk @id is loading, attached or kept. */
+bool rd_is_living(struct rd_store *store, const char *id);
 
 /* After @path could not be opened: add the disk that was loaded from it to @err. */
 void rd_conflict_gone(struct rd_store *store, const char *path,

@@ -57,7 +57,6 @@ int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_target *t, struct rd_error *err)
 {
 	char seed[RD_SEED_MAX], name[RD_NAME_MAX], id[RD_ID_MAX];
-	struct rd_header h;
 	int alias, rc;
 
 	memset(t, 0, sizeof(*t));
@@ -94,7 +93,7 @@ int rd_lookup(struct rd_store *store, const struct rd_attach_request *req,
 			       "%s is an alias; expected a disk image",
 			       req->seed);
 	if (alias && id[0] && !req->name && !(req->flags & RD_FRESH) &&
-	    rd_read_living(store, id, &h)) {
+	    rd_is_living(store, id)) {
 		strcpy(t->id, id);
 		return 0;
 	}

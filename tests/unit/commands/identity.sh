@@ -108,6 +108,20 @@ choices "load a.img" load a.img
 choices "serve a.img" serve a.img
 cd "$OLDPWD" || exit 1
 
+# shellcheck disable=SC1091
+. tools/xm-ramdisk/completion.bash
+completes() { # NAME EXPECTED WORDS...
+	COMP_WORDS=(xm-ramdisk "${@:3}") COMP_CWORD=$(($# - 2))
+	_xm_ramdisk
+	printf '%s\n' "${COMPREPLY[@]}" >"$out"
+	[ "$(sort "$out")" = "$2" ]
+	ok "$1" $?
+}
+completes "an id completes" "$(ids | sort)" show f-
+completes "a path of two disks does not" '' show a
+completes "nor as a whole path" '' show "$a"
+completes "--fresh completes" --fresh load --f
+
 for id in $old $new; do
 	n=old
 	[ "$id" = "$old" ] || n=new

@@ -13,6 +13,7 @@
 
 #include "drivers/block-ram/seed/seed.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/store/fuse.h"
 
 static int attach_with(struct rd_store *s, const char *seed, const char *name,
 		       unsigned flags, struct rd_disk **d, struct rd_error *err)
@@ -521,6 +522,46 @@ static void no_birth_times(void)
 	rd_store_close(s);
 }
 
+/* FUSE has no birth times; and an inode number that changed is another file. */
+static void another_inode_on_fuse(void)
+{
+	struct rd_store *s = open_store();
+	const char *dir = seed_path("fuse"), *seed;
+	struct rd_disk *d, *e;
+	struct stat st;
+	int status, i;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL(mkdir(dir, 0700), 0);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		fuse_run(dir);
+		_exit(1);
+	}
+	seed = seed_path("fuse/seed");
+	for (i = 0; i < 200 && stat(seed, &st); i++)
+		usleep(10000);
+	d = attached(s, seed, true);
+	e = attached(s, seed, true);
+	CU_ASSERT_STRING_EQUAL(rd_id(d), rd_id(e));
+	CU_ASSERT_EQUAL(byte_at(d, 9), 'f');
+	rd_detach(e);
+	kill(pid, SIGUSR1);
+	for (i = 0; i < 200 && !stat(seed, &st) && st.st_ino == FUSE_FILE; i++)
+		usleep(10000);
+	refused(s, seed, 0, rd_id(d));
+	e = attached_with(s, seed, NULL, RD_FRESH);
+	CU_ASSERT_STRING_NOT_EQUAL(rd_id(d), rd_id(e));
+	rd_detach(d);
+	rd_detach(e);
+	CU_ASSERT_EQUAL(umount2(seed_path("fuse"), MNT_DETACH), 0);
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+	rmdir(seed_path("fuse"));
+	rd_store_close(s);
+}
+
 /* ---- block devices ------------------------------------------------------- */
 
 static void loop_setup(const char *device, const char *file)
@@ -737,6 +778,7 @@ static const struct test tests[] = {
 	{ "overlayfs: a write keeps the disk", copy_up_by_writing },
 	{ "overlayfs: a lazy disk", copy_up_of_a_lazy_disk },
 	{ "an inode number is used again, no birth times", no_birth_times },
+	{ "another inode on FUSE", another_inode_on_fuse },
 	{ "a loop device of another file", a_loop_device_of_another_file },
 	{ "a file that is replaced during a load", replaced_during_a_load },
 	{ "a file that is replaced during an attach",

@@ -143,7 +143,7 @@ static void say_modified(const struct rd_disk *disk)
 {
 	if (rd_seed_now(disk) == RD_SEED_MODIFIED)
 		say_note(
-			"%s was modified since its disk was loaded; the disk has the old contents, and 'xm-ramdisk reset' or a new load after the last detach gets the new ones",
+			"%s was modified since its disk was loaded; the disk has the old contents, until 'xm-ramdisk reset' or the last detach",
 			rd_seed(disk));
 }
 
@@ -177,7 +177,8 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *o,
 		say_note(
 			"%s ends inside a sector; %u zero bytes were added in memory",
 			o->seed, rd_padding(*disk));
-	say_modified(*disk);
+	if (req.seed)
+		say_modified(*disk);
 	return EXIT_DONE;
 }
 

@@ -134,6 +134,12 @@ typedef int rd_progress_fn(void *arg, uint64_t done, uint64_t total);
 /* The seed must be an image itself: no alias, no empty file. For paths that an
  * untrusted client chooses. */
 #define RD_IMAGE 64u
+/*
+ * The disk of the file that is at the seed's path now, made if there is none,
+ * although a disk of another file that was there before is still loaded. Without
+ * such a disk it has no effect. Not without a seed.
+ */
+#define RD_FRESH 128u
 
 struct rd_attach_request {
 	/*
@@ -147,7 +153,7 @@ struct rd_attach_request {
 	/*
 	 * NULL: the seed's own disk. Otherwise the disk of this name, made from
 	 * the seed: letters, digits, '.', '_', '-'; the first is a letter or
-	 * a digit.
+	 * a digit. A request without the name does not mean it.
 	 */
 	const char *name;
 	bool writable; /* false: no operation of this attachment changes a byte */
@@ -160,13 +166,23 @@ struct rd_attach_request {
 /*
  * Attach to the disk that @req names, and load its seed first if it is not loaded.
  * A seed is identified by its file (device, inode, time of birth; a block device
- * by its number), not by its path; a seed on a server by its URI. Waits while
- * another process loads the same seed. A failed attach leaves nothing behind.
+ * by its number and the kernel's sequence number), not by its path; a seed on a
+ * server by its URI. Waits while another process loads the same seed. A failed
+ * attach leaves nothing behind.
+ *
+ * A path with another file behind it than before never means another disk, nor
+ * the old one, unasked: if a disk is loaded whose seed has the canonical path of
+ * req->seed and is another file, or had another size, the call fails with
+ * -ESTALE. The sentence has the disk's id. The caller chooses: attach the disk
+ * that is there, by its id (@name, without a seed); or the new file's, with
+ * RD_FRESH or a @name.
  *
  *   -EINVAL   the seed is empty and the store does not have exactly one disk;
  *             the seed is neither a regular file nor a block device; the
  *             name is invalid
  *   -EEXIST   the name belongs to a disk of another seed
+ *   -ESTALE   a disk of the seed's path is loaded, from another file; or the
+ *             disk of the name is
  *   -EBUSY    writable while others have private views, or private while
  *             others write; or the durable label's process is alive
  *   -ENOENT   no such file; or no such disk, with RD_EXISTING or without a seed
@@ -220,9 +236,9 @@ int rd_end(struct rd_store *store, const char *label);
 int rd_try_end(struct rd_store *store, const char *label);
 
 /*
- * Find the loaded disk that @text names: by name, id, seed path, or the last
- * component of a seed path. -ENOENT if no disk, -ENOTUNIQ if several match; @err
- * lists the choices.
+ * Find the loaded disk that @text names: by id, name, seed path, or the last
+ * component of a seed path, in this order. -ENOENT if no disk, -ENOTUNIQ if several
+ * match; @err lists the choices, each so that it can be passed to rd_find().
  */
 int rd_find(struct rd_store *store, const char *text, char id[RD_ID_MAX],
 	    struct rd_error *err);
@@ -236,9 +252,9 @@ int rd_keep(struct rd_store *store, const char *id, bool keep,
 
 /*
  * Reset disk @id to its seed, in place. -EBUSY while the disk has private views, or
- * writers unless @force. With @force blocks that stay locked for RD_PATIENCE_MS are
- * unlocked first, whoever locked them. The seed must be the file that the disk was loaded from
- * and have the same size; its present contents are used. Other attachments may
+ * writers unless @force. With @force blocks that stay locked are unlocked, whoever
+ * locked them. The seed must be the file that the disk was loaded from and have the
+ * same size (-ESTALE); its present contents are used. Other attachments may
  * read old and new blocks meanwhile. If the seed fails in the middle, the disk
  * stays half reset (struct rd_disk_info).
  */
@@ -281,10 +297,12 @@ int rd_probe(const char *seed, uint64_t *size, struct rd_error *err);
  *   xen-ramdisk alias 1
  *   seed=ABSOLUTE PATH
  *   name=NAME            (may be missing)
- * rd_alias_write() makes @path, which must not exist.
+ *   id=ID                (may be missing) the alias means the disk of this id
+ *                        while that is loaded, whatever file the path has
+ * rd_alias_write() makes @path, which must not exist. @name and @id may be NULL.
  */
 int rd_alias_write(const char *path, const char *seed, const char *name,
-		   struct rd_error *err);
+		   const char *id, struct rd_error *err);
 
 #define RD_LATENCIES 24u
 
@@ -347,6 +365,13 @@ int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
 	    struct rd_error *err);
 void rd_list_free(struct rd_disk_info *disks, size_t count);
 
+/*
+ * What rd_find() finds @disk by, which is one of the @count @disks of a list, and
+ * no other: its name, its seed's path, or its id if another disk has the path.
+ */
+const char *rd_unique_name(const struct rd_disk_info *disks, size_t count,
+			   const struct rd_disk_info *disk);
+
 /* ---- attachment: the request path -------------------------------------- */
 
 uint64_t rd_size(const struct rd_disk *disk); /* bytes */
@@ -355,6 +380,8 @@ const char *rd_id(const struct rd_disk *disk);
 /* The seed's path, and the disk's name or "". Valid until rd_detach(). */
 const char *rd_seed(const struct rd_disk *disk);
 const char *rd_name(const struct rd_disk *disk);
+/* Compare the file that is at the seed's path now with the disk's seed. */
+enum rd_seed_now rd_seed_now(const struct rd_disk *disk);
 /* Zero bytes appended to the seed's last sector; 0 if that was complete. */
 unsigned rd_padding(const struct rd_disk *disk);
 

@@ -126,7 +126,7 @@ static int attach_id(struct rd_store *store, const char *id,
 
 	req.seed = NULL;
 	req.name = id;
-	req.flags |= RD_EXISTING;
+	req.flags = (req.flags | RD_EXISTING) & ~RD_FRESH;
 	rc = rd_attach(store, &req, disk, err);
 	if (rc || !strcmp(rd_id(*disk), id))
 		return rc;

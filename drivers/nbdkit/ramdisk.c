@@ -44,7 +44,7 @@
 
 /* Set by parameters, before nbdkit serves. */
 static bool read_only;
-static unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
+static unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP, RD_FRESH */
 static const char *given_label; /* NULL: made from the client's address */
 
 /* ---- parameters -------------------------------------------------------- */
@@ -74,10 +74,9 @@ static int ramdisk_config(const char *key, const char *value)
 		const char *key;
 		unsigned flag;
 	} switches[] = {
-		{ "private", RD_PRIVATE },
-		{ "thin", RD_THIN },
-		{ "lazy", RD_LAZY },
-		{ "keep", RD_KEEP },
+		{ "private", RD_PRIVATE }, { "thin", RD_THIN },
+		{ "lazy", RD_LAZY },       { "keep", RD_KEEP },
+		{ "fresh", RD_FRESH },
 	};
 	static const char *const of_exports[] = { "seed", "disk", "name", "dir",
 						  "links" };
@@ -144,7 +143,9 @@ static int ramdisk_preconnect(int readonly)
 	"private=true     A copy-on-write view of its own for each connection.\n"     \
 	"thin=true        Take memory as it is needed, not up front.\n"               \
 	"lazy=true        Read each part of the seed at its first use.\n"             \
-	"keep=true        Load at once, and keep when the last client goes."
+	"keep=true        Load at once, and keep when the last client goes.\n"        \
+	"fresh=true       Load the file that is there, although a disk of an\n"       \
+	"                 earlier file of the path is loaded."
 
 static void ramdisk_dump(void)
 {
@@ -188,6 +189,8 @@ static int attach(const struct exported *e, const char *label, bool writable,
 
 	if (!writable)
 		req.flags &= ~RD_PRIVATE;
+	if (!e->seed)
+		req.flags &= ~RD_FRESH;
 	rc = rd_store_open(&store, NULL, &err);
 	if (!rc) {
 		rd_reap(store);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The real `xm-ramdisk hotplug watch` over a fake of xenstore (xen.h): which
- * attachments of the hotplug script it ends, and when the command itself ends.
+ * The real `xm-ramdisk hotplug` over a fake of xenstore (xen.h): which
+ * attachments of the hotplug script "watch" ends, and when the command itself
+ * ends; and which disk "add" attaches when the seed's path has another file.
  *
  *   watch PROGRAM PRELOAD
  */
@@ -10,6 +11,7 @@
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -187,6 +189,113 @@ static void after_a_killed_watcher(void)
 	CU_ASSERT_EQUAL(attachments(store), 0);
 }
 
+/* ---- disk lines --------------------------------------------------------- */
+
+/* Run xm-ramdisk with @arguments. Its exit status; its output is in @text. */
+static int command(char text[2048], const char *arguments, ...)
+{
+	char line[1024], words[512];
+	va_list ap;
+	size_t n;
+	FILE *f;
+
+	va_start(ap, arguments);
+	vsnprintf(words, sizeof(words), arguments, ap);
+	va_end(ap);
+	snprintf(line, sizeof(line),
+		 "LD_PRELOAD=%s XEN_RAMDISK_DIR=%s %s %s 2>&1 </dev/null",
+		 preload, scratch_store, program, words);
+	f = popen(line, "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	n = fread(text, 1, 2047, f);
+	text[n] = 0;
+	return WEXITSTATUS(pclose(f));
+}
+
+/* The device @devid of domain 5, with the target @seed,@options in its disk line. */
+static int add_device(char text[2048], unsigned devid, const char *seed,
+		      const char *options)
+{
+	char path[96], target[256];
+
+	write_device(5, devid);
+	snprintf(path, sizeof(path), BACK "/5/%u/mode", devid);
+	xs_write(xs, XBT_NULL, path, "w", 1);
+	snprintf(path, sizeof(path), BACK "/5/%u/params", devid);
+	snprintf(target, sizeof(target), "%s%s", seed, options);
+	xs_write(xs, XBT_NULL, path, target, (unsigned)strlen(target));
+	return command(text, "hotplug add backend/vbd/5/%u", devid);
+}
+
+/* The id of the disk with attachment @label. */
+static void id_of(const char *label, char id[RD_ID_MAX])
+{
+	struct rd_disk_info *disks;
+	size_t i, n;
+	unsigned k;
+
+	id[0] = 0;
+	CU_ASSERT_EQUAL_FATAL(rd_list(store, &disks, &n, NULL), 0);
+	for (i = 0; i < n; i++)
+		for (k = 0; k < disks[i].attachments; k++)
+			if (!strcmp(disks[i].attachment[k].label, label))
+				strcpy(id, disks[i].id);
+	rd_list_free(disks, n);
+}
+
+static void a_seed_is_replaced(void)
+{
+	const char *seed = make_seed("line", MIB, 1);
+	char text[2048], old[RD_ID_MAX], new[RD_ID_MAX], third[RD_ID_MAX];
+
+	CU_ASSERT_EQUAL(add_device(text, 51712, seed, ""), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "device=/dev/loop"));
+	id_of("xl/5/51712", old);
+	CU_ASSERT_EQUAL(rename(make_seed("line2", MIB, 2), seed), 0);
+	CU_ASSERT_EQUAL(add_device(text, 51728, seed, ""), 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "is another file now"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, old));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "in a disk line"));
+	CU_ASSERT_EQUAL(add_device(text, 51728, seed, ",fresh"), 0);
+	id_of("xl/5/51728", new);
+	CU_ASSERT_STRING_NOT_EQUAL(new, "");
+	CU_ASSERT_STRING_NOT_EQUAL(new, old);
+	CU_ASSERT_EQUAL(add_device(text, 51744, old, ""), 0);
+	id_of("xl/5/51744", third);
+	CU_ASSERT_STRING_EQUAL(third, old);
+	end_domain(5);
+	CU_ASSERT_TRUE(await_attachments(0));
+	xs_rm(xs, XBT_NULL, BACK "/5");
+}
+
+/* fault takes a disk's id where names are ambiguous. */
+static void fault_by_id(void)
+{
+	const char *seed = make_seed("fault", MIB, 1);
+	char text[2048], id[RD_ID_MAX];
+	struct rd_attach_request req = { .seed = seed, .flags = RD_FRESH };
+	struct rd_disk *other;
+
+	attach_as("vbd/6/51712", seed);
+	id_of("vbd/6/51712", id);
+	CU_ASSERT_EQUAL(rename(make_seed("fault2", MIB, 2), seed), 0);
+	CU_ASSERT_EQUAL_FATAL(rd_attach(store, &req, &other, NULL), 0);
+	xs_write(xs, XBT_NULL, "/local/domain/6/name", "g", 1);
+	xs_write(xs, XBT_NULL, "/local/domain/0/backend/ramdisk/6/51712/state",
+		 "4", 1);
+	CU_ASSERT_EQUAL(command(text, "fault fault 6"), 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "choose from: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, id));
+	CU_ASSERT_EQUAL(command(text, "fault %s 6", id), 0);
+	CU_ASSERT_STRING_EQUAL(text, "xvda of g: no faults\n");
+	CU_ASSERT_EQUAL(command(text, "fault %s 6", rd_id(other)), 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "is not attached to g"));
+	rd_detach(other);
+	CU_ASSERT_EQUAL(rd_end(store, "vbd/6/51712"), 0);
+	xs_rm(xs, XBT_NULL, "/local/domain/6");
+	xs_rm(xs, XBT_NULL, "/local/domain/0/backend/ramdisk/6");
+}
+
 /* ---- set-up ------------------------------------------------------------- */
 
 /* The command checks that xenstored's socket accepts connections. */
@@ -210,6 +319,8 @@ int main(int argc, char **argv)
 		{ "domains that end", domains_end },
 		{ "devices that are removed", devices_removed },
 		{ "after a killed watcher", after_a_killed_watcher },
+		{ "a disk line whose seed is replaced", a_seed_is_replaced },
+		{ "fault by a disk's id", fault_by_id },
 	};
 	char path[64];
 	int rc, fd;
@@ -231,7 +342,7 @@ int main(int argc, char **argv)
 	xs_write(xs, XBT_NULL, "/local/domain/0/name", "Domain-0", 8);
 	if (rd_store_open(&store, scratch_store, NULL))
 		return 1;
-	rc = RUN_TESTS("hotplug watch", tests);
+	rc = RUN_TESTS("hotplug", tests);
 	rd_store_close(store);
 	xs_close(xs);
 	close(fd);

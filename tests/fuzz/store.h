@@ -189,7 +189,7 @@ static inline void fuzz_store_locks(const uint8_t *data, size_t len)
 
 static inline void fuzz_store_alias(const uint8_t *data, size_t len)
 {
-	char seed[RD_SEED_MAX], name[RD_NAME_MAX];
+	char seed[RD_SEED_MAX], name[RD_NAME_MAX], id[RD_ID_MAX];
 	struct rd_error err = { "" };
 	int fd, rc;
 
@@ -197,11 +197,12 @@ static inline void fuzz_store_alias(const uint8_t *data, size_t len)
 	fd = open(fuzz_alias, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	fuzz_must(fd >= 0 && write(fd, data, len) == (ssize_t)len, "alias");
 	close(fd);
-	rc = rd_alias_read(fuzz_alias, seed, name, &err);
+	rc = rd_alias_read(fuzz_alias, seed, name, id, &err);
 	fuzz_must(rc >= 0 || err.text[0], "an error without a reason");
 	if (rc == 1)
 		fuzz_must(seed[0] == '/' && strlen(seed) < RD_SEED_MAX &&
-				  (!name[0] || rd_name_valid(name)),
+				  (!name[0] || rd_name_valid(name)) &&
+				  strlen(id) < RD_ID_MAX && !strchr(id, '/'),
 			  "an invalid alias");
 }
 

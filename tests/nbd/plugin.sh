@@ -246,6 +246,20 @@ for i in range(50):
     time.sleep(0.1)
 assert size == 2 << 20, "the old disk after its last disconnect"'
 end "$server"
+# A disk of the path that the plugin does not serve, of a file that was replaced.
+truncate -s 1M "$seeds/rolled.img"
+xm-ramdisk load "$seeds/rolled.img" >"$out"
+old=$(xm-ramdisk list --json | jq -r '.[].id')
+truncate -s 2M "$seeds/new" && mv "$seeds/new" "$seeds/rolled.img"
+run "$seeds/rolled.img" -- 'nbdinfo --size "$uri"' >"$out" 2>&1
+grep -q "is another file now .* disk $old was loaded from.*fresh=true for nbdkit" "$out"
+ok "a seed that was replaced is refused" $?
+does "fresh=true: the new file" run "$seeds/rolled.img" fresh=true -- '[ "$(nbdinfo --size "$uri")" = 2097152 ]'
+does "fresh=true, keep=true" run "$seeds/rolled.img" fresh=true keep=true -- '[ "$(nbdinfo --size "$uri")" = 2097152 ]'
+does "the id: the old file" run disk="$old" fresh=true -- '[ "$(nbdinfo --size "$uri")" = 1048576 ]'
+for id in $(xm-ramdisk list --json | jq -r '.[].id'); do
+	xm-ramdisk drop "$id"
+done
 serve "$seeds/b.sock" "$plugin" "$seeds/sparse.img" private=true
 views='
 import nbd

@@ -141,6 +141,24 @@ wait "$server"
 ok "SIGTERM ends the server with status 0" $?
 does "nothing is left after the seed changed" store_is_empty
 
+truncate -s 1M "$seeds/rolled.img"
+xm-ramdisk load "$seeds/rolled.img" >/dev/null
+old=$(xm-ramdisk list --json | jq -r '.[].id')
+cp "$two_mib" "$seeds/rolled.img.new" && mv "$seeds/rolled.img.new" "$seeds/rolled.img"
+says "a seed that was replaced is refused" 1 "is another file now .* disk $old was loaded from" \
+	xm-ramdisk serve --socket="$seeds/s.sock" "$seeds/rolled.img"
+serving --fresh --socket="$seeds/s.sock" "$seeds/rolled.img"
+does "--fresh serves the new file" sh -c "[ \"\$(nbdinfo --size '$(uri_of rolled.img "$seeds/s.sock")')\" = 2097152 ]"
+end "$server"
+serving --socket="$seeds/s.sock" "$old"
+does "the id serves the old one" sh -c "[ \"\$(nbdinfo --size '$(uri_of "$old" "$seeds/s.sock")')\" = 1048576 ]"
+end "$server"
+serving --fresh --discard --socket="$seeds/s.sock" "$seeds/rolled.img"
+does "--fresh with --discard" sh -c "[ \"\$(nbdinfo --size '$(uri_of rolled.img "$seeds/s.sock")')\" = 2097152 ]"
+end "$server"
+xm-ramdisk drop "$old"
+does "nothing is left of the replaced seed" store_is_empty
+
 # ---- nbdkit that does not start again ---------------------------------------
 
 mkdir "$seeds/broken"

@@ -179,19 +179,21 @@ static void pause_keeps_contents(void)
 	host_close(v);
 }
 
-/* The path names another file when the vbd resumes: the vbd opens that file. */
+/* The path names another file when the vbd resumes: the vbd keeps its disk. */
 static void pause_and_another_file(void)
 {
 	const char *seed = make_seed("swap", MIB, 8);
 	struct host_vbd *v = opened(seed, false);
 	unsigned before = count_attachments();
 
+	CU_ASSERT_EQUAL(fill(v, 0, 8, 0x66), 0);
 	host_close(v);
 	unlink(seed);
 	make_seed("swap", 2 * MIB, 9);
 	v = opened(seed, false);
-	CU_ASSERT_EQUAL(host_sectors(v), 2 * MIB / 512);
-	CU_ASSERT_TRUE(holds_seed(v, 0, 64, 9));
+	CU_ASSERT_EQUAL(host_sectors(v), MIB / 512);
+	CU_ASSERT_TRUE(filled(v, 0, 8, 0x66));
+	CU_ASSERT_TRUE(holds_seed(v, 8, 56, 8));
 	CU_ASSERT_EQUAL(count_attachments(), before);
 	host_close(v);
 }

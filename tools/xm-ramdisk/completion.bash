@@ -15,7 +15,8 @@ _xm_ramdisk_attached() { # DOMAIN
 		$1 == "\"vdev\":" && mine { gsub(/[",]/, "", $2); print $2 }'
 }
 
-# Names of disks that begin with TYPED: given names, or seeds by path or file name.
+# Names of disks that begin with TYPED: given names, or seeds by path or file
+# name; ids instead of those that two disks have, and of what begins like an id.
 _xm_ramdisk_names() { # TYPED
 	xm-ramdisk list --json 2>/dev/null | awk -v typed="$1" '
 		function offer(name) { if (index(name, typed) == 1) print name }
@@ -24,12 +25,20 @@ _xm_ramdisk_names() { # TYPED
 			sub(/",?$/, "", line)
 			return line
 		}
-		$1 == "\"name\":" { name = value($0) }
+		$1 == "\"id\":" { id[++n] = value($0) }
+		$1 == "\"name\":" { name[n] = value($0) }
 		$1 == "\"seed\":" {
-			seed = value($0)
-			if (name != "") { offer(name); next }
-			if (typed ~ /\//) offer(seed)
-			else { sub(/.*\//, "", seed); offer(seed) }
+			if (name[n] != "") next
+			name[n] = value($0)
+			if (typed !~ /\//) sub(/.*\//, "", name[n])
+			count[name[n]]++
+		}
+		END {
+			for (i = 1; i <= n; i++) {
+				offer(count[name[i]] > 1 ? id[i] : name[i])
+				if (typed ~ /^[fbun]-/ && count[name[i]] <= 1)
+					offer(id[i])
+			}
 		}'
 }
 
@@ -75,18 +84,18 @@ _xm_ramdisk() {
 	fi
 	if [[ $cur == -* ]]; then
 		case $sub in
-		attach) w='--remote --remote= --timeout= --name= --private --thin --lazy --keep --sector-size= --toolstack= --dry-run --help' ;;
+		attach) w='--remote --remote= --timeout= --name= --fresh --private --thin --lazy --keep --sector-size= --toolstack= --dry-run --help' ;;
 		detach) w='--force --timeout= --help' ;;
 		list | diff) w='--json --help' ;;
 		show) w='--json --debug --help' ;;
 		top) w='--once --json --help' ;;
-		load) w='--name= --thin --lazy --help' ;;
+		load) w='--name= --fresh --thin --lazy --help' ;;
 		reset | save) w='--force --help' ;;
 		fault) w='--error= --ratio= --range= --delay= --jitter= --freeze --thaw --write-protect --writable
 			--iops= --bandwidth= --clear --json --help' ;;
 		drop) w='--help' ;;
 		fence) w='--lift --list --help' ;;
-		serve) w='--name= --private --thin --lazy --keep --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --threads= --connections= --background --help' ;;
+		serve) w='--name= --fresh --private --thin --lazy --keep --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --threads= --connections= --background --help' ;;
 		*) w= ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$w" -- "$cur")
@@ -106,12 +115,12 @@ _xm_ramdisk() {
 		mapfile -t COMPREPLY < <(compgen -W 'add remove clean watch' -- "$cur") ;;
 	attach:0 | detach:0)
 		mapfile -t COMPREPLY < <(compgen -W "$(_xm_ramdisk_domains)" -- "$cur") ;;
-	attach:1 | load:0 | save:1)
+	save:1)
 		_xm_ramdisk_files "$cur" ;;
 	fence:0)
 		[[ " ${COMP_WORDS[*]} " != *' --lift '* ]] ||
 			mapfile -t COMPREPLY < <(compgen -W "$(xm-ramdisk fence --list 2>/dev/null | grep -v nothing)" -- "$cur") ;;
-	serve:*)
+	attach:1 | load:0 | serve:*)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur"; _xm_ramdisk_names "$cur") ;;
 	fault:1)

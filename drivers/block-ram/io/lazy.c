@@ -272,8 +272,11 @@ void rd_lazy_sweep(struct rd_disk *disk)
 /* Whether disk->seed is another file than the disk's seed, or has shrunk. */
 static bool is_other_seed(const struct rd_disk *disk)
 {
-	return strcmp(disk->seed->id, disk->header->seed_id) ||
-	       disk->seed->size < disk->header->seed_size;
+	const struct rd_header *h = disk->header;
+
+	return !rd_seed_is(disk->seed, h->seed_id, h->seed_size,
+			   h->seed_mtime) ||
+	       disk->seed->size < h->seed_size;
 }
 
 static void close_seed(struct rd_disk *disk)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/seed/identity.h"
 #include "drivers/block-ram/seed/nbd.h"
 
 static int size_now(int fd, bool device, uint64_t *size)
@@ -27,31 +28,6 @@ static int size_now(int fd, bool device, uint64_t *size)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	*size = (uint64_t)st.st_size;
-	return 0;
-}
-
-static uint64_t nanoseconds(const struct statx_timestamp *t)
-{
-	return (uint64_t)t->tv_sec * 1000000000u + t->tv_nsec;
-}
-
-static int identify(struct rd_seed *seed)
-{
-	struct statx x;
-
-	if (statx(seed->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
-		  &x) < 0)
-		return -errno;
-	seed->mtime = nanoseconds(&x.stx_mtime);
-	if (seed->device)
-		snprintf(seed->id, sizeof(seed->id), "b-%u.%u",
-			 x.stx_rdev_major, x.stx_rdev_minor);
-	else
-		snprintf(seed->id, sizeof(seed->id),
-			 "f-%u.%u-%" PRIu64 "-%" PRIx64, x.stx_dev_major,
-			 x.stx_dev_minor, (uint64_t)x.stx_ino,
-			 x.stx_mask & STATX_BTIME ? nanoseconds(&x.stx_btime)
-						  : (uint64_t)0);
 	return 0;
 }
 
@@ -189,7 +165,7 @@ static int examine(struct rd_seed *seed, const char *path, struct rd_error *err)
 		return rc;
 	rc = size_now(seed->fd, seed->device, &seed->size);
 	if (!rc)
-		rc = identify(seed);
+		rc = rd_seed_identify(seed);
 	if (rc)
 		return rd_fail(err, rc, "cannot examine seed %s: %s", path,
 			       strerror(-rc));
@@ -246,7 +222,7 @@ enum rd_seed_now rd_seed_compare(const char *path, const char *id,
 	rc = rd_seed_open(&seed, path, NULL);
 	if (rc)
 		return rc == -EINVAL ? RD_SEED_REPLACED : RD_SEED_GONE;
-	if (strcmp(seed.id, id))
+	if (!rd_seed_is(&seed, id, size, mtime))
 		now = RD_SEED_REPLACED;
 	else if (seed.size != size || (!seed.device && seed.mtime != mtime))
 		now = RD_SEED_MODIFIED;

@@ -15,9 +15,10 @@
 #define MAGIC "xen-ramdisk alias 1\n"
 #define SEED "seed="
 #define NAME "name="
-#define ALIAS_MAX                                                    \
-	(sizeof(MAGIC) + sizeof(SEED) + sizeof(NAME) + RD_SEED_MAX + \
-	 RD_NAME_MAX)
+#define ID "id="
+#define ALIAS_MAX                                                   \
+	(sizeof(MAGIC) + sizeof(SEED) + sizeof(NAME) + sizeof(ID) + \
+	 RD_SEED_MAX + RD_NAME_MAX + RD_ID_MAX)
 
 static bool usable_path(const char *path)
 {
@@ -38,24 +39,34 @@ static const char *take_line(char **text, const char *key)
 	return value;
 }
 
+static bool usable_id(const char *id)
+{
+	return *id && strlen(id) < RD_ID_MAX && !strpbrk(id, "/\n");
+}
+
 static int parse(char *text, const char *path, char seed[RD_SEED_MAX],
-		 char name[RD_NAME_MAX], struct rd_error *err)
+		 char name[RD_NAME_MAX], char id[RD_ID_MAX],
+		 struct rd_error *err)
 {
 	const char *s = take_line(&text, SEED), *n = take_line(&text, NAME);
+	const char *i = take_line(&text, ID);
 
-	if (!s || !usable_path(s) || (n && !rd_name_valid(n)) || *text)
+	if (!s || !usable_path(s) || (n && !rd_name_valid(n)) ||
+	    (i && !usable_id(i)) || *text)
 		return rd_fail(
 			err, -EUCLEAN,
-			"alias %s is damaged: expected 'seed=/PATH' and optionally 'name=NAME' after its first line",
+			"alias %s is damaged: expected 'seed=/PATH' and optionally 'name=NAME' and 'id=ID' after its first line",
 			path);
-	/* usable_path() and rd_name_valid() have checked the lengths. */
+	/* The three checks have checked the lengths, too. */
 	strcpy(seed, s);
 	strcpy(name, n ? n : "");
+	strcpy(id, i ? i : "");
 	return 1;
 }
 
 int rd_alias_read(const char *path, char seed[RD_SEED_MAX],
-		  char name[RD_NAME_MAX], struct rd_error *err)
+		  char name[RD_NAME_MAX], char id[RD_ID_MAX],
+		  struct rd_error *err)
 {
 	char text[ALIAS_MAX + 1];
 	struct stat st;
@@ -77,19 +88,20 @@ int rd_alias_read(const char *path, char seed[RD_SEED_MAX],
 		return rd_fail(err, -EUCLEAN,
 			       "alias %s is damaged: it contains a NUL byte",
 			       path);
-	return parse(text + strlen(MAGIC), path, seed, name, err);
+	return parse(text + strlen(MAGIC), path, seed, name, id, err);
 }
 
 int rd_alias_write(const char *path, const char *seed, const char *name,
-		   struct rd_error *err)
+		   const char *id, struct rd_error *err)
 {
 	FILE *f;
 	int fd, rc = 0;
 
-	if (!usable_path(seed) || (name && !rd_name_valid(name)))
+	if (!usable_path(seed) || (name && !rd_name_valid(name)) ||
+	    (id && !usable_id(id)))
 		return rd_fail(
 			err, -EINVAL,
-			"an alias needs a seed's absolute path and a valid name");
+			"an alias needs a seed's absolute path, a valid name and a disk's id");
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return rd_fail(err, -errno, "cannot make alias %s: %m", path);
@@ -101,6 +113,8 @@ int rd_alias_write(const char *path, const char *seed, const char *name,
 		fprintf(f, MAGIC SEED "%s\n", seed);
 		if (name)
 			fprintf(f, NAME "%s\n", name);
+		if (id)
+			fprintf(f, ID "%s\n", id);
 		if (ferror(f))
 			rc = -EIO;
 		if (fclose(f))

@@ -6,10 +6,11 @@
 #include "include/ramdisk.h"
 
 /*
- * Read the alias file @path: 1 with its seed and its name (empty if it has none); 0
- * if the file is not an alias; -EUCLEAN if it starts like one and is damaged.
+ * Read the alias file @path: 1 with its seed, its name and its id (empty if it has
+ * none); 0 if the file is not an alias; -EUCLEAN if it starts like one and is damaged.
  */
 int rd_alias_read(const char *path, char seed[RD_SEED_MAX],
-		  char name[RD_NAME_MAX], struct rd_error *err);
+		  char name[RD_NAME_MAX], char id[RD_ID_MAX],
+		  struct rd_error *err);
 
 #endif

@@ -24,6 +24,7 @@
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/io/populate.h"
+#include "drivers/block-ram/store/conflict.h"
 #include "drivers/block-ram/store/contents.h"
 #include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/lookup.h"
@@ -87,17 +88,15 @@ static int make_disk(struct rd_store *store, struct rd_disk *disk,
 static int join_disk(struct rd_disk *disk, const struct rd_target *target,
 		     const struct rd_header *h, struct rd_error *err)
 {
+	int rc;
+
 	if (h->state != RD_READY || strcmp(h->id, disk->id))
 		return rd_fail(
 			err, -EUCLEAN,
 			"%s.header is damaged: its fields do not fit together",
 			disk->id);
-	if (target->has_seed && strcmp(h->seed_id, target->seed.id))
-		return rd_fail(
-			err, -EEXIST,
-			"the name %s belongs to the disk of %s, not of %s",
-			h->name, h->seed, target->what);
-	return rd_hold_map(disk, err);
+	rc = target->has_seed ? rd_conflict_join(target, h, err) : 0;
+	return rc ? rc : rd_hold_map(disk, err);
 }
 
 /* ---- attach ------------------------------------------------------------ */
@@ -175,6 +174,11 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 			     target->what);
 	if (!rc)
 		rc = map_and_claim(disk, req, target, err);
+	if (!rc && !alive)
+		rc = rd_conflict_recheck(store, target,
+					 disk->seed ? disk->seed
+						    : &target->seed,
+					 err);
 	if (rc && !alive)
 		rd_remove_disk(disk->dir, disk->id, disk->header);
 	return rc;

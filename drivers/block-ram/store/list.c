@@ -135,6 +135,14 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 	return list_slots(store, info, fd, h->slots_used);
 }
 
+enum rd_seed_now rd_seed_now(const struct rd_disk *disk)
+{
+	const struct rd_header *h = disk->header;
+
+	return rd_seed_compare(h->seed, h->seed_id, h->seed_size,
+			       h->seed_mtime);
+}
+
 static int list_header(struct rd_store *store, struct listing *l,
 		       const char *id, int fd, const struct rd_header *h)
 {

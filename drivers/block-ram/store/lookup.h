@@ -14,6 +14,9 @@ struct rd_target {
 	char name[RD_NAME_MAX]; /* empty: the seed's own disk */
 	bool has_seed;
 	struct rd_seed seed; /* if has_seed */
+	/* Of a target without a name; see conflict.h. */
+	char named[RD_SEED_MAX]; /* the path before its last symbolic link */
+	bool fresh;
 	const char *what; /* the request's seed or name, for messages */
 };
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,7 @@ static int end_one(struct rd_store *store, const char *id, void *arg)
 	return slot >= 0;
 }
 
-struct search {
+struct durable_search {
 	const char *label;
 	char *id;
 };
@@ -145,7 +146,7 @@ struct search {
 static int find_one(struct rd_store *store, const char *id, void *arg)
 {
 	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
-	struct search *search = arg;
+	struct durable_search *search = arg;
 	struct rd_header h;
 	int slot = -1, fd;
 
@@ -163,7 +164,7 @@ static int find_one(struct rd_store *store, const char *id, void *arg)
 int rd_find_durable(struct rd_store *store, const char *label,
 		    char id[RD_ID_MAX])
 {
-	struct search search = { label, id };
+	struct durable_search search = { label, id };
 	int rc = rd_store_walk(store, find_one, &search);
 
 	return rc > 0 ? 0 : rc ? rc : -ENOENT;
@@ -197,13 +198,20 @@ static int open_seed(const struct rd_disk *disk, struct rd_seed *seed,
 
 	if (rc)
 		return rc;
-	if (!strcmp(seed->id, h->seed_id) && seed->size == h->seed_size)
-		return 0;
-	rd_seed_close(seed);
-	return rd_fail(
-		err, -ESTALE,
-		"%s is not the file any more that the disk was loaded from, or its size has changed",
-		h->seed);
+	if (!rd_seed_is(seed, h->seed_id, h->seed_size, h->seed_mtime))
+		rc = rd_fail(
+			err, -ESTALE,
+			"%s is another file now than the one that disk %s was loaded from; the disk cannot be compared with it or reset to it: drop or detach the disk, and load the new file",
+			h->seed, h->id);
+	else if (seed->size != h->seed_size)
+		rc = rd_fail(
+			err, -ESTALE,
+			"%s has %" PRIu64 " bytes now, and had %" PRIu64
+			" when disk %s was loaded from it; the disk cannot be compared with it or reset to it: drop or detach the disk, and load the file again",
+			h->seed, seed->size, h->seed_size, h->id);
+	if (rc)
+		rd_seed_close(seed);
+	return rc;
 }
 
 /* Called for each window of the seed. 0 or -errno. */

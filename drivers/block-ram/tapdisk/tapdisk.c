@@ -144,6 +144,16 @@ static void unpark(const struct rd_disk *disk, const char *name)
 	}
 }
 
+/* The id of the disk that is parked for @name, or NULL. */
+static const char *parked_id(const char *name)
+{
+	const struct parked *p = parked;
+
+	while (p && (strcmp(p->name, name) || p->pid != getpid()))
+		p = p->next;
+	return p ? rd_id(p->disk) : NULL;
+}
+
 static void unpark_all(void)
 {
 	unpark(NULL, NULL);
@@ -179,6 +189,12 @@ static void unpark(const struct rd_disk *disk, const char *name)
 	(void)disk, (void)name;
 }
 
+static const char *parked_id(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
 static void give_back(struct rd_disk *disk, const char *name)
 {
 	(void)name;
@@ -188,11 +204,16 @@ static void give_back(struct rd_disk *disk, const char *name)
 
 /* ---- open and close ---------------------------------------------------- */
 
-/* Attach @v to the disk of @name. After a failure nothing is attached. */
+/*
+ * Attach @v to the disk that is parked for @name: a paused vbd resumes with its
+ * disk, whatever file has the name by then. Else to the disk of @name. After a
+ * failure nothing is attached.
+ */
 static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 {
 	struct rd_attach_request req = {
 		.seed = name,
+		.name = parked_id(name),
 		.writable = writable,
 		.label = "tapdisk",
 	};
@@ -201,6 +222,10 @@ static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 	int rc;
 
 	memset(v, 0, sizeof(*v));
+	if (req.name) {
+		req.seed = NULL;
+		req.flags = RD_EXISTING;
+	}
 	rc = rd_store_open(&store, NULL, &err);
 	if (!rc) {
 		rd_reap(store);
@@ -213,6 +238,10 @@ static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 		return rc;
 	}
 	v->writable = writable;
+	if (req.name && rd_seed_now(v->disk) == RD_SEED_REPLACED)
+		syslog(LOG_NOTICE,
+		       "tapdisk_ram: %s has another file now; the vbd resumes with the disk %s of the old one",
+		       name, rd_id(v->disk));
 	unpark(v->disk, name);
 	if (rd_padding(v->disk))
 		syslog(LOG_NOTICE,

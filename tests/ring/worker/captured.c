@@ -113,8 +113,8 @@ static void uses_the_disk(struct rd_store *s)
 			end(rd_discard(d, at, 20000));
 		}
 		begin();
-		if (end(rd_range_begin(d, at, 9000, dice() % 2 * RD_RANGE_EXCLUSIVE,
-				       &r)))
+		if (end(rd_range_begin(d, at, 9000,
+				       dice() % 2 * RD_RANGE_EXCLUSIVE, &r)))
 			continue;
 		for (pos = 0; pos < 9000; pos += n)
 			memcpy(buf, rd_range_at(&r, pos, &n), 1);
@@ -128,7 +128,8 @@ static void attaches(struct rd_store *s)
 	char buf[4096];
 
 	begin();
-	if (end(attach_to(s, seed, "guest-c", dice() % 2 && may_write(), 0, &d)))
+	if (end(attach_to(s, seed, "guest-c", dice() % 2 && may_write(), 0,
+			  &d)))
 		return;
 	begin();
 	end(rd_read(d, buf, dice() % (SIZE - sizeof(buf)), sizeof(buf)));
@@ -176,7 +177,8 @@ static void lists(struct rd_store *s)
 	if (err.text[0] || n != 2)
 		me->bad = 1000;
 	for (i = 0; i < n; i++)
-		if ((strcmp(info[i].seed, seed) && strcmp(info[i].seed, other)) ||
+		if ((strcmp(info[i].seed, seed) &&
+		     strcmp(info[i].seed, other)) ||
 		    info[i].size != SIZE || info[i].seed_size != SIZE)
 			me->bad = 1001;
 	rd_list_free(info, n);
@@ -405,11 +407,10 @@ static void be_captured(void)
 /* Whether a process has a file open that is none of the disks'. */
 static bool opens_others(pid_t pid)
 {
-	static const char *const good[] = { scratch_store, scratch_seeds,
-					    "/proc/",	   "/dev/null",
-					    "pipe:",	   "socket:",
-					    "anon_inode:", "/memfd:",
-};
+	static const char *const good[] = {
+		scratch_store, scratch_seeds, "/proc/",      "/dev/null",
+		"pipe:",       "socket:",     "anon_inode:", "/memfd:",
+	};
 	char dir[64], path[600], file[512];
 	struct dirent *e;
 	bool others = false;
@@ -545,9 +546,11 @@ static void run_role(void)
 
 	memset(seen, 0, VICTIMS * sizeof(*seen));
 	atomic_store(damaged, 0);
-	CU_ASSERT_EQUAL_FATAL(attach_to(s, seed, "hold", false, role->disk, &hold),
+	CU_ASSERT_EQUAL_FATAL(attach_to(s, seed, "hold", false, role->disk,
+					&hold),
 			      0);
-	CU_ASSERT_EQUAL_FATAL(attach_to(s, other, "hold", false, 0, &hold_other),
+	CU_ASSERT_EQUAL_FATAL(attach_to(s, other, "hold", false, 0,
+					&hold_other),
 			      0);
 	start_captured(&captured);
 	for (i = 0; i < VICTIMS; i++)

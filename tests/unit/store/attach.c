@@ -96,24 +96,6 @@ static void different_files_different_disks(void)
 	rd_store_close(s);
 }
 
-/* A new file at the same path is another disk, even with the same inode. */
-static void replaced_file_is_another_disk(void)
-{
-	struct rd_store *s = open_store();
-	const char *seed = make_seed("replaced", MIB, 5);
-	struct rd_disk *a = attached(s, seed, true), *b;
-
-	unlink(seed);
-	make_seed("replaced", MIB, 6);
-	b = attached(s, seed, true);
-	CU_ASSERT_STRING_NOT_EQUAL(rd_id(a), rd_id(b));
-	CU_ASSERT_TRUE(holds_pattern(a, 0, 5));
-	CU_ASSERT_TRUE(holds_pattern(b, 0, 6));
-	rd_detach(a);
-	rd_detach(b);
-	rd_store_close(s);
-}
-
 static void read_only_cannot_write(void)
 {
 	struct rd_store *s = open_store();
@@ -477,7 +459,6 @@ static const struct test tests[] = {
 	{ "writes are shared, the last detach discards", shared_and_discarded },
 	{ "every path of a file is the same disk", same_file_same_disk },
 	{ "two files are two disks", different_files_different_disks },
-	{ "a replaced file is another disk", replaced_file_is_another_disk },
 	{ "a read-only attachment cannot write", read_only_cannot_write },
 	{ "odd sizes are padded with zeros", size_is_whole_sectors },
 	{ "SIGKILL detaches", killed_process_is_detached },

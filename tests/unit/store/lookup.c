@@ -112,11 +112,11 @@ static void aliases(void)
 	struct rd_disk *a, *b, *c;
 	struct rd_error err;
 
-	CU_ASSERT_EQUAL(rd_alias_write(plain, seed, NULL, &err), 0);
-	CU_ASSERT_EQUAL(rd_alias_write(named, seed, "other", &err), 0);
-	CU_ASSERT_EQUAL(rd_alias_write(named, seed, NULL, &err), -EEXIST);
+	CU_ASSERT_EQUAL(rd_alias_write(plain, seed, NULL, NULL, &err), 0);
+	CU_ASSERT_EQUAL(rd_alias_write(named, seed, "other", NULL, &err), 0);
+	CU_ASSERT_EQUAL(rd_alias_write(named, seed, NULL, NULL, &err), -EEXIST);
 	CU_ASSERT_EQUAL(rd_alias_write(seed_path("alias3"), "relative", NULL,
-				       &err),
+				       NULL, &err),
 			-EINVAL);
 	a = attached(s, seed, true);
 	b = attached(s, plain, true); /* the alias is not a seed of its own */

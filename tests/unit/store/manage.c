@@ -310,8 +310,18 @@ static void reset_refuses(void)
 	make_seed("refuse", MIB, 5);
 	CU_ASSERT_EQUAL(rd_reset(s, id, false, NULL, NULL, &err), -ESTALE);
 	CU_ASSERT_FALSE(half_reset(s));
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is not the file any more"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is another file now than"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, id));
 	CU_ASSERT_EQUAL(byte_at(d, 0), pattern(0, 4));
+	rd_detach(d);
+	d = attached(s, seed, false);
+	strcpy(id, rd_id(d));
+	CU_ASSERT_EQUAL(truncate(seed, 2 * MIB), 0);
+	CU_ASSERT_EQUAL(rd_reset(s, id, false, NULL, NULL, &err), -ESTALE);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(err.text,
+		       "has 2097152 bytes now, and had 1048576 when"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, id));
 	rd_detach(d);
 	rd_store_close(s);
 }

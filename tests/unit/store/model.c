@@ -468,7 +468,7 @@ int main(void)
 	strcpy(alias, seed_path("alias"));
 	f = fopen(seed, "wb");
 	if (!f || fwrite(seed_bytes, SIZE, 1, f) != 1 || fclose(f) ||
-	    rd_alias_write(alias, seed, NULL, NULL))
+	    rd_alias_write(alias, seed, NULL, NULL, NULL))
 		return 1;
 	for (i = 0; i < USERS; i++)
 		m.user[i].own = malloc(SIZE);

@@ -191,6 +191,20 @@ check "xm refuses the vdev" refused 'xm block-attach failed; its reason is above
 check "no alias is left of it" aliases_are 1
 check "detach" "$tool" detach one xvdb
 xm destroy two
+
+# ---- a seed that is replaced ---------------------------------------------------
+
+fresh_xm 3.3
+check "attach before the seed is replaced" attach one "$seed" xvdb
+old=$("$tool" list --json | jq -r '.[].id')
+head -c 2M /dev/urandom >"$scratch/new" && mv "$scratch/new" "$seed"
+check "a replaced seed is refused, before xm is asked" refused "is another file now .* disk $old was loaded from" attach two "$seed" xvdb
+check "--fresh attaches the new file's disk" attach --fresh two "$seed" xvdb
+check "as xm's tapdisk does, by the alias" prints '2 MiB, attached 1 time' "$tool" list
+check "the alias has the id" grep -qx "id=$("$tool" list --json | jq -r '.[] | select(.size == 2097152).id')" "$XEN_RAMDISK_DIR/aliases/12.51728"
+check "the id attaches the old file's disk" attach three "$old" xvdb
+check "its alias, too" prints '1 MiB, .*attached 2 times' "$tool" list
+for d in one two three; do xm destroy $d; done
 check "nothing is left" prints '^no RAM disks$' "$tool" list
 
 exit $failed

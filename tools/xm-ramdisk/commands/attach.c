@@ -26,8 +26,8 @@ static const char help[] =
 	"DOMAIN as VDEV. All domains that attach the same SEED share one disk.\n\n"
 	"  DOMAIN  name or number; Domain-0 too\n"
 	"  SEED    image file or block device, nbd://HOST/EXPORT and the like (not\n"
-	"          with --lazy), or the name of a loaded disk;\n"
-	"          tap:ram:PATH means PATH; private, thin, lazy, keep,\n"
+	"          with --lazy), or the name or id of a loaded disk;\n"
+	"          tap:ram:PATH means PATH; private, thin, lazy, keep, fresh,\n"
 	"          name=NAME and sector-size=4096 may follow, each after a comma, as in a disk line\n"
 	"  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
 	"  r|w     read only, or read and write (the default)\n\n" DISK_OPTIONS_HELP
@@ -83,7 +83,7 @@ static int check_seed(const struct attach *a)
 	     a->toolstack != TOOLSTACK_NONE))
 		return say_usage(
 			"attach",
-			"--remote takes the disk as the other host serves it; --name, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
+			"--remote takes the disk as the other host serves it; --name, --fresh, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
 	if (uri && a->disk.flags & RD_LAZY)
 		return say_usage(
 			"attach",

@@ -14,7 +14,7 @@ static const char help[] =
 	"Show the ranges in which the disk differs from its seed as it is now: offset\n"
 	"and length in bytes, a line each, in blocks of 4096. Nothing, if they are the\n"
 	"same. Guests can write meanwhile.\n\n"
-	"  NAME    as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
+	"  NAME    as 'xm-ramdisk list' shows it: a name, an id, a seed's path or its end\n"
 	"  --json  the same, for programs";
 
 static int print_range(void *arg, uint64_t off, uint64_t len)

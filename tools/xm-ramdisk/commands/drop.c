@@ -12,7 +12,7 @@ static const char help[] =
 	"usage: xm-ramdisk drop NAME\n\n"
 	"Stop keeping the disk. It is discarded now if it has no attachments,\n"
 	"and at the last detach otherwise.\n\n"
-	"  NAME  as 'xm-ramdisk list' shows it: a name, or a seed's path or its end";
+	"  NAME  as 'xm-ramdisk list' shows it: a name, an id, a seed's path or its end";
 
 static int drop(struct disk_job *job)
 {
@@ -26,7 +26,8 @@ static int drop(struct disk_job *job)
 	disk = disk_in(&list, job->id);
 	if (disk)
 		printf("%s will be discarded with the last of its %u attachments\n",
-		       text_shown(disk_shown_name(disk)), disk->attachments);
+		       text_shown(rd_unique_name(list.disks, list.count, disk)),
+		       disk->attachments);
 	rd_list_free(list.disks, list.count);
 	return rc;
 }

@@ -18,7 +18,8 @@
 static const char help[] =
 	"usage: xm-ramdisk list [--json]\n\n"
 	"Show every RAM disk, and a line for each attachment: the domain, its\n"
-	"virtual device, the mode, and what it has read and written.\n\n"
+	"virtual device, the mode, and what it has read and written. Disks of one\n"
+	"path or one file name have their ids beside them.\n\n"
 	"  --json  the same, for programs";
 
 /* ---- text -------------------------------------------------------------- */
@@ -39,48 +40,51 @@ static void print_attachment(struct xs_handle *xs,
 		printf("      fault: %s\n", faults);
 }
 
-static void print_text(struct xs_handle *xs, const struct rd_disk_info *disks,
-		       size_t count)
+static void print_disk(const struct disk_list *l, const struct rd_disk_info *d)
+{
+	printf("%s", text_shown(d->seed));
+	if (d->name[0])
+		printf(" as %s", text_shown(d->name));
+	printf(": %s", text_size(d->size));
+	if (d->loaded < d->size)
+		printf(", %s, %s so far", d->loading ? "loading" : "lazy",
+		       text_size(d->loaded));
+	printf("%s%s%s", d->thin ? ", thin" : "", d->keep ? ", kept" : "",
+	       d->half_reset ? ", half reset" : "");
+	if (d->seed_now == RD_SEED_REPLACED)
+		printf(", of a file that was replaced");
+	printf(", attached %u time%s\n", d->attachments,
+	       d->attachments == 1 ? "" : "s");
+	if (disk_is_ambiguous(l, d))
+		printf("  id %s\n", d->id);
+}
+
+static void print_text(struct xs_handle *xs, const struct disk_list *l)
 {
 	size_t i;
 	unsigned j;
 
-	if (count == 0) {
+	if (l->count == 0) {
 		puts("no RAM disks");
 		return;
 	}
 	printf("%-22s %-8s %-4s %10s %10s %7s\n", "SEED / ATTACHED TO", "VDEV",
 	       "MODE", "READ", "WRITTEN", "PID");
-	for (i = 0; i < count; i++) {
-		const struct rd_disk_info *d = &disks[i];
-
-		printf("%s", text_shown(d->seed));
-		if (d->name[0])
-			printf(" as %s", text_shown(d->name));
-		printf(": %s", text_size(d->size));
-		if (d->loaded < d->size)
-			printf(", %s, %s so far",
-			       d->loading ? "loading" : "lazy",
-			       text_size(d->loaded));
-		printf("%s%s%s", d->thin ? ", thin" : "",
-		       d->keep ? ", kept" : "",
-		       d->half_reset ? ", half reset" : "");
-		printf(", attached %u time%s\n", d->attachments,
-		       d->attachments == 1 ? "" : "s");
-		for (j = 0; j < d->attachments; j++)
-			print_attachment(xs, &d->attachment[j]);
+	for (i = 0; i < l->count; i++) {
+		print_disk(l, &l->disks[i]);
+		for (j = 0; j < l->disks[i].attachments; j++)
+			print_attachment(xs, &l->disks[i].attachment[j]);
 	}
 }
 
-static void print_json(struct xs_handle *xs, const struct rd_disk_info *disks,
-		       size_t count)
+static void print_json(struct xs_handle *xs, const struct disk_list *l)
 {
 	struct json j = { .out = stdout };
 	size_t i;
 
 	json_open(&j, NULL, '[');
-	for (i = 0; i < count; i++)
-		report_json(&j, xs, &disks[i], NULL);
+	for (i = 0; i < l->count; i++)
+		report_json(&j, xs, &l->disks[i], NULL);
 	json_close(&j);
 	putchar('\n');
 }
@@ -97,7 +101,7 @@ static int list(struct disk_job *job)
 	xs = l.count ? who_xenstore() : NULL;
 	/* after an error "no RAM disks" could be wrong: there may be one */
 	if (json || l.count || !rc)
-		(json ? print_json : print_text)(xs, l.disks, l.count);
+		(json ? print_json : print_text)(xs, &l);
 	if (xs)
 		xs_close(xs);
 	rd_list_free(l.disks, l.count);

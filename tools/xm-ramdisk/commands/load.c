@@ -5,6 +5,7 @@
  * disk that was loaded here goes with the attachment.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
@@ -16,9 +17,34 @@
 #include "tools/xm-ramdisk/disk/disk.h"
 
 static const char help[] =
-	"usage: xm-ramdisk load [--name=NAME] [--thin] [--lazy] SEED\n\n"
+	"usage: xm-ramdisk load [--name=NAME] [--fresh] [--thin] [--lazy] SEED\n\n"
 	"Load SEED, and keep the disk and what is written to it until it is\n"
-	"dropped. A disk that is loaded already is kept from now on.\n\n" DISK_OPTIONS_HELP;
+	"dropped. A disk that is loaded already is kept from now on; SEED may also\n"
+	"be its name or id.\n\n" DISK_OPTIONS_HELP;
+
+/*
+ * What 'xm-ramdisk drop' finds the disk by. Two disks can have one path only with
+ * --fresh or by an id; a list is made only then, since that opens every seed.
+ */
+static int print_result(struct disk_job *job, const struct rd_disk *disk,
+			const struct disk_options *o)
+{
+	const char *name = rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk);
+	struct disk_list list = { NULL, 0 };
+	const struct rd_disk_info *d = NULL;
+
+	if (o->flags & RD_FRESH || !strcmp(o->seed, rd_id(disk))) {
+		disk_list(job->store, &list);
+		d = disk_in(&list, rd_id(disk));
+	}
+	if (d)
+		name = rd_unique_name(list.disks, list.count, d);
+	printf("%s: %s, kept until it is dropped: xm-ramdisk drop %s\n",
+	       text_shown(rd_seed(disk)), text_size(rd_size(disk)),
+	       text_quoted(name));
+	rd_list_free(list.disks, list.count);
+	return process_flush();
+}
 
 static int load(struct disk_job *job)
 {
@@ -31,10 +57,7 @@ static int load(struct disk_job *job)
 			 signals_catch(), &disk);
 	if (rc)
 		return rc;
-	printf("%s: %s, kept until it is dropped: xm-ramdisk drop %s\n",
-	       text_shown(rd_seed(disk)), text_size(rd_size(disk)),
-	       text_quoted(rd_name(disk)[0] ? rd_name(disk) : rd_seed(disk)));
-	rc = process_flush();
+	rc = print_result(job, disk, &options);
 	if (!rc)
 		rc = rd_keep(job->store, rd_id(disk), true, &job->err);
 	rd_detach(disk);

@@ -9,7 +9,7 @@ static const char help[] =
 	"usage: xm-ramdisk reset [--force] NAME\n\n"
 	"Load the seed's contents again, in place. Refused while a domain or another\n"
 	"program is attached for writing, and while there are private views.\n\n"
-	"  NAME     as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
+	"  NAME     as 'xm-ramdisk list' shows it: a name, an id, a seed's path or its end\n"
 	"  --force  also while it is attached for writing; the guests see the change";
 
 static int reset(struct disk_job *job)

@@ -27,7 +27,7 @@ static const char help[] =
 	"usage: xm-ramdisk save [--force] NAME FILE\n\n"
 	"Write a consistent copy of the disk to FILE; zeros become holes. Until a part\n"
 	"of the disk is in FILE, domains that use that part wait.\n\n"
-	"  NAME     as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
+	"  NAME     as 'xm-ramdisk list' shows it: a name, an id, a seed's path or its end\n"
 	"  --force  replace FILE if it exists (never the seed)";
 
 static bool is_zero(const unsigned char *p, size_t n)

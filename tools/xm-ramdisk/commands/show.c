@@ -19,7 +19,7 @@ static const char help[] =
 	"usage: xm-ramdisk show [--json] [--debug] NAME\n\n"
 	"Show one disk: its seed and whether that has changed, memory, options, and\n"
 	"each attachment with its counters and latencies.\n\n"
-	"  NAME     as 'xm-ramdisk list' shows it: a name, or a seed's path or its end\n"
+	"  NAME     as 'xm-ramdisk list' shows it: a name, an id, a seed's path or its end\n"
 	"  --json   the same, for programs\n"
 	"  --debug  as --json, and the journal that each worker keeps of its requests";
 

@@ -75,6 +75,7 @@ static void json_row(struct json *j, const struct rd_disk_info *d,
 		     const struct rates *r)
 {
 	json_open(j, NULL, '{');
+	json_string(j, "id", d->id);
 	json_string(j, "seed", d->seed);
 	json_string(j, "name", d->name);
 	json_string(j, "label", label);
@@ -90,15 +91,24 @@ static void json_row(struct json *j, const struct rd_disk_info *d,
 	json_close(j);
 }
 
-static void text_row(const struct rd_disk_info *d, const struct who *w,
-		     const struct rates *r)
+/* The last part of the seed's path; or the id, if another disk has the same. */
+static const char *column_name(const struct disk_list *list,
+			       const struct rd_disk_info *d)
 {
 	const char *slash = strrchr(disk_shown_name(d), '/');
 
+	if (disk_is_ambiguous(list, d))
+		return d->id;
+	return slash ? slash + 1 : disk_shown_name(d);
+}
+
+static void text_row(const struct disk_list *list, const struct rd_disk_info *d,
+		     const struct who *w, const struct rates *r)
+{
 	printf("%s %-8s %s %8.0f %8.0f %11s %11s %7" PRIu64 "\n",
 	       text_column(w->domain, 18), w->vdev,
-	       text_column(slash ? slash + 1 : disk_shown_name(d), 20),
-	       r->reads, r->writes, text_size(whole(r->read_bytes)),
+	       text_column(column_name(list, d), 20), r->reads, r->writes,
+	       text_size(whole(r->read_bytes)),
 	       text_size(whole(r->write_bytes)), r->errors);
 }
 
@@ -128,7 +138,7 @@ static int print_picture(struct xs_handle *xs, const struct disk_list *before,
 			if (json)
 				json_row(json, d, &w, a->label, &r);
 			else
-				text_row(d, &w, &r);
+				text_row(now, d, &w, &r);
 		}
 	}
 	if (json) {

@@ -100,12 +100,51 @@ int disk_own_store(struct rd_store **store)
 	return open_with(rd_store_open, store);
 }
 
-bool disk_is_name(struct rd_store *store, const char *text)
+int disk_find_loaded(struct rd_store *store, const char *text,
+		     char id[RD_ID_MAX])
 {
-	char id[RD_ID_MAX];
+	struct rd_error err;
+	int rc = -ENOENT;
 
-	return !strchr(text, '/') && access(text, F_OK) < 0 &&
-	       rd_find(store, text, id, NULL) == 0;
+	if (!strchr(text, '/') && access(text, F_OK) < 0)
+		rc = rd_find(store, text, id, &err);
+	if (rc == -ENOTUNIQ)
+		return say_failed("%s", err.text);
+	if (rc)
+		id[0] = 0;
+	return EXIT_DONE;
+}
+
+/* Make the request @req mean what the argument SEED does. An exit status. */
+static int name_disk(struct rd_store *store, const struct disk_options *o,
+		     struct rd_attach_request *req, char id[RD_ID_MAX])
+{
+	int rc = EXIT_DONE;
+
+	id[0] = 0;
+	if (o->id)
+		snprintf(id, RD_ID_MAX, "%s", o->id);
+	else if (!o->name)
+		rc = disk_find_loaded(store, o->seed, id);
+	if (rc || !id[0])
+		return rc;
+	if (!o->id && o->flags & RD_FRESH)
+		return say_failed(
+			"%s is a loaded disk, and --fresh makes a disk of the file at a seed's path: omit --fresh, or give the path",
+			o->seed);
+	req->name = id;
+	req->seed = NULL;
+	req->flags &= ~RD_FRESH;
+	return EXIT_DONE;
+}
+
+/* The disk is the one that was asked for, with contents that may surprise. */
+static void say_modified(const struct rd_disk *disk)
+{
+	if (rd_seed_now(disk) == RD_SEED_MODIFIED)
+		say_note(
+			"%s was modified since its disk was loaded; the disk has the old contents, until 'xm-ramdisk reset' or the last detach",
+			rd_seed(disk));
 }
 
 int disk_attach_as(struct rd_store *store, const struct disk_options *o,
@@ -123,13 +162,12 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *o,
 		.progress = progress_step,
 		.progress_arg = &p,
 	};
+	char id[RD_ID_MAX];
 	struct rd_error err;
-	int rc;
+	int rc = name_disk(store, o, &req, id);
 
-	if (!o->name && disk_is_name(store, o->seed)) {
-		req.name = o->seed;
-		req.seed = NULL;
-	}
+	if (rc)
+		return rc;
 	progress_start(&p, "loading", o->seed, stop);
 	rc = rd_attach(store, &req, disk, &err);
 	progress_end(&p);
@@ -139,6 +177,8 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *o,
 		say_note(
 			"%s ends inside a sector; %u zero bytes were added in memory",
 			o->seed, rd_padding(*disk));
+	if (req.seed)
+		say_modified(*disk);
 	return EXIT_DONE;
 }
 
@@ -181,4 +221,23 @@ const struct rd_disk_info *disk_in(const struct disk_list *list, const char *id)
 const char *disk_shown_name(const struct rd_disk_info *disk)
 {
 	return disk->name[0] ? disk->name : disk->seed;
+}
+
+bool disk_is_ambiguous(const struct disk_list *list,
+		       const struct rd_disk_info *disk)
+{
+	char name[RD_SEED_MAX], other[RD_SEED_MAX];
+	size_t i;
+
+	if (disk->name[0])
+		return false;
+	rd_short_name(disk->seed, name);
+	for (i = 0; i < list->count; i++) {
+		if (&list->disks[i] == disk || list->disks[i].name[0])
+			continue;
+		rd_short_name(list->disks[i].seed, other);
+		if (!strcmp(name, other))
+			return true;
+	}
+	return false;
 }

@@ -16,7 +16,9 @@
 struct disk_options {
 	const char *seed;
 	const char *name; /* or NULL */
-	unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP */
+	/* The disk of this id, which is loaded; @seed is for messages. Or NULL. */
+	const char *id;
+	unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP, RD_FRESH */
 	unsigned sector_size; /* that a domain sees: 512, 4096; 0 means 512 */
 };
 
@@ -28,11 +30,14 @@ struct disk_options {
 	{ .name = "name", .text = &(o)->name },  \
 	DISK_FLAG_OPTION(o, "thin", RD_THIN),    \
 	DISK_FLAG_OPTION(o, "lazy", RD_LAZY),    \
-	DISK_FLAG_OPTION(o, "keep", RD_KEEP)
+	DISK_FLAG_OPTION(o, "keep", RD_KEEP),    \
+	DISK_FLAG_OPTION(o, "fresh", RD_FRESH)
 /* clang-format on */
-#define DISK_OPTIONS_HELP                                                             \
-	"  --name=NAME  a disk of that name, separate from others of the same seed\n" \
-	"  --thin       take memory when it is written to, not all of it at once\n"   \
+#define DISK_OPTIONS_HELP                                                               \
+	"  --name=NAME  a disk of that name, separate from others of the same seed\n"   \
+	"  --fresh      the disk of the file that SEED is now, although a disk of an\n" \
+	"               earlier file of that path is still loaded\n"                    \
+	"  --thin       take memory when it is written to, not all of it at once\n"     \
 	"  --lazy       do not wait for the load: read each part at its first use"
 
 /* Parse a value of --sector-size into the unsigned @to. 0 or -EINVAL. */
@@ -42,13 +47,19 @@ int disk_parse_sector_size(const char *value, void *to);
 int disk_check_sector_size(const struct disk_options *options,
 			   const struct rd_disk *disk);
 
-/* Whether @text names a loaded disk and no file. */
-bool disk_is_name(struct rd_store *store, const char *text);
+/*
+ * Find the loaded disk that @text, an argument SEED, names: EXIT_DONE with its id,
+ * or with an empty id if @text is a file or names no disk. EXIT_FAILED after a
+ * message if it names several.
+ */
+int disk_find_loaded(struct rd_store *store, const char *text,
+		     char id[RD_ID_MAX]);
 
 /*
  * Load options->seed, unless it is loaded, and attach this process to the disk
  * under @label, for reading. Shows a progress line; non-zero *stop ends the
- * load. The seed may also be the name of a loaded disk. An exit status.
+ * load. The seed may also be the name or the id of a loaded disk. Says so if the
+ * seed was modified since the disk was loaded. An exit status.
  */
 int disk_attach(struct rd_store *store, const struct disk_options *options,
 		const char *label, const volatile sig_atomic_t *stop,
@@ -94,5 +105,11 @@ const struct rd_disk_info *disk_in(const struct disk_list *list,
 				   const char *id);
 /* Its name if it has one, else its seed's path. */
 const char *disk_shown_name(const struct rd_disk_info *disk);
+/*
+ * Whether another disk of the list is of the same path, or of a path with the
+ * same last component: the disk's id tells them apart.
+ */
+bool disk_is_ambiguous(const struct disk_list *list,
+		       const struct rd_disk_info *disk);
 
 #endif

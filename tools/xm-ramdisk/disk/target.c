@@ -2,7 +2,8 @@
 /*
  * A disk and its options in one string:
  *
- *   SEED[,private][,thin][,lazy][,keep][,name=NAME][,sector-size=512|4096]
+ *   SEED[,private][,thin][,lazy][,keep][,fresh][,name=NAME]
+ *       [,sector-size=512|4096]
  *
  * target= of a domain's disk line has it, and the argument SEED of attach. A
  * comma in the seed's path is written twice: shells, configuration files and
@@ -41,10 +42,8 @@ static const struct {
 	const char *word;
 	unsigned flag;
 } flags[] = {
-	{ "private", RD_PRIVATE },
-	{ "thin", RD_THIN },
-	{ "lazy", RD_LAZY },
-	{ "keep", RD_KEEP },
+	{ "private", RD_PRIVATE }, { "thin", RD_THIN },   { "lazy", RD_LAZY },
+	{ "keep", RD_KEEP },       { "fresh", RD_FRESH },
 };
 #define FLAGS (sizeof(flags) / sizeof(flags[0]))
 
@@ -83,7 +82,7 @@ int target_parse(char *text, struct disk_options *o, struct rd_error *err)
 			continue;
 		snprintf(
 			err->text, sizeof(err->text),
-			"'%s' behind the seed is none of private, thin, lazy, keep, name=NAME and sector-size=512 or 4096; a comma in a path is written twice",
+			"'%s' behind the seed is none of private, thin, lazy, keep, fresh, name=NAME and sector-size=512 or 4096; a comma in a path is written twice",
 			word);
 		return -EINVAL;
 	}

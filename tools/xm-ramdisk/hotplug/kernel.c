@@ -67,12 +67,19 @@ static int add_loop(struct hotplug *h, struct rd_disk *disk)
 	return EXIT_DONE;
 }
 
-/* The attachment has the domain's label, and outlives this process. */
-static int attach_loop(struct hotplug *h)
+/*
+ * The attachment has the domain's label, and outlives this process. To the disk
+ * @id: the seed's path can have another file by now.
+ */
+static int attach_loop(struct hotplug *h, const char *id)
 {
+	struct disk_options o = h->disk;
 	struct rd_disk *disk;
-	int rc = disk_attach_as(h->store, &h->disk, h->label, h->writable,
-				RD_DURABLE, h->stop, &disk);
+	int rc;
+
+	o.id = id;
+	rc = disk_attach_as(h->store, &o, h->label, h->writable, RD_DURABLE,
+			    h->stop, &disk);
 
 	if (rc == EXIT_DONE) {
 		rc = add_loop(h, disk);
@@ -117,7 +124,7 @@ int hotplug_kernel_add(struct hotplug *h)
 	if (rc)
 		return rc;
 	if (can_use_loop(h, disk))
-		rc = attach_loop(h);
+		rc = attach_loop(h, rd_id(disk));
 	else
 		rc = add_nbd(h, disk);
 	rd_detach(disk);

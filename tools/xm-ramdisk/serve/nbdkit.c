@@ -114,6 +114,8 @@ static void add_disks(struct arguments *a, const struct serve *s)
 		add(a, "lazy=true", "");
 	if (s->disk.flags & RD_KEEP)
 		add(a, "keep=true", "");
+	if (s->disk.flags & RD_FRESH)
+		add(a, "fresh=true", "");
 }
 
 /* @fenced has an address a line; deny= takes them with commas between. */

@@ -41,7 +41,7 @@ static const char help[] =
 	"Load each SEED into memory and serve it over NBD, until interrupted.\n"
 	"All clients of a SEED share one disk. Needs nbdkit, not Xen.\n\n"
 	"  SEED    image file or block device; nbd://HOST/EXPORT and the like; the\n"
-	"          name of a loaded disk; or a directory, for all images in it\n\n" DISK_OPTIONS_HELP
+	"          name or id of a loaded disk; or a directory, for all images in it\n\n" DISK_OPTIONS_HELP
 	"\n"
 	"  --keep       keep the disk when the server ends, until drop\n"
 	"  --private    each client gets a copy-on-write view of its own\n"
@@ -168,7 +168,9 @@ static bool is_directory(const char *path)
 /* Whether each SEED is a directory or a loaded disk, and its export's name. */
 static int examine(struct serve *s, struct rd_store *store)
 {
+	char id[RD_ID_MAX] = "";
 	unsigned i, j;
+	int rc;
 
 	for (i = 0; i < s->count; i++) {
 		struct served *d = &s->seeds[i];
@@ -181,7 +183,11 @@ static int examine(struct serve *s, struct rd_store *store)
 				d->seed, s->count - 1);
 		if (d->directory)
 			continue;
-		d->loaded = !s->disk.name && disk_is_name(store, d->seed);
+		rc = s->disk.name ? EXIT_DONE
+				  : disk_find_loaded(store, d->seed, id);
+		if (rc)
+			return rc;
+		d->loaded = id[0];
 		rd_short_name(d->seed, d->export);
 		if (s->disk.name || d->loaded)
 			snprintf(d->export, sizeof(d->export), "%s",

@@ -85,7 +85,8 @@ static int make_alias(struct rd_store *store, const struct rd_disk *disk,
 			"that vdev of the domain is attached already (its alias is %s); detach it first",
 			path);
 	if (rd_alias_write(path, rd_seed(disk),
-			   rd_name(disk)[0] ? rd_name(disk) : NULL, &err))
+			   rd_name(disk)[0] ? rd_name(disk) : NULL, rd_id(disk),
+			   &err))
 		return say_failed("%s", err.text);
 	return EXIT_DONE;
 }

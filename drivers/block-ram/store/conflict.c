@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See conflict.h. One thread a store.
+ *
+ * No lock is held while the store is searched, so two processes may load two
+ * files of one path at the same moment. Each has its disk complete, with its
+ * attachment, before rd_conflict_recheck(), so at least one of them finds the
+ * other's disk. Both may be refused; none gets a disk beside another's unasked.
+ */
+#include "drivers/block-ram/store/conflict.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/seed/nbd.h"
+#include "drivers/block-ram/store/store.h"
+
+#define SHOWN_MAX 200 /* bytes of a path in a message, of its end */
+#define SIZE_TEXT 32
+#define TIME_TEXT 64
+
+/* ---- living disks ------------------------------------------------------ */
+
+/* Open the header of disk @id and read it. A descriptor, or -1. */
+static int open_header(struct rd_store *store, const char *id,
+		       struct rd_header *h)
+{
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
+	int fd = openat(store->dir, name.text,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || !rd_header_read(fd, name.text, h, NULL))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Whether the disk of header @fd is loading, attached or kept. */
+static bool is_living(int fd, const struct rd_header *h)
+{
+	return rd_disk_alive(fd, h) ||
+	       (h->state == RD_LOADING && rd_disk_locked(fd));
+}
+
+bool rd_is_living(struct rd_store *store, const char *id)
+{
+	struct rd_header h;
+	int fd = open_header(store, id, &h);
+	bool living = fd >= 0 && is_living(fd, &h);
+
+	if (fd >= 0)
+		close(fd);
+	return living;
+}
+
+/* ---- searching --------------------------------------------------------- */
+
+struct search {
+	const struct rd_seed *seed; /* NULL: none is there */
+	const char *path, *named; /* canonical, and before the last link */
+	const char *skip; /* id of a disk that is left out, or NULL */
+	char same[RD_ID_MAX]; /* the disk of the seed; or empty */
+	char old[RD_ID_MAX]; /* a disk of another file of the path; or empty */
+	unsigned olds; /* how many */
+	uint64_t size, mtime; /* of the file of the disk @old */
+};
+
+static bool is_same(const struct rd_seed *seed, const struct rd_header *h)
+{
+	return seed && seed->size == h->seed_size &&
+	       rd_seed_is(seed, h->seed_id, h->seed_size, h->seed_mtime);
+}
+
+/* Whether @h has the path; or the file, which has another size now. */
+static bool is_meant(const struct search *s, const struct rd_header *h)
+{
+	return !strcmp(h->seed, s->path) || !strcmp(h->seed, s->named) ||
+	       (s->seed && !strcmp(h->seed_id, s->seed->id));
+}
+
+static void take_note(struct search *s, const char *id,
+		      const struct rd_header *h)
+{
+	if (is_same(s->seed, h)) {
+		strcpy(s->same, id);
+		return;
+	}
+	strcpy(s->old, id);
+	s->size = h->seed_size;
+	s->mtime = h->seed_mtime;
+	s->olds++;
+}
+
+static int examine(struct rd_store *store, const char *id, void *arg)
+{
+	struct search *s = arg;
+	struct rd_header h;
+	int fd = -1;
+
+	if (!s->skip || strcmp(id, s->skip))
+		fd = open_header(store, id, &h);
+	if (fd < 0)
+		return 0;
+	if (!h.name[0] && (is_same(s->seed, &h) || is_meant(s, &h)) &&
+	    is_living(fd, &h))
+		take_note(s, id, &h);
+	close(fd);
+	return 0;
+}
+
+/* @path with the links in its folders resolved, and not its last component. */
+static void resolve_folder(const char *path, char named[RD_SEED_MAX])
+{
+	char *copy = strdup(path), *folder, *base = strdup(path);
+
+	folder = copy ? realpath(dirname(copy), NULL) : NULL;
+	named[0] = 0;
+	if (folder && base)
+		snprintf(named, RD_SEED_MAX, "%s/%s",
+			 strcmp(folder, "/") ? folder : "", basename(base));
+	free(folder);
+	free(copy);
+	free(base);
+}
+
+/* ---- the sentence ------------------------------------------------------ */
+
+/* The end of a long path, so that the message has room for what to do. */
+static const char *shown(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n > SHOWN_MAX ? path + n - SHOWN_MAX : path;
+}
+
+static const char *size_text(uint64_t n, char text[SIZE_TEXT])
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB",
+					     "TiB" };
+	unsigned u = 0;
+
+	while (n && n % 1024 == 0 && u < 4) {
+		n /= 1024;
+		u++;
+	}
+	snprintf(text, SIZE_TEXT, "%" PRIu64 " %s", n, units[u]);
+	return text;
+}
+
+/* ", modified ...", or nothing where there is no such time. */
+static const char *time_text(uint64_t ns, char text[TIME_TEXT])
+{
+	time_t t = (time_t)(ns / 1000000000u);
+	struct tm tm;
+
+	text[0] = 0;
+	if (ns && localtime_r(&t, &tm))
+		strftime(text, TIME_TEXT, ", modified %F %T", &tm);
+	return text;
+}
+
+static const char *kind(const struct rd_seed *seed)
+{
+	return seed->nbd ? "export" : seed->device ? "device" : "file";
+}
+
+static int refuse(const struct search *s, struct rd_error *err)
+{
+	char size[2][SIZE_TEXT], time[2][TIME_TEXT], others[48] = "";
+	const char *path = shown(s->path);
+	const struct rd_seed *seed = s->seed;
+	bool file = !seed->nbd && !seed->device;
+
+	if (s->olds > 1)
+		snprintf(others, sizeof(others), "; %u more disks are old",
+			 s->olds - 1);
+	return rd_fail(
+		err, -ESTALE,
+		"%s%s is another %s now (%s%s) than the one that disk %s was loaded from (%s%s%s): to use that disk, give its id, %s, in place of the path; %s, add --fresh or --name=NAME (fresh or name=NAME in a disk line, fresh=true for nbdkit)",
+		path == s->path ? "" : "...", path, kind(seed),
+		size_text(seed->size, size[0]),
+		time_text(file ? seed->mtime : 0, time[0]), s->old,
+		size_text(s->size, size[1]),
+		time_text(file ? s->mtime : 0, time[1]), others, s->old,
+		s->same[0] ? "to use the disk of the new one"
+			   : "to make a disk of the new one");
+}
+
+/* ---- the rule ---------------------------------------------------------- */
+
+/* The first of ID, ID.2, ID.3, ... that no living disk has. */
+static int choose_id(struct rd_store *store, struct rd_target *t,
+		     struct rd_error *err)
+{
+	unsigned n = 1;
+	int len;
+
+	strcpy(t->id, t->seed.id);
+	while (rd_is_living(store, t->id)) {
+		len = snprintf(t->id, sizeof(t->id), "%s.%u", t->seed.id, ++n);
+		if (len >= (int)sizeof(t->id))
+			return rd_fail(err, -EUSERS,
+				       "%s has too many disks of its own",
+				       t->seed.path);
+	}
+	return 0;
+}
+
+int rd_conflict_resolve(struct rd_store *store, struct rd_target *t,
+			const char *path, bool fresh, struct rd_error *err)
+{
+	struct search s = { .seed = &t->seed, .path = t->seed.path };
+	int rc;
+
+	if (!t->seed.nbd)
+		resolve_folder(path, t->named);
+	s.named = t->named;
+	t->fresh = fresh;
+	rc = rd_store_walk(store, examine, &s);
+	if (rc < 0)
+		return rd_fail(err, rc, "cannot list %s: %s", store->path,
+			       strerror(-rc));
+	if (s.olds && !fresh)
+		return refuse(&s, err);
+	if (!s.same[0])
+		return choose_id(store, t, err);
+	strcpy(t->id, s.same);
+	return 0;
+}
+
+int rd_conflict_recheck(struct rd_store *store, const struct rd_target *t,
+			const struct rd_seed *seed, struct rd_error *err)
+{
+	struct search s = { .seed = seed,
+			    .path = seed->path,
+			    .named = t->named,
+			    .skip = t->id };
+
+	if (t->name[0] || t->fresh || rd_store_walk(store, examine, &s) ||
+	    !s.olds)
+		return 0;
+	return refuse(&s, err);
+}
+
+int rd_conflict_join(const struct rd_target *t, const struct rd_header *h,
+		     struct rd_error *err)
+{
+	if (is_same(&t->seed, h))
+		return 0;
+	if (t->name[0] && !strcmp(h->seed, t->seed.path))
+		return rd_fail(
+			err, -ESTALE,
+			"%s is another %s now than the one that the disk %s was loaded from: to use that disk, give its name, %s, in place of the path; to make a disk of the new one, choose another name",
+			shown(t->seed.path), kind(&t->seed), h->name, h->name);
+	if (t->name[0])
+		return rd_fail(
+			err, -EEXIST,
+			"the name %s belongs to the disk of %s, not of %s",
+			h->name, h->seed, t->what);
+	return rd_fail(
+		err, -ESTALE,
+		"another process has just loaded the disk %s from another %s of %s: try again",
+		h->id, kind(&t->seed), shown(t->seed.path));
+}
+
+void rd_conflict_gone(struct rd_store *store, const char *path,
+		      struct rd_error *err)
+{
+	char named[RD_SEED_MAX];
+	struct search s = { .path = named, .named = named };
+	size_t n = err ? strlen(err->text) : 0;
+
+	if (!err)
+		return;
+	resolve_folder(path, named);
+	if (rd_store_walk(store, examine, &s) || !s.olds)
+		return;
+	snprintf(
+		err->text + n, sizeof(err->text) - n,
+		"; the disk %s was loaded from that path: to use the disk, give its id, %s, in place of the path",
+		s.old, s.old);
+}

@@ -171,6 +171,24 @@ static int progress(void *arg, uint64_t done, uint64_t total)
 	return nbdkit_nanosleep(0, 1) < 0;
 }
 
+/* Detach again if the client wants an instance that the disk does not have. */
+static int check_instance(const struct exported *e, struct rd_disk **disk,
+			  struct rd_error *err)
+{
+	char has[RD_INSTANCE_MAX] = "";
+
+	if (!e->instance[0] ||
+	    (rd_instance(*disk, has) == 0 && !strcmp(has, e->instance)))
+		return 0;
+	rd_detach(*disk);
+	*disk = NULL;
+	snprintf(
+		err->text, sizeof(err->text),
+		"a client that came back to the export '%s' was refused: its disk, of instance %s, is gone",
+		e->shown, e->instance);
+	return -ENOENT;
+}
+
 static int attach(const struct exported *e, const char *label, bool writable,
 		  rd_progress_fn *step, struct rd_disk **disk)
 {
@@ -195,6 +213,8 @@ static int attach(const struct exported *e, const char *label, bool writable,
 			rc = pins_attach(store, e->shown, &req, disk, &err);
 		else
 			rc = rd_attach(store, &req, disk, &err);
+		if (!rc)
+			rc = check_instance(e, disk, &err);
 		rd_store_close(store);
 	}
 	if (rc) {
@@ -252,11 +272,20 @@ static void peer_label(char label[RD_LABEL_MAX])
 	}
 }
 
+/*
+ * What clients see. `xm-ramdisk attach --remote` looks for the instance behind
+ * "RAM disk ". A private view has none: a client that comes back has a new one.
+ */
 static void describe(struct connection *c)
 {
-	snprintf(c->what, sizeof(c->what), "%s%sRAM disk of %s",
-		 rd_name(c->disk), rd_name(c->disk)[0] ? ": " : "",
-		 rd_seed(c->disk));
+	const char *name = rd_name(c->disk);
+	char instance[RD_INSTANCE_MAX];
+	bool shared = !c->private_view && !rd_instance(c->disk, instance);
+
+	snprintf(c->what, sizeof(c->what), "%s%s%s%s%s of %.4000s", name,
+		 name[0] ? ": " : "",
+		 c->private_view ? "private view" : "RAM disk",
+		 shared ? " " : "", shared ? instance : "", rd_seed(c->disk));
 }
 
 static void *ramdisk_open(int readonly)

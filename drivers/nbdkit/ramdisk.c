@@ -21,6 +21,7 @@
 
 #include "drivers/nbdkit/deny.h"
 #include "drivers/nbdkit/exports.h"
+#include "drivers/nbdkit/holder.h"
 #include "drivers/nbdkit/limit.h"
 #include "drivers/nbdkit/pins.h"
 
@@ -93,6 +94,8 @@ static int ramdisk_config(const char *key, const char *value)
 		return deny_config(value);
 	if (!strcmp(key, "connections"))
 		return limit_config(value);
+	if (!strcmp(key, "holder"))
+		return holder_config(value);
 	if (!strcmp(key, "mode"))
 		return parse_mode(value);
 	if (!strcmp(key, "label")) {
@@ -243,7 +246,7 @@ static int ramdisk_get_ready(void)
 			return -1;
 		}
 	}
-	return 0;
+	return holder_get_pins();
 }
 
 /* Write the client's address, as far as it is known, as the label. */
@@ -305,8 +308,14 @@ static void *ramdisk_open(int readonly)
 	peer_label(label);
 	rc = exports_find(name, &e);
 	if (!rc) {
+		holder_prepare();
 		rc = attach(&e, label, writable, progress, &c->disk);
 		exported_close(&e);
+	}
+	if (!rc) {
+		rc = holder_take(rd_id(c->disk), e.shown);
+		if (rc)
+			rd_detach(c->disk);
 	}
 	if (rc) {
 		free(c);
@@ -321,8 +330,11 @@ static void *ramdisk_open(int readonly)
 static void ramdisk_close(void *handle)
 {
 	struct connection *c = handle;
+	char id[RD_ID_MAX];
 
+	strcpy(id, rd_id(c->disk));
 	rd_detach(c->disk);
+	holder_release(id); /* the last one to detach discards the disk */
 	free(c);
 }
 

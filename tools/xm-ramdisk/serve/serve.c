@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@
 	10000 /* nbdkit that ran for so long can be restarted at once */
 #define PAUSE_MIN_MS 100 /* before another start */
 #define PAUSE_MAX_MS 10000
+#define SIGNAL_MS 500 /* until a signal that comes before poll() is seen */
 
 #define TEXT_OF(macro) TEXT_OF_(macro)
 #define TEXT_OF_(text) #text
@@ -213,9 +215,18 @@ static int load(struct serve *s, struct rd_store *store,
 	return rc;
 }
 
+/* Whether this process is not attached to all disks from the start. */
+static bool clients_load(const struct serve *s)
+{
+	return s->seeds[0].directory || s->discard;
+}
+
 static void detach_all(struct serve *s)
 {
 	unsigned i;
+
+	if (s->holds)
+		holds_free(s->holds);
 
 	for (i = 0; i < s->count; i++)
 		rd_detach(s->seeds[i].disk); /* or NULL */
@@ -266,12 +277,12 @@ static int run_server(const struct serve *s, const char *store, int ready,
 
 	fence_changed = 0;
 	fence_read(store, fenced);
-	rc = serve_start(s, fenced, &n);
+	rc = serve_start(s, fenced, &n, stop);
 	if (rc && first)
 		return rc;
 	fence_in_force(store, fenced); /* no nbdkit runs without this list */
 	if (rc)
-		return SERVE_ENDED;
+		return SERVE_ENDED; /* also after *stop */
 	if (first)
 		report_ready(s, ready);
 	n.to_syslog = true; /* if there is a pipe */
@@ -321,15 +332,23 @@ static int run(struct serve *s, const char *store, int ready,
 
 static int serve(struct serve *s, int ready)
 {
-	const volatile sig_atomic_t *stop = signals_catch();
+	struct holds holds = { .fd = -1 };
 	const struct sigaction change = { .sa_handler = on_change };
+	const volatile sig_atomic_t *stop;
 	struct rd_store *store;
-	int rc = disk_own_store(&store);
+	int rc = serve_resolve(s);
 
+	stop = signals_catch();
+	if (rc == EXIT_DONE)
+		rc = disk_own_store(&store);
 	if (rc)
 		return rc;
 	sigaction(SIGUSR1, &change, NULL);
 	rc = examine(s, store);
+	holds.store = store;
+	holds.stop = stop;
+	if (rc == EXIT_DONE && clients_load(s))
+		s->holds = &holds;
 	if (rc == EXIT_DONE)
 		rc = load(s, store, stop);
 	if (rc == EXIT_DONE)
@@ -339,9 +358,21 @@ static int serve(struct serve *s, int ready)
 	return rc;
 }
 
-/* The child does everything: attachments must be made after fork(). */
+/* Wait a moment for the child's byte, or its end. 1: it is there. */
+static int wait_for_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, SIGNAL_MS) > 0;
+}
+
+/*
+ * The child does everything: attachments must be made after fork(). A signal
+ * before the server is ready ends the child as well.
+ */
 static int serve_in_background(struct serve *s)
 {
+	const volatile sig_atomic_t *stop = signals_catch();
 	int ready[2], status;
 	char byte;
 	pid_t pid;
@@ -357,6 +388,9 @@ static int serve_in_background(struct serve *s)
 		return serve(s, ready[1]);
 	}
 	close(ready[1]);
+	while (wait_for_ready(ready[0]) == 0)
+		if (*stop)
+			kill(pid, SIGTERM);
 	if (read(ready[0], &byte, 1) == 1)
 		return EXIT_DONE;
 	status = program_wait(pid);

@@ -124,7 +124,7 @@ run "$seeds/odd.img" -- 'nbdinfo --json "$uri"' >"$out" 2>&1
 jq -e '.exports[0] | .["export-size"] == 3000320 and .can_multi_conn and .can_flush and
 	.can_fua and .can_trim and .can_zero and .can_fast_zero and .can_cache and .can_df and
 	(.is_rotational | not) and (.is_read_only | not) and .block_size_minimum == 1 and
-	.block_size_preferred == 4096 and (.description | test("RAM disk of .*odd.img"))' "$out" >/dev/null
+	.block_size_preferred == 4096 and (.description | test("RAM disk [0-9a-f]{16} of .*odd.img"))' "$out" >/dev/null
 ok "nbdinfo: size, flags and block sizes" $?
 for how in mode=r -r; do
 	run "$seeds/odd.img" "$how" -- 'nbdinfo --json "$uri"' >"$out" 2>&1

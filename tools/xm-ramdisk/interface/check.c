@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/interface/compare.h"
 #include "tools/xm-ramdisk/interface/print.h"
 #include "tools/xm-ramdisk/interface/side.h"
@@ -34,14 +35,15 @@ static void print_check(const struct iface_check *c)
 	const struct iface_answer *a;
 	int i;
 
-	printf("%s on %s: %s\n", c->built.name, c->on.name,
-	       iface_verdict_name(c->verdict));
+	printf("%s on %s: %s\n", text_shown(c->built.name),
+	       text_shown(c->on.name), iface_verdict_name(c->verdict));
 	printf("  decided by %s (%s)\n", answer_at(c, c->decided)->rule,
 	       answer_name(c->decided));
 	for (i = 0; i <= IFACE_CALLS; i++) {
 		a = answer_at(c, i);
 		printf("  %-15s  %s: %s [%s]\n", answer_name(i),
-		       iface_verdict_name(a->verdict), a->why, a->rule);
+		       iface_verdict_name(a->verdict), text_shown(a->why),
+		       a->rule);
 	}
 }
 

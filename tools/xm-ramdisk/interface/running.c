@@ -23,6 +23,7 @@
 
 #include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/interface/libraries.h"
 #include "tools/xm-ramdisk/interface/options.h"
 #include "tools/xm-ramdisk/interface/print.h"
@@ -218,14 +219,15 @@ static void print_running(const struct iface_facts *facts, const char *why,
 	size_t i;
 
 	if (why)
-		printf("no hypervisor: %s\n", why);
+		printf("no hypervisor: %s\n", text_shown(why));
 	else
 		iface_print_facts(facts, false);
 	puts("libraries");
 	for (i = 0; i < n; i++)
 		printf("  %-20s %-6s %s\n", libs[i].name,
-		       libs[i].path[0] ? libs[i].version : "-",
-		       libs[i].path[0] ? libs[i].path : "not installed");
+		       libs[i].path[0] ? text_shown(libs[i].version) : "-",
+		       libs[i].path[0] ? text_shown(libs[i].path)
+				       : "not installed");
 }
 
 static void json_library(struct json *j, const struct iface_library *lib)

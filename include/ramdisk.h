@@ -330,6 +330,7 @@ struct rd_disk_info {
  * List the disks of @store that are loading, attached or kept, ordered by seed and
  * name. Free the list with rd_list_free(). A damaged header is skipped: the result
  * is still 0, and @err names the first one (err->text is empty if there is none).
+ * -errno if a header cannot be opened, as -EMFILE: no part of the list then.
  */
 int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
 	    struct rd_error *err);

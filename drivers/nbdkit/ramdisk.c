@@ -24,23 +24,13 @@
 #include "drivers/nbdkit/holder.h"
 #include "drivers/nbdkit/limit.h"
 #include "drivers/nbdkit/pins.h"
+#include "drivers/nbdkit/version.h"
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 #include "include/private/clock.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
-/*
- * nbdkit 1.32.4 to 1.33.9 (Debian 12 has 1.32.5): when a client disconnects
- * before it has received its responses, a thread of the connection closes the
- * socket while others still write to it. nbdkit then aborts (connections.c,
- * sock >= 0), or writes to another client's socket.
- */
-#define NBDKIT_VERSION                                                  \
-	(NBDKIT_VERSION_MAJOR * 1000000 + NBDKIT_VERSION_MINOR * 1000 + \
-	 NBDKIT_VERSION_MICRO)
-#define CLOSES_UNDER_WRITERS \
-	(NBDKIT_VERSION >= 1032004 && NBDKIT_VERSION < 1033010)
 #define REQUEST_MAX (32u << 20) /* bytes; clients may assume this limit */
 
 /* Set by parameters, before nbdkit serves. */
@@ -110,8 +100,9 @@ static int ramdisk_config(const char *key, const char *value)
 /* One thread for each connection where more of them end nbdkit. */
 static int ramdisk_thread_model(void)
 {
-	return CLOSES_UNDER_WRITERS ? NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS
-				    : NBDKIT_THREAD_MODEL_PARALLEL;
+	return version_closes_under_writers()
+		       ? NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS
+		       : NBDKIT_THREAD_MODEL_PARALLEL;
 }
 
 static void ramdisk_unload(void)
@@ -154,6 +145,9 @@ static void ramdisk_dump(void)
 	printf("ramdisk_version=%s\n", RD_VERSION);
 	printf("ramdisk_format=%u\n", RD_FORMAT);
 	printf("ramdisk_store=%s\n", rd_store_default());
+	printf("ramdisk_threads=%s\n", version_closes_under_writers()
+					       ? "one for each connection"
+					       : "many for each connection");
 }
 
 /* ---- attaching --------------------------------------------------------- */

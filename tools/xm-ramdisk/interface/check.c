@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/interface/compare.h"
 #include "tools/xm-ramdisk/interface/print.h"
@@ -93,6 +94,7 @@ static int check(const char *built, const char *on, unsigned count, bool json)
 {
 	struct iface_check c = { 0 };
 	struct rd_error err = { "" };
+	int rc;
 
 	if (iface_facts_parse(&c.built, built, &err) ||
 	    iface_facts_parse(&c.on, on, &err))
@@ -106,7 +108,8 @@ static int check(const char *built, const char *on, unsigned count, bool json)
 		json_check(&c);
 	else
 		print_check(&c);
-	return verdict_status(c.verdict);
+	rc = process_flush();
+	return rc ? rc : verdict_status(c.verdict);
 }
 
 static const char check_help[] =

@@ -23,6 +23,7 @@
 
 #include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/interface/libraries.h"
 #include "tools/xm-ramdisk/interface/options.h"
@@ -288,5 +289,6 @@ int iface_cmd_running(int argc, char **argv)
 	why = iface_of_running(&facts, &err) ? err.text : NULL;
 	n = iface_libraries(libs);
 	(json ? json_running : print_running)(&facts, why, libs, n);
-	return why ? EXIT_FAILED : EXIT_DONE;
+	rc = process_flush();
+	return why ? EXIT_FAILED : rc;
 }

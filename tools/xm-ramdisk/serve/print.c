@@ -142,5 +142,4 @@ void serve_print(const struct serve *s)
 			print_nbd_client(s, &s->seeds[0]);
 		print_nbdcopy(s, &s->seeds[0]);
 	}
-	fflush(stdout);
 }

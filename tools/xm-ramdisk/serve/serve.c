@@ -20,6 +20,7 @@
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/program.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
@@ -245,6 +246,7 @@ static void leave_terminal(void)
 		close(null);
 }
 
+static const volatile sig_atomic_t at_once = 1; /* to end nbdkit */
 static volatile sig_atomic_t fence_changed; /* the list of fenced addresses */
 
 static void on_change(int signal)
@@ -255,16 +257,40 @@ static void on_change(int signal)
 
 /*
  * The server is ready: print how to reach it. In the background, @ready is a
- * pipe to the parent, which ends when it reads a byte; otherwise -1.
+ * pipe to the parent, which ends when it reads a byte; otherwise -1. An exit
+ * status.
  */
-static void report_ready(const struct serve *s, int ready)
+static int report_ready(const struct serve *s, int ready)
 {
+	int rc;
+
 	serve_print(s);
-	if (ready < 0)
-		return;
+	rc = process_flush();
+	if (rc || ready < 0)
+		return rc;
 	leave_terminal();
 	if (write(ready, "", 1) == 1)
 		close(ready);
+	return EXIT_DONE;
+}
+
+/*
+ * Start nbdkit, and tell fence that it enforces the list @fenced. An exit status;
+ * nbdkit does not run after a failure. Only the @first server must be able to
+ * tell: of later ones fence finds the list of the first, and says if it is old.
+ */
+static int start_fenced(const struct serve *s, const char *store,
+			const char *fenced, bool first, struct server *n,
+			const volatile sig_atomic_t *stop)
+{
+	int started = serve_start(s, fenced, n, stop);
+	/* also when it did not start: no nbdkit runs without this list */
+	int rc = fence_in_force(store, fenced);
+
+	if (started || !rc || !first)
+		return started;
+	serve_wait(n, &at_once, &fence_changed);
+	return rc;
 }
 
 /* Run nbdkit once, with the list of fenced addresses. As serve_wait(). */
@@ -276,15 +302,19 @@ static int run_server(const struct serve *s, const char *store, int ready,
 	int rc;
 
 	fence_changed = 0;
-	fence_read(store, fenced);
-	rc = serve_start(s, fenced, &n, stop);
+	rc = fence_read(store, fenced);
+	if (rc == EXIT_DONE)
+		rc = start_fenced(s, store, fenced, first, &n, stop);
 	if (rc && first)
 		return rc;
-	fence_in_force(store, fenced); /* no nbdkit runs without this list */
 	if (rc)
 		return SERVE_ENDED; /* also after *stop */
 	if (first)
-		report_ready(s, ready);
+		rc = report_ready(s, ready);
+	if (rc) {
+		serve_wait(&n, &at_once, &fence_changed);
+		return rc;
+	}
 	n.to_syslog = true; /* if there is a pipe */
 	return serve_wait(&n, stop, &fence_changed);
 }

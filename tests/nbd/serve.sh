@@ -23,7 +23,7 @@ uri_of() { # EXPORT SOCKET
 instance_of() { # URI
 	nbdinfo --json "$1" | jq -r '.exports[0].description' | sed -n 's/^.*RAM disk \([0-9a-f]\{16\}\) of .*$/\1/p'
 }
-store_has_no_disk() { ! ls "$XEN_RAMDISK_DIR" | grep -q '\.data$'; }
+store_has_no_disk() { [ -z "$(find "$XEN_RAMDISK_DIR" -name '*.data')" ]; }
 store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
 
 # ---- arguments --------------------------------------------------------------

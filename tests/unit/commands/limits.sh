@@ -190,6 +190,15 @@ end_servers() {
 	done
 }
 
+undo() { # SUBCOMMAND
+	case $1 in
+	load*) xm-ramdisk drop "$seeds/other.img" ;;
+	drop*) xm-ramdisk load "$seed" >/dev/null ;;
+	save*) rm "$seeds/dir/copy" ;;
+	*--svg*) rm "$seeds/dir/picture" ;;
+	esac
+}
+
 # LIMIT COMMAND...: each subcommand behind COMMAND ends with status 0; or with status 1 and one sentence, which is
 # the last line, of xm-ramdisk. It leaves nothing.
 every() {
@@ -202,7 +211,7 @@ every() {
 		("$@" $c) 2>&1 </dev/null | cat >"$out" # a pipe has no limit of its size
 		status=${PIPESTATUS[0]}
 		end_servers
-		case "$c" in load*) [ $status != 0 ] || xm-ramdisk drop "$seeds/other.img" ;; drop*) [ $status != 0 ] || xm-ramdisk load "$seed" >"$out" ;; save*) [ $status != 0 ] || rm "$seeds/dir/copy" ;; *--svg*) [ $status != 0 ] || rm "$seeds/dir/picture" ;; esac
+		[ "$status" != 0 ] || undo "$c"
 		after=$(files)
 		case $status in
 		0) ;;

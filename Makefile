@@ -269,7 +269,7 @@ fuzzers = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/$(1)-*.c))
 $(B)/fuzz/interface-%: tests/fuzz/interface-%.c $(TOOL_SRC) $(B)/gen/interface-table.inc
 	@mkdir -p $(@D)/corpus-$(@F)
 	$(Q)$(FUZZ_CC) -o $@ $< $(wildcard $(IFACE)/*.c) \
-		$(addprefix tools/xm-ramdisk/base/,file.c json.c message.c text.c)
+		$(addprefix tools/xm-ramdisk/base/,file.c json.c message.c process.c text.c)
 
 $(B)/fuzz/store-%: tests/fuzz/store-%.c tests/fuzz/store.h $(LIB_SRC)
 	@mkdir -p $(@D)/corpus-$(@F)

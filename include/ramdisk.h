@@ -56,6 +56,8 @@ extern "C" {
 #define RD_LABEL_MAX 64u /* bytes of an attachment's label, with its NUL */
 #define RD_SEED_MAX 4096u /* bytes of a seed's path, with its NUL */
 #define RD_NAME_MAX 64u /* bytes of a disk's name, with its NUL */
+#define RD_INSTANCE_MAX 17u /* bytes of a disk's instance, with its NUL */
+#define RD_DESCRIPTION_MAX 4097u /* bytes of an export's, with its NUL */
 
 /* Root's store, unless $XEN_RAMDISK_DIR names another directory. */
 #define RD_STORE_DIR "/run/xen-ramdisk"
@@ -286,8 +288,12 @@ int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
  */
 void rd_short_name(const char *seed, char name[RD_SEED_MAX]);
 
-/* Open and close @seed, a path or a URI, and return its size. 0 or -errno. */
-int rd_probe(const char *seed, uint64_t *size, struct rd_error *err);
+/*
+ * Open and close @seed, a path or a URI. Its size, and what its server says
+ * about the export, or "". 0 or -errno.
+ */
+int rd_probe(const char *seed, uint64_t *size,
+	     char description[RD_DESCRIPTION_MAX], struct rd_error *err);
 
 /* ---- aliases ----------------------------------------------------------- */
 
@@ -360,6 +366,7 @@ struct rd_disk_info {
  * List the disks of @store that are loading, attached or kept, ordered by seed and
  * name. Free the list with rd_list_free(). A damaged header is skipped: the result
  * is still 0, and @err names the first one (err->text is empty if there is none).
+ * -errno if a header cannot be opened, as -EMFILE: no part of the list then.
  */
 int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
 	    struct rd_error *err);
@@ -382,6 +389,12 @@ const char *rd_seed(const struct rd_disk *disk);
 const char *rd_name(const struct rd_disk *disk);
 /* Compare the file that is at the seed's path now with the disk's seed. */
 enum rd_seed_now rd_seed_now(const struct rd_disk *disk);
+/*
+ * The disk's instance: 16 hexadecimal digits that the disk keeps until it is
+ * discarded. A disk that is loaded later has another, also one of the same id.
+ * 0 or -errno.
+ */
+int rd_instance(const struct rd_disk *disk, char instance[RD_INSTANCE_MAX]);
 /* Zero bytes appended to the seed's last sector; 0 if that was complete. */
 unsigned rd_padding(const struct rd_disk *disk);
 

@@ -266,31 +266,77 @@ bool exports_get(unsigned n, struct exported *e)
 {
 	if (n >= count)
 		return false;
-	*e = (struct exported){
-		.seed = exports[n].seed,
-		.name = exports[n].name,
-		.shown = exports[n].shown,
-		.flags = exports[n].seed ? 0 : RD_EXISTING,
-		.fd = -1,
-	};
+	e->seed = exports[n].seed;
+	e->name = exports[n].name;
+	e->shown = exports[n].shown;
+	e->flags = exports[n].seed ? 0 : RD_EXISTING;
+	e->instance[0] = 0;
+	e->fd = -1;
 	return true;
 }
 
-int exports_find(const char *name, struct exported *e)
+/* The number of the export @name; @count if there is none. "" is the first. */
+static unsigned index_of(const char *name)
 {
 	unsigned i = 0;
 
-	*e = (struct exported){ .fd = -1 };
-	if (dir)
-		return find_file(name, e);
 	if (*name)
 		while (i < count && strcmp(exports[i].shown, name))
 			i++;
-	if (exports_get(i, e))
+	return i;
+}
+
+static bool is_export(const char *name)
+{
+	int fd;
+
+	if (!dir)
+		return index_of(name) < count;
+	fd = is_odd(name) ? -1 : open_beneath(name);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Split NAME@INSTANCE into e->name_part and @instance. */
+static bool split(const char *name, struct exported *e,
+		  char instance[RD_INSTANCE_MAX])
+{
+	const char *at = strrchr(name, '@');
+
+	if (!at || strlen(at + 1) != RD_INSTANCE_MAX - 1 ||
+	    strspn(at + 1, "0123456789abcdef") != RD_INSTANCE_MAX - 1 ||
+	    (size_t)(at - name) >= sizeof(e->name_part))
+		return false;
+	memcpy(e->name_part, name, (size_t)(at - name));
+	e->name_part[at - name] = 0;
+	strcpy(instance, at + 1);
+	return true;
+}
+
+static int find(const char *name, struct exported *e)
+{
+	if (dir)
+		return find_file(name, e);
+	if (exports_get(index_of(name), e))
 		return 0;
 	nbdkit_error("no export '%s'; the first of %u is %s", name, count,
 		     exports[0].shown);
 	return -1;
+}
+
+int exports_find(const char *name, struct exported *e)
+{
+	char instance[RD_INSTANCE_MAX];
+	int rc;
+
+	*e = (struct exported){ .fd = -1 };
+	if (is_export(name) || !split(name, e, instance))
+		return find(name, e);
+	rc = find(e->name_part, e);
+	strcpy(e->instance, instance);
+	e->flags |= RD_EXISTING; /* a disk that is loaded now is another one */
+	return rc;
 }
 
 void exported_close(struct exported *e)

@@ -24,14 +24,17 @@ void exports_free(void);
 struct exported {
 	const char *seed, *name;
 	const char *shown; /* the export name */
+	char instance[RD_INSTANCE_MAX]; /* that the disk must have; or empty */
 	unsigned flags;
 	int fd; /* of a file under dir=, or -1 */
 	char path[32]; /* that leads to fd */
+	char name_part[RD_SEED_MAX]; /* NAME of NAME@INSTANCE */
 };
 
 /*
  * Of the client's @name, which must stay until exported_close(); "" is the first
- * one. 0, or -1 and said why.
+ * one. NAME@INSTANCE is the export NAME as long as its disk has that instance
+ * (rd_instance()). 0, or -1 and said why.
  */
 int exports_find(const char *name, struct exported *e);
 void exported_close(struct exported *e);

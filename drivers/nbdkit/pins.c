@@ -158,6 +158,18 @@ int pins_attach(struct rd_store *store, const char *name,
 	return rc;
 }
 
+int pins_add(const char *name, const char *id)
+{
+	struct pin *p = find(name);
+
+	if (!p)
+		p = add(name);
+	if (!p)
+		return -1;
+	snprintf(p->id, sizeof(p->id), "%s", id);
+	return 0;
+}
+
 void pins_free(void)
 {
 	while (pins)

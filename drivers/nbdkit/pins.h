@@ -19,6 +19,12 @@ int pins_attach(struct rd_store *store, const char *name,
 		const struct rd_attach_request *req, struct rd_disk **disk,
 		struct rd_error *err);
 
+/*
+ * Before nbdkit serves: the export @name has the disk @id. 0, or -1 if there is
+ * no memory.
+ */
+int pins_add(const char *name, const char *id);
+
 /* Call it when no connection is left. */
 void pins_free(void);
 

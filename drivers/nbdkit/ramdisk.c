@@ -21,25 +21,16 @@
 
 #include "drivers/nbdkit/deny.h"
 #include "drivers/nbdkit/exports.h"
+#include "drivers/nbdkit/holder.h"
 #include "drivers/nbdkit/limit.h"
 #include "drivers/nbdkit/pins.h"
+#include "drivers/nbdkit/version.h"
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 #include "include/private/clock.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
-/*
- * nbdkit 1.32.4 to 1.33.9 (Debian 12 has 1.32.5): when a client disconnects
- * before it has received its responses, a thread of the connection closes the
- * socket while others still write to it. nbdkit then aborts (connections.c,
- * sock >= 0), or writes to another client's socket.
- */
-#define NBDKIT_VERSION                                                  \
-	(NBDKIT_VERSION_MAJOR * 1000000 + NBDKIT_VERSION_MINOR * 1000 + \
-	 NBDKIT_VERSION_MICRO)
-#define CLOSES_UNDER_WRITERS \
-	(NBDKIT_VERSION >= 1032004 && NBDKIT_VERSION < 1033010)
 #define REQUEST_MAX (32u << 20) /* bytes; clients may assume this limit */
 
 /* Set by parameters, before nbdkit serves. */
@@ -92,6 +83,8 @@ static int ramdisk_config(const char *key, const char *value)
 		return deny_config(value);
 	if (!strcmp(key, "connections"))
 		return limit_config(value);
+	if (!strcmp(key, "holder"))
+		return holder_config(value);
 	if (!strcmp(key, "mode"))
 		return parse_mode(value);
 	if (!strcmp(key, "label")) {
@@ -106,8 +99,9 @@ static int ramdisk_config(const char *key, const char *value)
 /* One thread for each connection where more of them end nbdkit. */
 static int ramdisk_thread_model(void)
 {
-	return CLOSES_UNDER_WRITERS ? NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS
-				    : NBDKIT_THREAD_MODEL_PARALLEL;
+	return version_closes_under_writers()
+		       ? NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS
+		       : NBDKIT_THREAD_MODEL_PARALLEL;
 }
 
 static void ramdisk_unload(void)
@@ -152,6 +146,9 @@ static void ramdisk_dump(void)
 	printf("ramdisk_version=%s\n", RD_VERSION);
 	printf("ramdisk_format=%u\n", RD_FORMAT);
 	printf("ramdisk_store=%s\n", rd_store_default());
+	printf("ramdisk_threads=%s\n", version_closes_under_writers()
+					       ? "one for each connection"
+					       : "many for each connection");
 }
 
 /* ---- attaching --------------------------------------------------------- */
@@ -170,6 +167,24 @@ static int progress(void *arg, uint64_t done, uint64_t total)
 	(void)done;
 	(void)total;
 	return nbdkit_nanosleep(0, 1) < 0;
+}
+
+/* Detach again if the client wants an instance that the disk does not have. */
+static int check_instance(const struct exported *e, struct rd_disk **disk,
+			  struct rd_error *err)
+{
+	char has[RD_INSTANCE_MAX] = "";
+
+	if (!e->instance[0] ||
+	    (rd_instance(*disk, has) == 0 && !strcmp(has, e->instance)))
+		return 0;
+	rd_detach(*disk);
+	*disk = NULL;
+	snprintf(
+		err->text, sizeof(err->text),
+		"a client that came back to the export '%s' was refused: its disk, of instance %s, is gone",
+		e->shown, e->instance);
+	return -ENOENT;
 }
 
 static int attach(const struct exported *e, const char *label, bool writable,
@@ -198,6 +213,8 @@ static int attach(const struct exported *e, const char *label, bool writable,
 			rc = pins_attach(store, e->shown, &req, disk, &err);
 		else
 			rc = rd_attach(store, &req, disk, &err);
+		if (!rc)
+			rc = check_instance(e, disk, &err);
 		rd_store_close(store);
 	}
 	if (rc) {
@@ -226,7 +243,7 @@ static int ramdisk_get_ready(void)
 			return -1;
 		}
 	}
-	return 0;
+	return holder_get_pins();
 }
 
 /* Write the client's address, as far as it is known, as the label. */
@@ -255,11 +272,20 @@ static void peer_label(char label[RD_LABEL_MAX])
 	}
 }
 
+/*
+ * What clients see. `xm-ramdisk attach --remote` looks for the instance behind
+ * "RAM disk ". A private view has none: a client that comes back has a new one.
+ */
 static void describe(struct connection *c)
 {
-	snprintf(c->what, sizeof(c->what), "%s%sRAM disk of %s",
-		 rd_name(c->disk), rd_name(c->disk)[0] ? ": " : "",
-		 rd_seed(c->disk));
+	const char *name = rd_name(c->disk);
+	char instance[RD_INSTANCE_MAX];
+	bool shared = !c->private_view && !rd_instance(c->disk, instance);
+
+	snprintf(c->what, sizeof(c->what), "%s%s%s%s%s of %.4000s", name,
+		 name[0] ? ": " : "",
+		 c->private_view ? "private view" : "RAM disk",
+		 shared ? " " : "", shared ? instance : "", rd_seed(c->disk));
 }
 
 static void *ramdisk_open(int readonly)
@@ -279,8 +305,14 @@ static void *ramdisk_open(int readonly)
 	peer_label(label);
 	rc = exports_find(name, &e);
 	if (!rc) {
+		holder_prepare();
 		rc = attach(&e, label, writable, progress, &c->disk);
 		exported_close(&e);
+	}
+	if (!rc) {
+		rc = holder_take(rd_id(c->disk), e.shown);
+		if (rc)
+			rd_detach(c->disk);
 	}
 	if (rc) {
 		free(c);
@@ -295,8 +327,11 @@ static void *ramdisk_open(int readonly)
 static void ramdisk_close(void *handle)
 {
 	struct connection *c = handle;
+	char id[RD_ID_MAX];
 
+	strcpy(id, rd_id(c->disk));
 	rd_detach(c->disk);
+	holder_release(id); /* the last one to detach discards the disk */
 	free(c);
 }
 

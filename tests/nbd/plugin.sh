@@ -35,7 +35,8 @@ store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
 # ---- parameters -------------------------------------------------------------
 
 does "--dump-plugin" nbdkit "$plugin" --dump-plugin
-for line in version=0.1 ramdisk_format=1 "ramdisk_store=$XEN_RAMDISK_DIR" max_thread_model=parallel; do
+for line in version=0.1 ramdisk_format=1 "ramdisk_store=$XEN_RAMDISK_DIR" max_thread_model=parallel \
+	"ramdisk_threads=$([[ $(nbdkit --version) =~ ^nbdkit\ 1\.(32\.([4-9]|[1-9][0-9])|33\.[0-9])$ ]] && echo one || echo many) for each connection"; do
 	grep -qx "$line" "$out"
 	ok "--dump-plugin has $line" $?
 done
@@ -124,7 +125,7 @@ run "$seeds/odd.img" -- 'nbdinfo --json "$uri"' >"$out" 2>&1
 jq -e '.exports[0] | .["export-size"] == 3000320 and .can_multi_conn and .can_flush and
 	.can_fua and .can_trim and .can_zero and .can_fast_zero and .can_cache and .can_df and
 	(.is_rotational | not) and (.is_read_only | not) and .block_size_minimum == 1 and
-	.block_size_preferred == 4096 and (.description | test("RAM disk of .*odd.img"))' "$out" >/dev/null
+	.block_size_preferred == 4096 and (.description | test("RAM disk [0-9a-f]{16} of .*odd.img"))' "$out" >/dev/null
 ok "nbdinfo: size, flags and block sizes" $?
 for how in mode=r -r; do
 	run "$seeds/odd.img" "$how" -- 'nbdinfo --json "$uri"' >"$out" 2>&1

@@ -20,6 +20,10 @@ serving() { # ARGUMENT...
 uri_of() { # EXPORT SOCKET
 	echo "nbd+unix:///$1?socket=$2"
 }
+instance_of() { # URI
+	nbdinfo --json "$1" | jq -r '.exports[0].description' | sed -n 's/^.*RAM disk \([0-9a-f]\{16\}\) of .*$/\1/p'
+}
+store_has_no_disk() { [ -z "$(find "$XEN_RAMDISK_DIR" -name '*.data')" ]; }
 store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
 
 # ---- arguments --------------------------------------------------------------
@@ -76,9 +80,9 @@ ok "serve prints the URI" $?
 does "nbdcopy accepts the URI" sh -c "nbdcopy '$printed' - | cmp -n 3000100 - '$seeds/seed image.img'"
 command=$(sed -n 's/^  nbdcopy/nbdcopy/p' "$log" | sed "s,COPY.img,'$seeds/copy',")
 does "the command for nbdcopy works" sh -c "$command && cmp -n 3000100 '$seeds/copy' '$seeds/seed image.img'"
-qemu=$(sed -n "s/^  qemu-system-x86_64 -drive .*file='\(.*\)' \.\.\.$/\1/p" "$log")
+qemu=$(sed -n "s/^  qemu-system-x86_64 -drive '.*,file=\(.*\)' \.\.\.$/\1/p" "$log")
 does "QEMU accepts the URI of its command" qemu-img info "$qemu"
-grep -qxF "  nbd-client -unix '$socket' /dev/nbd0 -persist -connections 4 -name 'seed image.img'" "$log"
+grep -qxF "  nbd-client -unix '$socket' /dev/nbd0 -persist -connections 4 -name 'seed image.img@$(instance_of "$printed")'" "$log"
 ok "the command for nbd-client" $?
 does "only the user can connect to the socket" sh -c "[ \"\$(stat -c %a '$socket')\" = 700 ]"
 does "the second seed is served by its name" sh -c \
@@ -159,6 +163,58 @@ end "$server"
 xm-ramdisk drop "$old"
 does "nothing is left of the replaced seed" store_is_empty
 
+# ---- a client that comes back to a server that has ended --------------------
+
+# Reads and prints how long it took, until an error; after a line on stdin.
+reader='
+import sys, time
+h = nbd.NBD()
+h.connect_uri(sys.argv[1])
+h.pwrite(b"kept", 7)
+print("wrote", flush=True)
+sys.stdin.readline()
+start = time.monotonic()
+try:
+    print("read", h.pread(4, 7))
+except nbd.Error as e:
+    print("error after", int(time.monotonic() - start))
+'
+cp "$seeds/b.img" "$seeds/again.img"
+serving --socket="$seeds/s.sock" "$seeds/again.img"
+instance=$(instance_of "$(uri_of again.img "$seeds/s.sock")")
+grep -qxF "  nbd-client -unix $seeds/s.sock /dev/nbd0 -persist -connections 4 -name again.img@$instance" "$log"
+ok "the command for nbd-client comes back to the instance only" $?
+does "NAME@INSTANCE" nbdinfo --size "$(uri_of "again.img@$instance" "$seeds/s.sock")"
+says "another instance is refused" 1 'no export named' nbdinfo --size "$(uri_of again.img@0123456789abcdef "$seeds/s.sock")"
+says "and the server says so" 0 'a client that came back .* its disk, of instance 0123456789abcdef, is gone' cat "$log"
+spawn nbdkit -f -U "$seeds/retry.sock" --filter=retry nbd "uri=$(uri_of "again.img@$instance" "$seeds/s.sock")" \
+	retries=3 retry-delay=1 retry-exponential=no
+retry=${spawned[-1]}
+wait_for 10 test -S "$seeds/retry.sock"
+mkfifo "$seeds/go"
+/usr/bin/python3 -c "import nbd$reader" "nbd+unix:///?socket=$seeds/retry.sock" <"$seeds/go" >"$seeds/reader" 2>&1 &
+client=$!
+exec 4>"$seeds/go"
+wait_for 10 grep -q wrote "$seeds/reader"
+end "$server"
+does "the disk ends with its server" store_is_empty
+serving --socket="$seeds/s.sock" "$seeds/again.img" # the same seed: the same id
+echo >&4
+exec 4>&-
+wait_for 20 sh -c "! kill -0 $client"
+says "a client that comes back has an error in time, not another disk" 0 '^error after [34]$' cat "$seeds/reader"
+says "it has loaded nothing" 0 '^1$' sh -c "xm-ramdisk list | grep -c 'again.img'"
+end "$retry"
+end "$server"
+xm-ramdisk load "$seeds/again.img" >/dev/null
+serving --socket="$seeds/s.sock" "$seeds/again.img"
+instance=$(instance_of "$(uri_of again.img "$seeds/s.sock")")
+end "$server"
+serving --socket="$seeds/s.sock" "$seeds/again.img"
+does "a disk that stays keeps its instance" nbdinfo --size "$(uri_of "again.img@$instance" "$seeds/s.sock")"
+end "$server"
+xm-ramdisk drop "$seeds/again.img"
+
 # ---- nbdkit that does not start again ---------------------------------------
 
 mkdir "$seeds/broken"
@@ -186,6 +242,33 @@ wait_for 20 nbdinfo --size "$u"
 finds_what_it_wrote "nbdkit starts again"
 end "$server"
 
+# ---- nbdkit that hangs when it starts ---------------------------------------
+
+cat >"$seeds/broken/nbdkit" <<END
+#!/bin/sh
+case " \$* " in *--dump-plugin*) exit 0 ;; esac
+echo \$\$ >>'$seeds/hanging'
+trap '' TERM
+exec sleep 1000
+END
+for signal in TERM INT; do
+	for background in '' --background; do
+		: >"$seeds/hanging"
+		# shellcheck disable=SC2086
+		PATH=$seeds/broken:$PATH spawn xm-ramdisk serve $background --socket="$seeds/s.sock" "$seeds/b.img"
+		server=${spawned[-1]}
+		wait_for 10 test -s "$seeds/hanging"
+		kill -$signal "$server"
+		wait_for 15 sh -c "! kill -0 $server 2>/dev/null"
+		ok "SIG$signal ends serve $background while nbdkit hangs" $?
+		wait "$server"
+		ok "with status 1" $(($? != 1))
+		says "and a sentence" 0 '^xm-ramdisk: interrupted while nbdkit started' cat "$seeds/log.$((${#spawned[@]} - 1))"
+		does "the nbdkit that hung is gone" sh -c "! kill -0 $(cat "$seeds/hanging")"
+		does "nothing is left of it" store_is_empty
+	done
+done
+
 # ---- options ----------------------------------------------------------------
 
 serving --discard --socket="$seeds/s.sock" "$seeds/b.img"
@@ -193,6 +276,39 @@ u=$(uri_of b.img "$seeds/s.sock")
 does "--discard: a client writes and disconnects" nbdsh -u "$u" -c 'h.pwrite(b"gone", 7)'
 does "--discard: the next client finds the seed" nbdsh -u "$u" -c 'assert h.pread(4, 7) == bytes(4)'
 end "$server"
+# Disks that only clients load, over the end of nbdkit.
+kept_over() { # NAME URI SIGNAL
+	does "$1: a client writes while nbdkit is ended by $3" /usr/bin/python3 -c '
+import nbd, os, subprocess, sys, time
+uri, server, signal = sys.argv[1:]
+h = nbd.NBD()
+h.connect_uri(uri)
+h.pwrite(b"kept", 7)
+pid = subprocess.check_output(["pgrep", "-P", server]).split()[0].decode()
+subprocess.check_call(["kill", "-" + signal, pid])
+if signal == "TERM":
+    time.sleep(0.2) # nbdkit waits for its clients
+    h.shutdown()
+for n in range(100):
+    if not os.path.exists("/proc/" + pid):
+        break
+    time.sleep(0.05)
+for n in range(100):
+    h = nbd.NBD()
+    try:
+        h.connect_uri(uri)
+        break
+    except nbd.Error:
+        time.sleep(0.1)
+assert h.pread(4, 7) == b"kept", h.pread(4, 7)' "$2" "$server" "$3"
+}
+serving --discard --socket="$seeds/s.sock" "$seeds/b.img"
+for signal in KILL TERM ABRT; do
+	kept_over "--discard" "$u" $signal
+	does "--discard: when that client is gone, the next one finds the seed" nbdsh -u "$u" -c 'assert h.pread(4, 7) == bytes(4)'
+done
+end "$server"
+does "--discard: nothing is left" store_is_empty
 serving --read-only --name=lab --socket="$seeds/s.sock" "$seeds/b.img"
 does "--read-only, and --name" sh -c "nbdinfo --json '$(uri_of lab "$seeds/s.sock")' | jq -e '.exports[0].is_read_only'"
 end "$server"
@@ -218,7 +334,31 @@ os.rename("'"$seeds"'/new", "'"$seeds"'/b.img")
 second.connect_uri("'"$u"'")
 os.rename("'"$seeds"'/old", "'"$seeds"'/b.img")
 assert second.pread(4, 7) == b"kept"'
-end "${spawned[-1]}"
+server=${spawned[-1]}
+for signal in KILL TERM; do
+	kept_over "a directory" "$u" $signal
+done
+does "a directory: an export keeps its disk over the end of nbdkit although its file is replaced" /usr/bin/python3 -c '
+import nbd, os, shutil, subprocess, sys, time
+uri, server, image, other = sys.argv[1:]
+h = nbd.NBD()
+h.connect_uri(uri)
+h.pwrite(b"kept", 7)
+shutil.copy(other, image + ".new")
+os.rename(image, image + ".old")
+os.rename(image + ".new", image)
+subprocess.check_call(["pkill", "-KILL", "-P", server])
+for n in range(100):
+    h = nbd.NBD()
+    try:
+        h.connect_uri(uri)
+        break
+    except nbd.Error:
+        time.sleep(0.1)
+os.rename(image + ".old", image)
+assert h.get_size() == 1 << 20 and h.pread(4, 7) == b"kept"' "$u" "$server" "$seeds/b.img" "$two_mib"
+does "a directory: the server holds the disk no longer than its clients" wait_for 20 store_has_no_disk
+end "$server"
 serving --lazy --keep --socket="$seeds/s.sock" "$seeds/b.img"
 end "$server"
 says "--keep outlives the server" 0 'b.img: 1 MiB, .*kept' xm-ramdisk list

@@ -95,12 +95,14 @@ void rd_nbd_id(const char *canonical, char id[RD_ID_MAX])
 /* ---- the library ------------------------------------------------------- */
 
 #define LIBRARY "libnbd.so.0"
-#define FUNCTIONS(f)                                                     \
-	f(create) f(close) f(get_error) f(get_errno) f(add_meta_context) \
-		f(set_uri_allow_local_file) f(aio_connect_uri)           \
-			f(aio_is_connecting) f(aio_is_ready) f(poll)     \
-				f(get_size) f(can_meta_context)          \
-					f(aio_block_status) f(aio_pread)
+#define FUNCTIONS(f)                                                         \
+	f(create) f(close) f(get_error) f(get_errno) f(add_meta_context)     \
+		f(set_full_info) f(get_export_description)                   \
+			f(set_uri_allow_local_file) f(aio_connect_uri)       \
+				f(aio_is_connecting) f(aio_is_ready) f(poll) \
+					f(get_size) f(can_meta_context)      \
+						f(aio_block_status)          \
+							f(aio_pread)
 
 #define DECLARE(name) __typeof__(&nbd_##name) name;
 static struct {
@@ -194,6 +196,7 @@ static int connect_to(struct rd_nbd *n, const char *uri)
 
 	/* The administrator chose the URI: it may name files with keys. */
 	if (lib.set_uri_allow_local_file(n->h, true) ||
+	    lib.set_full_info(n->h, true) ||
 	    lib.add_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
 	    lib.aio_connect_uri(n->h, uri))
 		return note_failure(n);
@@ -250,6 +253,14 @@ void rd_nbd_close(struct rd_nbd *n)
 		lib.close(n->h);
 	pthread_mutex_destroy(&n->mutex);
 	free(n);
+}
+
+void rd_nbd_description(struct rd_nbd *n, char text[RD_DESCRIPTION_MAX])
+{
+	char *got = lib.get_export_description(n->h);
+
+	snprintf(text, RD_DESCRIPTION_MAX, "%s", got ? got : "");
+	free(got);
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -434,6 +445,12 @@ int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 void rd_nbd_close(struct rd_nbd *n)
 {
 	(void)n;
+}
+
+void rd_nbd_description(struct rd_nbd *n, char text[RD_DESCRIPTION_MAX])
+{
+	(void)n;
+	text[0] = 0;
 }
 
 int rd_nbd_read(struct rd_nbd *n, void *to, uint64_t off, size_t len)

@@ -28,6 +28,8 @@ void rd_nbd_id(const char *canonical, char id[RD_ID_MAX]);
 int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 		struct rd_error *err);
 void rd_nbd_close(struct rd_nbd *nbd);
+/* What the server says about the export, or "". */
+void rd_nbd_description(struct rd_nbd *nbd, char text[RD_DESCRIPTION_MAX]);
 
 /* Read and wait. Threads take turns under a mutex. 0 or -errno. */
 int rd_nbd_read(struct rd_nbd *nbd, void *to, uint64_t off, size_t len);

@@ -249,7 +249,8 @@ int rd_seed_check_size(const struct rd_seed *seed, struct rd_error *err)
 	return 0;
 }
 
-int rd_probe(const char *path, uint64_t *size, struct rd_error *err)
+int rd_probe(const char *path, uint64_t *size,
+	     char description[RD_DESCRIPTION_MAX], struct rd_error *err)
 {
 	struct rd_seed seed;
 	int rc = rd_seed_open(&seed, path, err);
@@ -257,6 +258,9 @@ int rd_probe(const char *path, uint64_t *size, struct rd_error *err)
 	if (rc)
 		return rc;
 	*size = seed.size;
+	description[0] = 0;
+	if (seed.nbd)
+		rd_nbd_description(seed.nbd, description);
 	rd_seed_close(&seed);
 	return 0;
 }

@@ -174,7 +174,8 @@ static int list_one(struct rd_store *store, const char *id, void *arg)
 
 	fd = openat(store->dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return 0; /* removed since the directory was read */
+		/* ENOENT: removed since the directory was read; ELOOP: no header */
+		return errno == ENOENT || errno == ELOOP ? 0 : -errno;
 	rc = rd_header_read(fd, name.text, &h, &why);
 	if (!rc)
 		rc = list_header(store, l, id, fd, &h);

@@ -4,7 +4,8 @@
 # Limits of the process and of the host: a limit of file sizes, open files or
 # memory, a store that is full, read-only or has no inode left, and a standard
 # output that is closed or full. Each time xm-ramdisk prints one sentence, ends
-# with status 1 and leaves nothing. In a mount namespace of its own.
+# with status 1 and leaves nothing. At the end every subcommand under every limit.
+# In a mount namespace of its own.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=$(realpath "${B:-build}")
@@ -60,15 +61,15 @@ ok() { # NAME CONDITION-STATUS
 # shellcheck disable=SC2317 # refused runs it
 limited() { # OPTION N ARGUMENTS...: with that limit
 	ulimit "$1" "$2" || exit 99
-	exec xm-ramdisk "${@:3}"
+	exec timeout 60 xm-ramdisk "${@:3}"
 }
 # shellcheck disable=SC2317
 to() { # FILE ARGUMENTS...
-	exec xm-ramdisk "${@:2}" >"$1"
+	exec timeout 60 xm-ramdisk "${@:2}" >"$1"
 }
 # shellcheck disable=SC2317
 closed() { # ARGUMENTS...
-	exec xm-ramdisk "$@" >&-
+	exec timeout 60 xm-ramdisk "$@" >&-
 }
 
 # ---- ulimit ------------------------------------------------------------------
@@ -159,4 +160,95 @@ in_missing_store() { # ARGUMENTS...
 	exec xm-ramdisk "$@"
 }
 refused "a store that cannot be made" '.*: Read-only file system' in_missing_store load "$seed"
+
+
+# ---- every subcommand under every limit ----------------------------------------
+
+fresh size=64M
+xm-ramdisk load "$seed" >"$out" 2>&1
+truncate -s 1M "$seeds/other.img"
+subcommands=(
+	"load $seeds/other.img" list "list --json" "show seed.img" "show --debug seed.img" "top --once" "top --once --json"
+	"drop seed.img" "reset seed.img" "save seed.img $seeds/dir/copy" "diff seed.img" "diff --json seed.img"
+	"attach a $seed xvdb" "attach --dry-run a $seed xvdb" "attach --toolstack=xm a $seed xvdb" "attach --toolstack=xl a $seed xvdb"
+	"attach --remote a nbd://127.0.0.1:1/x xvdb" "detach a xvdb" "fault --json seed.img a" "fault --error=all seed.img a"
+	"serve --background --socket=$seeds/s.sock $seed" "serve --background --discard --socket=$seeds/s.sock $seeds/other.img"
+	"serve --background --tcp=127.0.0.1:0 --insecure $seeds/dir"
+	"fence 192.0.2.1" "fence --list" "fence --lift 192.0.2.1" "hotplug add backend/vbd/1/51712" "hotplug remove backend/vbd/1/51712"
+	"hotplug clean" "hotplug watch" "interface list" "interface list --svg $seeds/dir/picture" "interface show 4.17.0" "interface of $B/xm-ramdisk" "interface of --json $B/xm-ramdisk"
+	"interface check 4.17.0 4.17.0" "interface running" --help --version "serve --help"
+)
+
+# What is in the store and beside the seed, without the servers that run.
+files() { find "$XEN_RAMDISK_DIR" "$seeds/dir" "$seeds/s.sock" -type f,s 2>/dev/null | grep -v '/fenced\(\.lock\)\?$' | sort; }
+
+end_servers() {
+	local pid
+	for pid in $(pgrep -f "^xm-ramdisk serve .*$seeds"); do
+		kill "$pid"
+		while grep -q . "/proc/$pid/cmdline" 2>/dev/null; do sleep 0.05; done # empty when it has ended
+	done
+}
+
+undo() { # SUBCOMMAND
+	case $1 in
+	load*) xm-ramdisk drop "$seeds/other.img" ;;
+	drop*) xm-ramdisk load "$seed" >/dev/null ;;
+	save*) rm "$seeds/dir/copy" ;;
+	*--svg*) rm "$seeds/dir/picture" ;;
+	esac
+}
+
+# LIMIT COMMAND...: each subcommand behind COMMAND ends with status 0; or with status 1 and one sentence, which is
+# the last line, of xm-ramdisk. It leaves nothing.
+every() {
+	local limit=$1 c status problem before after began
+	shift
+	for c in "${subcommands[@]}"; do
+		problem=
+		before=$(files) began=$SECONDS
+		# shellcheck disable=SC2086 # words
+		("$@" $c) 2>&1 </dev/null | cat >"$out" # a pipe has no limit of its size
+		status=${PIPESTATUS[0]}
+		end_servers
+		[ "$status" != 0 ] || undo "$c"
+		after=$(files)
+		case $status in
+		0) ;;
+		1)
+			[ "$c" != "interface running" ] || sed -i 's/^no hypervisor: /xm-ramdisk: &/' "$out"
+			[ "$(grep -c '^xm-ramdisk: [^ ]' "$out")" = 1 ] || problem+=", not one sentence"
+			;;
+		*) problem="status $status" ;;
+		esac
+		[ $((SECONDS - began)) -lt 30 ] || problem+=", $((SECONDS - began)) seconds"
+		[ "$before" = "$after" ] || problem+=", left: $(diff <(echo "$before") <(echo "$after"))"
+		if [ -z "$problem" ]; then
+			echo "ok limits: $limit: $c"
+		else
+			sed 's/^/# /' "$out"
+			echo "not ok limits: $limit: $c: $problem"
+			failed=1
+		fi
+	done
+}
+
+every "no limit" timeout 60 xm-ramdisk
+every "ulimit -f 0" limited -f 0
+every "ulimit -n 5" limited -n 5
+every "ulimit -n 32" limited -n 32
+if (ulimit -v 100000 && xm-ramdisk --version) >/dev/null 2>&1; then
+	every "ulimit -v 10000" limited -v 10000
+	every "ulimit -v 20000" limited -v 20000
+fi
+every "a full output" to /dev/full
+every "a closed output" closed
+mount -o "remount,nr_inodes=$(df --output=iused "$XEN_RAMDISK_DIR" | tail -n 1)" "$XEN_RAMDISK_DIR"
+every "no inodes" timeout 60 xm-ramdisk
+mount -o remount,nr_inodes=1000 "$XEN_RAMDISK_DIR"
+cat /dev/zero >"$XEN_RAMDISK_DIR/filler" 2>/dev/null
+every "a full store" timeout 60 xm-ramdisk
+rm "$XEN_RAMDISK_DIR/filler"
+mount -o remount,ro "$XEN_RAMDISK_DIR"
+every "a read-only store" timeout 60 xm-ramdisk
 exit $failed

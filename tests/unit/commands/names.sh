@@ -89,6 +89,66 @@ json_has "the exact bytes of the seed's path" ".[] | select(.seed_hex == \"$(hex
 json_has "and of the label" ".attachments[] | select(.label_hex == \"$(hex "$label")\")" show --json seed.img
 json_has "top" ".[] | select(.seed_hex == \"$(hex "$seed")\" and .label_hex == \"$(hex "$label")\")" top --once --json
 
+# NAME STATUS PATH ARGUMENTS...: the output is JSON in UTF-8 for Python, as strict as it is, has no control
+# character, and the exact bytes of PATH, unless that is empty, are in it.
+reader='
+import json, sys
+output = sys.stdin.buffer.read()
+want = sys.argv[1].encode("utf-8", "surrogateescape")
+def refuse(constant):
+    raise ValueError(constant)
+value = json.loads(output.decode("utf-8"), parse_constant=refuse)
+assert not [c for c in output.decode("utf-8") if c != "\n" and not c.isprintable()]
+found = []
+def walk(v):
+    for k, x in v.items() if isinstance(v, dict) else enumerate(v):
+        if isinstance(x, (dict, list)):
+            walk(x)
+        elif isinstance(x, str) and isinstance(v, dict) and k + "_hex" in v:
+            found.append(bytes.fromhex(v[k + "_hex"]))
+        elif isinstance(x, str):
+            found.append(x.encode("utf-8"))
+walk(value)
+assert not want or [f for f in found if want in f], "the bytes of the path are not there"
+'
+python_reads() {
+	local name=$1 want=$2 path=$3 status
+	shift 3
+	xm-ramdisk "$@" >"$out" 2>"$out.err" </dev/null
+	status=$?
+	[ $status = "$want" ] && python3 -c "$reader" "$path" <"$out" >>"$out.err" 2>&1
+	status=$?
+	[ $status = 0 ] || cat "$out.err" >>"$out"
+	ok "JSON that Python reads: $name" $status
+}
+
+quotes=$seeds/$'q"uo\\te\'s \xe2\x80\xae\xc3\xa9 \xed\xa0\x80 \xf5{}[]\t,:'
+mkdir "$quotes"
+head -c 1M /dev/urandom >"$quotes/two.img"
+prints "load of a path with quotes" 0 1 'two.img' load "$quotes/two.img"
+python_reads "list" 0 "$seed" list --json
+python_reads "list, quotes" 0 "$quotes/two.img" list --json
+python_reads "list, the label" 0 "$label" list --json
+python_reads "show" 0 "$seed" show --json seed.img
+python_reads "show, quotes" 0 "$quotes/two.img" show --json two.img
+python_reads "show --debug" 0 "$quotes/two.img" show --debug two.img
+python_reads "top" 0 "$label" top --once --json
+python_reads "diff" 0 '' diff --json two.img
+program="$quotes/program"
+cp "$B/xm-ramdisk" "$program" && cp "$B/xm-ramdisk" "$dir/program"
+python_reads "interface of, quotes" 0 "$program" interface of --json "$program"
+python_reads "interface of" 0 "$dir/program" interface of --json "$dir/program"
+python_reads "interface check" 0 "$dir/program" interface check --json "$dir/program" 4.17.0
+python_reads "interface list" 0 '' interface list --json
+python_reads "interface show" 0 '' interface show --json 4.17.0
+xm-ramdisk interface running --json >"$out" 2>"$out.err" </dev/null
+status=$? # 1 without a hypervisor
+python_reads "interface running" $status '' interface running --json
+prints "interface of" 0 '' "$shown/program" interface of "$dir/program"
+prints "interface check" 0 '' "$shown/program" interface check "$dir/program" 4.17.0
+prints "interface of a file that is none" 1 1 "$shown/seed.img" interface of "$seed"
+xm-ramdisk drop two.img
+
 # ---- commands for copying --------------------------------------------------
 
 # The words of the command that COMMAND's output names behind PREFIX, as a shell reads them.

@@ -2,6 +2,7 @@
 /* Which disk an attach means: names, aliases, empty files, search by text. */
 #include <errno.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 
 #include "tests/unit/scratch.h"
 
@@ -230,6 +231,65 @@ static void finding(void)
 	rd_store_close(s);
 }
 
+/* A disk keeps its instance; one that is loaded again has another. */
+static void instances(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("instance", MIB, 1);
+	char first[RD_INSTANCE_MAX], same[RD_INSTANCE_MAX],
+		other[RD_INSTANCE_MAX];
+	struct rd_disk *a = attached(s, seed, true),
+		       *b = attached(s, seed, false), *c;
+	struct rd_error err;
+
+	CU_ASSERT_EQUAL(rd_instance(a, first), 0);
+	CU_ASSERT_EQUAL(strlen(first), RD_INSTANCE_MAX - 1);
+	rd_detach(a);
+	CU_ASSERT_EQUAL(rd_write(b, "x", 0, 1), -EROFS);
+	CU_ASSERT_EQUAL(rd_reset(s, rd_id(b), false, NULL, NULL, &err), 0);
+	CU_ASSERT_EQUAL(rd_instance(b, same), 0);
+	CU_ASSERT_STRING_EQUAL(same, first);
+	CU_ASSERT_EQUAL_FATAL(attach_named(s, seed, "other", 0, &c, &err), 0);
+	CU_ASSERT_EQUAL(rd_instance(c, other), 0);
+	CU_ASSERT_STRING_NOT_EQUAL(other, first);
+	rd_detach(b);
+	rd_detach(c);
+	a = attached(s, seed, true);
+	CU_ASSERT_EQUAL(rd_instance(a, other), 0);
+	CU_ASSERT_STRING_NOT_EQUAL(other, first);
+	rd_detach(a);
+	rd_store_close(s);
+}
+
+/* With too few descriptors a disk is not found, and is not said to be absent. */
+static void too_few_descriptors(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = attached(s, make_seed("few", MIB, 1), true);
+	int lowest = dup(STDIN_FILENO);
+	struct rd_disk_info *list;
+	struct rlimit before, few;
+	char id[RD_ID_MAX];
+	struct rd_error err;
+	size_t n;
+
+	close(lowest);
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	for (few.rlim_cur = (rlim_t)lowest; few.rlim_cur <= (rlim_t)lowest + 1;
+	     few.rlim_cur++) {
+		setrlimit(RLIMIT_NOFILE, &few);
+		CU_ASSERT_EQUAL(rd_list(s, &list, &n, &err), -EMFILE);
+		CU_ASSERT_EQUAL(rd_find(s, "few", id, &err), -EMFILE);
+	}
+	setrlimit(RLIMIT_NOFILE, &before);
+	CU_ASSERT_EQUAL_FATAL(rd_list(s, &list, &n, &err), 0);
+	CU_ASSERT_EQUAL(n, 1);
+	rd_list_free(list, n);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
 static void the_seed_now(void)
 {
 	struct rd_store *s = open_store();
@@ -327,6 +387,8 @@ static const struct test tests[] = {
 	{ "an empty file means the only disk",
 	  an_empty_file_means_the_only_one },
 	{ "finding a disk by text", finding },
+	{ "the instance of a disk", instances },
+	{ "too few descriptors to list the disks", too_few_descriptors },
 	{ "a seed that changes under its disk", the_seed_now },
 };
 

@@ -139,17 +139,61 @@ static void move_parameter(char *uri, const char *name, const char *key,
 		memmove(p, end, strlen(end) + 1);
 }
 
+#define INSTANCE_MARK "RAM disk "
+#define VIEW_MARK "private view "
+
+/* Behind @mark in a description of the nbdkit plugin: "[NAME: ]MARK..."; or NULL. */
+static const char *behind(const char *description, const char *mark)
+{
+	const char *space = strchr(description, ' ');
+
+	if (space && space > description && space[-1] == ':')
+		description = space + 1;
+	return strncmp(description, mark, strlen(mark))
+		       ? NULL
+		       : description + strlen(mark);
+}
+
+static bool find_instance(const char *description,
+			  char instance[RD_INSTANCE_MAX])
+{
+	const char *p = behind(description, INSTANCE_MARK);
+	const size_t n = RD_INSTANCE_MAX - 1;
+
+	if (!p || strspn(p, "0123456789abcdef") != n || p[n] != ' ')
+		return false;
+	snprintf(instance, RD_INSTANCE_MAX, "%s", p);
+	return true;
+}
+
+/* "@INSTANCE" behind the export's name: the server refuses any other disk. */
+void nbd_remote_uri(const struct nbd_remote *remote, char uri[RD_SEED_MAX])
+{
+	const char *host = strstr(remote->uri, "://");
+	char instance[RD_INSTANCE_MAX];
+	size_t end, slash;
+
+	snprintf(uri, RD_SEED_MAX, "%s", remote->uri);
+	if (!host || !find_instance(remote->description, instance))
+		return;
+	host += strlen("://");
+	end = (size_t)(host - remote->uri) + strcspn(host, "?#");
+	slash = strcspn(host, "/?#");
+	snprintf(uri + end, RD_SEED_MAX - end, "%s@%s%s",
+		 host[slash] == '/' ? "" : "/", instance, remote->uri + end);
+}
+
 /*
  * If the kernel's NBD client loses its server, the requests in flight fail. So
  * its server is an nbdkit of this host, whose retry filter reconnects to the
- * other host for @seconds.
+ * other host.
  */
 static int serve_remote(struct rd_store *store, const char *label,
-			const char *uri, int seconds, bool writable)
+			const struct nbd_remote *remote, bool writable)
 {
 	char socket[FILE_MAX], pidfile[FILE_MAX], retries[32];
 	char parameter[PARAMETER_MAX], psk[PARAMETER_MAX];
-	char certificates[PARAMETER_MAX];
+	char certificates[PARAMETER_MAX], uri[RD_SEED_MAX];
 	const char *argv[] = {
 		"nbdkit",
 		"-U",
@@ -171,6 +215,7 @@ static int serve_remote(struct rd_store *store, const char *label,
 
 	file_of(store, label, ".sock", socket);
 	file_of(store, label, ".pid", pidfile);
+	nbd_remote_uri(remote, uri);
 	snprintf(parameter, sizeof(parameter), "uri=%s", uri);
 	move_parameter(parameter, "tls-psk-file", "tls-psk", psk);
 	move_parameter(parameter, "tls-certificates", "tls-certificates",
@@ -181,7 +226,9 @@ static int serve_remote(struct rd_store *store, const char *label,
 		argv[n++] = certificates;
 	if (!writable)
 		argv[n++] = "-r";
-	snprintf(retries, sizeof(retries), "retries=%d", seconds);
+	/* a client that comes back to a private view has a new one */
+	snprintf(retries, sizeof(retries), "retries=%d",
+		 behind(remote->description, VIEW_MARK) ? 0 : remote->seconds);
 	unlink(socket);
 	return run_nbdkit(argv, "nbd");
 }
@@ -217,17 +264,29 @@ static bool is_free(int number)
 	return access(path, F_OK) != 0;
 }
 
-/* Connect the first free device to nbdkit. The caller holds nbd.lock. */
-static int connect_free(struct rd_store *store, const char *label,
+/*
+ * Connect the first free device to nbdkit. If a request has not been answered
+ * after @timeout seconds, unless that is 0, the driver fails all requests of the
+ * device. The caller holds nbd.lock.
+ */
+static int connect_free(struct rd_store *store, const char *label, int timeout,
 			char device[NBD_PATH_MAX])
 {
-	char socket[FILE_MAX];
-	const char *const argv[] = { "nbd-client", "-unix", socket, device,
-				     "-b",         "512",   NULL };
+	char socket[FILE_MAX], seconds[16];
+	const char *const argv[] = { "nbd-client",
+				     "-unix",
+				     socket,
+				     device,
+				     "-b",
+				     "512",
+				     timeout ? "-timeout" : NULL,
+				     seconds,
+				     NULL };
 	bool any_free = false;
 	int i, rc;
 
 	file_of(store, label, ".sock", socket);
+	snprintf(seconds, sizeof(seconds), "%d", timeout);
 	for (i = 0; i < DEVICES_MAX; i++) {
 		if (!is_free(i))
 			continue;
@@ -283,14 +342,14 @@ static void load_driver(void)
 }
 
 /* Connect a device to the nbdkit of @label, which runs. */
-static int make_device(struct rd_store *store, const char *label,
+static int make_device(struct rd_store *store, const char *label, int timeout,
 		       char path[NBD_PATH_MAX])
 {
 	int rc, locked;
 
 	locked = hotplug_lock(store, LOCK_FILE, LOCK_EX);
 	load_driver();
-	rc = connect_free(store, label, path);
+	rc = connect_free(store, label, timeout, path);
 	if (rc == EXIT_DONE)
 		rc = write_device_file(store, label, path);
 	if (locked >= 0)
@@ -307,17 +366,22 @@ int nbd_make(struct rd_store *store, const char *label, const char *id,
 
 	nbd_remove(store, label);
 	rc = serve(store, label, id, writable, private_view);
-	return rc ? rc : make_device(store, label, path);
+	return rc ? rc : make_device(store, label, 0, path);
 }
 
-int nbd_make_remote(struct rd_store *store, const char *label, const char *uri,
-		    int seconds, bool writable, char path[NBD_PATH_MAX])
+/*
+ * The retry filter handles one request after another, and each of them retries
+ * for so long. So the driver limits the time, once for all requests.
+ */
+int nbd_make_remote(struct rd_store *store, const char *label,
+		    const struct nbd_remote *remote, bool writable,
+		    char path[NBD_PATH_MAX])
 {
-	int rc;
+	int rc, timeout = remote->seconds + NBD_GRACE_SECONDS;
 
 	nbd_remove(store, label);
-	rc = serve_remote(store, label, uri, seconds, writable);
-	return rc ? rc : make_device(store, label, path);
+	rc = serve_remote(store, label, remote, writable);
+	return rc ? rc : make_device(store, label, timeout, path);
 }
 
 bool nbd_find(struct rd_store *store, const char *label,

@@ -17,13 +17,26 @@
 int nbd_make(struct rd_store *store, const char *label, const char *id,
 	     bool writable, bool private_view, char path[NBD_PATH_MAX]);
 
+/* A disk that another host serves. */
+struct nbd_remote {
+	const char *uri;
+	/* what rd_probe() says; names the instance of a disk of xm-ramdisk serve */
+	const char *description;
+	int seconds; /* to reconnect */
+};
+
 /*
- * The same for a disk that another host serves at @uri. If the connection is
- * lost, requests wait while nbdkit tries to reconnect for @seconds; then they
- * fail.
+ * The same for a disk that another host serves. If the connection is lost,
+ * requests wait while nbdkit tries for remote->seconds to reconnect to the same
+ * instance of the disk, and to no other. If a request has not been answered
+ * NBD_GRACE_SECONDS later, this and all later requests of the device fail.
  */
-int nbd_make_remote(struct rd_store *store, const char *label, const char *uri,
-		    int seconds, bool writable, char path[NBD_PATH_MAX]);
+#define NBD_GRACE_SECONDS 5
+int nbd_make_remote(struct rd_store *store, const char *label,
+		    const struct nbd_remote *remote, bool writable,
+		    char path[NBD_PATH_MAX]);
+/* The URI of the instance of the disk; remote->uri if no instance is known. */
+void nbd_remote_uri(const struct nbd_remote *remote, char uri[RD_SEED_MAX]);
 /* The path of the device of @label; false if there is none. */
 bool nbd_find(struct rd_store *store, const char *label,
 	      char path[NBD_PATH_MAX]);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/interface/compare.h"
 #include "tools/xm-ramdisk/interface/print.h"
 #include "tools/xm-ramdisk/interface/side.h"
@@ -34,14 +36,15 @@ static void print_check(const struct iface_check *c)
 	const struct iface_answer *a;
 	int i;
 
-	printf("%s on %s: %s\n", c->built.name, c->on.name,
-	       iface_verdict_name(c->verdict));
+	printf("%s on %s: %s\n", text_shown(c->built.name),
+	       text_shown(c->on.name), iface_verdict_name(c->verdict));
 	printf("  decided by %s (%s)\n", answer_at(c, c->decided)->rule,
 	       answer_name(c->decided));
 	for (i = 0; i <= IFACE_CALLS; i++) {
 		a = answer_at(c, i);
 		printf("  %-15s  %s: %s [%s]\n", answer_name(i),
-		       iface_verdict_name(a->verdict), a->why, a->rule);
+		       iface_verdict_name(a->verdict), text_shown(a->why),
+		       a->rule);
 	}
 }
 
@@ -91,6 +94,7 @@ static int check(const char *built, const char *on, unsigned count, bool json)
 {
 	struct iface_check c = { 0 };
 	struct rd_error err = { "" };
+	int rc;
 
 	if (iface_facts_parse(&c.built, built, &err) ||
 	    iface_facts_parse(&c.on, on, &err))
@@ -104,7 +108,8 @@ static int check(const char *built, const char *on, unsigned count, bool json)
 		json_check(&c);
 	else
 		print_check(&c);
-	return verdict_status(c.verdict);
+	rc = process_flush();
+	return rc ? rc : verdict_status(c.verdict);
 }
 
 static const char check_help[] =

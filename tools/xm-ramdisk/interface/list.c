@@ -7,6 +7,8 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/interface/print.h"
@@ -170,15 +172,20 @@ static void list(enum form form, bool changes)
 		list_text(l);
 }
 
+/* A picture that is not complete is removed, unless @path is a device. */
 static int list_svg(const char *path)
 {
 	FILE *f = strcmp(path, "-") ? fopen(path, "we") : stdout;
+	struct stat st;
 	int rc;
 
 	if (!f)
 		return say_failed("cannot write the picture to %s: %s", path,
 				  strerror(errno));
 	rc = iface_svg_write(f);
+	if (rc && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
+	    f != stdout)
+		unlink(path);
 	if (f != stdout && fclose(f) && !rc)
 		rc = -errno;
 	if (rc)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/interface/print.h"
 
 void iface_csv_field(FILE *to, const char *text)
@@ -60,9 +61,9 @@ static void print_text(const struct iface_facts *facts)
 	char text[16], range[IFACE_RANGE_MAX];
 	int call;
 
-	printf("%s\n", facts->name);
+	printf("%s\n", text_shown(facts->name));
 	if (facts->release[0])
-		printf("  own release   %s\n", facts->release);
+		printf("  own release   %s\n", text_shown(facts->release));
 	for (call = 0; call < IFACE_CALLS; call++)
 		printf("  %-12s  %s\n", iface_call_name(call),
 		       !facts->known[call] ? "not known"
@@ -72,7 +73,7 @@ static void print_text(const struct iface_facts *facts)
 	printf("  releases      %s\n",
 	       facts->range.first ? iface_range_text(facts->range, range)
 				  : "no release of the table has these values");
-	printf("  source        %s\n", facts->how);
+	printf("  source        %s\n", text_shown(facts->how));
 }
 
 void iface_print_facts(const struct iface_facts *facts, bool json)

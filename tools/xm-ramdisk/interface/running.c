@@ -23,6 +23,8 @@
 
 #include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
+#include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/interface/libraries.h"
 #include "tools/xm-ramdisk/interface/options.h"
 #include "tools/xm-ramdisk/interface/print.h"
@@ -218,14 +220,15 @@ static void print_running(const struct iface_facts *facts, const char *why,
 	size_t i;
 
 	if (why)
-		printf("no hypervisor: %s\n", why);
+		printf("no hypervisor: %s\n", text_shown(why));
 	else
 		iface_print_facts(facts, false);
 	puts("libraries");
 	for (i = 0; i < n; i++)
 		printf("  %-20s %-6s %s\n", libs[i].name,
-		       libs[i].path[0] ? libs[i].version : "-",
-		       libs[i].path[0] ? libs[i].path : "not installed");
+		       libs[i].path[0] ? text_shown(libs[i].version) : "-",
+		       libs[i].path[0] ? text_shown(libs[i].path)
+				       : "not installed");
 }
 
 static void json_library(struct json *j, const struct iface_library *lib)
@@ -286,5 +289,6 @@ int iface_cmd_running(int argc, char **argv)
 	why = iface_of_running(&facts, &err) ? err.text : NULL;
 	n = iface_libraries(libs);
 	(json ? json_running : print_running)(&facts, why, libs, n);
-	return why ? EXIT_FAILED : EXIT_DONE;
+	rc = process_flush();
+	return why ? EXIT_FAILED : rc;
 }

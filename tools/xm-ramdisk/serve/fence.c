@@ -46,14 +46,22 @@ static const char help[] =
 
 /* ---- the files --------------------------------------------------------- */
 
-static void read_text(const char *path, char text[FENCE_BYTES])
+/* A file that is not there is empty. 0 or -errno. */
+static int read_text(const char *path, char text[FENCE_BYTES])
 {
 	FILE *f = fopen(path, "re");
-	size_t n = f ? fread(text, 1, FENCE_BYTES - 1, f) : 0;
+	size_t n;
+	int rc = 0;
 
+	text[0] = 0;
+	if (!f)
+		return errno == ENOENT ? 0 : -errno;
+	n = fread(text, 1, FENCE_BYTES - 1, f);
 	text[n] = 0;
-	if (f)
-		fclose(f);
+	if (ferror(f))
+		rc = -EIO;
+	fclose(f);
+	return rc;
 }
 
 /* Replace the file by rename(): no process reads half of @text. */
@@ -73,15 +81,22 @@ static int write_text(const char *path, const char *text)
 		rc = -errno;
 	if (!rc && rename(new, path) < 0)
 		rc = -errno;
+	if (rc)
+		unlink(new);
 	return rc;
 }
 
-void fence_read(const char *store, char text[FENCE_BYTES])
+int fence_read(const char *store, char text[FENCE_BYTES])
 {
 	char path[PATH_MAX];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/" LIST, store);
-	read_text(path, text);
+	rc = read_text(path, text);
+	if (!rc)
+		return EXIT_DONE;
+	return say_failed("cannot read the list of fenced addresses, %s: %s",
+			  path, strerror(-rc));
 }
 
 /* ---- the list ---------------------------------------------------------- */
@@ -177,17 +192,23 @@ static int count_outdated(const char *store, const char *text, int signal)
 	return n;
 }
 
-void fence_in_force(const char *store, const char *text)
+int fence_in_force(const char *store, const char *text)
 {
 	char path[PATH_MAX];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/" IN_FORCE, store, (int)getpid());
-	if (!text)
+	if (!text) {
 		unlink(path);
-	else if (write_text(path, text))
-		say_failed("cannot write %s: %m", path);
-	else
-		count_outdated(store, text, 0); /* for what it removes */
+		return EXIT_DONE;
+	}
+	rc = write_text(path, text);
+	if (rc)
+		return say_failed(
+			"cannot write %s, without which fence does not know of this server: %s",
+			path, strerror(-rc));
+	count_outdated(store, text, 0); /* for what it removes */
+	return EXIT_DONE;
 }
 
 static int wait_for_servers(const char *store, const char *text)
@@ -211,17 +232,21 @@ static int fence(struct rd_store *store, const char *address, bool lift)
 {
 	const char *dir = rd_store_path(store);
 	char path[PATH_MAX], text[FENCE_BYTES];
-	int rc, lock;
+	int rc, lock, written = 0;
 
 	snprintf(path, sizeof(path), "%s/" LIST ".lock", dir);
 	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock < 0 || flock(lock, LOCK_EX) < 0)
 		return say_failed("cannot lock %s: %m", path);
-	fence_read(dir, text);
-	rc = change(text, address, lift);
+	rc = fence_read(dir, text);
+	if (rc == EXIT_DONE)
+		rc = change(text, address, lift);
 	snprintf(path, sizeof(path), "%s/" LIST, dir);
-	if (rc == EXIT_DONE && write_text(path, text))
-		rc = say_failed("cannot write %s: %m", path);
+	if (rc == EXIT_DONE)
+		written = write_text(path, text);
+	if (written)
+		rc = say_failed("cannot write %s: %s", path,
+				strerror(-written));
 	if (rc == EXIT_DONE)
 		rc = wait_for_servers(dir, text);
 	close(lock);
@@ -257,12 +282,14 @@ static int parse(int argc, char **argv, bool *lift, bool *list,
 		words[0]);
 }
 
-static void print_list(const char *store)
+static int print_list(const char *store)
 {
 	char text[FENCE_BYTES];
+	int rc = fence_read(store, text);
 
-	fence_read(store, text);
-	fputs(*text ? text : "nothing is fenced\n", stdout);
+	if (rc == EXIT_DONE)
+		fputs(*text ? text : "nothing is fenced\n", stdout);
+	return rc;
 }
 
 int cmd_fence(int argc, char **argv)
@@ -278,7 +305,7 @@ int cmd_fence(int argc, char **argv)
 	if (rc)
 		return rc;
 	if (list)
-		print_list(rd_store_path(store));
+		rc = print_list(rd_store_path(store));
 	else
 		rc = fence(store, address, lift);
 	rd_store_close(store);

@@ -10,10 +10,13 @@
 
 #define FENCE_BYTES 8192 /* size of the list, at most */
 
-/* Read the list; @text is empty if there is none. */
-void fence_read(const char *store, char text[FENCE_BYTES]);
+/* Read the list; @text is empty if there is none. An exit status. */
+int fence_read(const char *store, char text[FENCE_BYTES]);
 
-/* A server calls this: from now on it enforces @text. NULL when it ends. */
-void fence_in_force(const char *store, const char *text);
+/*
+ * A server calls this: from now on it enforces @text. NULL when it ends. An exit
+ * status.
+ */
+int fence_in_force(const char *store, const char *text);
 
 #endif

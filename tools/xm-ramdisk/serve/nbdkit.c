@@ -24,6 +24,7 @@
 #define PLUGIN "nbdkit-ramdisk-plugin.so"
 #define LISTEN_FD 3 /* fixed by sd_listen_fds(3) */
 #define READY_FD 4
+#define HOLDER_FD 5
 #define POLL_MS 500
 #define END_SECONDS 5 /* from SIGTERM to SIGKILL */
 #define ARGUMENTS (2 * SERVE_SEEDS + 32)
@@ -134,7 +135,7 @@ static void add_fence(struct arguments *a, const char *fenced)
 static void make_arguments(struct arguments *a, const struct serve *s,
 			   const char *fenced)
 {
-	char plugin[PATH_MAX], ready[32];
+	char plugin[PATH_MAX], ready[32], holder[16];
 
 	plugin_name(plugin);
 	snprintf(ready, sizeof(ready), "/proc/self/fd/%d", READY_FD);
@@ -150,6 +151,10 @@ static void make_arguments(struct arguments *a, const struct serve *s,
 	add_tls(a, s);
 	add(a, plugin, "");
 	add_disks(a, s);
+	if (s->holds) {
+		snprintf(holder, sizeof(holder), "%d", HOLDER_FD);
+		add(a, "holder=", holder);
+	}
 	if (s->connections)
 		add(a, "connections=", s->connections);
 	if (s->tcp && *fenced)
@@ -159,24 +164,40 @@ static void make_arguments(struct arguments *a, const struct serve *s,
 
 /* ---- starting ---------------------------------------------------------- */
 
-/*
- * In the child: move two descriptors to where nbdkit expects them, and make
- * @log, unless it is -1, standard error.
- */
-static void run(const struct serve *s, int ready, int log, char **argv)
-{
-	char pid[16];
-	int fd = fcntl(s->fd, F_DUPFD, READY_FD + 1);
+/* Ends of pipes and sockets that nbdkit inherits; -1: it does not. */
+struct inherited {
+	int ready, holder;
+	int log; /* standard error */
+};
 
-	/* above READY_FD: dup2() to one must not close the other */
-	ready = fcntl(ready, F_DUPFD, READY_FD + 1);
-	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	if ((log >= 0 && dup2(log, STDERR_FILENO) < 0) || fd < 0 || ready < 0 ||
-	    dup2(fd, LISTEN_FD) < 0 || dup2(ready, READY_FD) < 0 ||
-	    setenv("LISTEN_PID", pid, 1) || setenv("LISTEN_FDS", "1", 1))
+/* In the child: @fd becomes descriptor @to. */
+static void move_to(int fd, int to)
+{
+	if (fd >= 0 && dup2(fd, to) < 0)
 		_exit(EXIT_FAILED);
-	close(fd);
-	close(ready);
+}
+
+/* In the child: a copy of @fd that moving the others does not close. */
+static int move_away(int fd)
+{
+	return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, HOLDER_FD + 1);
+}
+
+/* In the child: move descriptors to where nbdkit expects them, and run it. */
+static void run(const struct serve *s, const struct inherited *i, char **argv)
+{
+	int fd = move_away(s->fd), ready = move_away(i->ready),
+	    holder = move_away(i->holder);
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	move_to(i->log, STDERR_FILENO);
+	move_to(fd, LISTEN_FD);
+	move_to(ready, READY_FD);
+	move_to(holder, HOLDER_FD);
+	if (fd < 0 || ready < 0 || setenv("LISTEN_PID", pid, 1) ||
+	    setenv("LISTEN_FDS", "1", 1))
+		_exit(EXIT_FAILED);
 	execvp(argv[0], argv);
 	say_failed("cannot start %s: %m", argv[0]);
 	_exit(EXIT_FAILED);
@@ -200,30 +221,65 @@ static void relay(const struct server *n)
 	}
 }
 
-/* Wait for the descriptor @fd, and relay messages meanwhile. */
+/* Wait for the descriptor @fd; relay messages and answer requests meanwhile. */
 static void wait_and_relay(const struct server *n, int fd, int ms)
 {
 	struct pollfd p[] = { { .fd = fd, .events = POLLIN },
-			      { .fd = n->log, .events = POLLIN } };
+			      { .fd = n->log, .events = POLLIN },
+			      { .fd = n->holds ? n->holds->fd : -1,
+				.events = POLLIN } };
 
-	poll(p, 2, ms);
+	poll(p, 3, ms);
+	relay(n);
+	if (n->holds) {
+		holds_answer(n->holds);
+		holds_expire(n->holds);
+	}
+}
+
+/*
+ * Wait until nbdkit ends, for POLL_MS at most: a signal that arrives just before
+ * poll() does not interrupt it. Without a descriptor for the process, wait a
+ * moment.
+ */
+static void wait_a_while(const struct server *n)
+{
+	int fd = (int)syscall(SYS_pidfd_open, n->pid, 0);
+
+	wait_and_relay(n, fd, fd < 0 ? POLL_MS / 10 : POLL_MS);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* End nbdkit: SIGTERM, and SIGKILL after END_SECONDS. */
+static void end(const struct server *n)
+{
+	int64_t kill_at = clock_deadline(END_SECONDS);
+
+	kill(n->pid, SIGTERM);
+	while (waitpid(n->pid, NULL, WNOHANG) == 0) {
+		wait_a_while(n);
+		if (clock_now_ms() > kill_at)
+			kill(n->pid, SIGKILL);
+	}
 	relay(n);
 }
 
 /* The pipe gets nbdkit's pid when it serves; it ends when nbdkit fails. */
-static int wait_until_ready(const struct server *n, int ready)
+static int wait_until_ready(const struct server *n, int ready,
+			    const volatile sig_atomic_t *stop)
 {
 	struct pollfd p = { .fd = ready, .events = POLLIN };
 	char line[16];
 
-	while (poll(&p, 1, 0) <= 0)
+	while (poll(&p, 1, 0) <= 0 && !*stop)
 		wait_and_relay(n, ready, POLL_MS);
-	if (read(ready, line, sizeof(line)) > 0)
+	if (!*stop && read(ready, line, sizeof(line)) > 0)
 		return EXIT_DONE;
-	kill(n->pid, SIGTERM);
-	program_wait(n->pid);
-	relay(n);
-	return say_failed("nbdkit did not start; its own message is above");
+	end(n);
+	return *stop ? say_failed("interrupted while nbdkit started")
+		     : say_failed(
+			       "nbdkit did not start; its own message is above");
 }
 
 static void close_log(struct server *n)
@@ -247,45 +303,57 @@ static int make_log(const struct serve *s, struct server *n)
 	return log[1];
 }
 
-int serve_start(const struct serve *s, const char *fenced, struct server *n)
+/* Start nbdkit. *ready is a pipe that wait_until_ready() reads. 0 or -errno. */
+static int start(const struct serve *s, char **argv, struct server *n,
+		 int *ready)
+{
+	struct inherited i = { .holder = -1 };
+	int pipe[2];
+
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return -errno;
+	*ready = pipe[0];
+	i.ready = pipe[1];
+	i.log = make_log(s, n);
+	n->holds = s->holds;
+	n->pid = -1;
+	if (s->holds)
+		i.holder = holds_begin(s->holds);
+	if (!s->holds || i.holder >= 0)
+		n->pid = fork();
+	if (n->pid == 0)
+		run(s, &i, argv);
+	close(i.ready);
+	if (i.log >= 0)
+		close(i.log);
+	if (i.holder >= 0)
+		close(i.holder);
+	return n->pid < 0 ? -errno : 0;
+}
+
+int serve_start(const struct serve *s, const char *fenced, struct server *n,
+		const volatile sig_atomic_t *stop)
 {
 	struct arguments a;
-	int ready[2], log, rc;
+	int ready = -1, rc;
 
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return say_failed("cannot make a pipe: %m");
 	make_arguments(&a, s, fenced);
-	log = make_log(s, n);
-	n->pid = fork();
-	if (n->pid == 0)
-		run(s, ready[1], log, a.argv);
-	close(ready[1]);
-	if (log >= 0)
-		close(log);
-	if (n->pid < 0)
-		rc = say_failed("cannot start nbdkit: %m");
+	rc = start(s, a.argv, n, &ready);
+	if (rc)
+		rc = say_failed("cannot start nbdkit: %s", strerror(-rc));
 	else
-		rc = wait_until_ready(n, ready[0]);
+		rc = wait_until_ready(n, ready, stop);
+	if (ready >= 0)
+		close(ready);
 	if (rc)
 		close_log(n);
-	close(ready[0]);
+	if (s->holds && rc)
+		holds_end(s->holds);
+	else if (s->holds)
+		holds_ready(s->holds);
 	while (a.count)
 		free(a.argv[--a.count]);
 	return rc;
-}
-
-/*
- * Wait until nbdkit ends, for POLL_MS at most: a signal that arrives just before
- * poll() does not interrupt it. Without a descriptor for the process, wait a
- * moment.
- */
-static void wait_a_while(const struct server *n)
-{
-	int fd = (int)syscall(SYS_pidfd_open, n->pid, 0);
-
-	wait_and_relay(n, fd, fd < 0 ? POLL_MS / 10 : POLL_MS);
-	if (fd >= 0)
-		close(fd);
 }
 
 static void report_end(int status)
@@ -321,6 +389,8 @@ int serve_wait(struct server *n, const volatile sig_atomic_t *stop,
 	}
 	relay(n);
 	close_log(n);
+	if (n->holds)
+		holds_end(n->holds);
 	if (*stop || (kill_at != INT64_MAX && !start_again))
 		return EXIT_DONE;
 	if (start_again)

@@ -1,102 +1,118 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How to reach a server: URIs of its disks, and commands of clients to copy. */
+/*
+ * How to reach a server: URIs of its disks, and commands of clients to copy. Each
+ * word of a command is quoted for the shell. One thread.
+ */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "tools/xm-ramdisk/serve/serve.h"
 #include "tools/xm-ramdisk/base/text.h"
+#include "tools/xm-ramdisk/serve/serve.h"
+
+#define PART_MAX (3 * RD_SEED_MAX) /* of bytes that are all escaped */
+#define WORD_MAX (3 * PART_MAX)
 
 /* @text as a part of a URI; slashes are not escaped. */
-static void put_part(FILE *to, const char *text)
+static const char *uri_part(const char *text, char to[PART_MAX])
 {
-	for (; *text; text++)
+	char *p = to;
+
+	for (; *text && p < to + PART_MAX - 4; text++)
 		if (isalnum((unsigned char)*text) || strchr("-._~/", *text))
-			fputc(*text, to);
+			*p++ = *text;
 		else
-			fprintf(to, "%%%02X", (unsigned char)*text);
+			p += sprintf(p, "%%%02X", (unsigned char)*text);
+	*p = 0;
+	return to;
 }
 
-/* @text quoted as one word for a shell. */
-static void put_word(FILE *to, const char *text)
+static void make_uri(const struct serve *s, const struct served *d,
+		     char to[WORD_MAX])
 {
-	fputc('\'', to);
-	for (; *text; text++)
-		if (*text == '\'')
-			fputs("'\\''", to);
-		else
-			fputc(*text, to);
-	fputc('\'', to);
-}
-
-static void put_uri(FILE *to, const struct serve *s, const struct served *d)
-{
+	char export[PART_MAX], file[PART_MAX];
 	bool v6 = strchr(s->host, ':');
+	bool psk = s->tcp && s->psk;
 
+	uri_part(d->export, export);
+	uri_part(psk ? s->psk : s->path, file);
 	if (s->tcp)
-		fprintf(to, "nbd%s://%s%s%s:%s/", s->insecure ? "" : "s",
-			v6 ? "[" : "", s->host, v6 ? "]" : "", s->port);
+		snprintf(to, WORD_MAX, "nbd%s://%s%s%s:%s/%s%s%s",
+			 s->insecure ? "" : "s", v6 ? "[" : "", s->host,
+			 v6 ? "]" : "", s->port, export,
+			 psk ? "?tls-psk-file=" : "", psk ? file : "");
 	else
-		fputs("nbd+unix:///", to);
-	put_part(to, d->export);
-	if (!s->tcp) {
-		fputs("?socket=", to);
-		put_part(to, s->path);
-	} else if (s->psk) {
-		fputs("?tls-psk-file=", to);
-		put_part(to, s->psk);
+		snprintf(to, WORD_MAX, "nbd+unix:///%s?socket=%s", export,
+			 file);
+}
+
+/* QEMU's options have commas between them; one in a value is written twice. */
+static void double_commas(const char *value, char to[PART_MAX])
+{
+	for (; *value; value++) {
+		if (*value == ',')
+			*to++ = ',';
+		*to++ = *value;
 	}
+	*to = 0;
 }
 
 /* With TLS, QEMU takes the credentials as an object, not in the URI. */
-static void put_qemu(const struct serve *s, const struct served *d)
+static void print_qemu(const struct serve *s, const struct served *d)
 {
-	fputs("  qemu-system-x86_64 ", stdout);
+	char uri[WORD_MAX], word[WORD_MAX + 64], export[PART_MAX];
+
 	if (s->tcp && !s->insecure) {
-		if (s->psk)
-			fputs("-object tls-creds-psk,id=tls,endpoint=client,dir=DIRECTORY ",
-			      stdout);
-		else
-			fputs("-object tls-creds-x509,id=tls,endpoint=client,dir=DIRECTORY ",
-			      stdout);
-		printf("-blockdev driver=nbd,node-name=ram,server.type=inet,server.host=%s,server.port=%s,tls-creds=tls,export=",
-		       s->host, s->port);
-		put_word(stdout, d->export);
-		fputs(" -device virtio-blk-pci,drive=ram ...\n", stdout);
+		double_commas(d->export, export);
+		snprintf(
+			word, sizeof(word),
+			"driver=nbd,node-name=ram,server.type=inet,server.host=%s,server.port=%s,tls-creds=tls,export=%s",
+			s->host, s->port, export);
+		printf("  qemu-system-x86_64 -object tls-creds-%s,id=tls,endpoint=client,dir=DIRECTORY -blockdev %s -device virtio-blk-pci,drive=ram ...\n",
+		       s->psk ? "psk" : "x509", text_quoted(word));
 		return;
 	}
-	fputs("-drive if=virtio,format=raw,file='", stdout);
-	put_uri(stdout, s, d);
-	fputs("' ...\n", stdout);
+	make_uri(s, d, uri);
+	snprintf(word, sizeof(word), "if=virtio,format=raw,file=%s", uri);
+	printf("  qemu-system-x86_64 -drive %s ...\n", text_quoted(word));
 }
 
-static void put_nbd_client(const struct serve *s, const struct served *d)
+/*
+ * The kernel's client connects again by itself (-persist): it names the disk's
+ * instance, so that it gets no other disk of the name.
+ */
+static void print_nbd_client(const struct serve *s, const struct served *d)
 {
-	fputs("  nbd-client ", stdout);
-	if (s->tcp) {
-		printf("%s %s /dev/nbd0", s->host, s->port);
-	} else {
-		fputs("-unix ", stdout);
-		put_word(stdout, s->path);
-		fputs(" /dev/nbd0", stdout);
-	}
-	fputs(" -persist -connections 4 -name ", stdout);
-	put_word(stdout, d->export);
-	if (s->tcp && s->certificates)
-		fputs(" -cacertfile CA.pem -certfile CERT.pem -keyfile KEY.pem",
-		      stdout);
-	fputc('\n', stdout);
+	char name[RD_SEED_MAX + RD_INSTANCE_MAX], instance[RD_INSTANCE_MAX];
+
+	snprintf(name, sizeof(name), "%s", d->export);
+	if (d->disk && !(s->disk.flags & RD_PRIVATE) &&
+	    !rd_instance(d->disk, instance))
+		snprintf(name, sizeof(name), "%s@%s", d->export, instance);
+	if (s->tcp)
+		printf("  nbd-client %s %s", text_quoted(s->host), s->port);
+	else
+		printf("  nbd-client -unix %s", text_quoted(s->path));
+	printf(" /dev/nbd0 -persist -connections 4 -name %s%s\n",
+	       text_quoted(name),
+	       s->tcp && s->certificates
+		       ? " -cacertfile CA.pem -certfile CERT.pem -keyfile KEY.pem"
+		       : "");
 }
 
-static void put_nbdcopy(const struct serve *s, const struct served *d)
+static void print_nbdcopy(const struct serve *s, const struct served *d)
 {
-	fputs("  nbdcopy '", stdout);
-	put_uri(stdout, s, d);
-	fputs("' COPY.img\n", stdout);
+	char uri[WORD_MAX];
+
+	make_uri(s, d, uri);
+	printf("  nbdcopy %s COPY.img\n", text_quoted(uri));
 }
 
 static void print_disk(const struct serve *s, const struct served *d)
 {
+	char uri[WORD_MAX];
+
 	if (d->disk)
 		printf("%s: %s, %s\n", text_shown(rd_seed(d->disk)),
 		       text_size(rd_size(d->disk)),
@@ -108,9 +124,8 @@ static void print_disk(const struct serve *s, const struct served *d)
 		printf("%s%s\n", text_shown(d->seed),
 		       d->directory ? ": each image in it, by its file name"
 				    : "");
-	fputs("  ", stdout);
-	put_uri(stdout, s, d);
-	puts("");
+	make_uri(s, d, uri);
+	printf("  %s\n", uri);
 }
 
 void serve_print(const struct serve *s)
@@ -121,11 +136,10 @@ void serve_print(const struct serve *s)
 		print_disk(s, &s->seeds[i]);
 	if (!s->seeds[0].directory) {
 		puts("for example:");
-		put_qemu(s, &s->seeds[0]);
+		print_qemu(s, &s->seeds[0]);
 		/* nbd-client cannot use pre-shared keys */
 		if (!s->psk)
-			put_nbd_client(s, &s->seeds[0]);
-		put_nbdcopy(s, &s->seeds[0]);
+			print_nbd_client(s, &s->seeds[0]);
+		print_nbdcopy(s, &s->seeds[0]);
 	}
-	fflush(stdout);
 }

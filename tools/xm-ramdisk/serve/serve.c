@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/program.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
@@ -29,6 +31,7 @@
 	10000 /* nbdkit that ran for so long can be restarted at once */
 #define PAUSE_MIN_MS 100 /* before another start */
 #define PAUSE_MAX_MS 10000
+#define SIGNAL_MS 500 /* until a signal that comes before poll() is seen */
 
 #define TEXT_OF(macro) TEXT_OF_(macro)
 #define TEXT_OF_(text) #text
@@ -219,9 +222,18 @@ static int load(struct serve *s, struct rd_store *store,
 	return rc;
 }
 
+/* Whether this process is not attached to all disks from the start. */
+static bool clients_load(const struct serve *s)
+{
+	return s->seeds[0].directory || s->discard;
+}
+
 static void detach_all(struct serve *s)
 {
 	unsigned i;
+
+	if (s->holds)
+		holds_free(s->holds);
 
 	for (i = 0; i < s->count; i++)
 		rd_detach(s->seeds[i].disk); /* or NULL */
@@ -240,6 +252,7 @@ static void leave_terminal(void)
 		close(null);
 }
 
+static const volatile sig_atomic_t at_once = 1; /* to end nbdkit */
 static volatile sig_atomic_t fence_changed; /* the list of fenced addresses */
 
 static void on_change(int signal)
@@ -250,16 +263,40 @@ static void on_change(int signal)
 
 /*
  * The server is ready: print how to reach it. In the background, @ready is a
- * pipe to the parent, which ends when it reads a byte; otherwise -1.
+ * pipe to the parent, which ends when it reads a byte; otherwise -1. An exit
+ * status.
  */
-static void report_ready(const struct serve *s, int ready)
+static int report_ready(const struct serve *s, int ready)
 {
+	int rc;
+
 	serve_print(s);
-	if (ready < 0)
-		return;
+	rc = process_flush();
+	if (rc || ready < 0)
+		return rc;
 	leave_terminal();
 	if (write(ready, "", 1) == 1)
 		close(ready);
+	return EXIT_DONE;
+}
+
+/*
+ * Start nbdkit, and tell fence that it enforces the list @fenced. An exit status;
+ * nbdkit does not run after a failure. Only the @first server must be able to
+ * tell: of later ones fence finds the list of the first, and says if it is old.
+ */
+static int start_fenced(const struct serve *s, const char *store,
+			const char *fenced, bool first, struct server *n,
+			const volatile sig_atomic_t *stop)
+{
+	int started = serve_start(s, fenced, n, stop);
+	/* also when it did not start: no nbdkit runs without this list */
+	int rc = fence_in_force(store, fenced);
+
+	if (started || !rc || !first)
+		return started;
+	serve_wait(n, &at_once, &fence_changed);
+	return rc;
 }
 
 /* Run nbdkit once, with the list of fenced addresses. As serve_wait(). */
@@ -271,15 +308,19 @@ static int run_server(const struct serve *s, const char *store, int ready,
 	int rc;
 
 	fence_changed = 0;
-	fence_read(store, fenced);
-	rc = serve_start(s, fenced, &n);
+	rc = fence_read(store, fenced);
+	if (rc == EXIT_DONE)
+		rc = start_fenced(s, store, fenced, first, &n, stop);
 	if (rc && first)
 		return rc;
-	fence_in_force(store, fenced); /* no nbdkit runs without this list */
 	if (rc)
-		return SERVE_ENDED;
+		return SERVE_ENDED; /* also after *stop */
 	if (first)
-		report_ready(s, ready);
+		rc = report_ready(s, ready);
+	if (rc) {
+		serve_wait(&n, &at_once, &fence_changed);
+		return rc;
+	}
 	n.to_syslog = true; /* if there is a pipe */
 	return serve_wait(&n, stop, &fence_changed);
 }
@@ -327,15 +368,23 @@ static int run(struct serve *s, const char *store, int ready,
 
 static int serve(struct serve *s, int ready)
 {
-	const volatile sig_atomic_t *stop = signals_catch();
+	struct holds holds = { .fd = -1 };
 	const struct sigaction change = { .sa_handler = on_change };
+	const volatile sig_atomic_t *stop;
 	struct rd_store *store;
-	int rc = disk_own_store(&store);
+	int rc = serve_resolve(s);
 
+	stop = signals_catch();
+	if (rc == EXIT_DONE)
+		rc = disk_own_store(&store);
 	if (rc)
 		return rc;
 	sigaction(SIGUSR1, &change, NULL);
 	rc = examine(s, store);
+	holds.store = store;
+	holds.stop = stop;
+	if (rc == EXIT_DONE && clients_load(s))
+		s->holds = &holds;
 	if (rc == EXIT_DONE)
 		rc = load(s, store, stop);
 	if (rc == EXIT_DONE)
@@ -345,9 +394,21 @@ static int serve(struct serve *s, int ready)
 	return rc;
 }
 
-/* The child does everything: attachments must be made after fork(). */
+/* Wait a moment for the child's byte, or its end. 1: it is there. */
+static int wait_for_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, SIGNAL_MS) > 0;
+}
+
+/*
+ * The child does everything: attachments must be made after fork(). A signal
+ * before the server is ready ends the child as well.
+ */
 static int serve_in_background(struct serve *s)
 {
+	const volatile sig_atomic_t *stop = signals_catch();
 	int ready[2], status;
 	char byte;
 	pid_t pid;
@@ -363,6 +424,9 @@ static int serve_in_background(struct serve *s)
 		return serve(s, ready[1]);
 	}
 	close(ready[1]);
+	while (wait_for_ready(ready[0]) == 0)
+		if (*stop)
+			kill(pid, SIGTERM);
 	if (read(ready[0], &byte, 1) == 1)
 		return EXIT_DONE;
 	status = program_wait(pid);

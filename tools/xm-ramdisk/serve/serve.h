@@ -2,7 +2,8 @@
 /*
  * xm-ramdisk serve: what its files share. serve.c parses the arguments, loads
  * the disks and restarts nbdkit, socket.c makes the listening socket, nbdkit.c
- * runs nbdkit, and print.c prints how to reach the server. One thread, no locks.
+ * runs nbdkit, hold.c holds the disks of its clients, and print.c prints how to
+ * reach the server. One thread, no locks.
  * A function that returns an exit status has printed the reason for a failure.
  */
 #ifndef XM_RAMDISK_SERVE_H
@@ -11,6 +12,7 @@
 #include <sys/types.h>
 
 #include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/serve/hold.h"
 
 #define SERVE_SEEDS 64 /* in one server, at most */
 #define SERVE_THREADS 256 /* for one connection, at most */
@@ -39,6 +41,11 @@ struct serve {
 
 	/* set by serve_parse_address(), and for the URI by serve_listen() */
 	char host[256], port[8];
+	struct addrinfo
+		*found; /* set by serve_resolve(); freed by serve_unlisten() */
+
+	/* Of the disks that only clients load; NULL: there are none. */
+	struct holds *holds;
 
 	/* set by serve_listen() */
 	int fd; /* of the listening socket */
@@ -49,6 +56,11 @@ struct serve {
 
 /* Parse s->address, of TCP. An exit status. */
 int serve_parse_address(struct serve *s);
+/*
+ * Find the numeric address of s->host, which can take long: call it while
+ * SIGTERM still ends the process. An exit status.
+ */
+int serve_resolve(struct serve *s);
 /*
  * Make s->fd listen: on s->address for TCP, else on s->socket or, if that is
  * NULL, on a socket in the directory @store. A socket file on which no process
@@ -67,13 +79,16 @@ struct server {
 	pid_t pid; /* of nbdkit */
 	int log; /* pipe of its messages in the background, or -1 */
 	bool to_syslog; /* they go to the system's log, and not to stderr */
+	struct holds *holds; /* or NULL */
 };
 
 /*
- * Start nbdkit on s->fd, and wait until it serves. It refuses clients of the
- * addresses in @fenced, one a line. n->to_syslog is set. An exit status.
+ * Start nbdkit on s->fd, and wait until it serves, or *stop becomes non-zero. It
+ * refuses clients of the addresses in @fenced, one a line. n->to_syslog is set.
+ * An exit status.
  */
-int serve_start(const struct serve *s, const char *fenced, struct server *n);
+int serve_start(const struct serve *s, const char *fenced, struct server *n,
+		const volatile sig_atomic_t *stop);
 /*
  * Wait until nbdkit ends. When *stop or *restart becomes non-zero, end it. After
  * *stop, EXIT_DONE. After *restart, which is cleared, SERVE_RESTART. If nbdkit

@@ -187,27 +187,35 @@ static void note_address(struct serve *s)
 		strcpy(s->host, "localhost");
 }
 
-static int listen_tcp(struct serve *s)
+int serve_resolve(struct serve *s)
 {
 	const struct addrinfo hints = {
 		.ai_flags = AI_PASSIVE,
 		.ai_socktype = SOCK_STREAM,
 	};
-	struct addrinfo *list, *a;
-	int rc, family;
+	int rc;
 
-	rc = getaddrinfo(s->host[0] ? s->host : NULL, s->port, &hints, &list);
-	if (rc)
-		return say_failed("cannot find the address %s port %s: %s",
-				  s->host, s->port, gai_strerror(rc));
-	rc = -EADDRNOTAVAIL;
+	if (!s->tcp)
+		return EXIT_DONE;
+	rc = getaddrinfo(s->host[0] ? s->host : NULL, s->port, &hints,
+			 &s->found);
+	if (!rc)
+		return EXIT_DONE;
+	return say_failed("cannot find the address %s port %s: %s", s->host,
+			  s->port, gai_strerror(rc));
+}
+
+static int listen_tcp(struct serve *s)
+{
+	const struct addrinfo *a;
+	int rc = -EADDRNOTAVAIL, family;
+
 	/* IPv6 first: such a socket can accept IPv4 too */
 	for (family = AF_INET6; rc && family;
 	     family = family == AF_INET6 ? AF_INET : 0)
-		for (a = list; rc && a; a = a->ai_next)
+		for (a = s->found; rc && a; a = a->ai_next)
 			if (a->ai_family == family)
 				rc = bind_to(s, a);
-	freeaddrinfo(list);
 	if (rc)
 		return say_failed("cannot listen on %s port %s: %s",
 				  s->host[0] ? s->host : "every address",
@@ -228,4 +236,7 @@ void serve_unlisten(struct serve *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	if (s->found)
+		freeaddrinfo(s->found);
+	s->found = NULL;
 }

@@ -6,7 +6,9 @@
  *   frontend - xen-blkback - /dev/nbdN - nbdkit of this host - the other host
  *
  * nbdkit's retry filter reconnects when the other host was out of reach; the
- * kernel's NBD client would fail the requests instead. One thread.
+ * kernel's NBD client would fail the requests instead. It reconnects to the same
+ * instance of the disk only: the export's name is NAME@INSTANCE, and a server
+ * that has loaded the disk anew refuses that name. One thread.
  *
  * ORDER of an attach:
  *
@@ -113,14 +115,16 @@ static int say_attached(const struct attach *a, const struct device *d,
 }
 
 static int attach_device(const struct attach *a, struct device *d,
-			 struct rd_store *store, uint64_t size)
+			 struct rd_store *store, uint64_t size,
+			 const char *description)
 {
+	const struct nbd_remote remote = { a->disk.seed, description,
+					   a->remote };
 	char label[RD_LABEL_MAX], path[NBD_PATH_MAX];
 	int rc;
 
 	label_of(d, label);
-	rc = nbd_make_remote(store, label, a->disk.seed, a->remote, a->writable,
-			     path);
+	rc = nbd_make_remote(store, label, &remote, a->writable, path);
 	if (rc)
 		return rc;
 	rc = connect_device(a, d, path);
@@ -139,6 +143,7 @@ static int attach_device(const struct attach *a, struct device *d,
 
 int toolstack_remote_attach(const struct attach *a)
 {
+	char description[RD_DESCRIPTION_MAX];
 	struct rd_store *store;
 	struct rd_error err;
 	struct device d;
@@ -149,13 +154,13 @@ int toolstack_remote_attach(const struct attach *a)
 		return rc;
 	device_use_kernel(&d);
 	rc = device_check_free(&d);
-	if (rc == EXIT_DONE && rd_probe(a->disk.seed, &size, &err))
+	if (rc == EXIT_DONE && rd_probe(a->disk.seed, &size, description, &err))
 		rc = say_failed("%s", err.text);
 	if (rc == EXIT_DONE)
 		rc = disk_store("attach", &store);
 	if (rc == EXIT_DONE) {
 		held = hotplug_hold(store);
-		rc = attach_device(a, &d, store, size);
+		rc = attach_device(a, &d, store, size, description);
 		if (held >= 0)
 			close(held);
 		rd_store_close(store);
@@ -170,10 +175,10 @@ void toolstack_remote_show(const struct attach *a)
 
 	snprintf(uri, sizeof(uri), "uri=%s", a->disk.seed);
 	printf("would run: nbdkit --filter=retry nbd %s retries=%d\n"
-	       "would run: nbd-client -unix SOCKET /dev/nbdN\n"
+	       "would run: nbd-client -unix SOCKET /dev/nbdN -b 512 -timeout %d\n"
 	       "would write: /local/domain/0/backend/vbd/DOMID/%u  params=/dev/nbdN mode=%s, of the domain %s\n",
-	       text_quoted(uri), a->remote, a->devid, a->writable ? "w" : "r",
-	       text_shown(a->domain));
+	       text_quoted(uri), a->remote, a->remote + NBD_GRACE_SECONDS,
+	       a->devid, a->writable ? "w" : "r", text_shown(a->domain));
 }
 
 /* ---- detach ------------------------------------------------------------ */

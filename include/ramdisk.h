@@ -61,6 +61,15 @@ extern "C" {
 /* Another user's store: the user's number follows. */
 #define RD_USER_STORE_DIR "/dev/shm/xen-ramdisk-"
 
+/*
+ * MEMORY. Whatever takes memory leaves a margin of what the kernel reports as
+ * available (MemAvailable in /proc/meminfo) to the machine itself: 1/50 of all
+ * memory, at least 64 MiB and at most 1 GiB; or the value of this environment
+ * variable, bytes or with K, M, G or T behind. Several processes that take memory at
+ * once take at most 1 MiB each of the margin.
+ */
+#define RD_MARGIN_VARIABLE "XEN_RAMDISK_MEMORY_MARGIN"
+
 /* Whether @n units at @off are within @size units. Cannot overflow. */
 static inline bool rd_in_bounds(uint64_t off, uint64_t n, uint64_t size)
 {
@@ -345,11 +354,19 @@ unsigned rd_padding(const struct rd_disk *disk);
  * attachments in all processes.
  *   -EINVAL  outside the disk; nothing was copied
  *   -EROFS   a write through a read-only attachment; nothing was copied
- *   -ENOSPC  no memory for a block of a thin disk or of a private view
+ *   -ENOSPC  no memory for a block of a thin disk or of a private view; see
+ *            rd_explain_no_memory()
  *   -EIO     the seed of a lazy disk failed
  */
 int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len);
 int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len);
+
+/*
+ * Write to @why, after -ENOSPC, one sentence on how much memory the store and the
+ * machine have: for a log, whose reader sees whether the store or the margin was the
+ * limit. Reads /proc/meminfo, so it takes longer than a request.
+ */
+void rd_explain_no_memory(const struct rd_disk *disk, struct rd_error *why);
 
 /* Only counts the flush: a write is in memory when rd_write() returns. */
 int rd_flush(struct rd_disk *disk);

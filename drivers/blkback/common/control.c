@@ -63,6 +63,7 @@ static void terminate_strings(struct blkback_message *msg)
 		break;
 	case BLKBACK_READY:
 		msg->u.ready.build[BLKBACK_BUILD_MAX - 1] = '\0';
+		msg->u.ready.margin[sizeof(msg->u.ready.margin) - 1] = '\0';
 		break;
 	case BLKBACK_FAILED:
 	case BLKBACK_RING_ERROR:

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/seed/loader.h"
+#include "include/private/text.h"
 
 /* ---- the layout of ID.ranges and of a view's map, in 64-bit words ------- */
 
@@ -72,13 +72,16 @@ struct thin_load {
 };
 
 /* Reserve memory for an extent of a thin disk before the extent is read. */
-static int back_extent(void *arg, uint64_t off, uint64_t end)
+static int back_extent(void *arg, uint64_t off, uint64_t end,
+		       struct rd_error *err)
 {
 	struct thin_load *t = arg;
 	uint64_t b, from = off / RD_BLOCK * RD_BLOCK;
 	int rc;
 
-	rc = rd_memory_take(t->fd, from, end - from);
+	rc = rd_memory_grow(t->fd, from, end - from);
+	if (rc == -ENOSPC)
+		rd_memory_explain(t->fd, err);
 	if (rc)
 		return rc;
 	for (b = off / RD_BLOCK; b * RD_BLOCK < end; b++)
@@ -153,9 +156,9 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 	if ((rc == -ENOSPC || rc == -ENOMEM) &&
 	    rd_memory_check(store->dir, store->path, seed->path, need, err))
 		return rc;
-	return rd_fail(err, rc,
-		       "cannot reserve %" PRIu64 " bytes in %s for %s: %s",
-		       need, store->path, seed->path, strerror(-rc));
+	return rd_fail(err, rc, "cannot reserve %s of memory in %s for %s: %s",
+		       text_bytes(need).text, store->path, seed->path,
+		       strerror(-rc));
 }
 
 int rd_contents_load(const struct rd_store *store, struct rd_header *header,
@@ -250,6 +253,8 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	int rc;
 
 	disk->thin = flags & RD_DISK_THIN;
+	if (disk->thin || lazy)
+		rd_memory_watch();
 	disk->base.locks_mask = ~(uint64_t)0;
 	disk->base.map_bytes = ranges_bytes(disk->size, flags);
 	/* An attachment of a lazy disk writes the parts that it loads. */
@@ -275,6 +280,7 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 	struct rd_layer *view = &disk->view_layer;
 	int rc = 0;
 
+	rd_memory_watch();
 	view->map_bytes = view_map_bytes(disk->size);
 	view->locks_mask = RD_STRIPES - 1;
 	if (make) {

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@
 #define MARGIN_MOST (1024 * MIB)
 
 /*
- * Reading /proc/meminfo takes as long as a dozen blocks of a thin disk. So a read
+ * Reading /proc/meminfo takes longer than giving a block its memory. So a read
  * allows the process to take 1/ALLOWANCE_SHARE of what is left above the margin, at
  * most ALLOWANCE_MOST, within ALLOWANCE_MS. What many processes take beyond the
  * margin is at most ALLOWANCE_MOST each.
@@ -219,6 +220,18 @@ int rd_memory_grow(int fd, uint64_t off, uint64_t len)
 int rd_memory_reserve(int fd, uint64_t size)
 {
 	return rd_memory_grow(fd, 0, size);
+}
+
+void *rd_memory_map(int fd, uint64_t size, int prot)
+{
+	void *p = mmap(NULL, size, PROT_NONE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (!munlock(p, size) && !mprotect(p, size, prot))
+		return p;
+	munmap(p, size);
+	return NULL;
 }
 
 void rd_memory_explain(int fd, struct rd_error *why)

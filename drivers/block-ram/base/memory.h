@@ -41,6 +41,13 @@ int rd_memory_reserve(int fd, uint64_t size);
  */
 int rd_memory_take(int fd, uint64_t off, uint64_t len);
 
+/*
+ * Map the first @size bytes of file @fd, shared, without taking memory for its holes,
+ * also in a process that has called mlockall(MCL_FUTURE), as tapdisks do: there
+ * mmap() takes memory for every page that it may access. NULL with errno.
+ */
+void *rd_memory_map(int fd, uint64_t size, int prot);
+
 /* After -ENOSPC of rd_memory_grow(): why, with the numbers. @fd: on the tmpfs. */
 void rd_memory_explain(int fd, struct rd_error *why);
 

@@ -135,10 +135,10 @@ static int make_header(struct rd_disk *disk, const struct rd_target *target,
 
 static int map_header(struct rd_disk *disk, struct rd_error *err)
 {
-	void *p = mmap(NULL, RD_HEADER_BYTES, PROT_READ | PROT_WRITE,
-		       MAP_SHARED, disk->header_fd, 0);
+	void *p = rd_memory_map(disk->header_fd, RD_HEADER_BYTES,
+				PROT_READ | PROT_WRITE);
 
-	if (p == MAP_FAILED)
+	if (!p)
 		return rd_fail(err, -errno, "cannot map the disk's header: %m");
 	disk->header = p;
 	return 0;

@@ -110,9 +110,8 @@ static int load_bytes(int data, int ranges, struct rd_header *header,
 	if ((void *)locks == MAP_FAILED)
 		return rd_fail(err, -errno, "cannot map the disk of %s: %m",
 			       seed->path);
-	what.to = mmap(NULL, header->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       data, 0);
-	if (what.to == MAP_FAILED) {
+	what.to = rd_memory_map(data, header->size, PROT_READ | PROT_WRITE);
+	if (!what.to) {
 		rc = rd_fail(err, -errno, "cannot map the disk of %s: %m",
 			     seed->path);
 	} else {
@@ -198,7 +197,7 @@ static int map_file(int dir, const struct rd_filename *name, uint64_t size,
 		    bool write, void **map, int *keep, struct rd_error *err)
 {
 	struct stat st;
-	void *p = MAP_FAILED;
+	void *p = NULL;
 	int rc = 0, fd;
 
 	fd = openat(dir, name->text,
@@ -209,10 +208,9 @@ static int map_file(int dir, const struct rd_filename *name, uint64_t size,
 	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
 		rc = -EUCLEAN;
 	if (!rc) {
-		p = mmap(NULL, size, PROT_READ | (write ? PROT_WRITE : 0),
-			 MAP_SHARED, fd, 0);
-		if (p == MAP_FAILED)
-			rc = -errno;
+		p = rd_memory_map(fd, size,
+				  PROT_READ | (write ? PROT_WRITE : 0));
+		rc = p ? 0 : -errno;
 	}
 	if (fd >= 0 && (rc || !keep))
 		close(fd);

@@ -8,7 +8,8 @@
  *
  * DESIGN. No process owns a disk. A disk is three files in a store, a
  * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
- * lock for each 4 KiB block, and which blocks are loaded and have memory) and
+ * lock for each 4 KiB block, and which blocks are loaded and have memory; a thin
+ * disk's has memory for blocks that were written only) and
  * ID.header (identity, state, and one slot for each attachment). An attachment
  * holds an open-file-description lock on its slot's byte of the header, so the
  * kernel counts the references: a process that dies in any way is detached by
@@ -47,7 +48,7 @@ extern "C" {
  * Version of the store's format and of what the command, the back end and the
  * store exchange. A disk of another format is refused (-EPROTO).
  */
-#define RD_FORMAT 1u
+#define RD_FORMAT 2u
 
 #define RD_SECTOR 512u /* bytes; smallest unit of a disk's size */
 #define RD_BLOCK 4096u /* bytes; unit of atomicity, aligned */

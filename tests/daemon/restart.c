@@ -77,7 +77,7 @@ static void start_and_connect(void)
 	set_node(BACK "/frontend", FRONT);
 	set_node(BACK "/frontend-id", "0");
 	set_node(BACK "/online", "1");
-	set_node(BACK "/format", "1");
+	set_node(BACK "/format", "2");
 	set_node(BACK "/store", scratch_store);
 	set_node(BACK "/params", seed);
 	set_node(BACK "/mode", "w");

@@ -25,6 +25,8 @@ unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 
 	if (rd_backed(top, block))
 		return to;
+	if (!rd_present(top, block))
+		return NULL; /* the caller has locked another block */
 	n = rd_block_bytes(disk, block);
 	/* Reserve now: a write without memory would raise SIGBUS. */
 	if (rd_memory_grow(top->fd, block * RD_BLOCK, n))

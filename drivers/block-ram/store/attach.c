@@ -22,6 +22,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/io/populate.h"
 #include "drivers/block-ram/store/contents.h"
@@ -273,6 +274,7 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 		return NULL;
 	d->header_fd = -1;
 	d->base.fd = d->view_layer.fd = -1;
+	d->base.map_fd = d->view_layer.map_fd = -1;
 	d->writable = req->writable || req->flags & RD_PRIVATE;
 	memcpy(d->id, id, sizeof(d->id));
 	d->dir = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
@@ -323,13 +325,9 @@ int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 
 int rd_settle(struct rd_disk *disk)
 {
-	struct rd_layer *top = rd_top(disk);
-
 	if (!disk->settling)
 		return 0;
-	rd_block_locks_sweep(top->locks,
-			     disk->view ? RD_STRIPES : rd_blocks(disk->size),
-			     disk->slot);
+	rd_groups_sweep(rd_top(disk), rd_blocks(disk->size), disk->slot);
 	disk->settling = false;
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/lazy.h"
 
 /* ---- counting ---------------------------------------------------------- */
@@ -138,8 +139,7 @@ static bool reuse(struct rd_disk *disk)
 			continue;
 		if (s->state == RD_SLOT_FREE)
 			return true;
-		rd_block_locks_sweep(disk->base.locks, rd_blocks(disk->size),
-				     i);
+		rd_groups_sweep(&disk->base, rd_blocks(disk->size), i);
 		if (s->flags & RD_SLOT_PRIVATE)
 			rd_remove_view(disk->dir, disk->id, i);
 		return true;

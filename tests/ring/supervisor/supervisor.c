@@ -107,7 +107,7 @@ static void second_guest(void)
 		{ "frontend-id", "6" },
 		{ "online", "1" },
 		{ "state", "4" },
-		{ "format", "1" },
+		{ "format", "2" },
 		{ "store", "/fake" },
 		{ "params", "/seed.img" },
 		{ "mode", "w" },

@@ -260,7 +260,7 @@ static bool is_hole(const struct rd_range *range, uint64_t block)
  * Look once which groups of a range have memory: a writer may give it to the others
  * at any time.
  */
-static void find_holes(struct rd_range *range)
+__attribute__((noinline)) static void find_holes(struct rd_range *range)
 {
 	const struct rd_layer *base = &range->disk->base;
 	uint64_t first = first_block(range), end = end_block(range);
@@ -295,7 +295,7 @@ static inline struct locks locks_of(const struct rd_range *range)
 	uint64_t first = first_block(range), end = end_block(range);
 	struct locks locks = { .table = top->locks };
 
-	if (range->flags & HOLES)
+	if (__builtin_expect(range->flags & HOLES, 0))
 		with_memory(range, &first, &end);
 	locks.start = first & top->locks_mask;
 	locks.n = end - first;
@@ -383,14 +383,17 @@ static bool holds(const struct rd_range *range)
 	return range->flags & (RD_RANGE_WRITE | RD_RANGE_EXCLUSIVE);
 }
 
-/* Before the locks of a range are acquired for writing: they need memory. */
-static int prepare_locks(const struct rd_range *range)
+/*
+ * Before the locks of a range are acquired for writing, in a layer whose locks may
+ * have no memory: they need it.
+ */
+__attribute__((noinline)) static int prepare_locks(const struct rd_range *range)
 {
 	struct rd_layer *top = rd_top(range->disk);
 	uint64_t first = first_block(range), end = end_block(range);
 	int rc;
 
-	if (!top->present || first == end)
+	if (first == end)
 		return 0;
 	/* The dead process gave memory to the locks that it held. */
 	if (range->flags & RD_RANGE_RESUME)
@@ -450,9 +453,12 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 	}
 	if (!holds(range))
 		return sum_locks(range, &range->snapshot);
-	rc = flags & RD_RANGE_WRITE ? prepare_locks(range) : 0;
-	if (!rc)
-		rc = acquire_locks(range);
+	if (flags & RD_RANGE_WRITE && rd_top(disk)->present) {
+		rc = prepare_locks(range);
+		if (rc)
+			return rc;
+	}
+	rc = acquire_locks(range);
 	if (rc || !(flags & RD_RANGE_WRITE))
 		return rc;
 	rc = prepare_blocks(range);

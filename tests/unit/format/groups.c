@@ -15,7 +15,11 @@
 #include "tests/unit/scratch.h"
 
 #define KIB ((uint64_t)1 << 10)
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define TIB ((uint64_t)1 << 35) /* they have little room for mappings */
+#else
 #define TIB ((uint64_t)1 << 40)
+#endif
 #define GROUP ((uint64_t)RD_BLOCK << RD_GROUP_SHIFT) /* bytes, of a thin disk */
 
 static const char *make_sparse(const char *name, uint64_t size)

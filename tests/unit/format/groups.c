@@ -15,6 +15,7 @@
 #include "tests/unit/scratch.h"
 
 #define KIB ((uint64_t)1 << 10)
+#define GIB ((uint64_t)1 << 30)
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define TIB ((uint64_t)1 << 35) /* they have little room for mappings */
 #else
@@ -106,7 +107,8 @@ static void three_tebibytes(void)
 	struct rd_disk *d = attach_thin(s, seed, 0);
 
 	used = taken() - before;
-	printf("# a thin disk of 3 TiB takes %llu KiB\n",
+	printf("# a thin disk of %llu GiB takes %llu KiB\n",
+	       (unsigned long long)(3 * TIB / GIB),
 	       (unsigned long long)(used / KIB));
 	CU_ASSERT_TRUE(used <= 256 * KIB);
 	touch_all(d, 3 * TIB);

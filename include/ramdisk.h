@@ -8,7 +8,8 @@
  *
  * DESIGN. No process owns a disk. A disk is three files in a store, a
  * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
- * lock for each 4 KiB block, and which blocks are loaded and have memory),
+ * lock for each 4 KiB block, and which blocks are loaded and have memory; a
+ * thin disk has memory for the locks of written blocks only),
  * ID.header (identity, state, and one slot for each attachment) and ID.counters
  * (one page for each attachment). An attachment holds an open-file-description
  * lock on its slot's byte of the header, so the kernel counts the references: a
@@ -63,6 +64,15 @@ extern "C" {
 #define RD_STORE_DIR "/run/xen-ramdisk"
 /* Another user's store: the user's number follows. */
 #define RD_USER_STORE_DIR "/dev/shm/xen-ramdisk-"
+
+/*
+ * MEMORY. Whatever takes memory leaves a margin of what the kernel reports as
+ * available (MemAvailable in /proc/meminfo) to the machine itself: 1/50 of all
+ * memory, at least 64 MiB and at most 1 GiB; or the value of this environment
+ * variable, bytes or with K, M, G or T behind. Several processes that take memory at
+ * once take at most 1 MiB each of the margin.
+ */
+#define RD_MARGIN_VARIABLE "XEN_RAMDISK_MEMORY_MARGIN"
 
 /* Whether @n units at @off are within @size units. Cannot overflow. */
 static inline bool rd_in_bounds(uint64_t off, uint64_t n, uint64_t size)
@@ -405,12 +415,20 @@ unsigned rd_padding(const struct rd_disk *disk);
  * and new bytes; rd_damage() and struct rd_disk_info count them.
  *   -EINVAL  outside the disk; nothing was copied
  *   -EROFS   a write through a read-only attachment; nothing was copied
- *   -ENOSPC  no memory for a block of a thin disk or of a private view
+ *   -ENOSPC  no memory for a block of a thin disk or of a private view; see
+ *            rd_explain_no_memory()
  *   -EIO     the seed of a lazy disk failed; or another attachment, whose process
  *            is alive, has held a block's lock for RD_PATIENCE_MS (rd_damage())
  */
 int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len);
 int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len);
+
+/*
+ * Write to @why, after -ENOSPC, one sentence on how much memory the store and the
+ * machine have: for a log, whose reader sees whether the store or the margin was the
+ * limit. Reads /proc/meminfo, so it takes longer than a request.
+ */
+void rd_explain_no_memory(const struct rd_disk *disk, struct rd_error *why);
 
 /* Only counts the flush: a write is in memory when rd_write() returns. */
 int rd_flush(struct rd_disk *disk);
@@ -533,12 +551,13 @@ void rd_thaw(struct rd_disk *disk, uint64_t to);
  * attachment's next process completes the write.)
  *
  * stuck: a request failed with -EIO because a living process did not release a block
- * for RD_PATIENCE_MS: the process is stopped, or has damaged the lock. Later requests
- * for blocks of the same attachment wait RD_DISTRUST_MS, until one is released. A
- * wait for rd_freeze() has no limit.
+ * for RD_PATIENCE_MS: the process is stopped, or has damaged the lock. For
+ * RD_IMPATIENT_MS after that, requests of this attachment wait RD_DISTRUST_MS at
+ * most. A wait for rd_freeze() has no limit.
  */
-#define RD_PATIENCE_MS 4000
+#define RD_PATIENCE_MS 2000
 #define RD_DISTRUST_MS 20
+#define RD_IMPATIENT_MS 10000
 
 struct rd_damage_count {
 	uint64_t n; /* since the attach */

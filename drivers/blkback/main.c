@@ -25,11 +25,12 @@
 #include "drivers/blkback/supervisor/xenbus.h"
 #include "drivers/blkback/worker/sandbox.h"
 #include "drivers/blkback/worker/worker.h"
+#include "include/private/text.h"
 
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
 static const char usage[] =
-	"usage: xen-ramdiskd [--foreground | --stop | --live-update | --make-store] [--store DIR] [--log-level LEVEL] [--poll US] [--no-sandbox]";
+	"usage: xen-ramdiskd [--foreground | --stop | --live-update | --make-store] [--store DIR] [--log-level LEVEL] [--poll US] [--memory-margin SIZE] [--no-sandbox]";
 
 static const char help[] =
 	"\n"
@@ -41,6 +42,10 @@ static const char help[] =
 	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  -p, --poll US          poll a busy ring for up to US microseconds before\n"
 	"                         its queue sleeps; 0 (off) to 10000 (default 50)\n"
+	"  -m, --memory-margin SIZE\n"
+	"                         memory that no disk takes from this system: bytes, or\n"
+	"                         with K, M, G or T (default 1/50 of all memory, 64M to\n"
+	"                         1G)\n"
 	"      --no-sandbox       run workers as root, without a system call filter:\n"
 	"                         for debuggers only\n"
 	"      --stop             close all devices, end the daemon of the store\n"
@@ -99,6 +104,22 @@ static int set_poll(struct arguments *args, char *value)
 		return PROCEED;
 	return usage_error("--poll takes microseconds, 0 to 10000, not ",
 			   value);
+}
+
+/* In the environment: the library reads it there, here and in the workers. */
+static int set_memory_margin(struct arguments *args, char *value)
+{
+	uint64_t bytes;
+
+	(void)args;
+	if (!text_parse_size(value, &bytes))
+		return usage_error(
+			"--memory-margin takes a size such as 256M, not ",
+			value);
+	if (!setenv(RD_MARGIN_VARIABLE, value, 1))
+		return PROCEED;
+	fprintf(stderr, "xen-ramdiskd: out of memory\n");
+	return 1;
 }
 
 static int set_no_sandbox(struct arguments *args, char *value)
@@ -181,6 +202,7 @@ static const struct option long_options[] = {
 	{ "store", required_argument, NULL, 's' },
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "poll", required_argument, NULL, 'p' },
+	{ "memory-margin", required_argument, NULL, 'm' },
 	{ "no-sandbox", no_argument, NULL, LONG_ONLY(0) },
 	{ "stop", no_argument, NULL, LONG_ONLY(1) },
 	{ "live-update", no_argument, NULL, LONG_ONLY(2) },
@@ -205,6 +227,7 @@ static const struct {
 	{ 's', set_store },
 	{ 'l', set_log_level },
 	{ 'p', set_poll },
+	{ 'm', set_memory_margin },
 	{ LONG_ONLY(0), set_no_sandbox },
 	{ LONG_ONLY(1), set_stop },
 	{ LONG_ONLY(2), set_live_update },
@@ -234,7 +257,7 @@ static int parse(int argc, char **argv, struct arguments *args)
 
 	opterr = 0;
 	while (status == PROCEED &&
-	       (option = getopt_long(argc, argv, ":fs:l:p:hV", long_options,
+	       (option = getopt_long(argc, argv, ":fs:l:p:m:hV", long_options,
 				     NULL)) >= 0)
 		status = take_option(args, option, argv[optind - 1]);
 	if (status == PROCEED && optind < argc)

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -395,11 +396,27 @@ static int no(void *handle)
 
 /* ---- requests ---------------------------------------------------------- */
 
-static int answer(int rc)
+/* At most one line a second: a client can write to a full disk at any rate. */
+static void log_no_memory(const struct rd_disk *disk)
+{
+	static _Atomic int64_t last;
+	int64_t second = clock_now_ms() / 1000 + 1;
+	struct rd_error why;
+
+	if (atomic_exchange(&last, second) == second)
+		return;
+	rd_explain_no_memory(disk, &why);
+	nbdkit_error("%s", why.text);
+}
+
+static int answer(const struct rd_disk *disk, int rc)
 {
 	if (!rc)
 		return 0;
-	nbdkit_error("%s", strerror(-rc));
+	if (rc == -ENOSPC)
+		log_no_memory(disk);
+	else
+		nbdkit_error("%s", strerror(-rc));
 	nbdkit_set_error(-rc);
 	return -1;
 }
@@ -413,7 +430,7 @@ static int ramdisk_pread(void *handle, void *buf, uint32_t n, uint64_t off,
 
 	(void)request_flags;
 	rd_count_latency(disk, false, clock_now_us() - start);
-	return answer(rc);
+	return answer(disk, rc);
 }
 
 static int ramdisk_pwrite(void *handle, const void *buf, uint32_t n,
@@ -425,28 +442,34 @@ static int ramdisk_pwrite(void *handle, const void *buf, uint32_t n,
 
 	(void)request_flags; /* NBDKIT_FLAG_FUA needs nothing */
 	rd_count_latency(disk, true, clock_now_us() - start);
-	return answer(rc);
+	return answer(disk, rc);
 }
 
 static int ramdisk_flush(void *handle, uint32_t request_flags)
 {
+	struct rd_disk *disk = ((struct connection *)handle)->disk;
+
 	(void)request_flags;
-	return answer(rd_flush(((struct connection *)handle)->disk));
+	return answer(disk, rd_flush(disk));
 }
 
 static int ramdisk_trim(void *handle, uint32_t n, uint64_t off,
 			uint32_t request_flags)
 {
+	struct rd_disk *disk = ((struct connection *)handle)->disk;
+
 	(void)request_flags;
-	return answer(rd_discard(((struct connection *)handle)->disk, off, n));
+	return answer(disk, rd_discard(disk, off, n));
 }
 
 /* Zeroing is always faster than receiving zeros, so it is always "fast". */
 static int ramdisk_zero(void *handle, uint32_t n, uint64_t off,
 			uint32_t request_flags)
 {
-	return answer(rd_zero(((struct connection *)handle)->disk, off, n,
-			      !(request_flags & NBDKIT_FLAG_MAY_TRIM)));
+	struct rd_disk *disk = ((struct connection *)handle)->disk;
+
+	return answer(disk, rd_zero(disk, off, n,
+				    !(request_flags & NBDKIT_FLAG_MAY_TRIM)));
 }
 
 static int ramdisk_extents(void *handle, uint32_t n, uint64_t off,
@@ -462,7 +485,7 @@ static int ramdisk_extents(void *handle, uint32_t n, uint64_t off,
 		len = end - off;
 		rc = rd_extent(disk, off, &len, &hole);
 		if (rc)
-			return answer(rc);
+			return answer(disk, rc);
 		if (nbdkit_add_extent(extents, off, len,
 				      hole ? NBDKIT_EXTENT_HOLE |
 						      NBDKIT_EXTENT_ZERO

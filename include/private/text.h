@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Text that another person or a guest chose, made safe for a terminal, a log
- * and the journal: one line of UTF-8 without control characters. For all
- * programs of this tree; not installed.
+ * and the journal: one line of UTF-8 without control characters. And sizes, as
+ * people read and write them. For all programs of this tree; not installed.
  */
 #ifndef PRIVATE_TEXT_H
 #define PRIVATE_TEXT_H
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -108,6 +112,67 @@ static inline size_t text_escape(const char *from, char *to, size_t size)
 	}
 	to[n] = 0;
 	return n;
+}
+
+/* ---- sizes ---------------------------------------------------------------- */
+
+struct text_bytes {
+	char text[32];
+};
+
+/* @bytes for people: "512 bytes", "4 KiB", "2.9 MiB", "10 TiB". */
+static inline struct text_bytes text_bytes(uint64_t bytes)
+{
+	static const char *const units[] = { "byte", "KiB", "MiB", "GiB",
+					     "TiB",  "PiB", "EiB" };
+	struct text_bytes t;
+	unsigned unit = 0;
+	uint64_t n = bytes, tenths;
+
+	for (; n >= 1024; n /= 1024)
+		unit++;
+	if (bytes == n << 10 * unit) {
+		snprintf(t.text, sizeof(t.text), "%" PRIu64 " %s%s", n,
+			 units[unit], unit || n == 1 ? "" : "s");
+		return t;
+	}
+	/* in 1024ths of the unit, then in tenths, rounded */
+	n = bytes >> 10 * (unit - 1);
+	tenths = (n * 10 + 512) / 1024;
+	if (tenths == 10240) {
+		tenths = 10;
+		unit++;
+	}
+	snprintf(t.text, sizeof(t.text), "%" PRIu64 ".%" PRIu64 " %s",
+		 tenths / 10, tenths % 10, units[unit]);
+	return t;
+}
+
+/*
+ * A size as people write it: bytes, or KiB, MiB, GiB or TiB with the letter K, M,
+ * G or T. False if @text is none, or is more than INT64_MAX.
+ */
+static inline bool text_parse_size(const char *text, uint64_t *bytes)
+{
+	static const char letters[] = { 'K', 'M', 'G', 'T' };
+	unsigned long long n;
+	const char *letter;
+	unsigned shift = 0;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	letter = *end ? memchr(letters, *end & ~0x20, sizeof(letters)) : NULL;
+	if (letter) {
+		shift = 10 * (unsigned)(letter - letters + 1);
+		end++;
+	}
+	if (errno || *end || n > (uint64_t)INT64_MAX >> shift)
+		return false;
+	*bytes = (uint64_t)n << shift;
+	return true;
 }
 
 #endif

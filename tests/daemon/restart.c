@@ -13,6 +13,7 @@
 #include "drivers/blkback/common/nodes.h"
 #include "tests/daemon/processes.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <xenstore.h>
@@ -126,6 +127,47 @@ static bool is_taken_over(pid_t worker, bool same)
 	while (!runs(worker_pid(), program) && (int64_t)clock_now_us() < end)
 		usleep(1000);
 	return runs(worker_pid(), program);
+}
+
+/* A file of /proc/PID that is a number; INT_MAX if it cannot be read. */
+static int oom_score_adjust(pid_t pid)
+{
+	int score = INT_MAX;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%d", &score) != 1)
+		score = INT_MAX;
+	if (f)
+		fclose(f);
+	return score;
+}
+
+/* -999; without CAP_SYS_RESOURCE nobody can lower it, and the test's own. */
+static int lowest_score(void)
+{
+	int fd, own = oom_score_adjust(getpid());
+	bool may;
+
+	fd = open("/proc/self/oom_score_adj", O_WRONLY);
+	may = write(fd, "-999", 4) == 4;
+	if (may)
+		dprintf(fd, "%d", own);
+	close(fd);
+	return may ? -999 : own;
+}
+
+static void killed_last(void)
+{
+	int lowest = lowest_score();
+	pid_t spare = await_spare(program);
+
+	CU_ASSERT_NOT_EQUAL(spare, 0);
+	CU_ASSERT_EQUAL(oom_score_adjust(daemon_pid()), lowest);
+	CU_ASSERT_EQUAL(oom_score_adjust(worker_pid()), lowest);
+	CU_ASSERT_EQUAL(oom_score_adjust(spare), lowest);
 }
 
 static void worker_killed(void)
@@ -570,6 +612,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "a guest works", guest_works },
+		{ "the kernel kills other processes first", killed_last },
 		{ "the worker is killed", worker_killed },
 		{ "the spare replaces a killed worker",
 		  spare_replaces_a_killed_worker },

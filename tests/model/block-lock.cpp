@@ -50,10 +50,9 @@ static bool rd_slots_alive(int fd, unsigned first, unsigned count);
 #define _Thread_local /* for rd_block_locks_repair(), which the model does not run */
 static void rd_damage_torn(struct rd_disk *, const rd_block_lock *, unsigned) {}
 static void rd_damage_stuck(struct rd_disk *, const rd_block_lock *, unsigned) {}
-static void rd_damage_trust(struct rd_disk *, unsigned) {}
-static bool rd_damage_distrusts(const struct rd_disk *, unsigned)
+static int64_t rd_damage_patience(const struct rd_disk *, int64_t)
 {
-	return false;
+	return RD_PATIENCE_MS;
 }
 
 #include "drivers/block-ram/format/block-lock.c"

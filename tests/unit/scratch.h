@@ -157,16 +157,21 @@ static inline unsigned char byte_at(struct rd_disk *d, uint64_t off)
 	return x;
 }
 
-/* Take all free memory of the store: a write to a hole has -ENOSPC then. */
+/*
+ * Take all free memory of the store, which a test has mounted: a write to a hole has
+ * -ENOSPC then. Never more than 64 MiB: that is the host's memory.
+ */
 static inline void fill_store(void)
 {
 	char zero[4096] = "", path[128];
+	size_t most = 64 * MIB / sizeof(zero);
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/filler", scratch_store);
 	fd = open(path, O_WRONLY | O_CREAT, 0600);
-	while (write(fd, zero, sizeof(zero)) > 0)
+	while (most-- && write(fd, zero, sizeof(zero)) > 0)
 		;
+	CU_ASSERT_NOT_EQUAL(most + 1, 0);
 	close(fd);
 }
 

@@ -75,6 +75,7 @@ static void terminate_strings(struct blkback_message *msg)
 		break;
 	case BLKBACK_READY:
 		make_text(msg->u.ready.build, BLKBACK_BUILD_MAX);
+		make_text(msg->u.ready.margin, sizeof(msg->u.ready.margin));
 		break;
 	case BLKBACK_FAILED:
 	case BLKBACK_RING_ERROR:

@@ -12,7 +12,7 @@
 #include "drivers/blkback/common/wire.h"
 #include "include/ramdisk.h"
 
-#define BLKBACK_CONTROL_VERSION 6u
+#define BLKBACK_CONTROL_VERSION 7u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end of the socket */
 #define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
 #define BLKBACK_MAX_QUEUES 8u /* that a message has room for */
@@ -92,6 +92,7 @@ struct blkback_message {
 			uint32_t level;
 			uint32_t foreground;
 			uint32_t no_sandbox;
+			char margin[32]; /* RD_MARGIN_VARIABLE, or empty */
 		} ready;
 		struct {
 			uint32_t which; /* type of the message that failed */
@@ -102,7 +103,7 @@ struct blkback_message {
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8432, "message of version 6");
+_Static_assert(sizeof(struct blkback_message) == 8432, "message of version 7");
 
 /* Make *msg an empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

@@ -69,6 +69,17 @@ void blkback_batch_free(struct blkback_batch *b)
 	free(b);
 }
 
+static void log_refusal(struct blkback_batch *b, const char *what, int rc)
+{
+	struct rd_error why;
+
+	if (rc == -ENOSPC)
+		rd_explain_no_memory(b->s.disk, &why);
+	blkback_log_gated(&b->s.gates->store_failed, BLKBACK_WARNING,
+			  "the disk refused a %s: %s", what,
+			  rc == -ENOSPC ? why.text : strerror(-rc));
+}
+
 /*
  * Begin @e's range. -EWOULDBLOCK: @e has to wait, and belongs to the next round.
  * 0: the range is held, or e->rc has the failure.
@@ -89,9 +100,7 @@ static int begin(struct blkback_batch *b, struct blkback_batch_entry *e,
 	if (!rc && e->req.action == BLKBACK_WRITE)
 		blkback_journal_note(e->journal, BLKBACK_NOTE_BEGUN, 0);
 	if (rc)
-		blkback_log_gated(&b->s.gates->store_failed, BLKBACK_WARNING,
-				  "the disk refused a request: %s",
-				  strerror(-rc));
+		log_refusal(b, "request", rc);
 	return 0;
 }
 
@@ -146,9 +155,7 @@ static void discard(struct blkback_batch *b, struct blkback_batch_entry *e)
 	e->rc = rd_discard_noted(b->s.disk, e->req.off, e->req.len,
 				 &e->journal->discarded);
 	if (e->rc)
-		blkback_log_gated(&b->s.gates->store_failed, BLKBACK_WARNING,
-				  "the disk refused a discard: %s",
-				  strerror(-e->rc));
+		log_refusal(b, "discard", e->rc);
 }
 
 /* Returns how many requests, from entry[@first] on, the round has: at least 1. */

@@ -162,7 +162,9 @@ void blkback_device_message(struct blkback_device *dev, int64_t now_ms)
 	}
 }
 
-static void describe_end(char *text, size_t size, int pid, int status)
+/* @killed: with SIGKILL, by this daemon. */
+static void describe_end(char *text, size_t size, int pid, int status,
+			 bool killed)
 {
 	if (status == -1)
 		snprintf(text, size, "worker %d has ended", pid);
@@ -170,6 +172,11 @@ static void describe_end(char *text, size_t size, int pid, int status)
 		snprintf(text, size,
 			 "worker %d was killed by its sandbox (bad system call)",
 			 pid);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !killed)
+		snprintf(
+			text, size,
+			"worker %d was killed by SIGKILL, not by xen-ramdiskd: by a person, or by the kernel for want of memory (see \"oom-kill\" in dmesg or journalctl -k)",
+			pid);
 	else if (WIFSIGNALED(status))
 		snprintf(text, size, "worker %d was killed by signal %d", pid,
 			 WTERMSIG(status));
@@ -197,10 +204,10 @@ static bool is_hopeless(struct blkback_device *dev, int64_t now_ms)
 void blkback_device_worker_died(struct blkback_device *dev, int status,
 				int64_t now_ms)
 {
-	char how[96], text[224];
+	char how[192], text[320];
 	bool asked = dev->handing_over;
 
-	describe_end(how, sizeof(how), (int)dev->pid, status);
+	describe_end(how, sizeof(how), (int)dev->pid, status, dev->killed);
 	dev->pid = 0;
 	if (dev->pidfd >= 0)
 		close(dev->pidfd);

@@ -21,6 +21,7 @@
 #include "drivers/blkback/supervisor/spawn.h"
 #include "drivers/blkback/supervisor/state.h"
 #include "include/private/clock.h"
+#include "include/private/oom.h"
 
 #define XENSTORE_TIMEOUT_S 20 /* for the first answer */
 #define LOCK_TIMEOUT_MS 1000 /* see lock_whole() */
@@ -261,6 +262,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	rc = take_lock(sup, err);
 	if (rc)
 		goto fail;
+	oom_kill_last(); /* before the first worker, which inherits it */
 	start_spare(sup);
 	signal(SIGALRM, on_alarm);
 	alarm(XENSTORE_TIMEOUT_S);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -49,13 +50,15 @@ static bool is_usable(const struct blkback_spare *spare,
 {
 	struct pollfd p = { .fd = spare->sock, .events = POLLIN };
 	static struct blkback_message msg;
+	const char *margin = getenv(RD_MARGIN_VARIABLE);
 
 	return poll(&p, 1, REPLY_TIMEOUT_MS) == 1 &&
 	       !blkback_control_recv(spare->sock, &msg) &&
 	       msg.type == BLKBACK_READY && !strcmp(msg.u.ready.build, build) &&
 	       msg.u.ready.level == options->level &&
 	       msg.u.ready.foreground == options->foreground &&
-	       msg.u.ready.no_sandbox == options->no_sandbox;
+	       msg.u.ready.no_sandbox == options->no_sandbox &&
+	       !strcmp(msg.u.ready.margin, margin ? margin : "");
 }
 
 void blkback_spare_adopt(struct blkback_spare *spare,

@@ -23,6 +23,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -119,6 +120,7 @@ static bool is_spare(const struct worker *w)
 
 static int send_ready(struct worker *w)
 {
+	const char *margin = getenv(RD_MARGIN_VARIABLE);
 	struct blkback_message msg;
 
 	blkback_message_init(&msg, BLKBACK_READY);
@@ -126,6 +128,8 @@ static int send_ready(struct worker *w)
 	msg.u.ready.level = w->options->level;
 	msg.u.ready.foreground = w->options->foreground;
 	msg.u.ready.no_sandbox = w->options->no_sandbox;
+	snprintf(msg.u.ready.margin, sizeof(msg.u.ready.margin), "%s",
+		 margin ? margin : "");
 	return blkback_control_send(w->control, &msg);
 }
 

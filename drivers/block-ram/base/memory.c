@@ -1,70 +1,196 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See memory.h. No state; any thread. */
+/*
+ * See memory.h. Owns the descriptor of /proc/meminfo, which stays open for
+ * requests in the sandbox, and how much memory the process may still take before
+ * it reads that file again. Any thread; no locks.
+ */
 #include "drivers/block-ram/base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/statvfs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "include/private/clock.h"
+#include "include/private/text.h"
 
 #define MIB ((uint64_t)1 << 20)
-/* Bytes of one fallocate() call. Between two calls a signal can end the work. */
-#define STEP (256 * MIB)
+/*
+ * Bytes of one fallocate() call. Between two calls a signal can end the work, and
+ * the margin is checked.
+ */
+#define STEP (32 * MIB)
 
-/* MemAvailable in bytes; UINT64_MAX if the kernel does not report it. */
-static uint64_t available(void)
+/* The margin, unless RD_MARGIN_VARIABLE is set: 1/50 of the memory, within these. */
+#define MARGIN_SHARE 50
+#define MARGIN_LEAST (64 * MIB)
+#define MARGIN_MOST (1024 * MIB)
+
+/*
+ * Reading /proc/meminfo takes longer than giving a block its memory. So a read
+ * allows the process to take 1/ALLOWANCE_SHARE of what is left above the margin, at
+ * most ALLOWANCE_MOST, within ALLOWANCE_MS. What many processes take beyond the
+ * margin is at most ALLOWANCE_MOST each.
+ */
+#define ALLOWANCE_SHARE 64
+#define ALLOWANCE_MOST MIB
+#define ALLOWANCE_MS 1000
+
+static struct {
+	atomic_int meminfo; /* descriptor plus 1; 0: not open */
+	_Atomic int64_t left; /* bytes of the allowance */
+	_Atomic int64_t until; /* ms, coarse clock: end of the allowance */
+} growth;
+
+/* ---- the figures ------------------------------------------------------- */
+
+struct host {
+	uint64_t total, available; /* bytes */
+};
+
+static bool find(const char *text, const char *name, uint64_t *bytes)
 {
-	unsigned long long kib = 0;
-	uint64_t bytes = UINT64_MAX;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "re");
+	const char *line = strstr(text, name);
+	unsigned long long kib;
 
-	if (!f)
-		return bytes;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-			bytes = kib * 1024;
-	fclose(f);
-	return bytes;
+	if (!line || sscanf(line + strlen(name), " %llu kB", &kib) != 1)
+		return false;
+	*bytes = kib * 1024;
+	return true;
 }
 
-/* The margin for other programs: 1/32 of @bytes, which are available; at least 16 MiB. */
-static uint64_t margin(uint64_t bytes)
+/* False if the kernel does not report it. */
+static bool read_host(int fd, struct host *host)
 {
-	uint64_t m = bytes / 32;
+	char text[256]; /* the two are in the first three lines */
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
-	return m > 16 * MIB ? m : 16 * MIB;
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	return find(text, "MemTotal:", &host->total) &&
+	       find(text, "MemAvailable:", &host->available);
 }
 
-static double mib(uint64_t bytes)
+/* Reads a descriptor of its own, so that the process keeps none. */
+static bool read_host_once(struct host *host)
 {
-	return (double)bytes / (double)MIB;
+	int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	bool known = fd >= 0 && read_host(fd, host);
+
+	if (fd >= 0)
+		close(fd);
+	return known;
+}
+
+static bool read_host_kept(struct host *host)
+{
+	int fd = atomic_load(&growth.meminfo) - 1;
+
+	return fd >= 0 ? read_host(fd, host) : read_host_once(host);
+}
+
+void rd_memory_watch(void)
+{
+	int fd, none = 0;
+
+	if (atomic_load(&growth.meminfo))
+		return;
+	fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 &&
+	    !atomic_compare_exchange_strong(&growth.meminfo, &none, fd + 1))
+		close(fd); /* another thread was quicker */
+}
+
+/* False: the variable has a value that is no size; *bytes is the default. */
+static bool margin(uint64_t total, uint64_t *bytes)
+{
+	const char *text = getenv(RD_MARGIN_VARIABLE);
+
+	*bytes = total / MARGIN_SHARE;
+	if (*bytes < MARGIN_LEAST)
+		*bytes = MARGIN_LEAST;
+	if (*bytes > MARGIN_MOST)
+		*bytes = MARGIN_MOST;
+	return !text || !*text || text_parse_size(text, bytes);
+}
+
+/* ---- admission ---------------------------------------------------------- */
+
+static int check_host(const char *what, uint64_t need, struct rd_error *err)
+{
+	struct host host;
+	uint64_t kept;
+
+	if (!read_host_once(&host))
+		return 0;
+	if (!margin(host.total, &kept))
+		return rd_fail(err, -EINVAL,
+			       "$" RD_MARGIN_VARIABLE
+			       " is \"%s\"; expected a size, such as 256M",
+			       getenv(RD_MARGIN_VARIABLE));
+	if (need <= host.available && kept <= host.available - need)
+		return 0;
+	return rd_fail(
+		err, -ENOMEM,
+		"%s needs %s of memory, and this system has %s available, %s of which are kept for the system itself ($" RD_MARGIN_VARIABLE
+		")",
+		what, text_bytes(need).text, text_bytes(host.available).text,
+		text_bytes(kept).text);
 }
 
 int rd_memory_check(int dir, const char *path, const char *what, uint64_t need,
 		    struct rd_error *err)
 {
-	struct statvfs fs;
-	uint64_t room, total, host = available();
+	struct statfs fs;
+	uint64_t room, total;
 
-	if (fstatvfs(dir, &fs) < 0)
+	if (fstatfs(dir, &fs) < 0)
 		return rd_fail(err, -errno, "cannot examine %s: %m", path);
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	total = (uint64_t)fs.f_blocks * fs.f_frsize;
+	room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+	total = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
 	if (total && need > room)
-		return rd_fail(
-			err, -ENOSPC,
-			"%s needs %.1f MiB of memory, and %s has %.1f MiB free of %.1f MiB",
-			what, mib(need), path, mib(room), mib(total));
-	if (host != UINT64_MAX && (need > host || host - need < margin(host)))
-		return rd_fail(
-			err, -ENOMEM,
-			"%s needs %.1f MiB of memory, and this system has %.1f MiB available, %.1f MiB of which are kept for the system itself",
-			what, mib(need), mib(host), mib(margin(host)));
-	return 0;
+		return rd_fail(err, -ENOSPC,
+			       "%s needs %s of memory, and %s has %s free of %s",
+			       what, text_bytes(need).text, path,
+			       text_bytes(room).text, text_bytes(total).text);
+	return check_host(what, need, err);
+}
+
+/* ---- growth ------------------------------------------------------------- */
+
+static bool within_allowance(uint64_t need, int64_t now)
+{
+	return need <= ALLOWANCE_MOST && now < atomic_load(&growth.until) &&
+	       atomic_fetch_sub(&growth.left, (int64_t)need) >= (int64_t)need;
+}
+
+/* Whether the host has @need bytes above the margin. */
+static bool admit(uint64_t need)
+{
+	int64_t now = clock_coarse_ms();
+	struct host host;
+	uint64_t kept, left;
+
+	if (within_allowance(need, now) || !read_host_kept(&host))
+		return true;
+	margin(host.total, &kept);
+	if (need > host.available || kept > host.available - need) {
+		atomic_store(&growth.until, 0);
+		return false;
+	}
+	left = (host.available - need - kept) / ALLOWANCE_SHARE;
+	atomic_store(&growth.left,
+		     (int64_t)(left < ALLOWANCE_MOST ? left : ALLOWANCE_MOST));
+	atomic_store(&growth.until, now + ALLOWANCE_MS);
+	return true;
 }
 
 int rd_memory_take(int fd, uint64_t off, uint64_t len)
@@ -75,14 +201,68 @@ int rd_memory_take(int fd, uint64_t off, uint64_t len)
 	return 0;
 }
 
-int rd_memory_reserve(int fd, uint64_t size)
+int rd_memory_grow(int fd, uint64_t off, uint64_t len)
 {
-	uint64_t off, len;
+	uint64_t n;
 	int rc = 0;
 
-	for (off = 0; !rc && off < size; off += len) {
-		len = size - off < STEP ? size - off : STEP;
-		rc = rd_memory_take(fd, off, len);
+	while (!rc && len) {
+		if (!admit(len)) /* again after each step: others take memory, too */
+			return -ENOSPC;
+		n = len < STEP ? len : STEP;
+		rc = rd_memory_take(fd, off, n);
+		off += n;
+		len -= n;
 	}
 	return rc;
+}
+
+int rd_memory_reserve(int fd, uint64_t size)
+{
+	return rd_memory_grow(fd, 0, size);
+}
+
+void *rd_memory_map_at(void *at, int fd, uint64_t size, int prot)
+{
+	void *p = mmap(at, size, PROT_NONE, MAP_SHARED | (at ? MAP_FIXED : 0),
+		       fd, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (!munlock(p, size) && !mprotect(p, size, prot))
+		return p;
+	if (!at)
+		munmap(p, size);
+	return NULL;
+}
+
+void *rd_memory_map(int fd, uint64_t size, int prot)
+{
+	return rd_memory_map_at(NULL, fd, size, prot);
+}
+
+void rd_memory_explain(int fd, struct rd_error *why)
+{
+	struct statfs fs;
+	struct host host;
+	uint64_t kept;
+	char store[96] = "", system[192] = "";
+
+	if (!fstatfs(fd, &fs) && fs.f_blocks)
+		snprintf(
+			store, sizeof(store), "; the store has %s free of %s",
+			text_bytes((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize)
+				.text,
+			text_bytes((uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize)
+				.text);
+	if (read_host_kept(&host)) {
+		margin(host.total, &kept);
+		snprintf(
+			system, sizeof(system),
+			"; this system has %s available, %s of which are kept for the system itself ($" RD_MARGIN_VARIABLE
+			")",
+			text_bytes(host.available).text, text_bytes(kept).text);
+	}
+	rd_fail(why, 0, "no memory for a block that has none yet%s%s", store,
+		system);
 }

@@ -1,27 +1,56 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory for a disk's files: checks and reservations. No state; any thread. */
+/*
+ * Memory for a disk's files: checks and reservations. MARGIN: no disk gets the last
+ * of the machine's memory; ramdisk.h says how much is kept. Any thread.
+ */
 #ifndef BLOCK_RAM_MEMORY_H
 #define BLOCK_RAM_MEMORY_H
 
 #include "include/ramdisk.h"
 
 /*
- * Check that @need bytes for @what fit into the tmpfs of descriptor @dir and into
- * the machine's available memory, with a margin for other programs. @path names
- * the tmpfs in the sentence. 0; -ENOSPC if the tmpfs is too small, -ENOMEM if the
- * machine has too little memory, both with the numbers in @err; or -errno.
+ * Check that @need bytes for @what fit into the tmpfs of descriptor @dir and, with
+ * the margin, into the machine's available memory. @path names the tmpfs in the
+ * sentence. 0; -ENOSPC if the tmpfs is too small, -ENOMEM if the machine has too
+ * little memory, both with the numbers in @err; or -errno.
  */
 int rd_memory_check(int dir, const char *path, const char *what, uint64_t need,
 		    struct rd_error *err);
 
 /*
- * Reserve memory for the first @size bytes of file @fd, so that no later write to
- * them fails for lack of memory. Holes still read as holes until they are
- * written. 0 or -errno; on failure a part of the file may stay reserved.
+ * Keep what rd_memory_grow() needs to know how much memory is available: in a
+ * sandbox that cannot open files it otherwise checks no margin. Call before.
+ */
+void rd_memory_watch(void);
+
+/*
+ * Take memory for @len bytes at @off of file @fd, if the margin allows. 0; -ENOSPC
+ * if the tmpfs or the margin does not; or -errno. On failure a part may be taken.
+ */
+int rd_memory_grow(int fd, uint64_t off, uint64_t len);
+
+/*
+ * The same for the first @size bytes of file @fd, so that no later write to them
+ * fails for lack of memory. Holes still read as holes until they are written.
  */
 int rd_memory_reserve(int fd, uint64_t size);
 
-/* The same for @len bytes at @off, in one call of the kernel. */
+/*
+ * Take memory without the margin and in one call of the kernel: for a few pages,
+ * without which nothing works.
+ */
 int rd_memory_take(int fd, uint64_t off, uint64_t len);
+
+/*
+ * Map the first @size bytes of file @fd, shared, without taking memory for its holes,
+ * also in a process that has called mlockall(MCL_FUTURE), as tapdisks do: there
+ * mmap() takes memory for every page that it may access. NULL with errno.
+ */
+void *rd_memory_map(int fd, uint64_t size, int prot);
+/* The same in the place of the mapping at @at, unless that is NULL. */
+void *rd_memory_map_at(void *at, int fd, uint64_t size, int prot);
+
+/* After -ENOSPC of rd_memory_grow(): why, with the numbers. @fd: on the tmpfs. */
+void rd_memory_explain(int fd, struct rd_error *why);
 
 #endif

@@ -104,9 +104,7 @@ static int check_time(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
 	    (is_slot(disk, owner) &&
 	     rd_slot_at(disk->header, owner - 1)->flags & RD_SLOT_FREEZER))
 		w->since = now;
-	if (w->waited + now - w->since < (rd_damage_distrusts(disk, owner)
-						  ? RD_DISTRUST_MS
-						  : RD_PATIENCE_MS))
+	if (w->waited + now - w->since < rd_damage_patience(disk, now))
 		return 0;
 	rd_damage_stuck(disk, lock, owner);
 	return -EIO;
@@ -153,13 +151,12 @@ static int wait_step(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen,
 int rd_block_lock_wait_again(struct rd_disk *disk, rd_block_lock *lock,
 			     struct rd_waiter *w, uint64_t *value)
 {
-	uint64_t seen, held = 0;
+	uint64_t seen;
 	int rc = 0;
 
 	w->reads = 0;
 	while (seen = atomic_load_explicit(lock, memory_order_acquire),
 	       rd_block_lock_held(seen)) {
-		held = seen;
 		rc = wait_step(disk, lock, seen, w);
 		if (rc)
 			break;
@@ -167,8 +164,6 @@ int rd_block_lock_wait_again(struct rd_disk *disk, rd_block_lock *lock,
 	*value = seen;
 	if (rc < 0)
 		return rc;
-	if (w->since && held)
-		rd_damage_trust(disk, owner_of(held));
 	if (++w->rounds % WAITS_PER_CHECK)
 		return 0;
 	return check_time(disk, lock, seen, w);
@@ -290,7 +285,7 @@ uint64_t rd_block_locks_repair(const struct rd_disk *disk, rd_block_lock *locks,
 			       uint64_t count)
 {
 	static _Thread_local struct stuck stuck[STUCK];
-	int64_t until = clock_now_ms() + RD_PATIENCE_MS;
+	int64_t until = clock_now_ms() + RD_DISTRUST_MS;
 	uint64_t i = 0, released = 0;
 	unsigned n;
 

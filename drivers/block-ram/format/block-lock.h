@@ -118,7 +118,7 @@ uint64_t rd_block_locks_sweep(rd_block_lock *locks, uint64_t count,
 			      unsigned slot);
 
 /*
- * Release those of @count locks that stay locked for RD_PATIENCE_MS, whoever owns
+ * Release those of @count locks that stay locked for RD_DISTRUST_MS, whoever owns
  * them: a last resort, after which an owner that is only slow may leave a torn block.
  * Not the locks of a freeze. Returns the number of released locks. The locks are
  * mapped for writing.

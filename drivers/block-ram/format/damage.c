@@ -3,6 +3,7 @@
 #include "drivers/block-ram/format/damage.h"
 
 #include "drivers/block-ram/format/disk.h"
+#include "include/private/clock.h"
 
 /* The offset of the block of @lock; 0 for a view, whose locks are for many blocks. */
 static uint64_t offset_of(const struct rd_disk *disk, const rd_block_lock *lock)
@@ -33,34 +34,21 @@ void rd_damage_torn(struct rd_disk *disk, const rd_block_lock *lock,
 				  memory_order_relaxed);
 }
 
-static bool is_slot(unsigned owner)
-{
-	return owner > 0 && owner <= RD_SLOTS;
-}
-
 void rd_damage_stuck(struct rd_disk *disk, const rd_block_lock *lock,
 		     unsigned owner)
 {
 	record(disk, &disk->damage.stuck, lock, owner);
-	if (is_slot(owner))
-		atomic_fetch_or(&disk->distrusted[(owner - 1) / 64],
-				(uint64_t)1 << ((owner - 1) % 64));
+	atomic_store_explicit(&disk->impatient_until,
+			      clock_now_ms() + RD_IMPATIENT_MS,
+			      memory_order_relaxed);
 }
 
-bool rd_damage_distrusts(const struct rd_disk *disk, unsigned owner)
+int64_t rd_damage_patience(const struct rd_disk *disk, int64_t now)
 {
-	return is_slot(owner) &&
-	       atomic_load_explicit(&disk->distrusted[(owner - 1) / 64],
-				    memory_order_relaxed) >>
-			       ((owner - 1) % 64) &
-		       1;
-}
-
-void rd_damage_trust(struct rd_disk *disk, unsigned owner)
-{
-	if (rd_damage_distrusts(disk, owner))
-		atomic_fetch_and(&disk->distrusted[(owner - 1) / 64],
-				 ~((uint64_t)1 << ((owner - 1) % 64)));
+	return now < atomic_load_explicit(&disk->impatient_until,
+					  memory_order_relaxed)
+		       ? RD_DISTRUST_MS
+		       : RD_PATIENCE_MS;
 }
 
 uint64_t rd_damage(struct rd_disk *disk, struct rd_damage *damage)

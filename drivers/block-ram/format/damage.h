@@ -17,15 +17,11 @@
 void rd_damage_torn(struct rd_disk *disk, const rd_block_lock *lock,
 		    unsigned owner);
 
-/* Record that a wait for @lock was given up, and distrust its owner. */
+/* Record that a wait for @lock was given up: later waits are short for a while. */
 void rd_damage_stuck(struct rd_disk *disk, const rd_block_lock *lock,
 		     unsigned owner);
 
-/*
- * Whether a wait for a lock of @owner was given up before, and no other wait for
- * one of its locks has ended well since.
- */
-bool rd_damage_distrusts(const struct rd_disk *disk, unsigned owner);
-void rd_damage_trust(struct rd_disk *disk, unsigned owner);
+/* How long requests of this attachment may wait for locks at the moment, ms. */
+int64_t rd_damage_patience(const struct rd_disk *disk, int64_t now);
 
 #endif

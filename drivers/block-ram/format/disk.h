@@ -43,6 +43,12 @@ struct rd_layer {
 	_Atomic uint64_t *backed;
 	void *map; /* mapping of the locks, the bits and the part states */
 	size_t map_bytes;
+	/* NULL: all of the map has memory. Otherwise see groups.h. */
+	_Atomic uint64_t *present; /* one bit for each group */
+	rd_block_lock *gates;
+	uint64_t groups;
+	unsigned group_shift; /* block >> group_shift is its group */
+	int map_fd; /* of the map; -1 if all of it has memory */
 };
 
 struct rd_disk {
@@ -72,8 +78,8 @@ struct rd_disk {
 	struct rd_damage damage; /* under damage_lock */
 	pthread_mutex_t damage_lock;
 	_Atomic uint64_t damaged; /* changes with damage */
-	/* One bit a slot: its lock kept a waiter for RD_PATIENCE_MS. */
-	_Atomic uint64_t distrusted[RD_SLOTS / 64];
+	/* ms, monotonic: until then waits are short, since one was given up. */
+	_Atomic int64_t impatient_until;
 	struct rd_layer base;
 	struct rd_layer *view; /* NULL without a private view */
 	struct rd_layer view_layer;
@@ -101,13 +107,24 @@ static inline rd_block_lock *rd_block_lock_of(const struct rd_layer *layer,
 	return &layer->locks[block & layer->locks_mask];
 }
 
+static inline bool rd_bit(const _Atomic uint64_t *bits, uint64_t n)
+{
+	return atomic_load_explicit(&bits[n / 64], memory_order_acquire) >>
+		       (n % 64) &
+	       1;
+}
+
+/* Whether the lock and the bit of @block may be accessed; see groups.h. */
+static inline bool rd_present(const struct rd_layer *layer, uint64_t block)
+{
+	return !layer->present ||
+	       rd_bit(layer->present, block >> layer->group_shift);
+}
+
 static inline bool rd_backed(const struct rd_layer *layer, uint64_t block)
 {
 	return !layer->backed ||
-	       atomic_load_explicit(&layer->backed[block / 64],
-				    memory_order_acquire) >>
-			       (block % 64) &
-		       1;
+	       (rd_present(layer, block) && rd_bit(layer->backed, block));
 }
 
 /* The files of disk @id, relative to the store's directory. */

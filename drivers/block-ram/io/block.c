@@ -25,9 +25,11 @@ unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 
 	if (rd_backed(top, block))
 		return to;
+	if (!rd_present(top, block))
+		return NULL; /* the caller has locked another block */
 	n = rd_block_bytes(disk, block);
 	/* Reserve now: a write without memory would raise SIGBUS. */
-	if (rd_memory_take(top->fd, block * RD_BLOCK, n))
+	if (rd_memory_grow(top->fd, block * RD_BLOCK, n))
 		return NULL;
 	/*
 	 * Copy the old contents also if they are zeros: a process that died
@@ -36,6 +38,11 @@ unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 	if (!whole)
 		racy_copy(to, rd_block_read(disk, block), n);
 	return to;
+}
+
+void rd_explain_no_memory(const struct rd_disk *disk, struct rd_error *why)
+{
+	rd_memory_explain(disk->header_fd, why);
 }
 
 void rd_block_written(struct rd_disk *disk, uint64_t block)

@@ -17,6 +17,7 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/seed/seed.h"
 #include "include/private/clock.h"
 
@@ -69,7 +70,9 @@ static int fill_thin(struct rd_disk *disk, uint64_t off, size_t n)
 		if (is_zero(buf + pos, m))
 			continue;
 		b = (off + pos) / RD_BLOCK;
-		rc = rd_memory_take(disk->base.fd, off + pos, m);
+		rc = rd_groups_need(disk, &disk->base, b, b + 1, true);
+		if (!rc)
+			rc = rd_memory_grow(disk->base.fd, off + pos, m);
 		if (rc)
 			break;
 		memcpy(disk->base.data + off + pos, buf + pos, m);
@@ -88,7 +91,7 @@ static int fill(struct rd_disk *disk, uint64_t part)
 
 	if (disk->thin)
 		return fill_thin(disk, off, n);
-	rc = rd_memory_take(disk->base.fd, off, n);
+	rc = rd_memory_grow(disk->base.fd, off, n);
 	return rc ? rc
 		  : rd_seed_read(disk->seed, disk->base.data + off, off,
 				 seed_bytes(disk, off, n));

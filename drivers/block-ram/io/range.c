@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/io/populate.h"
@@ -33,6 +34,10 @@ static int read_block(struct rd_disk *disk, uint64_t block, void *to,
 	uint64_t before;
 	int rc;
 
+	if (readers_lock(disk) && !rd_present(&disk->base, block)) {
+		racy_copy(to, rd_zero_block, len);
+		return 0;
+	}
 	if (readers_lock(disk)) {
 		rc = rd_block_lock_acquire(disk, lock, w);
 		if (rc)
@@ -85,8 +90,10 @@ static int write_block(struct rd_disk *disk, uint64_t block, size_t pos,
 {
 	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
 	unsigned char *to;
-	int rc = rd_block_lock_acquire(disk, lock, w);
+	int rc = rd_groups_need(disk, rd_top(disk), block, block + 1, true);
 
+	if (!rc)
+		rc = rd_block_lock_acquire(disk, lock, w);
 	if (rc)
 		return rc;
 	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
@@ -243,6 +250,54 @@ static inline uint64_t end_block(const struct rd_range *range)
 }
 
 /*
+ * Private flag of a range of a thin disk that is read: some of its blocks are in a
+ * group without memory (groups.h), and read as zeros. The blocks of the other group,
+ * if there is one, are locked: range->snapshot has the first one's number within the
+ * range, and their number.
+ */
+#define HOLES (1u << 31)
+#define HOLES_SHIFT 32
+
+static void with_memory(const struct rd_range *range, uint64_t *first,
+			uint64_t *end)
+{
+	*first = first_block(range) + (range->snapshot >> HOLES_SHIFT);
+	*end = *first + (uint32_t)range->snapshot;
+}
+
+static bool is_hole(const struct rd_range *range, uint64_t block)
+{
+	uint64_t first, end;
+
+	if (!(range->flags & HOLES))
+		return false;
+	with_memory(range, &first, &end);
+	return block < first || block >= end;
+}
+
+/*
+ * Look once which groups of a range have memory: a writer may give it to the others
+ * at any time.
+ */
+__attribute__((noinline)) static void find_holes(struct rd_range *range)
+{
+	const struct rd_layer *base = &range->disk->base;
+	uint64_t first = first_block(range), end = end_block(range);
+	uint64_t middle = rd_group_end(base, first), from = first, to = end;
+
+	if (first == end)
+		return;
+	if (!rd_present(base, first))
+		from = middle < end ? middle : end;
+	if (middle < end && !rd_present(base, middle))
+		to = middle;
+	if (from == first && to == end)
+		return;
+	range->flags |= HOLES;
+	range->snapshot = (from - first) << HOLES_SHIFT | (to - from);
+}
+
+/*
  * The locks of a range in the order in which they are acquired: ascending in the
  * table. A private view has RD_STRIPES locks for all blocks, so the locks of a
  * range can wrap around the end of the table; the wrapped ones come first then.
@@ -256,12 +311,13 @@ struct locks {
 static inline struct locks locks_of(const struct rd_range *range)
 {
 	const struct rd_layer *top = rd_top(range->disk);
-	uint64_t first = first_block(range);
-	struct locks locks = {
-		.table = top->locks,
-		.start = first & top->locks_mask,
-		.n = end_block(range) - first,
-	};
+	uint64_t first = first_block(range), end = end_block(range);
+	struct locks locks = { .table = top->locks };
+
+	if (__builtin_expect(range->flags & HOLES, 0))
+		with_memory(range, &first, &end);
+	locks.start = first & top->locks_mask;
+	locks.n = end - first;
 
 	if (range->disk->view && locks.start + locks.n > RD_STRIPES)
 		locks.wrapped = locks.start + locks.n - RD_STRIPES;
@@ -407,6 +463,30 @@ static bool holds(const struct rd_range *range)
 	       range->disk->may_lock;
 }
 
+/*
+ * Before the locks of a range are acquired for writing, in a layer whose locks may
+ * have no memory: they need it.
+ */
+__attribute__((noinline)) static int prepare_locks(const struct rd_range *range)
+{
+	struct rd_layer *top = rd_top(range->disk);
+	uint64_t first = first_block(range), end = end_block(range);
+	int rc;
+
+	if (first == end)
+		return 0;
+	/* The dead process gave memory to the locks that it held. */
+	if (range->flags & RD_RANGE_RESUME)
+		return rd_present(top, first) && rd_present(top, end - 1)
+			       ? 0
+			       : -ESTALE;
+	rc = rd_groups_need(range->disk, top, first, end,
+			    !(range->flags & RD_RANGE_NOWAIT));
+	if (rc && rc != -EWOULDBLOCK)
+		rd_count_error(range->disk);
+	return rc;
+}
+
 /* Reserve memory for all blocks of a range that is locked for writing. */
 static int prepare_blocks(const struct rd_range *range)
 {
@@ -446,8 +526,16 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 		.len = len,
 		.flags = flags,
 	};
-	if (readers_lock(disk))
+	if (readers_lock(disk)) {
 		range->flags |= RD_RANGE_EXCLUSIVE;
+		if (!(flags & RD_RANGE_WRITE))
+			find_holes(range);
+	}
+	if (flags & RD_RANGE_WRITE && rd_top(disk)->present) {
+		rc = prepare_locks(range);
+		if (rc)
+			return rc;
+	}
 	if (needs_copy(range))
 		rc = copy_range(range);
 	else if (holds(range))
@@ -469,13 +557,17 @@ void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n)
 	struct rd_disk *disk = range->disk;
 	uint64_t off = range->off + pos, block = off / RD_BLOCK;
 	unsigned char *top = rd_top(disk)->data + block * RD_BLOCK;
+	const unsigned char *from;
 
 	*n = in_block(off, range->len - pos);
 	if (range->copy)
 		return (unsigned char *)range->copy + range->off % RD_BLOCK +
 		       pos;
-	if (!(range->flags & RD_RANGE_WRITE))
-		top = (unsigned char *)(uintptr_t)rd_block_read(disk, block);
+	if (!(range->flags & RD_RANGE_WRITE)) {
+		from = is_hole(range, block) ? rd_zero_block
+					     : rd_block_read(disk, block);
+		top = (unsigned char *)(uintptr_t)from;
+	}
 	return top + off % RD_BLOCK;
 }
 

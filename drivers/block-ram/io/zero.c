@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/range.h"
 
@@ -39,6 +40,9 @@ static struct piece first_piece(const struct rd_disk *disk, uint64_t off,
 	    (n < RD_BLOCK && off + n != disk->size))
 		return (struct piece){ off, n, false };
 	blocks = min64((end - off) / RD_BLOCK, RUN);
+	/* Within a group: it has memory or not. */
+	blocks = min64(blocks, rd_group_end(&disk->base, off / RD_BLOCK) -
+				       off / RD_BLOCK);
 	blocks = blocks ? blocks : 1;
 	return (struct piece){ off, min64(blocks * RD_BLOCK, end - off), true };
 }
@@ -77,11 +81,24 @@ static int lock_piece(struct rd_disk *disk, const struct piece *p,
 	return 0;
 }
 
+/*
+ * Whether a piece reads as zeros and has no memory to free, which is also known
+ * without its locks: a write that comes at this moment comes after it.
+ */
+static bool is_zero(const struct rd_disk *disk, const struct piece *p)
+{
+	return p->punch ? !rd_present(&disk->base, first_block(p))
+			: rd_block_read(disk, first_block(p)) == rd_zero_block;
+}
+
 /* Take over a piece's locks from the dead process: all of them or none. */
 static bool inherit_piece(struct rd_disk *disk, const struct piece *p)
 {
 	uint64_t b;
 
+	/* The dead process gave memory to the locks that it held. */
+	if (!rd_present(rd_top(disk), first_block(p)))
+		return false;
 	for (b = first_block(p); b < end_block(p); b++) {
 		if (rd_block_lock_inherit(disk,
 					  rd_block_lock_of(rd_top(disk), b)))
@@ -153,7 +170,14 @@ static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
 
 	for (; !rc && off < end; off += p.len) {
 		p = first_piece(disk, off, end);
-		rc = lock_piece(disk, &p, &w);
+		if (is_zero(disk, &p)) {
+			record_progress(done, off + p.len);
+			continue;
+		}
+		rc = rd_groups_need(disk, rd_top(disk), first_block(&p),
+				    end_block(&p), true);
+		if (!rc)
+			rc = lock_piece(disk, &p, &w);
 		if (rc)
 			break;
 		record_progress(done, off | 1);

@@ -212,14 +212,15 @@ static int read_chunk(struct load *l, uint64_t off, size_t len)
 
 static int read_extent(struct load *l, uint64_t off, uint64_t end)
 {
+	struct rd_error why;
 	/* After the last extent, an empty one ends the loop. */
 	int rc = l->what->extent && off < end
-			 ? l->what->extent(l->what->extent_arg, off, end)
+			 ? l->what->extent(l->what->extent_arg, off, end, &why)
 			 : 0;
 
 	if (rc)
-		return rd_fail(l->err, rc, "no memory for the data of %s: %s",
-			       l->seed->path, strerror(-rc));
+		return rd_fail(l->err, rc, "cannot load %s: %s", l->seed->path,
+			       rc == -ENOSPC ? why.text : strerror(-rc));
 	while (!rc && off < end) {
 		/* End at a multiple of CHUNK, so that the next request is aligned. */
 		uint64_t stop = (off / CHUNK + 1) * CHUNK;

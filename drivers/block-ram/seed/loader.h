@@ -11,8 +11,12 @@
 struct rd_load {
 	const struct rd_seed *seed;
 	unsigned char *to; /* page-aligned, seed->size bytes, zero */
-	/* Called before an extent with data is read. 0 or -errno. May be NULL. */
-	int (*extent)(void *arg, uint64_t off, uint64_t end);
+	/*
+	 * Called before an extent with data is read. 0; -ENOSPC with a sentence;
+	 * or -errno. May be NULL.
+	 */
+	int (*extent)(void *arg, uint64_t off, uint64_t end,
+		      struct rd_error *err);
 	void *extent_arg;
 	_Atomic uint64_t
 		*loaded; /* set to the bytes loaded so far; may be NULL */

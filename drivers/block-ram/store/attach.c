@@ -22,6 +22,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/io/populate.h"
 #include "drivers/block-ram/store/conflict.h"
@@ -195,6 +196,7 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 	d->header_fd = d->control_fd = -1;
 	pthread_mutex_init(&d->damage_lock, NULL);
 	d->base.fd = d->view_layer.fd = -1;
+	d->base.map_fd = d->view_layer.map_fd = -1;
 	d->writable = req->writable || req->flags & RD_PRIVATE;
 	memcpy(d->id, id, sizeof(d->id));
 	d->dir = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
@@ -255,16 +257,12 @@ void rd_confine(struct rd_disk *disk)
 
 int rd_settle(struct rd_disk *disk)
 {
-	struct rd_layer *top = rd_top(disk);
-
 	if (!disk->settling)
 		return 0;
 	disk->settling = false;
-	if (!disk->may_lock)
-		return 0;
-	rd_block_locks_sweep(top->locks,
-			     disk->view ? RD_STRIPES : rd_blocks(disk->size),
-			     disk->slot);
+	if (disk->may_lock)
+		rd_groups_sweep(rd_top(disk), rd_blocks(disk->size),
+				disk->slot);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,35 +11,101 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/seed/loader.h"
+#include "include/private/text.h"
 
-/* ---- the layout of ID.ranges and of a view's map, in 64-bit words ------- */
+/* ---- the layout of ID.ranges and of a view's map ------------------------- */
 
-static uint64_t bitmap_words(uint64_t size)
+/*
+ * Offsets in bytes. What is before @holes and from @parts on has memory from the
+ * start; in between, groups get it.
+ */
+struct layout {
+	uint64_t gates, present; /* only of maps with holes */
+	uint64_t holes;
+	uint64_t locks, backed, parts, loaded, end;
+};
+
+static uint64_t bitmap_bytes(uint64_t bits)
 {
-	return (rd_blocks(size) + 63) / 64;
-}
-
-static size_t ranges_bytes(uint64_t size, unsigned flags)
-{
-	uint64_t n = rd_blocks(size);
-
-	if (flags & RD_DISK_THIN)
-		n += bitmap_words(size);
-	if (flags & RD_DISK_LAZY)
-		n += rd_parts(size) + 1; /* and the bytes that are loaded */
-	return n * sizeof(rd_block_lock);
-}
-
-static size_t view_map_bytes(uint64_t size)
-{
-	return (RD_STRIPES + bitmap_words(size)) * sizeof(rd_block_lock);
+	return (bits + 63) / 64 * sizeof(uint64_t);
 }
 
 static uint64_t whole_pages(uint64_t bytes)
 {
 	return (bytes + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK;
+}
+
+/* What a lazy disk has at its end: the parts' states, and the bytes loaded. */
+static void add_parts(struct layout *l, uint64_t size, unsigned flags)
+{
+	if (!(flags & RD_DISK_LAZY))
+		return;
+	l->loaded = l->parts + rd_parts(size) * sizeof(rd_part_state);
+	l->end = l->loaded + sizeof(uint64_t);
+}
+
+/* Of a disk that is not thin: all locks have memory, and there are no bits. */
+static struct layout plain_layout(uint64_t size, unsigned flags)
+{
+	uint64_t end = rd_blocks(size) * sizeof(rd_block_lock);
+	struct layout l = {
+		.holes = end, .backed = end, .parts = end, .end = end
+	};
+
+	add_parts(&l, size, flags);
+	return l;
+}
+
+static struct layout thin_layout(uint64_t size, unsigned flags)
+{
+	uint64_t blocks = rd_blocks(size);
+	struct layout l = { .present = RD_GATES * sizeof(rd_block_lock) };
+
+	l.holes = l.locks =
+		l.present +
+		whole_pages(bitmap_bytes(rd_groups(blocks, RD_GROUP_SHIFT)));
+	l.backed = l.locks + whole_pages(blocks * sizeof(rd_block_lock));
+	l.parts = l.end = l.backed + whole_pages(bitmap_bytes(blocks));
+	add_parts(&l, size, flags);
+	return l;
+}
+
+static struct layout base_layout(uint64_t size, unsigned flags)
+{
+	return flags & RD_DISK_THIN ? thin_layout(size, flags)
+				    : plain_layout(size, flags);
+}
+
+static struct layout view_layout(uint64_t size)
+{
+	uint64_t blocks = rd_blocks(size);
+	struct layout l = { .gates = RD_STRIPES * sizeof(rd_block_lock) };
+
+	l.present = l.gates + RD_GATES * sizeof(rd_block_lock);
+	l.holes = l.backed = l.present +
+			     whole_pages(bitmap_bytes(
+				     rd_groups(blocks, RD_GROUP_VIEW_SHIFT)));
+	l.parts = l.end = l.backed + whole_pages(bitmap_bytes(blocks));
+	return l;
+}
+
+/* Set the members of @layer that point into its map. */
+static void place(struct rd_layer *layer, const struct layout *l,
+		  uint64_t blocks, unsigned group_shift)
+{
+	char *map = layer->map;
+
+	layer->locks = (rd_block_lock *)(map + l->locks);
+	if (l->backed == l->parts)
+		return; /* all blocks have memory */
+	layer->backed = (_Atomic uint64_t *)(map + l->backed);
+	layer->present = (_Atomic uint64_t *)(map + l->present);
+	layer->gates = (rd_block_lock *)(map + l->gates);
+	layer->group_shift = group_shift;
+	layer->groups = rd_groups(blocks, group_shift);
 }
 
 /* ---- making ------------------------------------------------------------ */
@@ -66,63 +131,95 @@ static int make_file(int dir, const struct rd_filename *name, uint64_t size,
 	return rc;
 }
 
-struct thin_load {
-	int fd;
-	_Atomic uint64_t *backed;
-};
+/* Create a map, with memory for what is no hole. */
+static int make_map(int dir, const struct rd_filename *name,
+		    const struct layout *l, int *fd)
+{
+	int f, rc = make_file(dir, name, l->end, false, &f);
+
+	if (rc)
+		return rc;
+	rc = rd_memory_grow(f, 0, l->holes);
+	if (!rc)
+		rc = rd_memory_grow(f, l->parts, l->end - l->parts);
+	if (rc || !fd)
+		close(f);
+	else
+		*fd = f;
+	return rc;
+}
 
 /* Reserve memory for an extent of a thin disk before the extent is read. */
-static int back_extent(void *arg, uint64_t off, uint64_t end)
+static int back_extent(void *arg, uint64_t off, uint64_t end,
+		       struct rd_error *err)
 {
-	struct thin_load *t = arg;
+	struct rd_layer *layer = arg;
 	uint64_t b, from = off / RD_BLOCK * RD_BLOCK;
-	int rc;
+	int rc = rd_memory_grow(layer->fd, from, end - from);
 
-	rc = rd_memory_take(t->fd, from, end - from);
+	if (!rc) /* nobody else uses the disk yet */
+		rc = rd_groups_make(NULL, layer, off / RD_BLOCK, rd_blocks(end),
+				    false);
+	if (rc == -ENOSPC)
+		rd_memory_explain(layer->fd, err);
 	if (rc)
 		return rc;
 	for (b = off / RD_BLOCK; b * RD_BLOCK < end; b++)
-		atomic_fetch_or_explicit(&t->backed[b / 64],
+		atomic_fetch_or_explicit(&layer->backed[b / 64],
 					 (uint64_t)1 << (b % 64),
 					 memory_order_relaxed);
 	return 0;
 }
 
-static int load_bytes(int data, int ranges, struct rd_header *header,
+/* Map the files of a disk that is being made. */
+static int map_new(struct rd_layer *layer, const struct rd_header *header)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+	struct layout l = base_layout(header->size, header->flags);
+
+	layer->map_bytes = l.end;
+	layer->data = rd_memory_map(layer->fd, header->size, prot);
+	layer->map = rd_memory_map(layer->map_fd, l.end, prot);
+	if (!layer->data || !layer->map)
+		return -errno;
+	place(layer, &l, rd_blocks(header->size), RD_GROUP_SHIFT);
+	return 0;
+}
+
+static void unmap_layer(struct rd_layer *layer, uint64_t size)
+{
+	if (layer->data)
+		munmap(layer->data, size);
+	if (layer->map)
+		munmap(layer->map, layer->map_bytes);
+	if (layer->fd >= 0)
+		close(layer->fd);
+	if (layer->map_fd >= 0)
+		close(layer->map_fd);
+	*layer = (struct rd_layer){ .fd = -1, .map_fd = -1 };
+}
+
+static int load_bytes(struct rd_layer *layer, struct rd_header *header,
 		      const struct rd_seed *seed, rd_progress_fn *progress,
 		      void *progress_arg, struct rd_error *err)
 {
-	size_t n = ranges_bytes(header->size, header->flags);
-	struct thin_load thin = { .fd = data };
 	struct rd_load what = {
 		.seed = seed,
 		.loaded = &header->loaded,
 		.progress = progress,
 		.progress_arg = progress_arg,
 	};
-	rd_block_lock *locks;
-	int rc;
+	int rc = map_new(layer, header);
 
-	locks = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, ranges, 0);
-	if ((void *)locks == MAP_FAILED)
-		return rd_fail(err, -errno, "cannot map the disk of %s: %m",
-			       seed->path);
-	what.to = mmap(NULL, header->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       data, 0);
-	if (what.to == MAP_FAILED) {
-		rc = rd_fail(err, -errno, "cannot map the disk of %s: %m",
-			     seed->path);
-	} else {
-		thin.backed = locks + rd_blocks(header->size);
-		if (header->flags & RD_DISK_THIN) {
-			what.extent = back_extent;
-			what.extent_arg = &thin;
-		}
-		rc = rd_load(&what, err);
-		munmap(what.to, header->size);
+	if (rc)
+		return rd_fail(err, rc, "cannot map the disk of %s: %s",
+			       seed->path, strerror(-rc));
+	what.to = layer->data;
+	if (layer->present) {
+		what.extent = back_extent;
+		what.extent_arg = layer;
 	}
-	munmap((void *)locks, n);
-	return rc;
+	return rd_load(&what, err);
 }
 
 /* With memory for one slot: without it a load would be in vain. */
@@ -139,14 +236,15 @@ static int make_counters(int dir, const char *id)
 }
 
 static int make_files(const struct rd_store *store, struct rd_header *header,
-		      const struct rd_seed *seed, int *data, int *ranges,
+		      const struct rd_seed *seed, struct rd_layer *layer,
 		      struct rd_error *err)
 {
 	struct rd_filename data_name = rd_file_name(header->id, RD_FILE_DATA);
 	struct rd_filename ranges_name = rd_file_name(header->id,
 						      RD_FILE_RANGES);
-	uint64_t map = ranges_bytes(header->size, header->flags);
-	uint64_t need = whole_pages(map);
+	struct layout map = base_layout(header->size, header->flags);
+	uint64_t need = whole_pages(map.holes) +
+			whole_pages(map.end - map.parts);
 	int rc;
 
 	if (!(header->flags & RD_DISK_THIN)) /* a lazy disk must fit, too */
@@ -156,11 +254,11 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 		return rc;
 	rc = make_counters(store->dir, header->id);
 	if (!rc)
-		rc = make_file(store->dir, &ranges_name, map, true, ranges);
+		rc = make_map(store->dir, &ranges_name, &map, &layer->map_fd);
 	if (!rc)
 		rc = make_file(store->dir, &data_name, header->size,
 			       !(header->flags & (RD_DISK_THIN | RD_DISK_LAZY)),
-			       data);
+			       &layer->fd);
 	if (!rc)
 		return 0;
 	/* Another program took the memory: report what is available now. */
@@ -168,16 +266,17 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 	if ((rc == -ENOSPC || rc == -ENOMEM) &&
 	    rd_memory_check(store->dir, store->path, seed->path, need, err))
 		return rc;
-	return rd_fail(err, rc,
-		       "cannot reserve %" PRIu64 " bytes in %s for %s: %s",
-		       need, store->path, seed->path, strerror(-rc));
+	return rd_fail(err, rc, "cannot reserve %s of memory in %s for %s: %s",
+		       text_bytes(need).text, store->path, seed->path,
+		       strerror(-rc));
 }
 
 int rd_contents_load(const struct rd_store *store, struct rd_header *header,
 		     const struct rd_seed *seed, rd_progress_fn *progress,
 		     void *progress_arg, struct rd_error *err)
 {
-	int data = -1, ranges = -1, rc;
+	struct rd_layer layer = { .fd = -1, .map_fd = -1 };
+	int rc;
 
 	header->size = rd_disk_size(seed->size);
 	header->seed_size = seed->size;
@@ -186,14 +285,11 @@ int rd_contents_load(const struct rd_store *store, struct rd_header *header,
 	memcpy(header->seed_id, seed->id, sizeof(header->seed_id));
 	atomic_store(&header->loaded, 0);
 	atomic_store(&header->state, RD_LOADING);
-	rc = make_files(store, header, seed, &data, &ranges, err);
+	rc = make_files(store, header, seed, &layer, err);
 	if (!rc && !(header->flags & RD_DISK_LAZY))
-		rc = load_bytes(data, ranges, header, seed, progress,
-				progress_arg, err);
-	if (data >= 0)
-		close(data);
-	if (ranges >= 0)
-		close(ranges);
+		rc = load_bytes(&layer, header, seed, progress, progress_arg,
+				err);
+	unmap_layer(&layer, header->size);
 	if (rc) {
 		rd_remove_contents(store->dir, header->id, header);
 		return rc;
@@ -210,7 +306,7 @@ static int map_file(int dir, const struct rd_filename *name, uint64_t size,
 		    bool write, void **map, int *keep, struct rd_error *err)
 {
 	struct stat st;
-	void *p = MAP_FAILED;
+	void *p = NULL;
 	int rc = 0, fd;
 
 	fd = openat(dir, name->text,
@@ -221,10 +317,9 @@ static int map_file(int dir, const struct rd_filename *name, uint64_t size,
 	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < size)
 		rc = -EUCLEAN; /* a captured worker may append to its data */
 	if (!rc) {
-		p = mmap(NULL, size, PROT_READ | (write ? PROT_WRITE : 0),
-			 MAP_SHARED, fd, 0);
-		if (p == MAP_FAILED)
-			rc = -errno;
+		p = rd_memory_map(fd, size,
+				  PROT_READ | (write ? PROT_WRITE : 0));
+		rc = p ? 0 : -errno;
 	}
 	if (fd >= 0 && (rc || !keep))
 		close(fd);
@@ -240,7 +335,7 @@ static int map_file(int dir, const struct rd_filename *name, uint64_t size,
 static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
 		     const struct rd_filename *data_name,
 		     const struct rd_filename *map_name, bool write,
-		     bool keep_fd, bool locks, struct rd_error *err)
+		     bool keep_fd, bool holes, bool locks, struct rd_error *err)
 {
 	void *data;
 	int rc = map_file(disk->dir, data_name, disk->size, write, &data,
@@ -249,17 +344,15 @@ static int map_layer(struct rd_disk *disk, struct rd_layer *layer,
 	if (rc)
 		return rc;
 	layer->data = data;
-	rc = map_file(disk->dir, map_name, layer->map_bytes, locks, &layer->map,
-		      NULL, err);
-	layer->locks = layer->map;
-	return rc;
+	return map_file(disk->dir, map_name, layer->map_bytes, locks,
+			&layer->map, holes ? &layer->map_fd : NULL, err);
 }
 
-/* How many bytes of a lazy disk are loaded: the last word of its ranges. */
+/* How many bytes of a lazy disk are loaded, as its ranges say. */
 uint64_t rd_contents_loaded(int dir, const struct rd_header *header)
 {
 	struct rd_filename name = rd_file_name(header->id, RD_FILE_RANGES);
-	size_t bytes = ranges_bytes(header->size, header->flags);
+	struct layout l = base_layout(header->size, header->flags);
 	uint64_t loaded = 0;
 	int fd;
 
@@ -268,20 +361,19 @@ uint64_t rd_contents_loaded(int dir, const struct rd_header *header)
 	fd = openat(dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return 0;
-	if (pread(fd, &loaded, sizeof(loaded),
-		  (off_t)(bytes - sizeof(loaded))) != (ssize_t)sizeof(loaded))
+	if (pread(fd, &loaded, sizeof(loaded), (off_t)l.loaded) !=
+	    (ssize_t)sizeof(loaded))
 		loaded = 0;
 	close(fd);
 	return loaded < header->size ? loaded : header->size;
 }
 
-static void find_parts(struct rd_disk *disk)
+static void find_parts(struct rd_disk *disk, const struct layout *l)
 {
-	rd_block_lock *after = disk->base.locks + rd_blocks(disk->size) +
-			       (disk->thin ? bitmap_words(disk->size) : 0);
+	char *map = disk->base.map;
 
-	disk->parts = after;
-	disk->loaded = after + rd_parts(disk->size);
+	disk->parts = (rd_part_state *)(map + l->parts);
+	disk->loaded = (_Atomic uint64_t *)(map + l->loaded);
 }
 
 int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
@@ -291,22 +383,24 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	unsigned flags = disk->header->flags;
 	bool lazy = flags & RD_DISK_LAZY &&
 		    rd_contents_loaded(disk->dir, disk->header) != disk->size;
+	struct layout l = base_layout(disk->size, flags);
 	int rc;
 
 	disk->thin = flags & RD_DISK_THIN;
+	if (disk->thin || lazy)
+		rd_memory_watch();
 	disk->base.locks_mask = ~(uint64_t)0;
-	disk->base.map_bytes = ranges_bytes(disk->size, flags);
+	disk->base.map_bytes = l.end;
 	/* Readers of a thin disk lock blocks, and an attachment of a lazy disk
 	 * writes the parts that it loads. */
 	disk->may_lock = write || disk->thin || lazy;
 	rc = map_layer(disk, &disk->base, &data, &ranges, write || lazy,
-		       disk->thin || lazy, disk->may_lock, err);
+		       disk->thin || lazy, disk->thin, disk->may_lock, err);
 	if (rc)
 		return rc;
-	if (disk->thin)
-		disk->base.backed = disk->base.locks + rd_blocks(disk->size);
+	place(&disk->base, &l, rd_blocks(disk->size), RD_GROUP_SHIFT);
 	if (lazy)
-		find_parts(disk);
+		find_parts(disk, &l);
 	return 0;
 }
 
@@ -336,6 +430,7 @@ int rd_contents_sweep(struct rd_disk *disk, unsigned slot)
 	if (!disk->may_lock) {
 		struct rd_layer own = { .map_bytes = disk->base.map_bytes };
 
+		/* Not thin: all locks have memory, and are first in the map. */
 		rc = map_file(disk->dir, &name, own.map_bytes, true, &own.map,
 			      NULL, NULL);
 		if (rc)
@@ -345,8 +440,8 @@ int rd_contents_sweep(struct rd_disk *disk, unsigned slot)
 		munmap(own.map, own.map_bytes);
 		return 0;
 	}
-	disk->header->torn += rd_block_locks_sweep(disk->base.locks,
-						   rd_blocks(disk->size), slot);
+	disk->header->torn += rd_groups_sweep(&disk->base,
+					      rd_blocks(disk->size), slot);
 	return 0;
 }
 
@@ -357,13 +452,15 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 	struct rd_filename map = rd_view_name(disk->id, disk->slot,
 					      RD_FILE_RANGES);
 	struct rd_layer *view = &disk->view_layer;
+	struct layout l = view_layout(disk->size);
 	int rc = 0;
 
-	view->map_bytes = view_map_bytes(disk->size);
+	rd_memory_watch();
+	view->map_bytes = l.end;
 	view->locks_mask = RD_STRIPES - 1;
 	if (make) {
 		rd_remove_view(disk->dir, disk->id, disk->slot);
-		rc = make_file(disk->dir, &map, view->map_bytes, true, NULL);
+		rc = make_map(disk->dir, &map, &l, NULL);
 		if (!rc)
 			rc = make_file(disk->dir, &data, disk->size, false,
 				       NULL);
@@ -372,27 +469,17 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 				strerror(-rc));
 	}
 	if (!rc)
-		rc = map_layer(disk, view, &data, &map, true, true, true, err);
+		rc = map_layer(disk, view, &data, &map, true, true, true, true,
+			       err);
 	if (rc) {
 		if (make)
 			rd_remove_view(disk->dir, disk->id, disk->slot);
 		return rc;
 	}
-	view->backed = view->locks + RD_STRIPES;
+	place(view, &l, rd_blocks(disk->size), RD_GROUP_VIEW_SHIFT);
 	disk->view = view;
 	disk->may_lock = true;
 	return 0;
-}
-
-static void unmap_layer(struct rd_layer *layer, uint64_t size)
-{
-	if (layer->data)
-		munmap(layer->data, size);
-	if (layer->map)
-		munmap(layer->map, layer->map_bytes);
-	if (layer->fd >= 0)
-		close(layer->fd);
-	*layer = (struct rd_layer){ .fd = -1 };
 }
 
 void rd_contents_unmap(struct rd_disk *disk)

@@ -3,9 +3,12 @@
  * A disk's contents: ID.data and ID.ranges, and a view's two files. (ID.counters is
  * made and removed with them.)
  *
- * ID.ranges, in words of 64 bits: a block lock for each block; in a thin disk, a
- * bit for each block that has memory; in a lazy disk, a state for each part
- * (io/lazy.h), and the number of bytes that are loaded. A view's map: RD_STRIPES block locks, then the bits.
+ * ID.ranges: a block lock for each block; in a lazy disk, a state for each part
+ * (io/lazy.h) and the number of bytes that are loaded. In a thin disk: RD_GATES gates; a bit for each group that has memory
+ * (format/groups.h); a block lock for each block, and a bit for each block that has
+ * memory, both in holes that groups fill; in a lazy one, the states and the number. A view's map:
+ * RD_STRIPES block locks, RD_GATES gates, a bit for each group, and the bits, in holes.
+ * What groups fill begins at a page each; all are words of 64 bits.
  *
  * Functions that make or remove files are called with RD_LOCK_DISK held.
  */

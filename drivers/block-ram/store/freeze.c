@@ -2,12 +2,14 @@
 /*
  * Freeze a disk to copy its contents as of one moment: rd_freeze() locks every
  * block (a few milliseconds for a GiB), rd_thaw() unlocks each block once the
- * caller has copied it. While blocks are frozen the slot has RD_SLOT_FREEZER, so
+ * caller has copied it. In a thin disk gates stand for the locks that have no memory
+ * (format/groups.h). While blocks are frozen the slot has RD_SLOT_FREEZER, so
  * that others wait for as long as the copy lasts. If the process dies meanwhile,
  * waiters unlock its blocks as block-lock.h says. One thread an attachment.
  */
 #include <errno.h>
 
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/store/contents.h"
@@ -32,16 +34,85 @@ static int mark(struct rd_disk *disk, bool frozen)
 	return rc;
 }
 
-static void unlock(struct rd_disk *disk, uint64_t end)
+/* ---- locking ------------------------------------------------------------- */
+
+/* The next block that may have a lock. */
+static uint64_t next_block(const struct rd_disk *disk, uint64_t b)
 {
-	while (disk->frozen < end)
-		rd_block_lock_release(&disk->base.locks[disk->frozen++]);
+	return rd_present(&disk->base, b) ? b + 1
+					  : rd_group_end(&disk->base, b);
 }
 
-int rd_freeze(struct rd_disk *disk)
+/* First, so that no further group gets memory. 0, or -EIO with no gate locked. */
+static int acquire_gates(struct rd_disk *disk, struct rd_waiter *w)
+{
+	struct rd_layer *base = &disk->base;
+	unsigned gate;
+	int rc;
+
+	for (gate = 0; base->present && gate < RD_GATES; gate++) {
+		rc = rd_block_lock_acquire(disk, &base->gates[gate], w);
+		if (!rc)
+			continue;
+		while (gate--)
+			rd_block_lock_release(&base->gates[gate]);
+		return rc;
+	}
+	return 0;
+}
+
+/*
+ * Unlock the gates of the groups of blocks @from to @end - 1, those of whose groups
+ * all come before @end. After the locks: until then no group gets memory.
+ */
+static void release_gates(struct rd_disk *disk, uint64_t from, uint64_t end)
+{
+	struct rd_layer *base = &disk->base;
+	unsigned gate, stop = end == rd_blocks(disk->size)
+				      ? RD_GATES
+				      : rd_gate_of(base, end);
+
+	for (gate = rd_gate_of(base, from); gate < stop; gate++)
+		rd_block_lock_release(&base->gates[gate]);
+}
+
+/* Unlock the blocks before @end. */
+static void release_blocks(struct rd_disk *disk, uint64_t end)
+{
+	uint64_t b;
+
+	for (b = disk->frozen; b < end; b = next_block(disk, b))
+		if (rd_present(&disk->base, b))
+			rd_block_lock_release(&disk->base.locks[b]);
+}
+
+static int acquire_all(struct rd_disk *disk)
 {
 	uint64_t b, blocks = rd_blocks(disk->size);
 	struct rd_waiter w = { 0 };
+	int rc = acquire_gates(disk, &w);
+
+	if (rc)
+		return rc;
+	disk->frozen = 0;
+	for (b = 0; b < blocks; b = next_block(disk, b)) {
+		if (!rd_present(&disk->base, b))
+			continue;
+		rc = rd_block_lock_acquire(disk, &disk->base.locks[b], &w);
+		if (!rc)
+			continue;
+		release_blocks(disk, b);
+		if (disk->base.present)
+			release_gates(disk, 0, blocks);
+		return rc;
+	}
+	return 0;
+}
+
+/* ---- freeze and thaw ------------------------------------------------------- */
+
+int rd_freeze(struct rd_disk *disk)
+{
 	int rc;
 
 	if (disk->view)
@@ -51,16 +122,10 @@ int rd_freeze(struct rd_disk *disk)
 		rc = mark(disk, true);
 	if (rc)
 		return rc;
-	disk->frozen = 0;
-	for (b = 0; b < blocks; b++) {
-		rc = rd_block_lock_acquire(disk, &disk->base.locks[b], &w);
-		if (!rc)
-			continue;
-		unlock(disk, b);
+	rc = acquire_all(disk);
+	if (rc)
 		mark(disk, false);
-		return rc;
-	}
-	return 0;
+	return rc;
 }
 
 const void *rd_frozen_at(struct rd_disk *disk, uint64_t off, size_t *n)
@@ -74,11 +139,15 @@ const void *rd_frozen_at(struct rd_disk *disk, uint64_t off, size_t *n)
 
 void rd_thaw(struct rd_disk *disk, uint64_t to)
 {
-	bool all = to >= disk->size;
-	uint64_t blocks = rd_blocks(disk->size);
-	bool was_frozen = disk->frozen < blocks;
+	uint64_t blocks = rd_blocks(disk->size), from = disk->frozen;
+	uint64_t end = to >= disk->size ? blocks : to / RD_BLOCK;
 
-	unlock(disk, all ? blocks : to / RD_BLOCK);
-	if (all && was_frozen)
+	if (from >= end)
+		return;
+	release_blocks(disk, end);
+	if (disk->base.present)
+		release_gates(disk, from, end);
+	disk->frozen = end;
+	if (end == blocks)
 		mark(disk, false);
 }

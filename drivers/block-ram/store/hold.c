@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/base/memory.h"
 
 /* Pauses between two tries for RD_LOCK_DISK: a reap is short, a load is long. */
 #define RETRY_FIRST_NS 500000
@@ -103,10 +104,10 @@ int rd_hold_first(struct rd_disk *disk, const struct rd_attach_request *req,
 /* Map the header in the place of the mapping that is there, if there is one. */
 static int map_header(struct rd_disk *disk, int fd, int protection)
 {
-	void *p = mmap(disk->header, RD_HEADER_BYTES, protection,
-		       MAP_SHARED | (disk->header ? MAP_FIXED : 0), fd, 0);
+	void *p = rd_memory_map_at(disk->header, fd, RD_HEADER_BYTES,
+				   protection);
 
-	if (p == MAP_FAILED)
+	if (!p)
 		return -errno;
 	disk->header = p;
 	return 0;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/seed/seed.h"
 #include "drivers/block-ram/store/attach.h"
@@ -312,6 +313,20 @@ static int may_reset(struct rd_disk *disk, bool force, struct rd_error *err)
 	return 0;
 }
 
+/* After a wait for a block was given up: unlock all that stay locked. */
+static bool repair(struct rd_disk *disk)
+{
+	struct rd_damage damage = { .stuck.n = 0 };
+	uint64_t released = 0;
+
+	rd_damage(disk, &damage);
+	if (damage.stuck.n)
+		released = rd_groups_repair(disk, &disk->base,
+					    rd_blocks(disk->size));
+	disk->header->torn += released;
+	return released;
+}
+
 int rd_reset(struct rd_store *store, const char *id, bool force,
 	     rd_progress_fn *progress, void *progress_arg, struct rd_error *err)
 {
@@ -326,10 +341,10 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 		return rc;
 	h = disk->header;
 	rc = may_reset(disk, force, err);
-	if (!rc && force)
-		h->torn += rd_block_locks_repair(disk, disk->base.locks,
-						 rd_blocks(disk->size));
 	if (!rc)
+		rc = walk_seed(disk, reset_window, now, progress, progress_arg,
+			       err);
+	if (rc == -EIO && force && repair(disk))
 		rc = walk_seed(disk, reset_window, now, progress, progress_arg,
 			       err);
 	if (!rc)

@@ -12,6 +12,7 @@
 
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/store/contents.h"
 

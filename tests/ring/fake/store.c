@@ -77,6 +77,12 @@ int rd_store_open(struct rd_store **store, const char *dir,
 	return 0;
 }
 
+void rd_explain_no_memory(const struct rd_disk *d, struct rd_error *why)
+{
+	(void)d;
+	snprintf(why->text, sizeof(why->text), "no memory here");
+}
+
 void rd_store_close(struct rd_store *store)
 {
 	(void)store;

@@ -62,6 +62,33 @@ static void killed_again_and_again(void)
 	teardown();
 }
 
+/* The error of a device whose workers were all killed by SIGKILL. */
+static const char *error_of_kills(bool by_daemon)
+{
+	unsigned i;
+
+	setup_connected();
+	for (i = 0; i < 5; i++) {
+		dev->killed = by_daemon;
+		worker_dies(SIGKILL);
+	}
+	CU_ASSERT_STRING_EQUAL(back_state(), "6");
+	return fake_xs_get(BACK "/error");
+}
+
+/* As the kernel does when memory is short. */
+static void killed_by_others(void)
+{
+	CU_ASSERT_STRING_EQUAL(
+		error_of_kills(false),
+		"worker 4715 was killed by SIGKILL, not by xen-ramdiskd: by a person, or by the kernel for want of memory (see \"oom-kill\" in dmesg or journalctl -k), like the 4 workers before it, and none had answered a request; the device is closed");
+	teardown();
+	CU_ASSERT_STRING_EQUAL(
+		error_of_kills(true),
+		"worker 4715 was killed by signal 9, like the 4 workers before it, and none had answered a request; the device is closed");
+	teardown();
+}
+
 /* A worker that answered a request does not count as failed. */
 static void killed_after_progress(void)
 {
@@ -543,6 +570,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "the worker is killed", worker_killed },
 		{ "killed again and again", killed_again_and_again },
+		{ "killed by SIGKILL of others", killed_by_others },
 		{ "killed after it answered a request", killed_after_progress },
 		{ "killed a hundred times", killed_a_hundred_times },
 		{ "killed while it attaches", killed_while_attaching },

@@ -55,6 +55,48 @@ static void long_names(void)
 	free(name);
 }
 
+/* A size as people write it. */
+static void parsed_sizes(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = {
+		{ "0", 0 },
+		{ "4096", 4096 },
+		{ "64k", 64 << 10 },
+		{ "256M", 256 << 20 },
+		{ "3g", (uint64_t)3 << 30 },
+		{ "8388607T", (uint64_t)8388607 << 40 },
+		{ "9223372036854775807", INT64_MAX },
+	};
+	static const char *const bad[] = {
+		"",
+		"-1",
+		"+1",
+		" 1",
+		"1 ",
+		"M",
+		"1MM",
+		"1MiB",
+		"1P",
+		"0x10",
+		"8388608T",
+		"9223372036854775808",
+		"99999999999999999999",
+	};
+	uint64_t bytes;
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		bytes = 1;
+		CU_ASSERT_TRUE(text_parse_size(good[i].text, &bytes));
+		CU_ASSERT_EQUAL(bytes, good[i].bytes);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT_FALSE(text_parse_size(bad[i], &bytes));
+}
+
 static void columns(void)
 {
 	CU_ASSERT_STRING_EQUAL(text_column("ab", 4), "ab  ");
@@ -109,6 +151,7 @@ static const struct test tests[] = {
 	{ "columns of characters", columns },
 	{ "words for a shell", quoting },
 	{ "sizes", sizes },
+	{ "sizes that people wrote", parsed_sizes },
 };
 
 int main(void)

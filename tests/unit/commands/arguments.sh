@@ -134,6 +134,16 @@ fault_usage() {
 		"$tool" fault --freeze xvdb
 }
 
+margin_usage() {
+	local value
+
+	for value in "" x -1 1X 1KK "1 M" 9223372036854775808 8388608T; do
+		says "the daemon with --memory-margin=$value" 2 \
+			"xen-ramdiskd: --memory-margin takes a size such as 256M, not $value; usage: .*" \
+			"$B/xen-ramdiskd" "--memory-margin=$value"
+	done
+}
+
 poll_usage() {
 	local value
 	for value in 10001 -1 5us ''; do
@@ -274,6 +284,7 @@ install_and_uninstall() {
 
 usage
 poll_usage
+margin_usage
 without_xen
 list
 packages

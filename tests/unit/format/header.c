@@ -92,7 +92,7 @@ static void another_format(void)
 	struct rd_store *s = open_store();
 	const char *seed = make_seed("format", MIB, 0);
 	struct rd_disk *d = attached(s, seed, true), *e;
-	uint32_t other = RD_FORMAT + 7, ours = RD_FORMAT;
+	uint32_t other = 8, ours = RD_FORMAT;
 	struct rd_disk_info *disks;
 	struct rd_error err;
 	char path[256];
@@ -101,11 +101,11 @@ static void another_format(void)
 	header_path(d, path);
 	patch(path, 8, &other, 4);
 	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EPROTO);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 9"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "knows format 2"));
 	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, &err), 0);
 	CU_ASSERT_EQUAL(n, 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 9"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
 	rd_list_free(disks, n);
 	CU_ASSERT_EQUAL(rd_reap(s), 0); /* attached: not removed */
 	patch(path, 8, &ours, 4);

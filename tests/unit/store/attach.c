@@ -345,7 +345,7 @@ static void too_large_seed(void)
 	const char *seed = make_seed("large", 1, 0);
 
 	CU_ASSERT_EQUAL(truncate(seed, (off_t)1 << 43), 0);
-	bad_seed(seed, -ENOSPC, "8404992.0 MiB of memory");
+	bad_seed(seed, -ENOSPC, "8.0 TiB of memory");
 }
 
 static void unreadable_seed(void)

@@ -2,7 +2,6 @@
 /* See text.h. Owns the buffers; one thread. */
 #include "tools/xm-ramdisk/base/text.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -112,27 +111,8 @@ const char *text_quoted(const char *word)
 
 const char *text_size(uint64_t bytes)
 {
-	static const char *const units[] = { "byte", "KiB", "MiB", "GiB",
-					     "TiB",  "PiB", "EiB" };
 	char *to = next_slot();
-	unsigned unit = 0;
-	uint64_t n = bytes, tenths;
 
-	for (; n >= 1024; n /= 1024)
-		unit++;
-	if (bytes == n << 10 * unit) {
-		snprintf(to, SLOT_SIZE, "%" PRIu64 " %s%s", n, units[unit],
-			 unit || n == 1 ? "" : "s");
-		return to;
-	}
-	/* in 1024ths of the unit, then in tenths, rounded */
-	n = bytes >> 10 * (unit - 1);
-	tenths = (n * 10 + 512) / 1024;
-	if (tenths == 10240) {
-		tenths = 10;
-		unit++;
-	}
-	snprintf(to, SLOT_SIZE, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10,
-		 tenths % 10, units[unit]);
+	snprintf(to, SLOT_SIZE, "%s", text_bytes(bytes).text);
 	return to;
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "include/private/clock.h"
+#include "include/private/oom.h"
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/process.h"
@@ -380,6 +381,7 @@ static int serve(struct serve *s, int ready)
 	if (rc)
 		return rc;
 	sigaction(SIGUSR1, &change, NULL);
+	oom_kill_last(); /* and nbdkit: its clients wait while it restarts */
 	rc = examine(s, store);
 	holds.store = store;
 	holds.stop = stop;

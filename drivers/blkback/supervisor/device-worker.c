@@ -20,7 +20,7 @@
 #define MAX_FAILED_WORKERS 5u /* in a row */
 /* Messages of one worker: before other devices are served, and in a second. */
 #define MESSAGES_AT_ONCE 8u
-#define MESSAGES_A_SECOND 500u
+#define MESSAGES_A_SECOND 50000u
 #define LONG_LIFE_MS 10000
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A captured worker: a process that is attached, confined and in the sandbox, and
- * that damages all it can write, at random, for CAPTURED_SECONDS (3) in each of
+ * that damages all it can write, at random, for CAPTURED_SECONDS (5) in each of
  * its roles. Meanwhile other processes, as root, use the same disk and another one,
  * and do what the supervisor and the tool do.
  *
@@ -394,8 +394,8 @@ static void be_captured(void)
 	for (;;) {
 		damage_memory();
 		/* Sometimes leave the damage for longer than others wait. */
-		if (dice() % 2000000 == 0)
-			sleep(RD_PATIENCE_MS / 1000 + 2);
+		if (dice() % 4000000 == 0)
+			sleep(RD_PATIENCE_MS / 1000 + 1);
 		if (dice() % 64 == 0)
 			damage_files();
 		atomic_fetch_add(damaged, 1);
@@ -445,7 +445,7 @@ static unsigned duration(void)
 {
 	const char *s = getenv("CAPTURED_SECONDS");
 
-	return s ? (unsigned)atoi(s) : 3;
+	return s ? (unsigned)atoi(s) : 5;
 }
 
 /* One look at a victim; false: it has crashed, hangs, or did what is wrong. */

@@ -405,6 +405,7 @@ static const char *const allowed[] = {
 	/* memory */
 	"fallocate",
 	"fstat",
+	"fstatfs",
 	"munmap",
 	"brk",
 	"madvise",

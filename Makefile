@@ -9,6 +9,7 @@ CC      ?= cc
 AR      ?= ar
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 INCDIR  ?= $(PREFIX)/include
@@ -17,6 +18,12 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 # where Xen's tools look for scripts, whatever the prefix is
 SCRIPTDIR ?= /etc/xen/scripts
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+# Below a PREFIX of one's own: an ordinary user, who cannot write anywhere else. Who
+# names SCRIPTDIR wants everything.
+OWN_PREFIX := $(if $(DESTDIR)$(filter-out file,$(origin SCRIPTDIR))$(filter 0,$(shell id -u)),,yes)
+ifdef OWN_PREFIX
+NBDKITDIR ?= $(PREFIX)/lib/nbdkit/plugins
+endif
 # where nbdkit looks, which is not below PREFIX
 NBDKITDIR ?= $(or $(shell pkg-config --variable=plugindir nbdkit 2>/dev/null || \
 	nbdkit --dump-config 2>/dev/null | sed -n s/^plugindir=//p),/usr/lib/nbdkit/plugins)
@@ -345,26 +352,41 @@ install-test-packages install-long-packages install-demo-packages install-bench-
 
 # ---- install ---------------------------------------------------------------
 
-install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
-		$(DESTDIR)$(INCDIR)
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
-	install -d $(DESTDIR)$(UNITDIR)
+# What works without Xen: the command, and nbdkit's plugin.
+install-nbd: $(B)/xm-ramdisk $(NBDKIT_PLUGIN)
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(MANDIR)/man8 \
+		$(COMPDIR) $(NBDKITDIR))
+	install -m 755 $(B)/xm-ramdisk $(DESTDIR)$(BINDIR)
+	install -m 755 $(NBDKIT_PLUGIN) $(DESTDIR)$(NBDKITDIR)
+	install -m 644 docs/nbdkit-ramdisk-plugin.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 docs/xen-ramdisk.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 docs/xm-ramdisk.8 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
+	cat tools/xm-ramdisk/interface/completion.bash tools/xm-ramdisk/completion.bash \
+		> $(DESTDIR)$(COMPDIR)/xm-ramdisk
+
+# What needs Xen, and root. An xm-ramdisk in SBINDIR is of an earlier version, and
+# root's PATH has SBINDIR first.
+install-xen: all
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(UNITDIR) $(SCRIPTDIR) $(MANDIR)/man8 $(INCDIR))
+	install -m 755 $(B)/xen-ramdiskd $(DESTDIR)$(SBINDIR)
 	sed 's,@SBINDIR@,$(SBINDIR),' drivers/blkback/xen-ramdiskd.service.in \
 		> $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
-	install -d $(DESTDIR)$(SCRIPTDIR)
 	install -m 755 tools/hotplug/block-ramdisk $(DESTDIR)$(SCRIPTDIR)
-	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
-	install -m 644 docs/xm-ramdisk-interface.8 docs/block-ramdisk.8 $(DESTDIR)$(MANDIR)/man8
-	install -d $(DESTDIR)$(MANDIR)/man7
-	install -m 644 docs/xen-ramdisk.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 docs/xen-ramdiskd.8 docs/block-ramdisk.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
-	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(NBDKITDIR)
-	install -m 644 docs/nbdkit-ramdisk-plugin.1 $(DESTDIR)$(MANDIR)/man1
-	install -m 755 $(NBDKIT_PLUGIN) $(DESTDIR)$(NBDKITDIR)
-	cat tools/xm-ramdisk/interface/completion.bash tools/xm-ramdisk/completion.bash > $(B)/completion
-	install -m 644 $(B)/completion $(DESTDIR)$(COMPDIR)/xm-ramdisk
+	f=$(DESTDIR)$(SBINDIR)/xm-ramdisk; [ ! -e $$f ] || [ $$f -ef $(DESTDIR)$(BINDIR)/xm-ramdisk ] || \
+		ln -sf $(BINDIR)/xm-ramdisk $$f
+
+ifdef OWN_PREFIX
+install: install-nbd
+	@echo 'installed for this user, below $(PREFIX): the command and the plugin of nbdkit.'
+	@echo 'The backend for Xen needs root: make install as root.'
+uninstall: uninstall-nbd
+else
+install: install-nbd install-xen
+uninstall: uninstall-nbd uninstall-xen
+endif
 
 # The library, for programs of others.
 install-dev: $(B)/libramdisk.a
@@ -372,16 +394,17 @@ install-dev: $(B)/libramdisk.a
 	install -m 644 include/ramdisk.h $(DESTDIR)$(INCDIR)
 	install -m 644 $(B)/libramdisk.a $(DESTDIR)$(LIBDIR)
 
-uninstall:
-	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(notdir $(PROGRAMS)))
-	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk.8 $(DESTDIR)$(MANDIR)/man8/xen-ramdiskd.8
-	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk-interface.8 $(DESTDIR)$(INCDIR)/xen-interface.h
-	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk $(DESTDIR)$(MANDIR)/man1/nbdkit-ramdisk-plugin.1
+uninstall-nbd:
+	rm -f $(DESTDIR)$(BINDIR)/xm-ramdisk $(DESTDIR)$(COMPDIR)/xm-ramdisk
 	rm -f $(DESTDIR)$(NBDKITDIR)/$(notdir $(NBDKIT_PLUGIN))
-	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(MANDIR)/man7/xen-ramdisk.7
-	rm -f $(DESTDIR)$(MANDIR)/man8/block-ramdisk.8
-	rm -f $(DESTDIR)$(INCDIR)/ramdisk.h $(DESTDIR)$(LIBDIR)/libramdisk.a
-	rm -f $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/nbdkit-ramdisk-plugin.1 man7/xen-ramdisk.7 \
+		man8/xm-ramdisk.8 man8/xm-ramdisk-interface.8)
+
+uninstall-xen:
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,xen-ramdiskd xm-ramdisk)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,xen-ramdiskd.8 block-ramdisk.8)
+	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
+	rm -f $(addprefix $(DESTDIR)$(INCDIR)/,xen-interface.h ramdisk.h) $(DESTDIR)$(LIBDIR)/libramdisk.a
 
 # Debian packages, in $(B)/deb, from a copy of this tree; lintian must be content.
 deb: install-deb-packages
@@ -413,6 +436,8 @@ help:
 	@echo 'make bench        every benchmark, here and in the test bed (root: installs packages);'
 	@echo '                  docs/bench; BENCH_ROUNDS=N BENCH_ONLY=NAMES BENCH_VM=no BENCH_GO_ON=yes'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
+	@echo 'make install-nbd  only what works without Xen; an ordinary user with a PREFIX below'
+	@echo '                  the home gets this from make install as well'
 	@echo 'make deb          Debian packages, in build/deb (root: installs packages)'
 	@echo 'make install-dev  libramdisk.a and ramdisk.h'
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
@@ -423,7 +448,7 @@ help:
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
 .PHONY: check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
-	install uninstall clean help \
+	install install-nbd install-xen uninstall uninstall-nbd uninstall-xen clean help \
 	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \
 	install-dev deb

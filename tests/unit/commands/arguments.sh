@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # xm-ramdisk on a host without Xen: usage errors, help and list. Also the message
-# of make when a package is missing, and the files of install and uninstall.
+# of make when a package is missing.
 # Needs jq for the JSON. Prints "ok NAME" or "not ok NAME" for each test.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
@@ -250,32 +250,9 @@ packages() {
 	result "make reports a missing package once" "$([ "$missing" = 1 ] || echo "$missing times")"
 }
 
-install_and_uninstall() {
-	local problem=
-	if ! make -s install B="$B" DESTDIR="$scratch/root" PREFIX=/usr \
-		NBDKITDIR=/usr/lib/nbdkit/plugins >"$out" 2>&1; then
-		problem="make install failed"
-	elif ! [ -x "$scratch/root/usr/sbin/xm-ramdisk" ] || ! [ -x "$scratch/root/usr/sbin/xen-ramdiskd" ] ||
-		! [ -s "$scratch/root/usr/share/man/man8/xm-ramdisk.8" ] ||
-		! [ -s "$scratch/root/usr/share/man/man1/nbdkit-ramdisk-plugin.1" ] ||
-		! [ -s "$scratch/root/usr/lib/nbdkit/plugins/nbdkit-ramdisk-plugin.so" ]; then
-		problem="a file is missing"
-		find "$scratch/root" >"$out"
-	fi
-	result "make install" "$problem"
-	problem=
-	make -s uninstall B="$B" DESTDIR="$scratch/root" PREFIX=/usr \
-		NBDKITDIR=/usr/lib/nbdkit/plugins >"$out" 2>&1 ||
-		problem="make uninstall failed"
-	find "$scratch/root" ! -type d >>"$out"
-	[ ! -s "$out" ] || problem="files are left"
-	result "make uninstall leaves nothing" "$problem"
-}
-
 usage
 poll_usage
 without_xen
 list
 packages
-install_and_uninstall
 exit $failed

@@ -18,6 +18,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 # where Xen's tools look for scripts, whatever the prefix is
 SCRIPTDIR ?= /etc/xen/scripts
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 # Below a PREFIX of one's own: an ordinary user, who cannot write anywhere else. Who
 # names SCRIPTDIR wants everything.
 OWN_PREFIX := $(if $(DESTDIR)$(filter-out file,$(origin SCRIPTDIR))$(filter 0,$(shell id -u)),,yes)
@@ -186,6 +188,11 @@ interface: $(B)/gen/xen-interface.h $(B)/gen/interface-versions.svg
 	cp $(B)/gen/xen-interface.h include/xen-interface.h
 	cp $(B)/gen/interface-versions.svg docs/interface-versions.svg
 
+# After a change of an option: the completions come from the help texts, and are in the
+# tree, so that a build for another machine has them; tests/unit/commands/completion.sh compares.
+completions: $(PROGRAMS)
+	build-aux/completions $(B) tools/completion
+
 # ---- the tests -------------------------------------------------------------
 
 # A unit test is one file beside the name of the source that it tests.
@@ -352,17 +359,22 @@ install-test-packages install-long-packages install-demo-packages install-bench-
 
 # ---- install ---------------------------------------------------------------
 
+install_completions = install -d $(addprefix $(DESTDIR),$(COMPDIR) $(ZSHCOMPDIR) $(FISHCOMPDIR)) && \
+	install -m 644 tools/completion/$(1).bash $(DESTDIR)$(COMPDIR)/$(1) && \
+	install -m 644 tools/completion/$(1).zsh $(DESTDIR)$(ZSHCOMPDIR)/_$(1) && \
+	install -m 644 tools/completion/$(1).fish $(DESTDIR)$(FISHCOMPDIR)
+completions_of = $(addprefix $(DESTDIR),$(COMPDIR)/$(1) $(ZSHCOMPDIR)/_$(1) $(FISHCOMPDIR)/$(1).fish)
+
 # What works without Xen: the command, and nbdkit's plugin.
 install-nbd: $(B)/xm-ramdisk $(NBDKIT_PLUGIN)
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(MANDIR)/man8 \
-		$(COMPDIR) $(NBDKITDIR))
+		$(NBDKITDIR))
 	install -m 755 $(B)/xm-ramdisk $(DESTDIR)$(BINDIR)
 	install -m 755 $(NBDKIT_PLUGIN) $(DESTDIR)$(NBDKITDIR)
 	install -m 644 docs/nbdkit-ramdisk-plugin.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 docs/xen-ramdisk.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 docs/xm-ramdisk.8 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
-	cat tools/xm-ramdisk/interface/completion.bash tools/xm-ramdisk/completion.bash \
-		> $(DESTDIR)$(COMPDIR)/xm-ramdisk
+	$(call install_completions,xm-ramdisk)
 
 # What needs Xen, and root. An xm-ramdisk in SBINDIR is of an earlier version, and
 # root's PATH has SBINDIR first.
@@ -375,6 +387,7 @@ install-xen: all
 	install -m 755 tools/hotplug/block-ramdisk $(DESTDIR)$(SCRIPTDIR)
 	install -m 644 docs/xen-ramdiskd.8 docs/block-ramdisk.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
+	$(call install_completions,xen-ramdiskd)
 	f=$(DESTDIR)$(SBINDIR)/xm-ramdisk; [ ! -e $$f ] || [ $$f -ef $(DESTDIR)$(BINDIR)/xm-ramdisk ] || \
 		ln -sf $(BINDIR)/xm-ramdisk $$f
 
@@ -395,13 +408,13 @@ install-dev: $(B)/libramdisk.a
 	install -m 644 $(B)/libramdisk.a $(DESTDIR)$(LIBDIR)
 
 uninstall-nbd:
-	rm -f $(DESTDIR)$(BINDIR)/xm-ramdisk $(DESTDIR)$(COMPDIR)/xm-ramdisk
+	rm -f $(DESTDIR)$(BINDIR)/xm-ramdisk $(call completions_of,xm-ramdisk)
 	rm -f $(DESTDIR)$(NBDKITDIR)/$(notdir $(NBDKIT_PLUGIN))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/nbdkit-ramdisk-plugin.1 man7/xen-ramdisk.7 \
 		man8/xm-ramdisk.8 man8/xm-ramdisk-interface.8)
 
 uninstall-xen:
-	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,xen-ramdiskd xm-ramdisk)
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,xen-ramdiskd xm-ramdisk) $(call completions_of,xen-ramdiskd)
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,xen-ramdiskd.8 block-ramdisk.8)
 	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 	rm -f $(addprefix $(DESTDIR)$(INCDIR)/,xen-interface.h ramdisk.h) $(DESTDIR)$(LIBDIR)/libramdisk.a
@@ -442,12 +455,13 @@ help:
 	@echo 'make install-dev  libramdisk.a and ramdisk.h'
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'
+	@echo 'make completions  of bash, zsh and fish, after a change of an option'
 	@echo 'make fuzz         fuzz parsers, store and backend with clang, FUZZ_SECONDS=60 each'
 	@echo 'make format       lay the C files out as .clang-format says'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
+.PHONY: completions check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install install-nbd install-xen uninstall uninstall-nbd uninstall-xen clean help \
 	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \

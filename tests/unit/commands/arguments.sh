@@ -68,6 +68,9 @@ usage() {
 	prints "--help" 0 '^usage: xm-ramdisk SUBCOMMAND' "$tool" --help
 	prints "-h" 0 '^usage: xm-ramdisk SUBCOMMAND' "$tool" -h
 	prints "help" 0 '^usage: xm-ramdisk SUBCOMMAND' "$tool" help
+	prints "help interface check" 0 '^usage: xm-ramdisk interface check' "$tool" help interface check
+	says "help of an unknown subcommand" 2 "xm-ramdisk: no subcommand 'atach'; see 'xm-ramdisk --help'" \
+		"$tool" help atach
 	says "--version" 0 'xm-ramdisk [0-9.]+ \(store format [0-9]+\)' "$tool" --version
 	says "-V" 0 'xm-ramdisk [0-9.]+ \(store format [0-9]+\)' "$tool" -V
 	says "an unknown subcommand" 2 "xm-ramdisk: no subcommand 'atach'; see 'xm-ramdisk --help'" \
@@ -75,6 +78,7 @@ usage() {
 	for sub in $("$tool" --help | awk '/^  [a-z]/ && $1 != "xm-ramdisk" && $1 != "man" {print $1}'); do
 		see="; see 'xm-ramdisk $sub --help'"
 		prints "$sub --help" 0 "^usage: xm-ramdisk $sub" "$tool" "$sub" --help
+		[ "$sub" = help ] || prints "help $sub" 0 "^usage: xm-ramdisk $sub" "$tool" help "$sub"
 		prints "$sub -h" 0 "^usage: xm-ramdisk $sub" "$tool" "$sub" -h
 		[ "$sub" != interface ] || continue # it has subcommands of its own
 		says "$sub --bogus" 2 "xm-ramdisk: option '--bogus' is unknown.*$see" \

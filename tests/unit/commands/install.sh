@@ -44,7 +44,9 @@ nothing_in() { # FOLDER
 
 all install && has_all "$scratch/root" usr/bin/xm-ramdisk usr/sbin/xen-ramdiskd usr/share/man/man8/xm-ramdisk.8 \
 	usr/share/man/man1/nbdkit-ramdisk-plugin.1 usr/lib/nbdkit/plugins/nbdkit-ramdisk-plugin.so \
-	etc/xen/scripts/block-ramdisk usr/share/bash-completion/completions/xm-ramdisk
+	etc/xen/scripts/block-ramdisk usr/share/bash-completion/completions/xm-ramdisk \
+	usr/share/bash-completion/completions/xen-ramdiskd usr/share/zsh/site-functions/_xm-ramdisk \
+	usr/share/fish/vendor_completions.d/xen-ramdiskd.fish
 ok "make install" $?
 [ ! -e "$scratch/root/usr/sbin/xm-ramdisk" ]
 ok "the command is in bin, and not in sbin" $?
@@ -66,23 +68,21 @@ ok "where sbin is a link to bin, the command stays a program" $?
 
 home=$scratch/home
 mkdir "$home" && chmod 755 "$scratch" && chown $user:$user "$home"
-as_user() { # COMMAND...
-	setpriv --reuid=$user --regid=$user --clear-groups env -i HOME="$home" \
-		PATH="$home/.local/bin:/usr/local/bin:/usr/bin:/bin" "$@"
-}
+as_user=(setpriv --reuid=$user --regid=$user --clear-groups env -i HOME="$home"
+	PATH="$home/.local/bin:/usr/local/bin:/usr/bin:/bin")
 
 serves() {
 	truncate -s 1M "$home/seed.img"
-	as_user xm-ramdisk serve --socket="$home/sock" "$home/seed.img" >"$out" 2>&1 &
+	"${as_user[@]}" xm-ramdisk serve --socket="$home/sock" "$home/seed.img" >"$out" 2>&1 &
 	server=$!
 	for _ in $(seq 100); do
 		[ ! -S "$home/sock" ] || break
 		sleep 0.1
 	done
-	[ "$(as_user nbdinfo --size "nbd+unix:///?socket=$home/sock" 2>>"$out")" = 1048576 ]
+	[ "$("${as_user[@]}" nbdinfo --size "nbd+unix:///?socket=$home/sock" 2>>"$out")" = 1048576 ]
 }
 
-as_user make -s install B="$B" PREFIX="$home/.local" >"$out" 2>&1 &&
+"${as_user[@]}" make -s install B="$B" PREFIX="$home/.local" >"$out" 2>&1 &&
 	has_all "$home/.local" bin/xm-ramdisk lib/nbdkit/plugins/nbdkit-ramdisk-plugin.so share/man/man8/xm-ramdisk.8 \
 		share/bash-completion/completions/xm-ramdisk
 ok "make install PREFIX=\$HOME/.local as an ordinary user" $?
@@ -92,8 +92,8 @@ serves
 ok "the installed command finds its plugin and serves a disk" $?
 kill "$server" && wait "$server"
 server=
-as_user make -s uninstall B="$B" PREFIX="$home/.local" >"$out" 2>&1 && nothing_in "$home/.local"
+"${as_user[@]}" make -s uninstall B="$B" PREFIX="$home/.local" >"$out" 2>&1 && nothing_in "$home/.local"
 ok "make uninstall as that user leaves nothing" $?
-as_user make -s install-nbd B="$B" PREFIX="$home/.local" >"$out" 2>&1 && has_all "$home/.local" bin/xm-ramdisk
+"${as_user[@]}" make -s install-nbd B="$B" PREFIX="$home/.local" >"$out" 2>&1 && has_all "$home/.local" bin/xm-ramdisk
 ok "make install-nbd" $?
 exit $failed

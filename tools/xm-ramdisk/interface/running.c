@@ -264,7 +264,8 @@ static void json_running(const struct iface_facts *facts, const char *why,
 static const char running_help[] =
 	"usage: xm-ramdisk interface running [--json]\n\n"
 	"Print the versions of the hypervisor of this host, and which libraries of\n"
-	"Xen are installed. Exit status 1 if there is no hypervisor.\n";
+	"Xen are installed. Exit status 1 if there is no hypervisor.\n"
+	"\n  -j, --json  print JSON\n";
 
 int iface_cmd_running(int argc, char **argv)
 {

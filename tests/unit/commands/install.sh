@@ -68,7 +68,7 @@ ok "where sbin is a link to bin, the command stays a program" $?
 
 home=$scratch/home
 mkdir "$home" && chmod 755 "$scratch" && chown $user:$user "$home"
-as_user=(setpriv --reuid=$user --regid=$user --clear-groups env -i HOME="$home"
+as_user=(setpriv --reuid="$user" --regid="$user" --clear-groups env -i HOME="$home"
 	PATH="$home/.local/bin:/usr/local/bin:/usr/bin:/bin")
 
 serves() {

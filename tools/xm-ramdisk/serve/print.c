@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How to reach a server: URIs of its disks, and commands of clients to copy. */
 #include <ctype.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/xm-ramdisk/serve/serve.h"
 #include "tools/xm-ramdisk/base/text.h"
@@ -95,6 +98,31 @@ static void put_nbdcopy(const struct serve *s, const struct served *d)
 	fputs("' COPY.img\n", stdout);
 }
 
+/* What a disk of @seed would have, in whole sectors; -1 if that is not known. */
+static int64_t size_of(const char *seed)
+{
+	int fd = open(seed, O_RDONLY | O_CLOEXEC);
+	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+
+	if (fd >= 0)
+		close(fd);
+	return end < 0 ? -1 : (end + 511) / 512 * 512;
+}
+
+/* A disk to which this process is not attached. */
+static void print_seed(const struct served *d)
+{
+	int64_t size = d->directory ? -1 : size_of(d->seed);
+
+	fputs(text_shown(d->seed), stdout);
+	if (d->directory)
+		fputs(": each image in it, by its file name", stdout);
+	else if (size >= 0)
+		printf(": %s, discarded when the last client disconnects",
+		       text_size((uint64_t)size));
+	puts("");
+}
+
 static void print_disk(const struct serve *s, const struct served *d)
 {
 	if (d->disk)
@@ -105,9 +133,7 @@ static void print_disk(const struct serve *s, const struct served *d)
 			       ? "a private view for each client"
 			       : "shared by all clients");
 	else
-		printf("%s%s\n", text_shown(d->seed),
-		       d->directory ? ": each image in it, by its file name"
-				    : "");
+		print_seed(d);
 	fputs("  ", stdout);
 	put_uri(stdout, s, d);
 	puts("");

@@ -134,7 +134,7 @@ _xm_ramdisk_options() {
 	'diff') echo '--json --help' ;;
 	'fault') echo '--error= --ratio= --range= --delay= --jitter= --freeze --thaw --write-protect --writable --iops= --bandwidth= --clear --json --help' ;;
 	'hotplug') echo '--help' ;;
-	'serve') echo '--name= --thin --lazy --keep --private --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --threads= --connections= --background --help' ;;
+	'serve') echo '--name= --thin --lazy --keep --private --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --make-tls= --threads= --connections= --background --help' ;;
 	'fence') echo '--lift --list --help' ;;
 	'interface') echo '--help' ;;
 	'interface list') echo '--changes --json --csv --svg --help' ;;
@@ -167,6 +167,7 @@ _xm_ramdisk_values() {
 	'serve:--tcp') echo 'none' ;;
 	'serve:--tls-certificates') echo 'directory' ;;
 	'serve:--tls-psk') echo 'file' ;;
+	'serve:--make-tls') echo 'directory' ;;
 	'serve:--threads') echo 'none' ;;
 	'serve:--connections') echo 'none' ;;
 	'interface list:--svg') echo 'file' ;;

@@ -171,6 +171,7 @@ _xm_ramdisk() {
 			'--tls-certificates=[ca-cert.pem, server-cert.pem, server-key.pem]:DIRECTORY:_xen_ramdisk_directory' \
 			'--tls-psk=[pre-shared keys of users, made with psktool]:FILE:_xen_ramdisk_file' \
 			'--insecure[no TLS]' \
+			'--make-tls=[make these certificates, and clients'\'', and serve nothing]:DIRECTORY:_xen_ramdisk_directory' \
 			'--threads=[requests of one client that nbdkit runs at once]:N:' \
 			'--connections=[connections of one client, at most]:N:' \
 			'--background[return when the server is ready]' \

@@ -72,6 +72,9 @@ LIB_LIBS  = -laio -lpthread
 XEN_LIBS  = -lxenstore -lxengnttab -lxenevtchn -lxentoolcore
 BACK_LIBS = -lseccomp
 
+# The soname's number changes with the ABI: see HACKING.md, "The library's ABI".
+SONAME   := libramdisk.so.0
+LIBRARY  := $(B)/$(SONAME)
 PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
 NBDKIT_PLUGIN := $(B)/nbdkit-ramdisk-plugin.so
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
@@ -87,7 +90,7 @@ VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-
 	$(B)/tests/vm/hostile
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
-all: $(B)/libramdisk.a $(PROGRAMS) $(NBDKIT_PLUGIN) $(B)/gen/interface-versions.svg
+all: $(B)/libramdisk.a $(LIBRARY) $(PROGRAMS) $(NBDKIT_PLUGIN) $(B)/gen/interface-versions.svg
 
 $(call obj,$(BACK_SRC) $(TOOL_SRC)): ALL_CFLAGS += $(XEN_CFLAGS)
 
@@ -101,6 +104,11 @@ $(B)/obj/%.o: %.c | build-packages
 $(B)/libramdisk.a: $(call obj,$(LIB_SRC))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(LIBRARY): $(call obj,$(LIB_SRC)) drivers/block-ram/libramdisk.map
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(ALL_LDFLAGS) -Wl,-soname,$(SONAME) \
+		-Wl,--version-script=drivers/block-ram/libramdisk.map -o $@ $(filter %.o,$^) $(LIB_LIBS)
 
 $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
@@ -395,17 +403,33 @@ ifdef OWN_PREFIX
 install: install-nbd
 	@echo 'installed for this user, below $(PREFIX): the command and the plugin of nbdkit.'
 	@echo 'The backend for Xen needs root: make install as root.'
-uninstall: uninstall-nbd
+uninstall: uninstall-nbd uninstall-dev
 else
 install: install-nbd install-xen
-uninstall: uninstall-nbd uninstall-xen
+uninstall: uninstall-nbd uninstall-xen uninstall-dev
 endif
 
 # The library, for programs of others.
-install-dev: $(B)/libramdisk.a
-	install -d $(DESTDIR)$(INCDIR) $(DESTDIR)$(LIBDIR)
+RD_VERSION := $(shell sed -n 's/^.define RD_VERSION "\(.*\)"/\1/p' include/ramdisk.h)
+LIBRARY_PAGES = $(shell sed -n 's/^.*\(rd_[a-z_]*\);$$/\1/p' drivers/block-ram/libramdisk.map)
+install-dev: $(B)/libramdisk.a $(LIBRARY)
+	install -d $(addprefix $(DESTDIR),$(INCDIR) $(LIBDIR)/pkgconfig $(MANDIR)/man3)
 	install -m 644 include/ramdisk.h $(DESTDIR)$(INCDIR)
-	install -m 644 $(B)/libramdisk.a $(DESTDIR)$(LIBDIR)
+	install -m 644 $(B)/libramdisk.a $(LIBRARY) $(DESTDIR)$(LIBDIR)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libramdisk.so
+	sed 's,@PREFIX@,$(PREFIX),; s,@INCDIR@,$(INCDIR),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(RD_VERSION),' \
+		drivers/block-ram/libramdisk.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libramdisk.pc
+	install -m 644 docs/libramdisk.3 $(DESTDIR)$(MANDIR)/man3
+	for f in $(LIBRARY_PAGES); do ln -sf libramdisk.3 $(DESTDIR)$(MANDIR)/man3/$$f.3; done
+
+uninstall-dev:
+	rm -f $(DESTDIR)$(INCDIR)/ramdisk.h $(addprefix $(DESTDIR)$(LIBDIR)/,libramdisk.a libramdisk.so $(SONAME) \
+		pkgconfig/libramdisk.pc)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(addsuffix .3,libramdisk $(LIBRARY_PAGES)))
+
+# After a change of a comment in ramdisk.h; tests/unit/library/library.sh compares.
+library-manual:
+	build-aux/library-manual include/ramdisk.h > docs/libramdisk.3
 
 uninstall-nbd:
 	rm -f $(DESTDIR)$(BINDIR)/xm-ramdisk $(call completions_of,xm-ramdisk)
@@ -417,7 +441,7 @@ uninstall-xen:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,xen-ramdiskd xm-ramdisk) $(call completions_of,xen-ramdiskd)
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,xen-ramdiskd.8 block-ramdisk.8)
 	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
-	rm -f $(addprefix $(DESTDIR)$(INCDIR)/,xen-interface.h ramdisk.h) $(DESTDIR)$(LIBDIR)/libramdisk.a
+	rm -f $(DESTDIR)$(INCDIR)/xen-interface.h
 
 # Debian packages, in $(B)/deb, from a copy of this tree; lintian must be content.
 deb: install-deb-packages
@@ -452,7 +476,8 @@ help:
 	@echo 'make install-nbd  only what works without Xen; an ordinary user with a PREFIX below'
 	@echo '                  the home gets this from make install as well'
 	@echo 'make deb          Debian packages, in build/deb (root: installs packages)'
-	@echo 'make install-dev  libramdisk.a and ramdisk.h'
+	@echo 'make install-dev  the library, for programs of others: libramdisk(3)'
+	@echo 'make library-manual  libramdisk(3), after a change of ramdisk.h'
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'
 	@echo 'make completions  of bash, zsh and fish, after a change of an option'
@@ -461,7 +486,7 @@ help:
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: completions check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
+.PHONY: uninstall-dev library-manual completions check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install install-nbd install-xen uninstall uninstall-nbd uninstall-xen clean help \
 	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \

@@ -55,6 +55,8 @@ ok "the command is in bin, and not in sbin" $?
 echo old >"$scratch/root/usr/sbin/xm-ramdisk"
 all install && [ "$(readlink "$scratch/root/usr/sbin/xm-ramdisk")" = /usr/bin/xm-ramdisk ]
 ok "a command of an earlier version in sbin becomes a link" $?
+all install-dev && has_all "$scratch/root" usr/lib/libramdisk.so.0 usr/lib/libramdisk.so usr/share/man/man3/rd_attach.3
+ok "make install-dev" $?
 all uninstall && nothing_in "$scratch/root"
 ok "make uninstall leaves nothing" $?
 

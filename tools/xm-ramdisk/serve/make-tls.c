@@ -31,8 +31,8 @@ static int path_of(const char *dir, const char *who, const char *what,
 	int n = snprintf(path, PATH_MAX, "%s%s%s/%s", dir, *who ? "/" : "", who,
 			 what);
 
-	return n < PATH_MAX ? EXIT_DONE :
-			      say_failed("the path %s is too long", dir);
+	return n < PATH_MAX ? EXIT_DONE
+			    : say_failed("the path %s is too long", dir);
 }
 
 static int make_directory(const char *path)
@@ -78,8 +78,8 @@ static int write_template(const char *path, const char *who, char **hosts)
 			*hosts);
 	}
 	bad = ferror(f);
-	return fclose(f) || bad ? say_failed("cannot write %s: %m", path) :
-				  EXIT_DONE;
+	return fclose(f) || bad ? say_failed("cannot write %s: %m", path)
+				: EXIT_DONE;
 }
 
 static int make_key(const char *path)
@@ -132,8 +132,8 @@ static int copy_authority(const char *ca, const char *dir, const char *who)
 	char to[PATH_MAX];
 	int rc = path_of(dir, who, "ca-cert.pem", to);
 
-	return rc ? rc :
-		    certtool((const char *const[]){
+	return rc ? rc
+		  : certtool((const char *const[]){
 			    "certtool", "--certificate-info", "--outfile", to,
 			    "--infile", ca, NULL });
 }

@@ -154,7 +154,7 @@ static uint32_t probe(struct prober *p, unsigned op)
 
 static bool probe_control(struct iface_facts *facts)
 {
-	struct prober p = { NULL };
+	struct prober p = { 0 };
 	uint32_t domctl = 0, sysctl = 0;
 
 	if (can_call() && prober_open(&p)) {

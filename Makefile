@@ -9,6 +9,7 @@ CC      ?= cc
 AR      ?= ar
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 INCDIR  ?= $(PREFIX)/include
@@ -17,6 +18,14 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 # where Xen's tools look for scripts, whatever the prefix is
 SCRIPTDIR ?= /etc/xen/scripts
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+# Below a PREFIX of one's own: an ordinary user, who cannot write anywhere else. Who
+# names SCRIPTDIR wants everything.
+OWN_PREFIX := $(if $(DESTDIR)$(filter-out file,$(origin SCRIPTDIR))$(filter 0,$(shell id -u)),,yes)
+ifdef OWN_PREFIX
+NBDKITDIR ?= $(PREFIX)/lib/nbdkit/plugins
+endif
 # where nbdkit looks, which is not below PREFIX
 NBDKITDIR ?= $(or $(shell pkg-config --variable=plugindir nbdkit 2>/dev/null || \
 	nbdkit --dump-config 2>/dev/null | sed -n s/^plugindir=//p),/usr/lib/nbdkit/plugins)
@@ -63,6 +72,9 @@ LIB_LIBS  = -laio -lpthread
 XEN_LIBS  = -lxenstore -lxengnttab -lxenevtchn -lxentoolcore
 BACK_LIBS = -lseccomp
 
+# The soname's number changes with the ABI: see HACKING.md, "The library's ABI".
+SONAME   := libramdisk.so.0
+LIBRARY  := $(B)/$(SONAME)
 PROGRAMS := $(B)/xen-ramdiskd $(B)/xm-ramdisk
 NBDKIT_PLUGIN := $(B)/nbdkit-ramdisk-plugin.so
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
@@ -78,7 +90,7 @@ VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-
 	$(B)/tests/vm/hostile
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
-all: $(B)/libramdisk.a $(PROGRAMS) $(NBDKIT_PLUGIN) $(B)/gen/interface-versions.svg
+all: $(B)/libramdisk.a $(LIBRARY) $(PROGRAMS) $(NBDKIT_PLUGIN) $(B)/gen/interface-versions.svg
 
 $(call obj,$(BACK_SRC) $(TOOL_SRC)): ALL_CFLAGS += $(XEN_CFLAGS)
 
@@ -92,6 +104,11 @@ $(B)/obj/%.o: %.c | build-packages
 $(B)/libramdisk.a: $(call obj,$(LIB_SRC))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(LIBRARY): $(call obj,$(LIB_SRC)) drivers/block-ram/libramdisk.map
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(ALL_LDFLAGS) -Wl,-soname,$(SONAME) \
+		-Wl,--version-script=drivers/block-ram/libramdisk.map -o $@ $(filter %.o,$^) $(LIB_LIBS)
 
 $(B)/xen-ramdiskd: $(call obj,$(BACK_SRC)) $(B)/libramdisk.a
 	$(call say,LD,$@)
@@ -178,6 +195,11 @@ $(B)/gen/interface-versions.svg: $(B)/xm-ramdisk
 interface: $(B)/gen/xen-interface.h $(B)/gen/interface-versions.svg
 	cp $(B)/gen/xen-interface.h include/xen-interface.h
 	cp $(B)/gen/interface-versions.svg docs/interface-versions.svg
+
+# After a change of an option: the completions come from the help texts, and are in the
+# tree, so that a build for another machine has them; tests/unit/commands/completion.sh compares.
+completions: $(PROGRAMS)
+	build-aux/completions $(B) tools/completion
 
 # ---- the tests -------------------------------------------------------------
 
@@ -345,43 +367,81 @@ install-test-packages install-long-packages install-demo-packages install-bench-
 
 # ---- install ---------------------------------------------------------------
 
-install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPDIR) \
-		$(DESTDIR)$(INCDIR)
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
-	install -d $(DESTDIR)$(UNITDIR)
+install_completions = install -d $(addprefix $(DESTDIR),$(COMPDIR) $(ZSHCOMPDIR) $(FISHCOMPDIR)) && \
+	install -m 644 tools/completion/$(1).bash $(DESTDIR)$(COMPDIR)/$(1) && \
+	install -m 644 tools/completion/$(1).zsh $(DESTDIR)$(ZSHCOMPDIR)/_$(1) && \
+	install -m 644 tools/completion/$(1).fish $(DESTDIR)$(FISHCOMPDIR)
+completions_of = $(addprefix $(DESTDIR),$(COMPDIR)/$(1) $(ZSHCOMPDIR)/_$(1) $(FISHCOMPDIR)/$(1).fish)
+
+# What works without Xen: the command, and nbdkit's plugin.
+install-nbd: $(B)/xm-ramdisk $(NBDKIT_PLUGIN)
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(MANDIR)/man8 \
+		$(NBDKITDIR))
+	install -m 755 $(B)/xm-ramdisk $(DESTDIR)$(BINDIR)
+	install -m 755 $(NBDKIT_PLUGIN) $(DESTDIR)$(NBDKITDIR)
+	install -m 644 docs/nbdkit-ramdisk-plugin.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 docs/xen-ramdisk.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 docs/xm-ramdisk.8 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
+	$(call install_completions,xm-ramdisk)
+
+# What needs Xen, and root. An xm-ramdisk in SBINDIR is of an earlier version, and
+# root's PATH has SBINDIR first.
+install-xen: all
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(UNITDIR) $(SCRIPTDIR) $(MANDIR)/man8 $(INCDIR))
+	install -m 755 $(B)/xen-ramdiskd $(DESTDIR)$(SBINDIR)
 	sed 's,@SBINDIR@,$(SBINDIR),' drivers/blkback/xen-ramdiskd.service.in \
 		> $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
-	install -d $(DESTDIR)$(SCRIPTDIR)
 	install -m 755 tools/hotplug/block-ramdisk $(DESTDIR)$(SCRIPTDIR)
-	install -m 644 docs/xm-ramdisk.8 docs/xen-ramdiskd.8 $(DESTDIR)$(MANDIR)/man8
-	install -m 644 docs/xm-ramdisk-interface.8 docs/block-ramdisk.8 $(DESTDIR)$(MANDIR)/man8
-	install -d $(DESTDIR)$(MANDIR)/man7
-	install -m 644 docs/xen-ramdisk.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 docs/xen-ramdiskd.8 docs/block-ramdisk.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
-	install -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(NBDKITDIR)
-	install -m 644 docs/nbdkit-ramdisk-plugin.1 $(DESTDIR)$(MANDIR)/man1
-	install -m 755 $(NBDKIT_PLUGIN) $(DESTDIR)$(NBDKITDIR)
-	cat tools/xm-ramdisk/interface/completion.bash tools/xm-ramdisk/completion.bash > $(B)/completion
-	install -m 644 $(B)/completion $(DESTDIR)$(COMPDIR)/xm-ramdisk
+	$(call install_completions,xen-ramdiskd)
+	f=$(DESTDIR)$(SBINDIR)/xm-ramdisk; [ ! -e $$f ] || [ $$f -ef $(DESTDIR)$(BINDIR)/xm-ramdisk ] || \
+		ln -sf $(BINDIR)/xm-ramdisk $$f
+
+ifdef OWN_PREFIX
+install: install-nbd
+	@echo 'installed for this user, below $(PREFIX): the command and the plugin of nbdkit.'
+	@echo 'The backend for Xen needs root: make install as root.'
+uninstall: uninstall-nbd uninstall-dev
+else
+install: install-nbd install-xen
+uninstall: uninstall-nbd uninstall-xen uninstall-dev
+endif
 
 # The library, for programs of others.
-install-dev: $(B)/libramdisk.a
-	install -d $(DESTDIR)$(INCDIR) $(DESTDIR)$(LIBDIR)
+RD_VERSION := $(shell sed -n 's/^.define RD_VERSION "\(.*\)"/\1/p' include/ramdisk.h)
+LIBRARY_PAGES = $(shell sed -n 's/^.*\(rd_[a-z_]*\);$$/\1/p' drivers/block-ram/libramdisk.map)
+install-dev: $(B)/libramdisk.a $(LIBRARY)
+	install -d $(addprefix $(DESTDIR),$(INCDIR) $(LIBDIR)/pkgconfig $(MANDIR)/man3)
 	install -m 644 include/ramdisk.h $(DESTDIR)$(INCDIR)
-	install -m 644 $(B)/libramdisk.a $(DESTDIR)$(LIBDIR)
+	install -m 644 $(B)/libramdisk.a $(LIBRARY) $(DESTDIR)$(LIBDIR)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libramdisk.so
+	sed 's,@PREFIX@,$(PREFIX),; s,@INCDIR@,$(INCDIR),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(RD_VERSION),' \
+		drivers/block-ram/libramdisk.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libramdisk.pc
+	install -m 644 docs/libramdisk.3 $(DESTDIR)$(MANDIR)/man3
+	for f in $(LIBRARY_PAGES); do ln -sf libramdisk.3 $(DESTDIR)$(MANDIR)/man3/$$f.3; done
 
-uninstall:
-	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(notdir $(PROGRAMS)))
-	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk.8 $(DESTDIR)$(MANDIR)/man8/xen-ramdiskd.8
-	rm -f $(DESTDIR)$(MANDIR)/man8/xm-ramdisk-interface.8 $(DESTDIR)$(INCDIR)/xen-interface.h
-	rm -f $(DESTDIR)$(COMPDIR)/xm-ramdisk $(DESTDIR)$(MANDIR)/man1/nbdkit-ramdisk-plugin.1
+uninstall-dev:
+	rm -f $(DESTDIR)$(INCDIR)/ramdisk.h $(addprefix $(DESTDIR)$(LIBDIR)/,libramdisk.a libramdisk.so $(SONAME) \
+		pkgconfig/libramdisk.pc)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(addsuffix .3,libramdisk $(LIBRARY_PAGES)))
+
+# After a change of a comment in ramdisk.h; tests/unit/library/library.sh compares.
+library-manual:
+	build-aux/library-manual include/ramdisk.h > docs/libramdisk.3
+
+uninstall-nbd:
+	rm -f $(DESTDIR)$(BINDIR)/xm-ramdisk $(call completions_of,xm-ramdisk)
 	rm -f $(DESTDIR)$(NBDKITDIR)/$(notdir $(NBDKIT_PLUGIN))
-	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(MANDIR)/man7/xen-ramdisk.7
-	rm -f $(DESTDIR)$(MANDIR)/man8/block-ramdisk.8
-	rm -f $(DESTDIR)$(INCDIR)/ramdisk.h $(DESTDIR)$(LIBDIR)/libramdisk.a
-	rm -f $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/nbdkit-ramdisk-plugin.1 man7/xen-ramdisk.7 \
+		man8/xm-ramdisk.8 man8/xm-ramdisk-interface.8)
+
+uninstall-xen:
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,xen-ramdiskd xm-ramdisk) $(call completions_of,xen-ramdiskd)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,xen-ramdiskd.8 block-ramdisk.8)
+	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
+	rm -f $(DESTDIR)$(INCDIR)/xen-interface.h
 
 # Debian packages, in $(B)/deb, from a copy of this tree; lintian must be content.
 deb: install-deb-packages
@@ -413,17 +473,21 @@ help:
 	@echo 'make bench        every benchmark, here and in the test bed (root: installs packages);'
 	@echo '                  docs/bench; BENCH_ROUNDS=N BENCH_ONLY=NAMES BENCH_VM=no BENCH_GO_ON=yes'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
+	@echo 'make install-nbd  only what works without Xen; an ordinary user with a PREFIX below'
+	@echo '                  the home gets this from make install as well'
 	@echo 'make deb          Debian packages, in build/deb (root: installs packages)'
-	@echo 'make install-dev  libramdisk.a and ramdisk.h'
+	@echo 'make install-dev  the library, for programs of others: libramdisk(3)'
+	@echo 'make library-manual  libramdisk(3), after a change of ramdisk.h'
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'
+	@echo 'make completions  of bash, zsh and fish, after a change of an option'
 	@echo 'make fuzz         fuzz parsers, store and backend with clang, FUZZ_SECONDS=60 each'
 	@echo 'make format       lay the C files out as .clang-format says'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
-.PHONY: check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
-	install uninstall clean help \
+.PHONY: uninstall-dev library-manual completions check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
+	install install-nbd install-xen uninstall uninstall-nbd uninstall-xen clean help \
 	tapdisk-driver test-programs build-packages test-packages \
 	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \
 	install-dev deb

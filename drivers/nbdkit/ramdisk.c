@@ -549,4 +549,6 @@ static struct nbdkit_plugin plugin = {
 	.errno_is_preserved = 1,
 };
 
+/* what the macro defines; clang warns without it */
+__attribute__((visibility("default"))) struct nbdkit_plugin *plugin_init(void);
 NBDKIT_REGISTER_PLUGIN(plugin)

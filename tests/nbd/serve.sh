@@ -273,6 +273,7 @@ done
 
 serving --discard --socket="$seeds/s.sock" "$seeds/b.img"
 u=$(uri_of b.img "$seeds/s.sock")
+does "--discard: the size is printed, as without it" grep -qE ': 1 MiB, discarded when the last' "$log"
 does "--discard: a client writes and disconnects" nbdsh -u "$u" -c 'h.pwrite(b"gone", 7)'
 does "--discard: the next client finds the seed" nbdsh -u "$u" -c 'assert h.pread(4, 7) == bytes(4)'
 end "$server"

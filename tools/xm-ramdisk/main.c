@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "include/ramdisk.h"
+#include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
@@ -13,6 +14,8 @@
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
+
+static int cmd_help(int argc, char **argv);
 
 static const struct {
 	const char *name;
@@ -39,6 +42,7 @@ static const struct {
 	  "cut another host off from the disks served here" },
 	{ "interface", cmd_interface,
 	  "show and compare Xen's interface versions" },
+	{ "help", cmd_help, "show the arguments and options of a subcommand" },
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
@@ -55,7 +59,7 @@ static void help(FILE *to)
 	for (i = 0; i < SUBCOMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", subcommands[i].name,
 			subcommands[i].what);
-	fputs("\n  xm-ramdisk SUBCOMMAND --help   its arguments and options\n"
+	fputs("\n  xm-ramdisk help SUBCOMMAND     its arguments and options\n"
 	      "  xm-ramdisk --version           version and store format\n"
 	      "  man 8 xm-ramdisk               the manual\n",
 	      to);
@@ -73,11 +77,42 @@ static void clean_up(struct rd_store *store)
 	toolstack_xm_clean(store);
 }
 
-static int run(int argc, char **argv)
+static int run_subcommand(int argc, char **argv)
 {
 	size_t i;
 
-	if (is(argv[1], "--help", "-h") || !strcmp(argv[1], "help")) {
+	for (i = 0; i < SUBCOMMANDS; i++)
+		if (!strcmp(argv[0], subcommands[i].name))
+			return subcommands[i].run(argc, argv);
+	return say_usage(NULL, "no subcommand '%s'", argv[0]);
+}
+
+/* "help serve" is "serve --help"; "help interface of" is "interface of --help". */
+static int cmd_help(int argc, char **argv)
+{
+	const struct arguments arguments = {
+		"usage: xm-ramdisk help [SUBCOMMAND]\n\n"
+		"Show the arguments and options of SUBCOMMAND, or the subcommands.",
+		NULL, 0, 2, "a SUBCOMMAND or none"
+	};
+	char option[] = "--help", *of[4] = { NULL };
+	char **words;
+	int n, rc = arguments_parse(argc, argv, &arguments, &words);
+
+	if (rc)
+		return rc < 0 ? EXIT_DONE : rc;
+	for (n = 0; words[n]; n++)
+		of[n] = words[n];
+	of[n] = option;
+	if (n)
+		return run_subcommand(n + 1, of);
+	help(stdout);
+	return EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+	if (is(argv[1], "--help", "-h")) {
 		help(stdout);
 		return EXIT_DONE;
 	}
@@ -87,10 +122,7 @@ static int run(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	disk_clean_with(clean_up);
-	for (i = 0; i < SUBCOMMANDS; i++)
-		if (!strcmp(argv[1], subcommands[i].name))
-			return subcommands[i].run(argc - 1, argv + 1);
-	return say_usage(NULL, "no subcommand '%s'", argv[1]);
+	return run_subcommand(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

@@ -21,6 +21,7 @@
 #include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/options.h"
 #include "include/private/clock.h"
+#include "include/private/linux-calls.h"
 
 #define TRIAL_MS 10000 /* for the new program to print its version */
 #define STANDBY_MS 120000 /* for the new program to take over all devices */
@@ -201,7 +202,7 @@ static _Noreturn void run_standby(pid_t daemon, int ready, const char *store,
 
 	/* Close the daemon's lock: both processes would hold it otherwise. */
 	if (dup2(ready, STDERR_FILENO + 1) < 0 ||
-	    close_range(STDERR_FILENO + 2, ~0u, 0) ||
+	    linux_close_range(STDERR_FILENO + 2, ~0u, 0) ||
 	    write(STDERR_FILENO + 1, "", 1) != 1)
 		_exit(1);
 	close(STDERR_FILENO + 1);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/control.h"
+#include "include/private/linux-calls.h"
 
 static _Noreturn void become_worker(int sock, char *const argv[])
 {
@@ -27,7 +28,7 @@ static _Noreturn void become_worker(int sock, char *const argv[])
 		fcntl(sock, F_SETFD, 0);
 	else if (dup2(sock, BLKBACK_CONTROL_FD) < 0)
 		_exit(127);
-	if (close_range(BLKBACK_CONTROL_FD + 1, ~0u, 0))
+	if (linux_close_range(BLKBACK_CONTROL_FD + 1, ~0u, 0))
 		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

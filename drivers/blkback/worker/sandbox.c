@@ -46,6 +46,11 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* musl makes macros of these names, which are names of system calls here. */
+#undef pread64
+#undef pwrite64
+#undef prlimit64
+
 #define NOBODY 65534
 #define LOG_BYTES ((rlim_t)64 << 20) /* that a log file may grow by */
 #define MAX_DESCRIPTORS 256
@@ -255,6 +260,11 @@ bool blkback_sandbox_rule(size_t i, int *call, bool *allowed, const char **why)
 
 static int add_rules(scmp_filter_ctx ctx)
 {
+	const struct scmp_arg_cmp own_process = {
+		.arg = 0,
+		.op = SCMP_CMP_EQ,
+		.datum_a = (scmp_datum_t)getpid(),
+	};
 	size_t i;
 	int rc = 0;
 
@@ -269,8 +279,7 @@ static int add_rules(scmp_filter_ctx ctx)
 	/* The one rule whose value is of this process: abort() ends by it. */
 	if (!rc)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				      SCMP_A0(SCMP_CMP_EQ,
-					      (scmp_datum_t)getpid()));
+				      own_process);
 	return rc;
 }
 

@@ -7,6 +7,7 @@
  * when a file that was forgotten is looked up again, so theirs are not used.
  */
 #include "drivers/block-ram/seed/identity.h"
+#include "include/private/linux-calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,9 +31,10 @@
 #define FUSE_SUPER_MAGIC 0x65735546
 #endif
 
-static uint64_t nanoseconds(const struct statx_timestamp *t)
+/* The timestamp's type has no name in musl. */
+static uint64_t nanoseconds(int64_t seconds, uint32_t rest)
 {
-	return (uint64_t)t->tv_sec * 1000000000u + t->tv_nsec;
+	return (uint64_t)seconds * 1000000000u + rest;
 }
 
 /* ---- file handles ------------------------------------------------------ */
@@ -97,7 +99,8 @@ static void identify_file(struct rd_seed *seed, const struct statx *x)
 
 	snprintf(seed->id, sizeof(seed->id), "f-%u.%u-%" PRIu64 "-%" PRIx64,
 		 x->stx_dev_major, x->stx_dev_minor, (uint64_t)x->stx_ino,
-		 born ? nanoseconds(&x->stx_btime) : (uint64_t)0);
+		 born ? nanoseconds(x->stx_btime.tv_sec, x->stx_btime.tv_nsec)
+		      : (uint64_t)0);
 	if (fstatfs(seed->fd, &fs) < 0)
 		return;
 	seed->overlay = fs.f_type == OVERLAYFS_SUPER_MAGIC;
@@ -113,7 +116,7 @@ int rd_seed_identify(struct rd_seed *seed)
 	if (statx(seed->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
 		  &x) < 0)
 		return -errno;
-	seed->mtime = nanoseconds(&x.stx_mtime);
+	seed->mtime = nanoseconds(x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec);
 	if (seed->device)
 		identify_device(seed, &x);
 	else

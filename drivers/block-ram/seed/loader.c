@@ -25,6 +25,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/seed/nbd.h"
 #include "include/private/clock.h"
+#include "include/private/linux-calls.h"
 
 #define DEPTH 16 /* requests in flight */
 #define CHUNK ((size_t)1 << 20) /* bytes a request */

@@ -18,6 +18,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/seed/identity.h"
 #include "drivers/block-ram/seed/nbd.h"
+#include "include/private/linux-calls.h"
 
 static int size_now(int fd, bool device, uint64_t *size)
 {
@@ -89,7 +90,7 @@ ssize_t rd_seed_read_buffered(const struct rd_seed *seed, void *to,
 	ssize_t n;
 
 	/* Cached pages are read from the cache, and stay in it. */
-	n = preadv2(seed->fd, &v, 1, (off_t)off, RWF_NOWAIT);
+	n = linux_preadv2(seed->fd, &v, 1, (off_t)off, RWF_NOWAIT);
 	if (n > 0)
 		return n;
 	do

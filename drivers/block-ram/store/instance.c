@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/format/disk.h"
+#include "include/private/linux-calls.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 

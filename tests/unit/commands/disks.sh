@@ -104,7 +104,7 @@ says "attach needs Xen, not the disk's name" 1 'no Xen here|no domain' attach no
 
 # completion
 # shellcheck disable=SC1091
-. tools/xm-ramdisk/completion.bash
+. tools/completion/xm-ramdisk.bash
 completes() { # NAME EXPECTED WORDS...
 	local name=$1 want=$2
 	shift 2

@@ -109,7 +109,7 @@ choices "serve a.img" serve a.img
 cd "$OLDPWD" || exit 1
 
 # shellcheck disable=SC1091
-. tools/xm-ramdisk/completion.bash
+. tools/completion/xm-ramdisk.bash
 completes() { # NAME EXPECTED WORDS...
 	COMP_WORDS=(xm-ramdisk "${@:3}") COMP_CWORD=$(($# - 2))
 	_xm_ramdisk

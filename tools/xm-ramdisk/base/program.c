@@ -12,19 +12,39 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-bool program_beside(const char *name, char path[PATH_MAX])
+/* The folder of this program into @path. NULL, or where a file's name goes. */
+static char *own_folder(char path[PATH_MAX])
 {
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - NAME_MAX - 1);
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 2 * NAME_MAX);
 	char *slash;
 
 	if (n <= 0)
-		return false;
+		return NULL;
 	path[n] = 0;
 	slash = strrchr(path, '/');
-	if (!slash)
+	return slash ? slash + 1 : NULL;
+}
+
+bool program_beside(const char *name, char path[PATH_MAX])
+{
+	/* of the folder above, where `make install` puts programs and plugin */
+	static const char *const folders[] = { "sbin", "lib/nbdkit/plugins" };
+	char *end = own_folder(path);
+	size_t i;
+
+	if (!end)
 		return false;
-	snprintf(slash + 1, NAME_MAX, "%s", name);
-	return access(path, R_OK) == 0;
+	snprintf(end, NAME_MAX, "%s", name);
+	if (access(path, R_OK) == 0)
+		return true;
+	for (end--; end > path && end[-1] != '/';)
+		end--;
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(end, 2 * NAME_MAX, "%s/%s", folders[i], name);
+		if (access(path, R_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 extern char **environ;

@@ -9,8 +9,9 @@
 #include <sys/types.h>
 
 /*
- * The path of the file @name in the folder of this program: a build folder has
- * the plugin there. False if there is no such file.
+ * The path of the file @name in the folder of this program, which is where a build
+ * folder has daemon and plugin; or in sbin or lib/nbdkit/plugins of the same prefix.
+ * False if there is no such file.
  */
 bool program_beside(const char *name, char path[PATH_MAX]);
 

@@ -38,7 +38,7 @@ static const char help[] =
 	"  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
 	"  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: load no copy of it,\n"
 	"               but share the disk of HOST; reconnect for so long (60)\n"
-	"  --toolstack=NAME   direct, xl or xm, instead of the first that this host has\n"
+	"  --toolstack=direct|xl|xm  instead of the first that this host has\n"
 	"  --dry-run    print the toolstack, the reason for it, and what it would run or write";
 
 /* Skip the prefix with which blktap wrote this kind of disk. */

@@ -13,6 +13,7 @@
  * a watcher unless watch.lock is held, and a watcher that has released the lock
  * looks for attachments once more. One thread.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "include/private/clock.h"
+#include "include/private/linux-calls.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
@@ -122,6 +124,18 @@ int hotplug_watch(struct rd_store *store)
 	return rc;
 }
 
+/* No program that this process starts gets its descriptors from @first on. */
+static void close_at_exec(int first)
+{
+	int fd;
+
+	if (!linux_close_range((unsigned)first, ~0u, CLOSE_RANGE_CLOEXEC))
+		return;
+	/* Linux before 5.11 */
+	for (fd = first; fd < 1024; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /*
  * Start a watcher, in a session of its own and without our descriptors: libxl
  * waits for the script's output to end. On failure later commands clean.
@@ -143,7 +157,7 @@ static void start_watcher(void)
 			posix_spawn_file_actions_addopen(&files, fd,
 							 "/dev/null", O_RDWR,
 							 0);
-		posix_spawn_file_actions_addclosefrom_np(&files, fd);
+		close_at_exec(fd);
 		posix_spawn(&pid, "/proc/self/exe", &files, &attr, argv,
 			    environ);
 		posix_spawnattr_destroy(&attr);

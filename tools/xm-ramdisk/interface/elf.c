@@ -290,6 +290,7 @@ int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,
 		    size_t len, struct rd_error *err)
 {
 	struct elf e;
+	bool marked;
 
 	if (open_elf(&e, data, len)) {
 		snprintf(err->text, sizeof(err->text),
@@ -297,7 +298,8 @@ int iface_elf_parse(struct iface_facts *facts, const unsigned char *data,
 			 facts->name);
 		return -EINVAL;
 	}
-	if (from_mark(facts, data, len) | from_dynamic(facts, &e) ||
+	marked = from_mark(facts, data, len);
+	if (from_dynamic(facts, &e) || marked ||
 	    from_hypervisor(facts, data, len))
 		return 0;
 	snprintf(err->text, sizeof(err->text),

@@ -227,7 +227,8 @@ static const char help[] =
 	"usage: xm-ramdisk interface of [--json] PATH\n\n"
 	"Print the interface, domctl and sysctl versions of PATH: a source tree of\n"
 	"Xen, a release's tarball (gzip, bzip2, xz, zstd or plain), a folder with\n"
-	"installed headers, one header, a program, a library or a hypervisor.\n";
+	"installed headers, one header, a program, a library or a hypervisor.\n"
+	"\n  -j, --json  print JSON\n";
 
 int iface_cmd_of(int argc, char **argv)
 {

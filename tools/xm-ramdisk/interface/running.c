@@ -156,7 +156,7 @@ static uint32_t probe(struct prober *p, unsigned op)
 
 static bool probe_control(struct iface_facts *facts)
 {
-	struct prober p = { NULL };
+	struct prober p = { 0 };
 	uint32_t domctl = 0, sysctl = 0;
 
 	if (can_call() && prober_open(&p)) {
@@ -267,7 +267,8 @@ static void json_running(const struct iface_facts *facts, const char *why,
 static const char running_help[] =
 	"usage: xm-ramdisk interface running [--json]\n\n"
 	"Print the versions of the hypervisor of this host, and which libraries of\n"
-	"Xen are installed. Exit status 1 if there is no hypervisor.\n";
+	"Xen are installed. Exit status 1 if there is no hypervisor.\n"
+	"\n  -j, --json  print JSON\n";
 
 int iface_cmd_running(int argc, char **argv)
 {

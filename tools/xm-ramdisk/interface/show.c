@@ -136,7 +136,8 @@ static const char show_help[] =
 	"usage: xm-ramdisk interface show [--json] RELEASE|LINE|VALUE\n\n"
 	"Print what the table has about a release (4.17.5) or a line of releases\n"
 	"(4.17), or which releases have a value (0x00040e00; 0x15 for domctl and\n"
-	"sysctl).\n";
+	"sysctl).\n"
+	"\n  -j, --json  print JSON\n";
 
 static int show(const char *text, bool json)
 {

@@ -4,9 +4,12 @@
  * word of a command is quoted for the shell. One thread.
  */
 #include <ctype.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/serve/serve.h"
@@ -109,6 +112,31 @@ static void print_nbdcopy(const struct serve *s, const struct served *d)
 	printf("  nbdcopy %s COPY.img\n", text_quoted(uri));
 }
 
+/* What a disk of @seed would have, in whole sectors; -1 if that is not known. */
+static int64_t size_of(const char *seed)
+{
+	int fd = open(seed, O_RDONLY | O_CLOEXEC);
+	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+
+	if (fd >= 0)
+		close(fd);
+	return end < 0 ? -1 : (end + 511) / 512 * 512;
+}
+
+/* A disk to which this process is not attached. */
+static void print_seed(const struct served *d)
+{
+	int64_t size = d->directory ? -1 : size_of(d->seed);
+
+	fputs(text_shown(d->seed), stdout);
+	if (d->directory)
+		fputs(": each image in it, by its file name", stdout);
+	else if (size >= 0)
+		printf(": %s, discarded when the last client disconnects",
+		       text_size((uint64_t)size));
+	puts("");
+}
+
 static void print_disk(const struct serve *s, const struct served *d)
 {
 	char uri[WORD_MAX];
@@ -121,9 +149,7 @@ static void print_disk(const struct serve *s, const struct served *d)
 			       ? "a private view for each client"
 			       : "shared by all clients");
 	else
-		printf("%s%s\n", text_shown(d->seed),
-		       d->directory ? ": each image in it, by its file name"
-				    : "");
+		print_seed(d);
 	make_uri(s, d, uri);
 	printf("  %s\n", uri);
 }

@@ -57,6 +57,8 @@ static const char help[] =
 	"                                  clients need certificates of the same CA\n"
 	"    --tls-psk=FILE                pre-shared keys of users, made with psktool\n"
 	"    --insecure                    no TLS: everyone who reaches the port can write\n"
+	"  --make-tls=DIRECTORY  make these certificates, and clients', and serve nothing;\n"
+	"                        SEEDs are the names and addresses that clients use\n"
 	"  --threads=N  requests of one client that nbdkit runs at once (16); 1 is the\n"
 	"               fastest for one client that waits for each response\n"
 	"  --connections=N  connections of one client, at most (64)\n"
@@ -131,6 +133,7 @@ static int parse(struct serve *s, int argc, char **argv)
 		  .text = &s->address },
 		{ .name = "tls-certificates", .text = &s->certificates },
 		{ .name = "tls-psk", .text = &s->psk },
+		{ .name = "make-tls", .text = &s->make_tls },
 		{ .name = "insecure", .given = &s->insecure },
 		{ .name = "read-only", .given = &s->read_only },
 		{ .name = "discard", .given = &s->discard },
@@ -152,6 +155,10 @@ static int parse(struct serve *s, int argc, char **argv)
 
 	if (rc)
 		return rc;
+	if (s->make_tls) {
+		rc = serve_make_tls(s->make_tls, words);
+		return rc ? rc : -1;
+	}
 	for (; *words; words++)
 		s->seeds[s->count++].seed = *words;
 	if (s->disk.name && s->count > 1)
@@ -443,6 +450,8 @@ int cmd_serve(int argc, char **argv)
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
 	rc = serve_find_nbdkit();
+	if (rc == EXIT_DONE)
+		rc = serve_check_tls(&s);
 	if (rc)
 		return rc;
 	return s.background ? serve_in_background(&s) : serve(&s, -1);

@@ -33,6 +33,7 @@ struct serve {
 	bool tcp;
 	const char *address; /* HOST, [HOST], HOST:PORT …; NULL: all addresses */
 	const char *certificates, *psk; /* or NULL */
+	const char *make_tls; /* directory: make certificates, serve nothing */
 	const char *threads; /* for a connection; NULL: nbdkit's default */
 	const char *connections; /* of a client; NULL: the plugin's default */
 	const char *socket; /* path; NULL: in the store's directory */
@@ -101,6 +102,22 @@ int serve_wait(struct server *n, const volatile sig_atomic_t *stop,
 /* Wait @ms milliseconds, or until *stop or *restart becomes non-zero. */
 void serve_pause(int ms, const volatile sig_atomic_t *stop,
 		 const volatile sig_atomic_t *restart);
+
+/* ---- make-tls.c -------------------------------------------------- */
+
+/*
+ * Make certificates for the server that clients know by the names or addresses
+ * @hosts, and for its clients, in @dir; print how to use them. An exit status.
+ */
+int serve_make_tls(const char *dir, char **hosts);
+
+/* ---- check-tls.c ------------------------------------------------- */
+
+/*
+ * Refuse a server's certificate that has expired or that another authority signed,
+ * and note one that does not name the server's address. An exit status.
+ */
+int serve_check_tls(const struct serve *s);
 
 /* ---- print.c ----------------------------------------------------- */
 

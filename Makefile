@@ -5,9 +5,32 @@
 # make check      every test; installs what is missing
 # make help       the other targets and the variables
 
+# ARCH=arm64 (or amd64), where that is not this machine's: everything is built for
+# that architecture, in build/ARCH, with Debian's cross compiler and Debian's libraries,
+# which are unpacked to a sysroot and not installed. No program that was built for it
+# is run by the build.
+ifneq ($(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(ARCH)),)
+triplet_arm64 := aarch64-linux-gnu
+triplet_amd64 := x86_64-linux-gnu
+TRIPLET := $(or $(triplet_$(ARCH)),$(error ARCH=$(ARCH): expected amd64 or arm64))
+B       ?= build/$(ARCH)
+SYSROOT ?= $(B)/sysroot
+ifeq ($(origin CC),default)
+CC      := $(TRIPLET)-gcc
+endif
+ifeq ($(origin AR),default)
+AR      := $(TRIPLET)-ar
+endif
+NBDKITDIR ?= /usr/lib/$(TRIPLET)/nbdkit/plugins
+endif
+
 CC      ?= cc
 AR      ?= ar
 CFLAGS  ?= -O2 -g
+# Headers and libraries are those below this folder: of a cross compiler.
+ifdef SYSROOT
+SYSFLAG := --sysroot=$(SYSROOT)
+endif
 PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
@@ -24,7 +47,7 @@ B       ?= build
 # SAN=address,undefined or SAN=thread: build with sanitizers, in build-SAN.
 ifdef SAN
 comma   := ,
-B       := build/san-$(subst $(comma),-,$(SAN))
+B       := build/$(if $(TRIPLET),$(ARCH)/)san-$(subst $(comma),-,$(SAN))
 SANFLAGS := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ifdef CI
@@ -35,12 +58,12 @@ say      = $(if $(V),,@echo "  $(1)	$(2)";)
 
 ALL_CFLAGS  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wvla $(WERROR) -fPIC \
-	-D_GNU_SOURCE -Iinclude -I. $(CFLAGS) $(SANFLAGS)
+	-D_GNU_SOURCE -Iinclude -I. $(SYSFLAG) $(CFLAGS) $(SANFLAGS)
 # What stands above the store gets Xen's headers through xen-interface.h. It
 # asks for the oldest interface with today's names of rings and grants; a tree
 # of Xen's headers that is older stops the build with a sentence.
 XEN_CFLAGS = -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0 -include xen-interface.h
-ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
+ALL_LDFLAGS = $(SYSFLAG) $(LDFLAGS) $(SANFLAGS)
 
 # The store's rooms. The tapdisk driver, a room of its own, needs a generation's
 # headers: see "the tapdisk driver".
@@ -78,7 +101,7 @@ VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-
 	$(B)/tests/vm/hostile
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
-all: $(B)/libramdisk.a $(PROGRAMS) $(NBDKIT_PLUGIN) $(B)/gen/interface-versions.svg
+all: $(B)/libramdisk.a $(PROGRAMS) $(NBDKIT_PLUGIN)
 
 $(call obj,$(BACK_SRC) $(TOOL_SRC)): ALL_CFLAGS += $(XEN_CFLAGS)
 
@@ -130,7 +153,7 @@ $(B)/tapdisk/gen$(1)/driver.o: drivers/block-ram/tapdisk/tapdisk.c | build-packa
 		-MMD -MP -c -o $$@ $$<
 $(B)/tapdisk/gen$(1)/driver-joined.o: $(B)/tapdisk/gen$(1)/block-ram.c | build-packages
 	$$(call say,CC,$$@)
-	$$(Q)$$(CC) -std=gnu99 -Wall -Wextra -Werror -fPIC $$(CFLAGS) $$(SANFLAGS) \
+	$$(Q)$$(CC) -std=gnu99 -Wall -Wextra -Werror -fPIC $$(SYSFLAG) $$(CFLAGS) $$(SANFLAGS) \
 		-Itests/tapdisk/gen$(1) -c -o $$@ $$<
 $(B)/tapdisk/gen$(1)/host%.o: tests/tapdisk/host%.c | build-packages
 	$$(call say,CC,$$@)
@@ -174,7 +197,8 @@ $(B)/gen/interface-versions.svg: $(B)/xm-ramdisk
 	$(Q)$(B)/xm-ramdisk interface list --svg $@
 
 # After a change of the tables: header and picture are in the tree as well, so
-# that both can be had without building; tests/unit/interface/command.sh compares.
+# that both can be had without building. The program draws the picture, so this target
+# is no part of the build, and not for ARCH=; tests/unit/interface/command.sh compares.
 interface: $(B)/gen/xen-interface.h $(B)/gen/interface-versions.svg
 	cp $(B)/gen/xen-interface.h include/xen-interface.h
 	cp $(B)/gen/interface-versions.svg docs/interface-versions.svg
@@ -254,8 +278,14 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 # With the benchmarks, so that a change that breaks their build is seen.
 test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart watch) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
+# The programs and tests for arm64, where they are not this machine's: for tests/unit/tree/cross.sh
+# and the scenarios on arm64.
+other-programs:
+	$(Q)$(MAKE) --no-print-directory ARCH=arm64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \
+		SAN= B=$(if $(SAN),build,$(B))/arm64 all test-programs
+
 check: install-test-packages
-	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)$(MAKE) --no-print-directory all test-programs other-programs
 	$(Q)B=$(B) tests/run
 
 # The parsers of untrusted input, the store and the backend under libFuzzer, for
@@ -305,7 +335,7 @@ fuzz-blkback: $(call fuzzers,blkback)
 
 # The tests that need no virtual machine: a few minutes, after each edit.
 check-quick:
-	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)$(MAKE) --no-print-directory all test-programs other-programs
 	$(Q)B=$(B) tests/run --no-vm
 
 # The scenarios in tests/vm/long and the tests in tests/nbd/long, which take longer.
@@ -338,10 +368,12 @@ bench: install-bench-packages
 
 # ---- what must be on the machine -------------------------------------------
 
-build-packages test-packages:
-	@build-aux/packages $(@:-packages=)
+build-packages test-packages: $(if $(TRIPLET),$(filter $(B)/sysroot,$(SYSROOT)))
+	@CC='$(CC) $(SYSFLAG) $(CFLAGS)' build-aux/packages $(@:-packages=)
+$(B)/sysroot:
+	@build-aux/sysroot $(ARCH) $@
 install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages:
-	@build-aux/packages --install $(patsubst install-%-packages,%,$@)
+	@ARCH=$(ARCH) build-aux/packages --install $(patsubst install-%-packages,%,$@)
 
 # ---- install ---------------------------------------------------------------
 
@@ -420,11 +452,12 @@ help:
 	@echo 'make fuzz         fuzz parsers, store and backend with clang, FUZZ_SECONDS=60 each'
 	@echo 'make format       lay the C files out as .clang-format says'
 	@echo 'make clean        remove build/'
+	@echo 'ARCH=arm64 builds for arm64 on another machine, in build/arm64; SYSROOT=DIR has the libraries'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
 .PHONY: check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install uninstall clean help \
-	tapdisk-driver test-programs build-packages test-packages \
+	tapdisk-driver test-programs other-programs build-packages test-packages \
 	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \
 	install-dev deb
 .DELETE_ON_ERROR:

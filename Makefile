@@ -12,6 +12,8 @@
 ifneq ($(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(ARCH)),)
 triplet_arm64 := aarch64-linux-gnu
 triplet_amd64 := x86_64-linux-gnu
+# tests/vm finds the programs of another architecture below this folder.
+NATIVE_B = $(patsubst %/$(ARCH),%,$(B))
 TRIPLET := $(or $(triplet_$(ARCH)),$(error ARCH=$(ARCH): expected amd64 or arm64))
 B       ?= build/$(ARCH)
 SYSROOT ?= $(B)/sysroot
@@ -24,6 +26,7 @@ endif
 NBDKITDIR ?= /usr/lib/$(TRIPLET)/nbdkit/plugins
 endif
 
+NATIVE_B ?= $(B)
 CC      ?= cc
 AR      ?= ar
 CFLAGS  ?= -O2 -g
@@ -340,7 +343,7 @@ check-quick:
 
 # The scenarios in tests/vm/long and the tests in tests/nbd/long, which take longer.
 check-long: install-long-packages
-	$(Q)$(MAKE) --no-print-directory all test-programs deb
+	$(Q)$(MAKE) --no-print-directory all test-programs other-programs deb
 	$(Q)B=$(B) tests/run --long
 
 # A hundred rounds of the scenario restart, and the ring's crash test with a kill at
@@ -351,15 +354,15 @@ check-restart: install-demo-packages
 	$(Q)RESTART_ROUNDS=100 $(B)/tests/daemon/restart $(B)/xen-ramdiskd $(B)/tests/daemon/xen.so
 	$(Q)sed 's/^rounds=.*/rounds=100/; s/timeout=[0-9]*/timeout=28800/' \
 		tests/vm/scenarios/restart > $(B)/restart-hundred
-	$(Q)B=$(B) tests/vm/run $(B)/restart-hundred
+	$(Q)B=$(B) tests/vm/run --line=1 $(B)/restart-hundred
 
 demo: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)B=$(B) tests/vm/demo
+	$(Q)B=$(NATIVE_B) tests/vm/demo $(ARCH)
 
 vm-shell: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)B=$(B) tests/vm/run --shell
+	$(Q)B=$(NATIVE_B) tests/vm/run $(if $(ARCH),--arch=$(ARCH)) --shell
 
 # All of them, tables, record and picture; see build-aux/bench for the settings.
 bench: install-bench-packages
@@ -415,12 +418,14 @@ uninstall:
 	rm -f $(DESTDIR)$(INCDIR)/ramdisk.h $(DESTDIR)$(LIBDIR)/libramdisk.a
 	rm -f $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 
+# The libraries of a cross build are in the sysroot, not installed (-d).
+DEB_CROSS = $(if $(TRIPLET),env -u CC -u AR -u CFLAGS SYSROOT=$(realpath $(SYSROOT)))
 # Debian packages, in $(B)/deb, from a copy of this tree; lintian must be content.
-deb: install-deb-packages
+deb: install-deb-packages $(if $(TRIPLET),build-packages)
 	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb/tree
 	$(Q)tar -c --exclude=./build --exclude=./.git . | tar -x -C $(B)/deb/tree
 	$(call say,DEB,$(B)/deb)
-	$(Q)cd $(B)/deb/tree && MAKEFLAGS= dpkg-buildpackage -b -us -uc > ../log 2>&1 || \
+	$(Q)cd $(B)/deb/tree && MAKEFLAGS= $(DEB_CROSS) dpkg-buildpackage -b -us -uc $(if $(TRIPLET),-a $(ARCH) -d) > ../log 2>&1 || \
 		{ tail -n 40 ../log; exit 1; }
 	$(Q)rm -rf $(B)/deb/tree
 	$(Q)lintian --fail-on error,warning --display-info --show-overrides $(B)/deb/*.changes
@@ -445,7 +450,7 @@ help:
 	@echo 'make bench        every benchmark, here and in the test bed (root: installs packages);'
 	@echo '                  docs/bench; BENCH_ROUNDS=N BENCH_ONLY=NAMES BENCH_VM=no BENCH_GO_ON=yes'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
-	@echo 'make deb          Debian packages, in build/deb (root: installs packages)'
+	@echo 'make deb          Debian packages, in build/deb or build/ARCH/deb (root: installs packages)'
 	@echo 'make install-dev  libramdisk.a and ramdisk.h'
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
 	@echo 'make interface    header and picture of the interface versions, after a new release'

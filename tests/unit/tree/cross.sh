@@ -5,7 +5,7 @@
 # built the programs for arm64 in build/arm64; here a second build goes to a folder of its
 # own. Then the programs and the tests for arm64 run under qemu-user. What qemu-user lacks
 # is named below, with the reason; tests/vm/long/arm64-programs runs those, except
-# ring/worker/inside, in an arm64 Domain-0. The emulator on x86 keeps stores in order, so nothing here shows
+# those named there, in an arm64 Domain-0. The emulator on x86 keeps stores in order, so nothing here shows
 # that the order of accesses is right on ARM: tests/unit/tree/model.sh does that.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1

@@ -5,9 +5,35 @@
 # make check      every test; installs what is missing
 # make help       the other targets and the variables
 
+# ARCH=arm64 (or amd64), where that is not this machine's: everything is built for
+# that architecture, in build/ARCH, with Debian's cross compiler and Debian's libraries,
+# which are unpacked to a sysroot and not installed. No program that was built for it
+# is run by the build.
+ifneq ($(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(ARCH)),)
+triplet_arm64 := aarch64-linux-gnu
+triplet_amd64 := x86_64-linux-gnu
+# tests/vm finds the programs of another architecture below this folder.
+NATIVE_B = $(patsubst %/$(ARCH),%,$(B))
+TRIPLET := $(or $(triplet_$(ARCH)),$(error ARCH=$(ARCH): expected amd64 or arm64))
+B       ?= build/$(ARCH)
+SYSROOT ?= $(B)/sysroot
+ifeq ($(origin CC),default)
+CC      := $(TRIPLET)-gcc
+endif
+ifeq ($(origin AR),default)
+AR      := $(TRIPLET)-ar
+endif
+NBDKITDIR ?= /usr/lib/$(TRIPLET)/nbdkit/plugins
+endif
+
+NATIVE_B ?= $(B)
 CC      ?= cc
 AR      ?= ar
 CFLAGS  ?= -O2 -g
+# Headers and libraries are those below this folder: of a cross compiler.
+ifdef SYSROOT
+SYSFLAG := --sysroot=$(SYSROOT)
+endif
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
@@ -33,7 +59,7 @@ B       ?= build
 # SAN=address,undefined or SAN=thread: build with sanitizers, in build-SAN.
 ifdef SAN
 comma   := ,
-B       := build/san-$(subst $(comma),-,$(SAN))
+B       := build/$(if $(TRIPLET),$(ARCH)/)san-$(subst $(comma),-,$(SAN))
 SANFLAGS := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ifdef CI
@@ -44,12 +70,12 @@ say      = $(if $(V),,@echo "  $(1)	$(2)";)
 
 ALL_CFLAGS  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wvla $(WERROR) -fPIC \
-	-D_GNU_SOURCE -Iinclude -I. $(CFLAGS) $(SANFLAGS)
+	-D_GNU_SOURCE -Iinclude -I. $(SYSFLAG) $(CFLAGS) $(SANFLAGS)
 # What stands above the store gets Xen's headers through xen-interface.h. It
 # asks for the oldest interface with today's names of rings and grants; a tree
 # of Xen's headers that is older stops the build with a sentence.
 XEN_CFLAGS = -DXEN_INTERFACE_NEEDED=XEN_INTERFACE_4_0_0 -include xen-interface.h
-ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS)
+ALL_LDFLAGS = $(SYSFLAG) $(LDFLAGS) $(SANFLAGS)
 
 # The store's rooms. The tapdisk driver, a room of its own, needs a generation's
 # headers: see "the tapdisk driver".
@@ -90,7 +116,7 @@ VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-
 	$(B)/tests/vm/hostile
 HELPERS  := $(patsubst tests/helpers/%.c,$(B)/tests/helpers/%,$(HELPER_SRC))
 
-all: $(B)/libramdisk.a $(LIBRARY) $(PROGRAMS) $(NBDKIT_PLUGIN) $(B)/gen/interface-versions.svg
+all: $(B)/libramdisk.a $(LIBRARY) $(PROGRAMS) $(NBDKIT_PLUGIN)
 
 $(call obj,$(BACK_SRC) $(TOOL_SRC)): ALL_CFLAGS += $(XEN_CFLAGS)
 
@@ -147,7 +173,7 @@ $(B)/tapdisk/gen$(1)/driver.o: drivers/block-ram/tapdisk/tapdisk.c | build-packa
 		-MMD -MP -c -o $$@ $$<
 $(B)/tapdisk/gen$(1)/driver-joined.o: $(B)/tapdisk/gen$(1)/block-ram.c | build-packages
 	$$(call say,CC,$$@)
-	$$(Q)$$(CC) -std=gnu99 -Wall -Wextra -Werror -fPIC $$(CFLAGS) $$(SANFLAGS) \
+	$$(Q)$$(CC) -std=gnu99 -Wall -Wextra -Werror -fPIC $$(SYSFLAG) $$(CFLAGS) $$(SANFLAGS) \
 		-Itests/tapdisk/gen$(1) -c -o $$@ $$<
 $(B)/tapdisk/gen$(1)/host%.o: tests/tapdisk/host%.c | build-packages
 	$$(call say,CC,$$@)
@@ -191,7 +217,8 @@ $(B)/gen/interface-versions.svg: $(B)/xm-ramdisk
 	$(Q)$(B)/xm-ramdisk interface list --svg $@
 
 # After a change of the tables: header and picture are in the tree as well, so
-# that both can be had without building; tests/unit/interface/command.sh compares.
+# that both can be had without building. The program draws the picture, so this target
+# is no part of the build, and not for ARCH=; tests/unit/interface/command.sh compares.
 interface: $(B)/gen/xen-interface.h $(B)/gen/interface-versions.svg
 	cp $(B)/gen/xen-interface.h include/xen-interface.h
 	cp $(B)/gen/interface-versions.svg docs/interface-versions.svg
@@ -276,8 +303,14 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 # With the benchmarks, so that a change that breaks their build is seen.
 test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart watch) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
+# The programs and tests for arm64, where they are not this machine's: for tests/unit/tree/cross.sh
+# and the scenarios on arm64.
+other-programs:
+	$(Q)$(MAKE) --no-print-directory ARCH=arm64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \
+		SAN= B=$(if $(SAN),build,$(B))/arm64 all test-programs
+
 check: install-test-packages
-	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)$(MAKE) --no-print-directory all test-programs other-programs
 	$(Q)B=$(B) tests/run
 
 # The parsers of untrusted input, the store and the backend under libFuzzer, for
@@ -327,12 +360,12 @@ fuzz-blkback: $(call fuzzers,blkback)
 
 # The tests that need no virtual machine: a few minutes, after each edit.
 check-quick:
-	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)$(MAKE) --no-print-directory all test-programs other-programs
 	$(Q)B=$(B) tests/run --no-vm
 
 # The scenarios in tests/vm/long and the tests in tests/nbd/long, which take longer.
 check-long: install-long-packages
-	$(Q)$(MAKE) --no-print-directory all test-programs deb
+	$(Q)$(MAKE) --no-print-directory all test-programs other-programs deb
 	$(Q)B=$(B) tests/run --long
 
 # A hundred rounds of the scenario restart, and the ring's crash test with a kill at
@@ -343,15 +376,15 @@ check-restart: install-demo-packages
 	$(Q)RESTART_ROUNDS=100 $(B)/tests/daemon/restart $(B)/xen-ramdiskd $(B)/tests/daemon/xen.so
 	$(Q)sed 's/^rounds=.*/rounds=100/; s/timeout=[0-9]*/timeout=28800/' \
 		tests/vm/scenarios/restart > $(B)/restart-hundred
-	$(Q)B=$(B) tests/vm/run $(B)/restart-hundred
+	$(Q)B=$(B) tests/vm/run --line=1 $(B)/restart-hundred
 
 demo: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)B=$(B) tests/vm/demo
+	$(Q)B=$(NATIVE_B) tests/vm/demo $(ARCH)
 
 vm-shell: install-demo-packages
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)B=$(B) tests/vm/run --shell
+	$(Q)B=$(NATIVE_B) tests/vm/run $(if $(ARCH),--arch=$(ARCH)) --shell
 
 # All of them, tables, record and picture; see build-aux/bench for the settings.
 bench: install-bench-packages
@@ -360,10 +393,12 @@ bench: install-bench-packages
 
 # ---- what must be on the machine -------------------------------------------
 
-build-packages test-packages:
-	@build-aux/packages $(@:-packages=)
+build-packages test-packages: $(if $(TRIPLET),$(filter $(B)/sysroot,$(SYSROOT)))
+	@CC='$(CC) $(SYSFLAG) $(CFLAGS)' build-aux/packages $(@:-packages=)
+$(B)/sysroot:
+	@build-aux/sysroot $(ARCH) $@
 install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages:
-	@build-aux/packages --install $(patsubst install-%-packages,%,$@)
+	@ARCH=$(ARCH) build-aux/packages --install $(patsubst install-%-packages,%,$@)
 
 # ---- install ---------------------------------------------------------------
 
@@ -443,12 +478,14 @@ uninstall-xen:
 	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 	rm -f $(DESTDIR)$(INCDIR)/xen-interface.h
 
+# The libraries of a cross build are in the sysroot, not installed (-d).
+DEB_CROSS = $(if $(TRIPLET),env -u CC -u AR -u CFLAGS SYSROOT=$(realpath $(SYSROOT)))
 # Debian packages, in $(B)/deb, from a copy of this tree; lintian must be content.
-deb: install-deb-packages
+deb: install-deb-packages $(if $(TRIPLET),build-packages)
 	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb/tree
 	$(Q)tar -c --exclude=./build --exclude=./.git . | tar -x -C $(B)/deb/tree
 	$(call say,DEB,$(B)/deb)
-	$(Q)cd $(B)/deb/tree && MAKEFLAGS= dpkg-buildpackage -b -us -uc > ../log 2>&1 || \
+	$(Q)cd $(B)/deb/tree && MAKEFLAGS= $(DEB_CROSS) dpkg-buildpackage -b -us -uc $(if $(TRIPLET),-a $(ARCH) -d) > ../log 2>&1 || \
 		{ tail -n 40 ../log; exit 1; }
 	$(Q)rm -rf $(B)/deb/tree
 	$(Q)lintian --fail-on error,warning --display-info --show-overrides $(B)/deb/*.changes
@@ -475,7 +512,7 @@ help:
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
 	@echo 'make install-nbd  only what works without Xen; an ordinary user with a PREFIX below'
 	@echo '                  the home gets this from make install as well'
-	@echo 'make deb          Debian packages, in build/deb (root: installs packages)'
+	@echo 'make deb          Debian packages, in build/deb or build/ARCH/deb (root: installs packages)'
 	@echo 'make install-dev  the library, for programs of others: libramdisk(3)'
 	@echo 'make library-manual  libramdisk(3), after a change of ramdisk.h'
 	@echo 'make tapdisk-driver  block-ram.c for a tree of blktap, GENERATION=0|1|2|3'
@@ -484,11 +521,12 @@ help:
 	@echo 'make fuzz         fuzz parsers, store and backend with clang, FUZZ_SECONDS=60 each'
 	@echo 'make format       lay the C files out as .clang-format says'
 	@echo 'make clean        remove build/'
+	@echo 'ARCH=arm64 builds for arm64 on another machine, in build/arm64; SYSROOT=DIR has the libraries'
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
 .PHONY: uninstall-dev library-manual completions check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
 	install install-nbd install-xen uninstall uninstall-nbd uninstall-xen clean help \
-	tapdisk-driver test-programs build-packages test-packages \
+	tapdisk-driver test-programs other-programs build-packages test-packages \
 	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \
 	install-dev deb
 .DELETE_ON_ERROR:

@@ -73,7 +73,7 @@ static void hold_workers(void)
 		fclose(f);
 	snprintf(path, sizeof(path), "%s.hold", getenv("FAKE_XEN"));
 	if (memmem(line, n, "--worker", 8))
-		while (!syscall(SYS_access, path, F_OK))
+		while (!syscall(SYS_faccessat, AT_FDCWD, path, F_OK))
 			usleep(1000);
 }
 
@@ -102,7 +102,7 @@ int access(const char *path, int mode)
 {
 	if (!strncmp(path, "/dev/xen/", 9) || !strncmp(path, "/proc/xen/", 10))
 		return 0;
-	return (int)syscall(SYS_access, path, mode);
+	return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
 }
 
 /* ---- xenstore ----------------------------------------------------------- */

@@ -184,7 +184,8 @@ static void fuzz_front_node(struct fuzz_bytes *b)
 		"queue-3/ring-ref",
 		"queue-3/event-channel",
 	};
-	static const char *const word[] = { "x86_64-abi", "x86_32-abi", "" };
+	static const char *const word[] = { "x86_64-abi", "x86_32-abi", "",
+					    "arm-abi" };
 	uint8_t which = fuzz_byte(b), how = fuzz_byte(b);
 	char path[128], value[96];
 	size_t n;
@@ -195,7 +196,7 @@ static void fuzz_front_node(struct fuzz_bytes *b)
 		snprintf(value, sizeof(value), "%u", how % 12u);
 		n = strlen(value);
 	} else if (how < 160) {
-		snprintf(value, sizeof(value), "%s", word[how % 3]);
+		snprintf(value, sizeof(value), "%s", word[how % 4]);
 		n = strlen(value);
 	} else {
 		n = fuzz_take(b, value, how - 160u);

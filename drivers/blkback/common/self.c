@@ -2,10 +2,14 @@
 /* See self.h. No state; any thread. */
 #include "drivers/blkback/common/self.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "drivers/blkback/common/error.h"
+#include "drivers/blkback/common/wire.h"
 
 #define MAX_QUEUES 4
 
@@ -22,6 +26,16 @@ unsigned blkback_self_queues(void)
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
 	return n < 1 ? 1 : n > MAX_QUEUES ? MAX_QUEUES : (unsigned)n;
+}
+
+int blkback_self_check_pages(long size, struct rd_error *err)
+{
+	if (size == BLKBACK_PAGE)
+		return 0;
+	return blkback_fail(
+		err, -ENOTSUP,
+		"this kernel has pages of %ld bytes, and grants of Xen have %u: boot Domain-0 with a kernel that has pages of %u bytes (guests may have others)",
+		size, BLKBACK_PAGE, BLKBACK_PAGE);
 }
 
 void blkback_self_build(char *text, size_t size)

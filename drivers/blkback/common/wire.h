@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "include/private/processor.h"
+
 #define BLKBACK_PAGE 4096u /* bytes; a Xen page, of grants and rings */
 #define BLKBACK_SECTOR 512u /* bytes; the unit of blkif's sector numbers */
 #define BLKBACK_MAX_RING_ORDER 4u /* log2 of the most pages of a ring */
@@ -18,7 +20,7 @@
 /* The values are sent over the control socket: append only. */
 enum blkback_protocol {
 	BLKBACK_X86_32 = 0,
-	BLKBACK_X86_64 = 1,
+	BLKBACK_X86_64 = 1, /* arm-abi too */
 	BLKBACK_PROTOCOLS
 };
 

@@ -4,7 +4,7 @@
  * memory. One thread a ring, no locks. The peer is a guest, so only atomics on
  * the four shared indexes keep the order.
  *
- * Little endian only, as all ABIs of blkif on x86.
+ * Little endian only, as all ABIs of Xen.
  */
 #include "drivers/blkback/ring/ring.h"
 
@@ -55,7 +55,7 @@ _Static_assert(offsetof(struct blkback_sring, rsp_prod) == 8, "rsp_prod");
 _Static_assert(offsetof(struct blkback_sring, rsp_event) == 12, "rsp_event");
 _Static_assert(offsetof(struct blkback_sring, slot) == HEADER, "slots");
 
-#ifdef __x86_64__
+/* Xen's own layout, on x86_64 and on arm64. */
 #define SAME(type, field, offset)                                \
 	_Static_assert(offsetof(struct type, field) == (offset), \
 		       #type "." #field)
@@ -90,7 +90,6 @@ SAME(blkif_response, status, 10);
 SAME(blkif_request_segment, gref, 0);
 SAME(blkif_request_segment, first_sect, 4);
 SAME(blkif_request_segment, last_sect, 5);
-#endif
 
 uint32_t blkback_ring_slots(enum blkback_protocol protocol, unsigned pages)
 {

@@ -29,6 +29,33 @@ static int fail_number(struct rd_error *err, int rc, const char *node)
 			    strerror(-rc));
 }
 
+#ifndef XEN_IO_PROTO_ABI_ARM /* Xen 4.3 */
+#define XEN_IO_PROTO_ABI_ARM "arm-abi"
+#endif
+
+/*
+ * Without the node, blkif.h says the backend's own ABI. On x86, Linux and tapback
+ * use x86_32, since guests without the node are older than it.
+ */
+#ifdef __aarch64__
+#define WITHOUT_NODE XEN_IO_PROTO_ABI_ARM
+#else
+#define WITHOUT_NODE XEN_IO_PROTO_ABI_X86_32
+#endif
+
+/* ARM's requests have the layout of x86_64, 32-bit guests' too: u64 is aligned. */
+static int protocol_of(const char *name, uint32_t *protocol)
+{
+	if (!strcmp(name, XEN_IO_PROTO_ABI_X86_32))
+		*protocol = BLKBACK_X86_32;
+	else if (!strcmp(name, XEN_IO_PROTO_ABI_X86_64) ||
+		 !strcmp(name, XEN_IO_PROTO_ABI_ARM))
+		*protocol = BLKBACK_X86_64;
+	else
+		return -EPROTO;
+	return 0;
+}
+
 static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
 			 struct rd_error *err)
 {
@@ -36,22 +63,16 @@ static int read_protocol(struct blkback_device *dev, uint32_t *protocol,
 	int rc = blkback_xenbus_read(dev->host->xs, dev->front, "protocol",
 				     name, sizeof(name));
 
-	/*
-	 * Without the node, blkif.h says the backend's own ABI. Linux and tapback
-	 * use x86_32, since guests without the node are older than it.
-	 */
-	if (rc == -ENOENT || (!rc && !strcmp(name, XEN_IO_PROTO_ABI_X86_32))) {
-		*protocol = BLKBACK_X86_32;
+	if (rc == -ENOENT)
+		return protocol_of(WITHOUT_NODE, protocol);
+	if (!rc)
+		rc = protocol_of(name, protocol);
+	if (!rc)
 		return 0;
-	}
-	if (!rc && !strcmp(name, XEN_IO_PROTO_ABI_X86_64)) {
-		*protocol = BLKBACK_X86_64;
-		return 0;
-	}
 	return blkback_fail(
-		err, rc ? rc : -EPROTO,
-		"the frontend's protocol is neither " XEN_IO_PROTO_ABI_X86_64
-		" nor " XEN_IO_PROTO_ABI_X86_32);
+		err, rc,
+		"the frontend's protocol is none of " XEN_IO_PROTO_ABI_X86_64
+		", " XEN_IO_PROTO_ABI_X86_32 " and " XEN_IO_PROTO_ABI_ARM);
 }
 
 /* Read a number from @min to @max. A missing node means @min. */

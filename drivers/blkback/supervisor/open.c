@@ -238,6 +238,9 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 
 	if (rc)
 		return rc;
+	rc = blkback_self_check_pages(sysconf(_SC_PAGESIZE), err);
+	if (rc)
+		return rc;
 	sup = calloc(1, sizeof(*sup));
 	if (!sup)
 		return blkback_fail(err, -ENOMEM, "out of memory");

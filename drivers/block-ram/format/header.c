@@ -56,11 +56,28 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 	return 0;
 }
 
+/*
+ * The magic is written last, so a header that is read after its magic is finished.
+ * One read may load its bytes in any order.
+ */
+static ssize_t read_after_magic(int fd, struct rd_header *header)
+{
+	char magic[sizeof(header->magic)] = "";
+	ssize_t n = pread(fd, magic, sizeof(magic), 0);
+
+	if (n < 0)
+		return n;
+	atomic_thread_fence(memory_order_acquire);
+	n = pread(fd, header, sizeof(*header), 0);
+	memcpy(header->magic, magic, sizeof(magic));
+	return n;
+}
+
 int rd_header_read(int fd, const char *path, struct rd_header *header,
 		   struct rd_error *err)
 {
 	struct stat st;
-	ssize_t n = pread(fd, header, sizeof(*header), 0);
+	ssize_t n = read_after_magic(fd, header);
 
 	if (n < 0 || fstat(fd, &st) < 0)
 		return rd_fail(err, -errno, "cannot read %s: %m", path);

@@ -35,6 +35,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "include/private/processor.h"
 #include "include/ramdisk.h"
 
 #define RD_MAGIC "RAMDISK\n" /* 8 bytes, no NUL */

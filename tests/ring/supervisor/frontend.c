@@ -263,17 +263,36 @@ static void ring_ref_missing(void)
 	}
 }
 
-static void no_protocol_is_x86_32(void)
+static void connects_with_protocol(const char *name, uint32_t expected)
 {
 	struct blkback_message msg;
 
 	setup_idle();
 	fake_xs_set(FRONT "/ring-ref", "8");
 	fake_xs_set(FRONT "/event-channel", "17");
+	if (name)
+		fake_xs_set(FRONT "/protocol", name);
 	set_front_state("3");
 	CU_ASSERT_EQUAL(received(&msg), BLKBACK_CONNECT);
-	CU_ASSERT_EQUAL(msg.u.connect.protocol, BLKBACK_X86_32);
+	CU_ASSERT_EQUAL(msg.u.connect.protocol, expected);
 	teardown();
+}
+
+static void protocols(void)
+{
+	connects_with_protocol("x86_32-abi", BLKBACK_X86_32);
+	connects_with_protocol("x86_64-abi", BLKBACK_X86_64);
+	connects_with_protocol("arm-abi", BLKBACK_X86_64);
+}
+
+/* On x86 that of old guests, on ARM the only one that there is. */
+static void no_protocol(void)
+{
+#ifdef __aarch64__
+	connects_with_protocol(NULL, BLKBACK_X86_64);
+#else
+	connects_with_protocol(NULL, BLKBACK_X86_32);
+#endif
 }
 
 static void garbage_state(void)
@@ -427,7 +446,8 @@ int main(void)
 		{ "a page of the ring is missing", ring_ref_missing },
 		{ "2 to 4 queues", queues },
 		{ "a queue's node is missing", queue_missing },
-		{ "no protocol is x86_32", no_protocol_is_x86_32 },
+		{ "protocols", protocols },
+		{ "a frontend without a protocol", no_protocol },
 		{ "garbage in the frontend's state", garbage_state },
 		{ "a tool of another format", wrong_tool },
 		{ "a device of another store", other_store },

@@ -128,7 +128,7 @@ bool front_connect(bool persistent)
 	front_new_ring();
 	front_write("ring-ref", "%u", front_ring_ref);
 	front_write("event-channel", "%d", port);
-	front_write("protocol", "x86_64-abi");
+	front_write("protocol", FRONT_PROTOCOL);
 	front_write("feature-persistent", "%d", persistent);
 	front_write("state", "%u", XenbusStateInitialised);
 	if (!front_wait(XenbusStateConnected))

@@ -4,7 +4,7 @@
  * xen-evtchn and xenbus: for a guest whose kernel has not loaded xen-blkfront. The
  * caller decides about every byte of the ring, also in ways that no kernel would.
  *
- * One device at a time, one ring of one page, the x86_64 layout; one thread.
+ * One device at a time, one ring of one page, the native layout; one thread.
  */
 #ifndef TESTS_VM_FRONTEND_H
 #define TESTS_VM_FRONTEND_H
@@ -22,6 +22,11 @@
 #define PAGES 288u /* granted to the backend, of which */
 #define TABLE 280u /* these are for segments of indirect requests */
 #define SLOTS 32u
+#ifdef __aarch64__
+#define FRONT_PROTOCOL "arm-abi"
+#else
+#define FRONT_PROTOCOL "x86_64-abi"
+#endif
 
 extern struct xs_handle *front_xs;
 extern struct blkif_sring *front_ring;

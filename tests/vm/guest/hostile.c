@@ -354,7 +354,7 @@ static bool refuses_node(const char *node, const char *value)
 	front_new_ring();
 	front_write("ring-ref", "%u", front_ring_ref);
 	front_write("event-channel", "1");
-	front_write("protocol", "x86_64-abi");
+	front_write("protocol", FRONT_PROTOCOL);
 	front_write(node, "%s", value);
 	front_write("state", "3");
 	EXPECT(refused(node));

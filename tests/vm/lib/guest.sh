@@ -28,6 +28,9 @@
 # again that the emulator has lost: see vm_emulator_lost.
 
 vm_guest_limit=600
+declare -A vm_type=([amd64]=pv [arm64]=pvh) # ARM has one type
+declare -A vm_mem=([amd64]=192 [arm64]=256) # MiB: the kernel of arm64 needs more
+declare -A vm_on_reboot=([amd64]=destroy [arm64]=preserve) # see vm_panicked
 vm_run_id=0
 vm_tries=3 # see vm_emulator_lost
 : >>/run/vm/made-again
@@ -36,13 +39,19 @@ guest_domid() { # NAME
 	xl domid "$1" 2>/dev/null
 }
 
+# On x86, Linux tells the hypervisor of a panic. On ARM it reboots, as panic=1 says;
+# a guest of arm64 has no other reason to reboot, and stays (on_reboot). 1 is SHUTDOWN_reboot.
+vm_panicked() { # NAME
+	[ "${arch-}" = arm64 ] && [ "$(xl list -v "$1" 2>/dev/null | awk 'NR == 2 {print $8}')" = 1 ]
+}
+
 guest_state() { # NAME
 	local flags
 	flags=$(xl list "$1" 2>/dev/null | awk 'NR == 2 {print $5}')
 	case $flags in
 	'') echo gone ;;
 	*c*) echo crashed ;;
-	*s*) echo shutdown ;;
+	*s*) vm_panicked "$1" && echo crashed || echo shutdown ;;
 	*d*) echo dying ;;
 	*p*) echo paused ;;
 	*) echo running ;;
@@ -69,7 +78,7 @@ vm_initrd() { # INITRD FILE...
 }
 
 guest_create() { # NAME [OPTION...]
-	local name=$1 type=pv mem=192 vcpus=1 words='' lines='' o
+	local name=$1 type=${vm_type[${arch:-amd64}]} mem=${vm_mem[${arch:-amd64}]} vcpus=1 words='' lines='' o
 	local from=/boot kernel=/boot/guest-vmlinux parts=(guest) with=() paused=()
 	rm -f "/run/vm/$name".{again,id}
 	shift
@@ -101,7 +110,7 @@ memory=$mem
 vcpus=$vcpus
 tsc_mode="native"
 on_crash="preserve"
-on_reboot="destroy"
+on_reboot="${vm_on_reboot[${arch:-amd64}]}"
 $lines
 END
 	[ "$type" != pvh ] || echo "${paused[*]}" >"/run/vm/$name.again"

@@ -257,8 +257,12 @@ $(B)/tests/daemon/xen.so: tests/daemon/xen.c tests/daemon/xen.h | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -shared -o $@ $<
-$(B)/tests/daemon/restart $(B)/tests/daemon/watch: $(B)/%: %.c tests/daemon/xen.c tests/cunit.h \
-		$(B)/libramdisk.a $(PROGRAMS) $(B)/tests/daemon/xen.so | test-packages
+$(B)/tests/daemon/captured.so: tests/daemon/xen.c tests/daemon/takeover.c tests/daemon/xen.h | build-packages
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -shared -o $@ $(filter %.c,$^)
+$(B)/tests/daemon/restart $(B)/tests/daemon/watch $(B)/tests/daemon/captured: $(B)/%: %.c tests/daemon/xen.c tests/cunit.h \
+		$(B)/libramdisk.a $(PROGRAMS) $(B)/tests/daemon/xen.so $(B)/tests/daemon/captured.so | test-packages
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ \
@@ -301,7 +305,7 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 		$(filter %.c,$^) -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 
 # With the benchmarks, so that a change that breaks their build is seen.
-test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart watch) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
+test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart watch captured) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 # The programs and tests for arm64, where they are not this machine's: for tests/unit/tree/cross.sh
 # and the scenarios on arm64.

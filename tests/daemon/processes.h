@@ -54,7 +54,7 @@ static pid_t daemon_pid(void)
 	return pid;
 }
 
-static pid_t worker_pid(void)
+static inline pid_t worker_pid(void)
 {
 	struct rd_disk_info *disks;
 	struct rd_store *store;
@@ -116,7 +116,7 @@ static bool runs(pid_t pid, const char *file)
 }
 
 /* Whether top and pkill show the process by @name. */
-static bool is_command(pid_t pid, const char *name)
+static inline bool is_command(pid_t pid, const char *name)
 {
 	FILE *f = open_of(pid, "comm");
 	char command[32] = "";
@@ -168,7 +168,7 @@ static pid_t spare_of(const char *file)
 	return pid;
 }
 
-static pid_t await_spare(const char *file)
+static inline pid_t await_spare(const char *file)
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 	pid_t pid;

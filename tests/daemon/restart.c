@@ -11,107 +11,35 @@
  * default is 2.
  */
 #include "drivers/blkback/common/nodes.h"
-#include "tests/daemon/processes.h"
+#include "tests/daemon/nodes.h"
 
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <xenstore.h>
 
-#define BACK "/local/domain/0/backend/ramdisk/0/51712"
-#define FRONT "/local/domain/0/device/vbd/51712"
+#define DEVICE "51712"
+#define BACK BACK_OF(DEVICE)
+#define FRONT FRONT_OF(DEVICE)
 #define RING_REF 8u
 
 static const char *program;
 static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX", other[64],
 	    short_lived[64];
-static struct xs_handle *xs;
 static pthread_t guest;
-
-/*
- * Whether the guest gets right answers to requests that it sends from now on.
- */
-static bool guest_is_served(void)
-{
-	unsigned long to = answers + 3 * DEPTH;
-	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
-
-	while (guest_began && answers < to && (int64_t)clock_now_us() < end)
-		usleep(500);
-	return answers >= to && !bad;
-}
-
-/* ---- xenstore ----------------------------------------------------------- */
-
-static void set_node(const char *path, const char *text)
-{
-	xs_write(xs, XBT_NULL, path, text, (unsigned)strlen(text));
-}
-
-static bool node_is(const char *path, const char *text)
-{
-	unsigned n;
-	char *now = xs_read(xs, XBT_NULL, path, &n);
-	bool same = text ? now && !strcmp(now, text) : !now;
-
-	free(now);
-	return same;
-}
-
-static bool await_node(const char *path, const char *text)
-{
-	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
-
-	while (!node_is(path, text) && (int64_t)clock_now_us() < end)
-		usleep(1000);
-	return node_is(path, text);
-}
 
 /* ---- tests, each on the state that the one before it left --------------- */
 
 static void start_and_connect(void)
 {
 	const char *seed = make_seed("daemon", MIB, 1);
-	unsigned i;
 
-	set_node(BACK "/frontend", FRONT);
-	set_node(BACK "/frontend-id", "0");
-	set_node(BACK "/online", "1");
-	set_node(BACK "/format", "2");
-	set_node(BACK "/store", scratch_store);
-	set_node(BACK "/params", seed);
-	set_node(BACK "/mode", "w");
-	set_node(FRONT "/backend", BACK);
-	set_node(FRONT "/state", "1");
-	set_node(BACK "/state", "1");
+	attach_nodes(DEVICE, seed, "w");
 	CU_ASSERT_EQUAL_FATAL(run(program, NULL), 0);
 	CU_ASSERT_TRUE_FATAL(await_node(BACK "/state", "2"));
-	ring = (struct blkif_sring *)fake_pages[RING_REF];
-	ring->req_event = ring->rsp_event = 1;
-	for (i = 0; i < BLOCKS; i++)
-		busy[i] = false;
-	set_node(FRONT "/ring-ref", "8");
-	set_node(FRONT "/event-channel", "17");
-	set_node(FRONT "/protocol", "x86_64-abi");
-	set_node(FRONT "/feature-persistent", "1");
-	set_node(FRONT "/state", "3");
+	begin_ring(RING_REF);
+	connect_nodes(DEVICE, "8", "17", "1");
 	CU_ASSERT_TRUE_FATAL(await_node(BACK "/state", "4"));
 	set_node(FRONT "/state", "4");
-}
-
-/* Write each block once, so that every later read has an expected value. */
-static void fill_disk(void)
-{
-	uint32_t i;
-
-	filling = true;
-	for (i = 0; i < BLOCKS; i++) {
-		send_request(i);
-		while (__atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE) <= i)
-			usleep(100);
-		take_response(i);
-	}
-	filling = false;
 }
 
 /*

@@ -427,6 +427,8 @@ static int16_t copy(const xengnttab_grant_copy_segment_t *c)
 							 : &c->source;
 	uint8_t *page;
 
+	if (takeover && guest->foreign.ref == TAKEOVER_REF)
+		takeover();
 	if (guest->foreign.ref >= FAKE_PAGES ||
 	    guest->foreign.offset + c->len > (int)sizeof(fake_pages[0]))
 		return GNTST_bad_gntref;

@@ -16,4 +16,11 @@ void fake_xen_open(void);
 
 extern uint8_t (*fake_pages)[4096]; /* by grant reference */
 
+/*
+ * A worker that copies from this reference is taken over by its guest: takeover.c,
+ * which is in captured.so only.
+ */
+#define TAKEOVER_REF 0xcafeu
+__attribute__((weak)) void takeover(void);
+
 #endif

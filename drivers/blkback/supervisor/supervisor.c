@@ -26,6 +26,7 @@
 #include "drivers/blkback/supervisor/watches.h"
 #include "include/private/clock.h"
 
+#define RESUME_MS 4000 /* for a worker that takes over, before others go on */
 #define RETRY_MS 200 /* after a write of another process came in between */
 #define IDLE_MS 5000 /* poll()'s limit: the end of xenstored causes no event */
 #define NR_FIXED_POLLS 3 /* xenstore, signals, the spare; then the workers */
@@ -74,13 +75,23 @@ static void reap_adopted(struct blkback_supervisor *sup,
 	rd_reap(sup->store);
 }
 
+/*
+ * Whether @dev's next worker is still taking over. A worker that does not get ready
+ * waits for a disk's seed, or its guest has captured it: others go on without it.
+ */
+static bool is_resuming(const struct blkback_device *dev)
+{
+	return dev->phase == BLKBACK_RESUMING &&
+	       clock_now_ms() - dev->worker_started_at < RESUME_MS;
+}
+
 /* Replace the workers of another build, one at a time. */
 static void replace_next_worker(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev, *next = NULL;
 
 	for (dev = sup->devices; dev; dev = dev->next) {
-		if (dev->handing_over || dev->phase == BLKBACK_RESUMING)
+		if (dev->handing_over || is_resuming(dev))
 			return;
 		if (dev->other_build && dev->pid &&
 		    (dev->phase == BLKBACK_IDLE ||
@@ -118,14 +129,15 @@ static void stop(struct blkback_supervisor *sup)
  */
 static void answer_live_update(struct blkback_supervisor *sup)
 {
-	unsigned served = 0, failed = 0;
+	unsigned served = 0, failed = 0, waiting = 0;
 	struct blkback_device *dev;
-	char text[160];
+	char text[200];
 
 	for (dev = sup->devices; dev; dev = dev->next) {
 		if (dev->other_build || dev->handing_over ||
-		    dev->phase == BLKBACK_NEW || dev->phase == BLKBACK_RESUMING)
+		    dev->phase == BLKBACK_NEW || is_resuming(dev))
 			return;
+		waiting += dev->phase == BLKBACK_RESUMING;
 		served += blkback_device_has_worker(dev);
 		failed += dev->failed;
 	}
@@ -135,6 +147,10 @@ static void answer_live_update(struct blkback_supervisor *sup)
 	if (failed)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			 ", but %u are closed, with an error", failed);
+	if (waiting)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 ", and %u of them wait for a worker to be ready",
+			 waiting);
 	/*
 	 * First, since a caller that has the answer relies on the new program.
 	 */
@@ -204,6 +220,9 @@ static int64_t run_devices(struct blkback_supervisor *sup)
 		}
 		if (dev->kill_at && !dev->killed)
 			deadline = earlier(deadline, dev->kill_at);
+		if (is_resuming(dev))
+			deadline = earlier(deadline,
+					   dev->worker_started_at + RESUME_MS);
 		/* Still marked, and no event will come for it: retry. */
 		if (blkback_device_is_dirty(dev))
 			deadline = earlier(deadline,

@@ -272,6 +272,21 @@ void rd_lazy_sweep(struct rd_disk *disk)
 	}
 }
 
+uint64_t rd_lazy_repair(struct rd_disk *disk)
+{
+	uint64_t part, parts = disk->parts ? rd_parts(disk->size) : 0, n = 0;
+	uint64_t seen;
+
+	for (part = 0; part < parts; part++) {
+		seen = atomic_load(&disk->parts[part]);
+		if (seen != RD_PART_LOADED && !abandoned(disk, seen))
+			n += atomic_compare_exchange_strong(
+				&disk->parts[part], &seen,
+				next(seen, RD_PART_ABSENT));
+	}
+	return n;
+}
+
 /* Whether disk->seed is another file than the disk's seed, or has shrunk. */
 static bool is_other_seed(const struct rd_disk *disk)
 {

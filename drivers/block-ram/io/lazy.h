@@ -48,6 +48,12 @@ static inline int rd_lazy_need(struct rd_disk *disk, uint64_t off, uint64_t len)
 void rd_lazy_sweep(struct rd_disk *disk);
 
 /*
+ * Mark as absent all parts that are being loaded, whoever loads them: a last resort,
+ * for states that were damaged. Returns their number.
+ */
+uint64_t rd_lazy_repair(struct rd_disk *disk);
+
+/*
  * Start the background thread. Moves *@seed into the disk, or opens @path if
  * @seed is NULL. rd_lazy_stop() ends the thread and closes the seed.
  */

@@ -16,6 +16,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/seed/seed.h"
 #include "drivers/block-ram/store/attach.h"
 #include "drivers/block-ram/store/hold.h"
@@ -225,9 +226,11 @@ static int report(rd_progress_fn *progress, void *arg, uint64_t done,
 	return progress && progress(arg, done, total) ? -ECANCELED : 0;
 }
 
+/* *@seed_failed: whether the error is the seed's, not the disk's. */
 static int walk_windows(struct rd_disk *disk, const struct rd_seed *seed,
 			unsigned char *window, window_fn *fn, void *arg,
-			rd_progress_fn *progress, void *progress_arg)
+			rd_progress_fn *progress, void *progress_arg,
+			bool *seed_failed)
 {
 	uint64_t off, have;
 	size_t len, n;
@@ -239,6 +242,7 @@ static int walk_windows(struct rd_disk *disk, const struct rd_seed *seed,
 		have = seed->size > off ? seed->size - off : 0;
 		n = have < len ? (size_t)have : len;
 		rc = rd_seed_read(seed, window, off, n);
+		*seed_failed = rc != 0;
 		memset(window + n, 0, len - n); /* the padding */
 		if (!rc)
 			rc = fn(disk, window, off, len, arg);
@@ -254,6 +258,7 @@ static int walk_seed(struct rd_disk *disk, window_fn *fn, void *arg,
 		     struct rd_error *err)
 {
 	struct rd_seed seed;
+	bool seed_failed = false;
 	void *window;
 	int rc = open_seed(disk, &seed, err);
 
@@ -263,13 +268,16 @@ static int walk_seed(struct rd_disk *disk, window_fn *fn, void *arg,
 		rc = rd_fail(err, -ENOMEM, "out of memory");
 	} else {
 		rc = walk_windows(disk, &seed, window, fn, arg, progress,
-				  progress_arg);
+				  progress_arg, &seed_failed);
 		if (rc == -ECANCELED)
 			rd_fail(err, rc, "reading seed %s was canceled",
 				seed.path);
-		else if (rc < 0)
+		else if (rc < 0 && seed_failed)
 			rd_fail(err, rc, "cannot read seed %s: %s", seed.path,
 				strerror(-rc));
+		else if (rc < 0)
+			rd_fail(err, rc, "cannot read or write the disk %s: %s",
+				disk->id, strerror(-rc));
 		free(window);
 	}
 	rd_seed_close(&seed);
@@ -313,18 +321,17 @@ static int may_reset(struct rd_disk *disk, bool force, struct rd_error *err)
 	return 0;
 }
 
-/* After a wait for a block was given up: unlock all that stay locked. */
+/*
+ * After the disk failed: unlock all blocks, and all parts of a lazy disk, that stay
+ * locked. Whether there were any.
+ */
 static bool repair(struct rd_disk *disk)
 {
-	struct rd_damage damage = { .stuck.n = 0 };
-	uint64_t released = 0;
+	uint64_t blocks = rd_groups_repair(disk, &disk->base,
+					   rd_blocks(disk->size));
 
-	rd_damage(disk, &damage);
-	if (damage.stuck.n)
-		released = rd_groups_repair(disk, &disk->base,
-					    rd_blocks(disk->size));
-	disk->header->torn += released;
-	return released;
+	disk->header->torn += blocks;
+	return rd_lazy_repair(disk) || blocks;
 }
 
 int rd_reset(struct rd_store *store, const char *id, bool force,
@@ -344,9 +351,12 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 	if (!rc)
 		rc = walk_seed(disk, reset_window, now, progress, progress_arg,
 			       err);
-	if (rc == -EIO && force && repair(disk))
+	if (rc == -EIO && force && repair(disk)) {
+		if (err)
+			err->text[0] = 0;
 		rc = walk_seed(disk, reset_window, now, progress, progress_arg,
 			       err);
+	}
 	if (!rc)
 		atomic_fetch_and(&h->flags, ~(unsigned)RD_DISK_HALF_RESET);
 	if (!rc && stat(h->seed, &st) == 0)

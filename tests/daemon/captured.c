@@ -105,8 +105,7 @@ static int64_t now_ms(void)
 static void use_the_disk(void)
 {
 	struct rd_store *store = open_store();
-	struct rd_attach_request req = { .seed = seed,
-					 .label = "tool" };
+	struct rd_attach_request req = { .seed = seed, .label = "tool" };
 	struct rd_disk *d;
 	struct rd_disk_info *disks;
 	unsigned char byte;
@@ -156,8 +155,8 @@ static void rounds(void)
 		CU_ASSERT_TRUE(guest_is_served());
 	}
 	CU_ASSERT_TRUE(worst_us < LIMIT_MS * 1000ul);
-	printf("# %lu requests, the longest took %lu ms\n", (unsigned long)answers,
-	       (unsigned long)worst_us / 1000);
+	printf("# %lu requests, the longest took %lu ms\n",
+	       (unsigned long)answers, (unsigned long)worst_us / 1000);
 }
 
 /* The captured device is detached as any other, and leaves nothing. */

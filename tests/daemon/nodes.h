@@ -50,35 +50,28 @@ static bool await_node(const char *path, const char *text)
 }
 
 /* A tool attaches @seed; the frontend waits for the backend. */
-#define attach_nodes(device, seed, mode)                        \
-	do {                                                    \
-		set_node(BACK_OF(device) "/frontend",           \
-			 FRONT_OF(device));                     \
-		set_node(BACK_OF(device) "/frontend-id", "0");  \
-		set_node(BACK_OF(device) "/online", "1");       \
-		set_node(BACK_OF(device) "/format", "2");       \
-		set_node(BACK_OF(device) "/store",              \
-			 scratch_store);                        \
-		set_node(BACK_OF(device) "/params", seed);      \
-		set_node(BACK_OF(device) "/mode", mode);        \
-		set_node(FRONT_OF(device) "/backend",           \
-			 BACK_OF(device));                      \
-		set_node(FRONT_OF(device) "/state", "1");       \
-		set_node(BACK_OF(device) "/state", "1");        \
+#define attach_nodes(device, seed, mode)                                 \
+	do {                                                             \
+		set_node(BACK_OF(device) "/frontend", FRONT_OF(device)); \
+		set_node(BACK_OF(device) "/frontend-id", "0");           \
+		set_node(BACK_OF(device) "/online", "1");                \
+		set_node(BACK_OF(device) "/format", "2");                \
+		set_node(BACK_OF(device) "/store", scratch_store);       \
+		set_node(BACK_OF(device) "/params", seed);               \
+		set_node(BACK_OF(device) "/mode", mode);                 \
+		set_node(FRONT_OF(device) "/backend", BACK_OF(device));  \
+		set_node(FRONT_OF(device) "/state", "1");                \
+		set_node(BACK_OF(device) "/state", "1");                 \
 	} while (0)
 
 /* The frontend has its ring ready. */
-#define connect_nodes(device, ring_ref, port, persistent)       \
-	do {                                                    \
-		set_node(FRONT_OF(device) "/ring-ref",          \
-			 ring_ref);                             \
-		set_node(FRONT_OF(device) "/event-channel",     \
-			 port);                                 \
-		set_node(FRONT_OF(device) "/protocol",          \
-			 "x86_64-abi");                         \
-		set_node(FRONT_OF(device) "/feature-persistent",\
-			 persistent);                           \
-		set_node(FRONT_OF(device) "/state", "3");       \
+#define connect_nodes(device, ring_ref, port, persistent)                     \
+	do {                                                                  \
+		set_node(FRONT_OF(device) "/ring-ref", ring_ref);             \
+		set_node(FRONT_OF(device) "/event-channel", port);            \
+		set_node(FRONT_OF(device) "/protocol", "x86_64-abi");         \
+		set_node(FRONT_OF(device) "/feature-persistent", persistent); \
+		set_node(FRONT_OF(device) "/state", "3");                     \
 	} while (0)
 
 /* The ring of the guest of guest.h. */

@@ -196,7 +196,24 @@ static int refuse(const struct search *s, struct rd_error *err)
 
 /* ---- the rule ---------------------------------------------------------- */
 
-/* The first of ID, ID.2, ID.3, ... that no living disk has. */
+/*
+ * Whether @id is free for a disk of the seed of @t: no living disk has it, or the
+ * disk that has it is of this seed. Another process may have loaded that one since
+ * the store was searched; it is joined then.
+ */
+static bool is_free(struct rd_store *store, const struct rd_target *t)
+{
+	struct rd_header h;
+	int fd = open_header(store, t->id, &h);
+	bool taken = fd >= 0 && is_living(fd, &h) &&
+		     (h.name[0] || !is_same(&t->seed, &h));
+
+	if (fd >= 0)
+		close(fd);
+	return !taken;
+}
+
+/* The first of ID, ID.2, ID.3, ... that is free. */
 static int choose_id(struct rd_store *store, struct rd_target *t,
 		     struct rd_error *err)
 {
@@ -204,7 +221,7 @@ static int choose_id(struct rd_store *store, struct rd_target *t,
 	int len;
 
 	strcpy(t->id, t->seed.id);
-	while (rd_is_living(store, t->id)) {
+	while (!is_free(store, t)) {
 		len = snprintf(t->id, sizeof(t->id), "%s.%u", t->seed.id, ++n);
 		if (len >= (int)sizeof(t->id))
 			return rd_fail(err, -EUSERS,

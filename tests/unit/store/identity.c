@@ -707,10 +707,10 @@ static void end(pid_t pid, int from)
 
 /*
  * One process attaches, and is stopped for the @n-th time at a system call. The file is
- * replaced, and another process attaches. Then the first one goes on. Returns
- * false if the first one had ended before.
+ * replaced, if @replace, and another process attaches. Then the first one goes on.
+ * Returns false if the first one had ended before.
  */
-static bool replaced_at(unsigned n, unsigned *refusals)
+static bool raced_at(unsigned n, bool replace, unsigned *refusals)
 {
 	const char *seed = make_seed("race", 4096, 1);
 	struct report a = { .rc = 1 }, b = { .rc = 1 };
@@ -724,7 +724,8 @@ static bool replaced_at(unsigned n, unsigned *refusals)
 		waitpid(pid_a, &status, 0);
 		running = !has_report(from_a, 0);
 	}
-	replace_seed("race", 4096, 2);
+	if (replace)
+		replace_seed("race", 4096, 2);
 	pid_b = start(seed, false, &from_b);
 	/* It may wait for a lock of the one that is stopped. */
 	has_report(from_b, 50);
@@ -749,13 +750,33 @@ static void replaced_during_an_attach(void)
 	struct rd_store *s = open_store();
 	unsigned n = 1, refusals = 0;
 
-	while (replaced_at(n, &refusals)) {
+	while (raced_at(n, true, &refusals)) {
 		n += 2; /* a call has two stops, before it and after it */
 		rd_reap(s);
 	}
 	printf("# %u stops, refused at %u of every second\n", n, refusals);
 	CU_ASSERT_TRUE(n > 20);
 	CU_ASSERT_TRUE(refusals > 10);
+	rd_reap(s);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(s);
+}
+
+/*
+ * The same file: one disk for both. (The store is searched without a lock: a disk that
+ * another process loads meanwhile is not a reason to make a second one.)
+ */
+static void two_first_attaches(void)
+{
+	struct rd_store *s = open_store();
+	unsigned n = 1, refusals = 0;
+
+	while (raced_at(n, false, &refusals)) {
+		n += 2;
+		rd_reap(s);
+	}
+	CU_ASSERT_TRUE(n > 20);
+	CU_ASSERT_EQUAL(refusals, 0);
 	rd_reap(s);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	rd_store_close(s);
@@ -772,6 +793,7 @@ static const struct test tests[] = {
 	{ "a symbolic link in the file's place", a_link_takes_the_place },
 	{ "an alias with an id", an_alias_with_an_id },
 	{ "choices of one path are ids", the_choices_can_be_taken },
+	{ "two first attaches at the same moment", two_first_attaches },
 	{ "many choices", many_choices },
 	{ "what proves a copy-up", the_proof },
 	{ "overlayfs: chmod keeps the disk", copy_up_by_chmod },

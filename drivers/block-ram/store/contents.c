@@ -33,6 +33,8 @@ static uint64_t bitmap_bytes(uint64_t bits)
 	return (bits + 63) / 64 * sizeof(uint64_t);
 }
 
+#define RD_FIRST_SLOTS 8u /* whose counters have memory from the start */
+
 static uint64_t whole_pages(uint64_t bytes)
 {
 	return (bytes + RD_BLOCK - 1) / RD_BLOCK * RD_BLOCK;
@@ -222,7 +224,7 @@ static int load_bytes(struct rd_layer *layer, struct rd_header *header,
 	return rd_load(&what, err);
 }
 
-/* With memory for one slot: without it a load would be in vain. */
+/* With memory for some slots: they can be attached when the store is full. */
 static int make_counters(int dir, const char *id)
 {
 	struct rd_filename name = rd_file_name(id, RD_FILE_COUNTERS);
@@ -230,7 +232,7 @@ static int make_counters(int dir, const char *id)
 
 	if (rc)
 		return rc;
-	rc = rd_memory_take(fd, 0, RD_BLOCK);
+	rc = rd_memory_take(fd, 0, RD_FIRST_SLOTS * RD_BLOCK);
 	close(fd);
 	return rc;
 }
@@ -243,7 +245,7 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 	struct rd_filename ranges_name = rd_file_name(header->id,
 						      RD_FILE_RANGES);
 	struct layout map = base_layout(header->size, header->flags);
-	uint64_t need = whole_pages(map.holes) +
+	uint64_t need = RD_FIRST_SLOTS * RD_BLOCK + whole_pages(map.holes) +
 			whole_pages(map.end - map.parts);
 	int rc;
 

@@ -138,7 +138,7 @@ static void no_memory_for_a_slot(void)
 	int i, rc = 0;
 
 	fill_store();
-	/* the counters of each slot are a page; the first has memory already */
+	/* the counters of each slot are a page; the first eight have memory already */
 	for (i = 0; i < 20 && !rc; i++)
 		rc = attach(s, seed, true, &many[i], &err);
 	CU_ASSERT_EQUAL(rc, -ENOSPC);

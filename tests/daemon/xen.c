@@ -26,6 +26,7 @@
 
 #define NODES 256u
 #define PATH 200u
+#define VALUE 1024u /* longer than an error of a worker */
 #define CHANGES 1024u
 #define WATCHES 32u
 #define HOME "/local/domain/0/"
@@ -34,7 +35,7 @@ static struct {
 	int lock;
 	unsigned n;
 	struct {
-		char path[PATH], value[PATH];
+		char path[PATH], value[VALUE];
 		unsigned len;
 	} node[NODES];
 	uint64_t changes;
@@ -161,13 +162,15 @@ static void set(const char *path, const void *value, unsigned len)
 	char parent[PATH], *slash;
 	int i = find(path);
 
+	if (len >= VALUE)
+		abort();
 	if (i < 0) {
 		snprintf(parent, sizeof(parent), "%s", path);
 		slash = strrchr(parent, '/');
 		*slash = '\0';
 		if (slash != parent && find(parent) < 0)
 			set(parent, "", 0);
-		if (shared->n == NODES || len >= PATH)
+		if (shared->n == NODES)
 			abort();
 		i = (int)shared->n++;
 		snprintf(shared->node[i].path, PATH, "%s", path);

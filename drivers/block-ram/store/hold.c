@@ -159,9 +159,27 @@ int rd_hold(struct rd_disk *disk, struct rd_error *err)
 	return rc;
 }
 
+/*
+ * Map the header for reading, by a description of its own: a mapping keeps its
+ * description, and header_fd's must end with the process, whoever looks at the
+ * memory of the process at that moment.
+ */
+static int map_for_reading(struct rd_disk *disk)
+{
+	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
+	int rc, fd = openat(disk->dir, name.text,
+			    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	rc = map_header(disk, fd, PROT_READ);
+	close(fd);
+	return rc;
+}
+
 int rd_unhold(struct rd_disk *disk, struct rd_error *err)
 {
-	int rc = map_header(disk, disk->header_fd, PROT_READ);
+	int rc = map_for_reading(disk);
 
 	if (rc)
 		return rd_fail(err, rc, "cannot map the disk's header: %s",

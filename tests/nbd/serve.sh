@@ -128,16 +128,16 @@ kill_nbdkit() {
 	local pid
 	pid=$(pgrep -P "$server") && kill "-$1" "$pid" && wait_for 5 sh -c "! kill -0 $pid"
 }
-does "nbdkit is killed" wait_for 10 kill_nbdkit KILL
-wait_for 10 nbdinfo --size "$u"
+does "nbdkit is killed" wait_for 40 kill_nbdkit KILL
+wait_for 40 nbdinfo --size "$u"
 finds_what_it_wrote "nbdkit was killed"
 for n in 1 2 3; do
-	wait_for 10 kill_nbdkit KILL
+	wait_for 40 kill_nbdkit KILL
 done
-wait_for 10 nbdinfo --size "$u"
+wait_for 40 nbdinfo --size "$u"
 finds_what_it_wrote "nbdkit was killed again and again"
-wait_for 10 kill_nbdkit TERM
-wait_for 10 nbdinfo --size "$u"
+wait_for 40 kill_nbdkit TERM
+wait_for 40 nbdinfo --size "$u"
 finds_what_it_wrote "nbdkit was asked to end"
 says "the server tells each end" 0 '^5$' grep -c 'nbdkit .*; restarting it' "$log"
 kill "$server"

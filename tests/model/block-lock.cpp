@@ -47,7 +47,6 @@ static bool rd_slots_alive(int fd, unsigned first, unsigned count);
 /* The model's clock jumps, and its waits may last for as long as they like. */
 #undef RD_PATIENCE_MS
 #define RD_PATIENCE_MS INT64_MAX
-#define _Thread_local /* for rd_block_locks_repair(), which the model does not run */
 static void rd_damage_torn(struct rd_disk *, const rd_block_lock *, unsigned) {}
 static void rd_damage_stuck(struct rd_disk *, const rd_block_lock *, unsigned) {}
 static int64_t rd_damage_patience(const struct rd_disk *, int64_t)

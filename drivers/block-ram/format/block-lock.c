@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "drivers/block-ram/format/damage.h"
@@ -281,23 +282,33 @@ static unsigned keep_unchanged(struct stuck *stuck, unsigned n)
 	return left;
 }
 
+/* Release those of @n locks that stay as they are for RD_DISTRUST_MS. */
+static uint64_t release_stuck(struct stuck *stuck, unsigned n)
+{
+	int64_t until = clock_now_ms() + RD_DISTRUST_MS;
+	uint64_t released = 0;
+
+	do {
+		sleep_a_little();
+		n = keep_unchanged(stuck, n);
+	} while (n && clock_now_ms() < until);
+	while (n--)
+		released += atomic_compare_exchange_strong(stuck[n].lock,
+							   &stuck[n].value,
+							   (stuck[n].value +
+							    1) & RD_SEQUENCE);
+	return released;
+}
+
 uint64_t rd_block_locks_repair(const struct rd_disk *disk, rd_block_lock *locks,
 			       uint64_t count)
 {
-	static _Thread_local struct stuck stuck[STUCK];
-	int64_t until = clock_now_ms() + RD_DISTRUST_MS;
+	struct stuck *stuck = (struct stuck *)malloc(STUCK * sizeof(*stuck));
 	uint64_t i = 0, released = 0;
 	unsigned n;
 
-	while ((n = find_held(disk, locks, count, &i, stuck))) {
-		do {
-			sleep_a_little();
-			n = keep_unchanged(stuck, n);
-		} while (n && clock_now_ms() < until);
-		while (n--)
-			released += atomic_compare_exchange_strong(
-				stuck[n].lock, &stuck[n].value,
-				(stuck[n].value + 1) & RD_SEQUENCE);
-	}
+	while (stuck && (n = find_held(disk, locks, count, &i, stuck)))
+		released += release_stuck(stuck, n);
+	free(stuck);
 	return released;
 }

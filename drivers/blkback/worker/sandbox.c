@@ -14,6 +14,7 @@
 #include "drivers/blkback/worker/sandbox.h"
 #include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/log.h"
+#include "include/private/linux-calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,11 +41,6 @@
 /* Headers of Linux that need the types of Xen. */
 #include <xen/evtchn.h>
 #include <xen/gntdev.h>
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* Linux 5.14 */
-#define MADV_POPULATE_WRITE 23
-#endif
 
 /* musl makes macros of these names, which are names of system calls here. */
 #undef pread64

@@ -257,34 +257,42 @@ static void *load_rest(void *arg)
 	return NULL;
 }
 
-void rd_lazy_sweep(struct rd_disk *disk)
+/* Whether a part that is being loaded is to be marked as absent. */
+typedef bool part_fn(struct rd_disk *disk, uint64_t seen);
+
+/* Returns the number of parts that were marked. */
+static uint64_t mark_absent(struct rd_disk *disk, part_fn *which)
 {
-	uint64_t part, parts = rd_parts(disk->size), seen;
+	uint64_t part, parts = rd_parts(disk->size), seen, n = 0;
 
 	for (part = 0; part < parts; part++) {
 		seen = atomic_load(&disk->parts[part]);
-		if (seen != RD_PART_LOADED &&
-		    seen >> RD_OWNER_SHIFT == disk->slot + 1)
-			atomic_compare_exchange_strong(&disk->parts[part],
-						       &seen,
-						       next(seen,
-							    RD_PART_ABSENT));
-	}
-}
-
-uint64_t rd_lazy_repair(struct rd_disk *disk)
-{
-	uint64_t part, parts = disk->parts ? rd_parts(disk->size) : 0, n = 0;
-	uint64_t seen;
-
-	for (part = 0; part < parts; part++) {
-		seen = atomic_load(&disk->parts[part]);
-		if (seen != RD_PART_LOADED && !abandoned(disk, seen))
+		if (seen != RD_PART_LOADED && which(disk, seen))
 			n += atomic_compare_exchange_strong(
 				&disk->parts[part], &seen,
 				next(seen, RD_PART_ABSENT));
 	}
 	return n;
+}
+
+static bool is_of_own_slot(struct rd_disk *disk, uint64_t seen)
+{
+	return seen >> RD_OWNER_SHIFT == disk->slot + 1;
+}
+
+static bool is_of_the_living(struct rd_disk *disk, uint64_t seen)
+{
+	return !abandoned(disk, seen);
+}
+
+void rd_lazy_sweep(struct rd_disk *disk)
+{
+	mark_absent(disk, is_of_own_slot);
+}
+
+uint64_t rd_lazy_repair(struct rd_disk *disk)
+{
+	return disk->parts ? mark_absent(disk, is_of_the_living) : 0;
 }
 
 /* Whether disk->seed is another file than the disk's seed, or has shrunk. */

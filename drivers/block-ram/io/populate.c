@@ -3,11 +3,7 @@
 #include "drivers/block-ram/io/populate.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* Linux 5.14 */
-#endif
+#include "include/private/linux-calls.h"
 
 void rd_populate_start(struct rd_disk *disk)
 {

@@ -29,20 +29,6 @@
 
 /* ---- living disks ------------------------------------------------------ */
 
-/* Open the header of disk @id and read it. A descriptor, or -1. */
-static int open_header(struct rd_store *store, const char *id,
-		       struct rd_header *h)
-{
-	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
-	int fd = openat(store->dir, name.text,
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0 || !rd_header_read(fd, name.text, h, NULL))
-		return fd;
-	close(fd);
-	return -1;
-}
-
 /* Whether the disk of header @fd is loading, attached or kept. */
 static bool is_living(int fd, const struct rd_header *h)
 {
@@ -53,7 +39,7 @@ static bool is_living(int fd, const struct rd_header *h)
 bool rd_is_living(struct rd_store *store, const char *id)
 {
 	struct rd_header h;
-	int fd = open_header(store, id, &h);
+	int fd = rd_store_header(store, id, &h);
 	bool living = fd >= 0 && is_living(fd, &h);
 
 	if (fd >= 0)
@@ -106,7 +92,7 @@ static int examine(struct rd_store *store, const char *id, void *arg)
 	int fd = -1;
 
 	if (!s->skip || strcmp(id, s->skip))
-		fd = open_header(store, id, &h);
+		fd = rd_store_header(store, id, &h);
 	if (fd < 0)
 		return 0;
 	if (!h.name[0] && (is_same(s->seed, &h) || is_meant(s, &h)) &&
@@ -204,7 +190,7 @@ static int refuse(const struct search *s, struct rd_error *err)
 static bool is_free(struct rd_store *store, const struct rd_target *t)
 {
 	struct rd_header h;
-	int fd = open_header(store, t->id, &h);
+	int fd = rd_store_header(store, t->id, &h);
 	bool taken = fd >= 0 && is_living(fd, &h) &&
 		     (h.name[0] || !is_same(&t->seed, &h));
 

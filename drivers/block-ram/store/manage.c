@@ -122,22 +122,32 @@ static int end_slot(struct rd_store *store, const char *id, int fd,
 	return 0;
 }
 
+/* Open disk @id's header if it has the durable attachment @label. -1: it has not. */
+static int open_durable(struct rd_store *store, const char *id,
+			const char *label, int *slot)
+{
+	struct rd_header h;
+	int fd = rd_store_header(store, id, &h);
+
+	if (fd < 0)
+		return -1;
+	*slot = find_durable(fd, &h, label);
+	if (*slot >= 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static int end_one(struct rd_store *store, const char *id, void *arg)
 {
-	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
 	struct end *end = arg;
-	struct rd_header h;
-	int slot = -1, fd;
+	int slot, fd = open_durable(store, id, end->label, &slot);
 
-	fd = openat(store->dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return 0;
-	if (!rd_header_read(fd, name.text, &h, NULL))
-		slot = find_durable(fd, &h, end->label);
-	if (slot >= 0)
-		end->rc = end_slot(store, id, fd, end, (unsigned)slot);
+	end->rc = end_slot(store, id, fd, end, (unsigned)slot);
 	close(fd);
-	return slot >= 0;
+	return 1;
 }
 
 struct durable_search {
@@ -147,20 +157,14 @@ struct durable_search {
 
 static int find_one(struct rd_store *store, const char *id, void *arg)
 {
-	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
 	struct durable_search *search = arg;
-	struct rd_header h;
-	int slot = -1, fd;
+	int slot, fd = open_durable(store, id, search->label, &slot);
 
-	fd = openat(store->dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return 0;
-	if (!rd_header_read(fd, name.text, &h, NULL))
-		slot = find_durable(fd, &h, search->label);
 	close(fd);
-	if (slot >= 0)
-		snprintf(search->id, RD_ID_MAX, "%s", id);
-	return slot >= 0;
+	snprintf(search->id, RD_ID_MAX, "%s", id);
+	return 1;
 }
 
 int rd_find_durable(struct rd_store *store, const char *label,

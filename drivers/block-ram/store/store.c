@@ -188,6 +188,18 @@ int rd_store_walk(struct rd_store *store, rd_walk_fn *fn, void *arg)
 	return rc;
 }
 
+int rd_store_header(struct rd_store *store, const char *id, struct rd_header *h)
+{
+	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
+	int fd = openat(store->dir, name.text,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || !rd_header_read(fd, name.text, h, NULL))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 struct rd_filename rd_view_name(const char *id, unsigned slot,
 				enum rd_file file)
 {

@@ -6,12 +6,13 @@
  * processes. Every attachment reads what any other has written, the seed is never
  * written, and the last detach discards the contents.
  *
- * DESIGN. No process owns a disk. A disk is three files in a store, a
+ * DESIGN. No process owns a disk. A disk is four files in a store, a
  * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
  * lock for each 4 KiB block, and which blocks are loaded and have memory; a
  * thin disk has memory for the locks of written blocks only),
  * ID.header (identity, state, and one slot for each attachment) and ID.counters
- * (one page for each attachment). An attachment holds an open-file-description
+ * (one page for each attachment); and ID.paths, if it was attached by paths that
+ * lead through symbolic links. An attachment holds an open-file-description
  * lock on its slot's byte of the header, so the kernel counts the references: a
  * process that dies in any way is detached by the kernel. It has the header open
  * for reading only. A private view adds two files of its own, ID.view-SLOT.data and

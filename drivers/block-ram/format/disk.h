@@ -133,6 +133,7 @@ enum rd_file {
 	RD_FILE_DATA,
 	RD_FILE_RANGES,
 	RD_FILE_COUNTERS,
+	RD_FILE_PATHS,
 };
 struct rd_filename {
 	char text[RD_ID_MAX + 32];
@@ -144,7 +145,7 @@ struct rd_filename rd_view_name(const char *id, unsigned slot,
 				enum rd_file file);
 
 /*
- * Remove the contents (data, ranges and views) of disk @id; its contents and its
+ * Remove the contents (data, ranges, counters, paths and views) of disk @id; its contents and its
  * header; or one view. Call with RD_LOCK_DISK held. @header is the mapped header,
  * or NULL if there is none to trust. The caller may be killed in between: the
  * header's state becomes RD_EMPTY first, and the header is removed last.

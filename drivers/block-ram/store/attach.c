@@ -29,6 +29,7 @@
 #include "drivers/block-ram/store/contents.h"
 #include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/lookup.h"
+#include "drivers/block-ram/store/paths.h"
 #include "drivers/block-ram/store/slot.h"
 
 /* ---- the header -------------------------------------------------------- */
@@ -102,6 +103,20 @@ static int join_disk(struct rd_disk *disk, const struct rd_target *target,
 
 /* ---- attach ------------------------------------------------------------ */
 
+/* Let the disk be known by the path of the request. *@noted: it was not before. */
+static int note_paths(const struct rd_disk *disk,
+		      const struct rd_target *target, bool *noted,
+		      struct rd_error *err)
+{
+	int rc = rd_paths_add(disk->dir, disk->header, &target->spelling);
+
+	*noted = rc > 0;
+	return rc >= 0 ? 0
+		       : rd_fail(err, rc,
+				 "cannot write the path %s to %s.paths: %s",
+				 target->what, disk->id, strerror(-rc));
+}
+
 static void release(struct rd_disk *disk)
 {
 	rd_lazy_stop(disk);
@@ -165,6 +180,7 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 	struct rd_header h;
 	int rc = rd_header_read(disk->control_fd, name.text, &h, err);
 	bool alive = rd_disk_alive(disk->control_fd, rc ? NULL : &h);
+	bool noted = false;
 
 	if (alive && !rc)
 		rc = join_disk(disk, target, &h, err);
@@ -173,9 +189,11 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 	else if (!alive)
 		rc = rd_fail(err, -ENOENT, "no disk of %s is loaded",
 			     target->what);
+	if (!rc && target->has_seed && !target->name[0])
+		rc = note_paths(disk, target, &noted, err);
 	if (!rc)
 		rc = map_and_claim(disk, req, target, err);
-	if (!rc && !alive)
+	if (!rc && (!alive || noted))
 		rc = rd_conflict_recheck(store, target,
 					 disk->seed ? disk->seed
 						    : &target->seed,

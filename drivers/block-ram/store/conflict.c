@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "drivers/block-ram/store/store.h"
 
 #define SHOWN_MAX 200 /* bytes of a path in a message, of its end */
+#define LINK_MAX 80 /* where three paths are in one message */
 #define SIZE_TEXT 32
 #define TIME_TEXT 64
 
@@ -51,12 +51,14 @@ bool rd_is_living(struct rd_store *store, const char *id)
 
 struct search {
 	const struct rd_seed *seed; /* NULL: none is there */
-	const char *path, *named; /* canonical, and before the last link */
+	const char *path; /* canonical, or as given if it leads to no file */
+	const struct rd_spelling *spelling;
 	const char *skip; /* id of a disk that is left out, or NULL */
 	char same[RD_ID_MAX]; /* the disk of the seed; or empty */
 	char old[RD_ID_MAX]; /* a disk of another file of the path; or empty */
 	unsigned olds; /* how many */
 	uint64_t size, mtime; /* of the file of the disk @old */
+	char file[RD_SEED_MAX]; /* of the disk @old */
 };
 
 static bool is_same(const struct rd_seed *seed, const struct rd_header *h)
@@ -66,10 +68,12 @@ static bool is_same(const struct rd_seed *seed, const struct rd_header *h)
 }
 
 /* Whether @h has the path; or the file, which has another size now. */
-static bool is_meant(const struct search *s, const struct rd_header *h)
+static bool is_meant(struct rd_store *store, const struct search *s,
+		     const struct rd_header *h)
 {
-	return !strcmp(h->seed, s->path) || !strcmp(h->seed, s->named) ||
-	       (s->seed && !strcmp(h->seed_id, s->seed->id));
+	return !strcmp(h->seed, s->path) ||
+	       (s->seed && !strcmp(h->seed_id, s->seed->id)) ||
+	       rd_paths_have(store->dir, h->id, h->seed, s->spelling);
 }
 
 static void take_note(struct search *s, const char *id,
@@ -80,6 +84,7 @@ static void take_note(struct search *s, const char *id,
 		return;
 	}
 	strcpy(s->old, id);
+	strcpy(s->file, h->seed);
 	s->size = h->seed_size;
 	s->mtime = h->seed_mtime;
 	s->olds++;
@@ -95,36 +100,28 @@ static int examine(struct rd_store *store, const char *id, void *arg)
 		fd = rd_store_header(store, id, &h);
 	if (fd < 0)
 		return 0;
-	if (!h.name[0] && (is_same(s->seed, &h) || is_meant(s, &h)) &&
-	    is_living(fd, &h))
+	if (!h.name[0] && is_living(fd, &h) &&
+	    (is_same(s->seed, &h) || is_meant(store, s, &h)))
 		take_note(s, id, &h);
 	close(fd);
 	return 0;
 }
 
-/* @path with the links in its folders resolved, and not its last component. */
-static void resolve_folder(const char *path, char named[RD_SEED_MAX])
-{
-	char *copy = strdup(path), *folder, *base = strdup(path);
-
-	folder = copy ? realpath(dirname(copy), NULL) : NULL;
-	named[0] = 0;
-	if (folder && base)
-		snprintf(named, RD_SEED_MAX, "%s/%s",
-			 strcmp(folder, "/") ? folder : "", basename(base));
-	free(folder);
-	free(copy);
-	free(base);
-}
-
 /* ---- the sentence ------------------------------------------------------ */
 
 /* The end of a long path, so that the message has room for what to do. */
-static const char *shown(const char *path)
+struct shown {
+	char text[SHOWN_MAX + 4];
+};
+
+static struct shown shown(const char *path, size_t max)
 {
+	struct shown s;
 	size_t n = strlen(path);
 
-	return n > SHOWN_MAX ? path + n - SHOWN_MAX : path;
+	snprintf(s.text, sizeof(s.text), "%s%s", n > max ? "..." : "",
+		 n > max ? path + n - max : path);
+	return s;
 }
 
 static const char *size_text(uint64_t n, char text[SIZE_TEXT])
@@ -158,23 +155,37 @@ static const char *kind(const struct rd_seed *seed)
 	return seed->nbd ? "export" : seed->device ? "device" : "file";
 }
 
+/* "PATH is another file now" or, by a link, "PATH leads to another file now (FILE". */
+static void say_now(const struct search *s, char *text, size_t n)
+{
+	if (!strcmp(s->file, s->path) || !*s->spelling->absolute)
+		snprintf(text, n, "%s is another %s now (",
+			 shown(s->path, SHOWN_MAX).text, kind(s->seed));
+	else
+		snprintf(text, n, "%s leads to another %s now (%s, ",
+			 shown(s->spelling->absolute, LINK_MAX).text,
+			 kind(s->seed), shown(s->path, LINK_MAX).text);
+}
+
 static int refuse(const struct search *s, struct rd_error *err)
 {
 	char size[2][SIZE_TEXT], time[2][TIME_TEXT], others[48] = "";
-	const char *path = shown(s->path);
+	char now[2 * SHOWN_MAX + 64];
 	const struct rd_seed *seed = s->seed;
 	bool file = !seed->nbd && !seed->device;
+	bool other_path = strcmp(s->file, s->path) != 0;
 
 	if (s->olds > 1)
 		snprintf(others, sizeof(others), "; %u more disks are old",
 			 s->olds - 1);
+	say_now(s, now, sizeof(now));
 	return rd_fail(
 		err, -ESTALE,
-		"%s%s is another %s now (%s%s) than the one that disk %s was loaded from (%s%s%s): to use that disk, give its id, %s, in place of the path; %s, add --fresh or --name=NAME (fresh or name=NAME in a disk line, fresh=true for nbdkit)",
-		path == s->path ? "" : "...", path, kind(seed),
-		size_text(seed->size, size[0]),
+		"%s%s%s) than the one that disk %s was loaded from (%s%s%s%s%s): to use that disk, give its id, %s, in place of the path; %s, add --fresh or --name=NAME (fresh or name=NAME in a disk line, fresh=true for nbdkit)",
+		now, size_text(seed->size, size[0]),
 		time_text(file ? seed->mtime : 0, time[0]), s->old,
-		size_text(s->size, size[1]),
+		other_path ? shown(s->file, LINK_MAX).text : "",
+		other_path ? ", " : "", size_text(s->size, size[1]),
 		time_text(file ? s->mtime : 0, time[1]), others, s->old,
 		s->same[0] ? "to use the disk of the new one"
 			   : "to make a disk of the new one");
@@ -220,12 +231,13 @@ static int choose_id(struct rd_store *store, struct rd_target *t,
 int rd_conflict_resolve(struct rd_store *store, struct rd_target *t,
 			const char *path, bool fresh, struct rd_error *err)
 {
-	struct search s = { .seed = &t->seed, .path = t->seed.path };
+	struct search s = { .seed = &t->seed,
+			    .path = t->seed.path,
+			    .spelling = &t->spelling };
 	int rc;
 
 	if (!t->seed.nbd)
-		resolve_folder(path, t->named);
-	s.named = t->named;
+		rd_spell(path, &t->spelling);
 	t->fresh = fresh;
 	rc = rd_store_walk(store, examine, &s);
 	if (rc < 0)
@@ -244,7 +256,7 @@ int rd_conflict_recheck(struct rd_store *store, const struct rd_target *t,
 {
 	struct search s = { .seed = seed,
 			    .path = seed->path,
-			    .named = t->named,
+			    .spelling = &t->spelling,
 			    .skip = t->id };
 
 	if (t->name[0] || t->fresh || rd_store_walk(store, examine, &s) ||
@@ -262,7 +274,8 @@ int rd_conflict_join(const struct rd_target *t, const struct rd_header *h,
 		return rd_fail(
 			err, -ESTALE,
 			"%s is another %s now than the one that the disk %s was loaded from: to use that disk, give its name, %s, in place of the path; to make a disk of the new one, choose another name",
-			shown(t->seed.path), kind(&t->seed), h->name, h->name);
+			shown(t->seed.path, SHOWN_MAX).text, kind(&t->seed),
+			h->name, h->name);
 	if (t->name[0])
 		return rd_fail(
 			err, -EEXIST,
@@ -271,19 +284,19 @@ int rd_conflict_join(const struct rd_target *t, const struct rd_header *h,
 	return rd_fail(
 		err, -ESTALE,
 		"another process has just loaded the disk %s from another %s of %s: try again",
-		h->id, kind(&t->seed), shown(t->seed.path));
+		h->id, kind(&t->seed), shown(t->seed.path, SHOWN_MAX).text);
 }
 
 void rd_conflict_gone(struct rd_store *store, const char *path,
 		      struct rd_error *err)
 {
-	char named[RD_SEED_MAX];
-	struct search s = { .path = named, .named = named };
+	struct rd_spelling spelling;
+	struct search s = { .path = path, .spelling = &spelling };
 	size_t n = err ? strlen(err->text) : 0;
 
 	if (!err)
 		return;
-	resolve_folder(path, named);
+	rd_spell(path, &spelling);
 	if (rd_store_walk(store, examine, &s) || !s.olds)
 		return;
 	snprintf(

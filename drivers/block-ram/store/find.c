@@ -15,6 +15,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/seed/nbd.h"
+#include "drivers/block-ram/store/paths.h"
 
 #define TEXT_MAX 128 /* bytes of what was searched for, in a message */
 
@@ -109,9 +110,11 @@ static const char *end_choices(struct choices *c)
 
 /* ---- searching --------------------------------------------------------- */
 
-/* What people look for: a text, and its canonical form as a path or URI. */
+/* What people look for: a text, and its forms as a path or URI. */
 struct wanted {
-	const char *text, *real; /* @real may be NULL */
+	struct rd_store *store;
+	const char *text, *real; /* @real is canonical, or NULL */
+	struct rd_spelling spelling;
 };
 
 /* How @w names @d: 4 by id, 3 by name, 2 by seed, 1 by the seed's last part. */
@@ -123,7 +126,9 @@ static int match(const struct rd_disk_info *d, const struct wanted *w)
 		return 4;
 	if (d->name[0]) /* a disk with a name has no other */
 		return !strcmp(d->name, w->text) ? 3 : 0;
-	if (!strcmp(d->seed, w->text) || (w->real && !strcmp(d->seed, w->real)))
+	if (!strcmp(d->seed, w->text) ||
+	    (w->real && !strcmp(d->seed, w->real)) ||
+	    rd_paths_have(w->store->dir, d->id, d->seed, &w->spelling))
 		return 2;
 	rd_short_name(d->seed, last);
 	return !strcmp(last, w->text);
@@ -185,6 +190,7 @@ static char *real_name(const char *text)
 int rd_find(struct rd_store *store, const char *text, char id[RD_ID_MAX],
 	    struct rd_error *err)
 {
+	struct wanted w = { .store = store, .text = text };
 	struct rd_disk_info *disks;
 	size_t count;
 	char *real;
@@ -192,8 +198,10 @@ int rd_find(struct rd_store *store, const char *text, char id[RD_ID_MAX],
 
 	if (rc)
 		return rc;
-	real = real_name(text);
-	rc = choose(disks, count, &(struct wanted){ text, real }, id, err);
+	w.real = real = real_name(text);
+	if (!rd_nbd_is_uri(text))
+		rd_spell(text, &w.spelling);
+	rc = choose(disks, count, &w, id, err);
 	free(real);
 	rd_list_free(disks, count);
 	return rc;

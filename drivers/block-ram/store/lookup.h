@@ -8,6 +8,7 @@
 
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/seed/seed.h"
+#include "drivers/block-ram/store/paths.h"
 
 struct rd_target {
 	char id[RD_ID_MAX];
@@ -15,7 +16,7 @@ struct rd_target {
 	bool has_seed;
 	struct rd_seed seed; /* if has_seed */
 	/* Of a target without a name; see conflict.h. */
-	char named[RD_SEED_MAX]; /* the path before its last symbolic link */
+	struct rd_spelling spelling; /* of the seed's path */
 	bool fresh;
 	const char *what; /* the request's seed or name, for messages */
 };

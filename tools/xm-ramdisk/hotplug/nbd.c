@@ -226,9 +226,14 @@ static int serve_remote(struct rd_store *store, const char *label,
 		argv[n++] = certificates;
 	if (!writable)
 		argv[n++] = "-r";
-	/* a client that comes back to a private view has a new one */
+	/*
+	 * The driver's limit ends first, see nbd.h. A client that comes back to a
+	 * private view has a new one, so that is not retried.
+	 */
 	snprintf(retries, sizeof(retries), "retries=%d",
-		 behind(remote->description, VIEW_MARK) ? 0 : remote->seconds);
+		 behind(remote->description, VIEW_MARK)
+			 ? 0
+			 : remote->seconds + 2 * NBD_GRACE_SECONDS);
 	unlink(socket);
 	return run_nbdkit(argv, "nbd");
 }
@@ -371,7 +376,9 @@ int nbd_make(struct rd_store *store, const char *label, const char *id,
 
 /*
  * The retry filter handles one request after another, and each of them retries
- * for so long. So the driver limits the time, once for all requests.
+ * for the whole time. So the driver limits the time, once for all requests. If the
+ * filter gave up first, a reader with one request at a time would wait again for
+ * each of them.
  */
 int nbd_make_remote(struct rd_store *store, const char *label,
 		    const struct nbd_remote *remote, bool writable,

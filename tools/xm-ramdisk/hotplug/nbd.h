@@ -22,14 +22,14 @@ struct nbd_remote {
 	const char *uri;
 	/* what rd_probe() says; names the instance of a disk of xm-ramdisk serve */
 	const char *description;
-	int seconds; /* to reconnect */
+	int seconds; /* for a request to wait for the other host */
 };
 
 /*
  * The same for a disk that another host serves. If the connection is lost,
- * requests wait while nbdkit tries for remote->seconds to reconnect to the same
- * instance of the disk, and to no other. If a request has not been answered
- * NBD_GRACE_SECONDS later, this and all later requests of the device fail.
+ * requests wait while nbdkit tries to reconnect to the same instance of the disk,
+ * and to no other. If a request has not been answered after remote->seconds and
+ * NBD_GRACE_SECONDS, this and all later requests of the device fail.
  */
 #define NBD_GRACE_SECONDS 5
 int nbd_make_remote(struct rd_store *store, const char *label,

@@ -36,15 +36,29 @@ static bool is_living(int fd, const struct rd_header *h)
 	       (h->state == RD_LOADING && rd_disk_locked(fd));
 }
 
+/*
+ * Whether disk @id is living; then its header is in *@h. The header is read again
+ * after a lock was seen: a process that was making the disk during the first read
+ * has written all of the header by then.
+ */
+static bool read_living(struct rd_store *store, const char *id,
+			struct rd_header *h)
+{
+	int fd = rd_store_header(store, id, h);
+	bool living;
+
+	if (fd < 0)
+		return false;
+	living = is_living(fd, h) && !rd_header_read(fd, id, h, NULL);
+	close(fd);
+	return living;
+}
+
 bool rd_is_living(struct rd_store *store, const char *id)
 {
 	struct rd_header h;
-	int fd = rd_store_header(store, id, &h);
-	bool living = fd >= 0 && is_living(fd, &h);
 
-	if (fd >= 0)
-		close(fd);
-	return living;
+	return read_living(store, id, &h);
 }
 
 /* ---- searching --------------------------------------------------------- */
@@ -94,16 +108,11 @@ static int examine(struct rd_store *store, const char *id, void *arg)
 {
 	struct search *s = arg;
 	struct rd_header h;
-	int fd = -1;
 
-	if (!s->skip || strcmp(id, s->skip))
-		fd = rd_store_header(store, id, &h);
-	if (fd < 0)
+	if ((s->skip && !strcmp(id, s->skip)) || !read_living(store, id, &h))
 		return 0;
-	if (!h.name[0] && is_living(fd, &h) &&
-	    (is_same(s->seed, &h) || is_meant(store, s, &h)))
+	if (!h.name[0] && (is_same(s->seed, &h) || is_meant(store, s, &h)))
 		take_note(s, id, &h);
-	close(fd);
 	return 0;
 }
 
@@ -201,13 +210,9 @@ static int refuse(const struct search *s, struct rd_error *err)
 static bool is_free(struct rd_store *store, const struct rd_target *t)
 {
 	struct rd_header h;
-	int fd = rd_store_header(store, t->id, &h);
-	bool taken = fd >= 0 && is_living(fd, &h) &&
-		     (h.name[0] || !is_same(&t->seed, &h));
 
-	if (fd >= 0)
-		close(fd);
-	return !taken;
+	return !read_living(store, t->id, &h) ||
+	       (!h.name[0] && is_same(&t->seed, &h));
 }
 
 /* The first of ID, ID.2, ID.3, ... that is free. */

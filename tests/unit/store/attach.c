@@ -187,7 +187,7 @@ static void last_killed_is_discarded(void)
 
 	child_kill(child_start(child_attach, &c));
 	CU_ASSERT_EQUAL(attachments(s), 0);
-	CU_ASSERT_EQUAL(store_files(), 5); /* and the link's path */
+	CU_ASSERT_EQUAL(store_files(), 4);
 	CU_ASSERT_EQUAL(rd_reap(s), 1);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	/* without rd_reap(): a new attach loads the seed again */

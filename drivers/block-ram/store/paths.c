@@ -119,17 +119,16 @@ bool rd_paths_have(int dir, const char *id, const char *seed,
 	bool have;
 	int fd;
 
-	if (!strcmp(seed, spelling->absolute) ||
-	    !strcmp(seed, spelling->last))
+	if (!strcmp(seed, spelling->absolute) || !strcmp(seed, spelling->last))
 		return true;
 	fd = open_paths(dir, id, O_RDONLY);
 	if (fd < 0)
 		return false;
 	text = read_paths(fd, &length);
-	have = text && ((*spelling->absolute &&
-			 contains(text, length, spelling->absolute)) ||
-			(*spelling->last &&
-			 contains(text, length, spelling->last)));
+	have = text &&
+	       ((*spelling->absolute &&
+		 contains(text, length, spelling->absolute)) ||
+		(*spelling->last && contains(text, length, spelling->last)));
 	free(text);
 	close(fd);
 	return have;

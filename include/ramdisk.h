@@ -573,6 +573,23 @@ struct rd_damage {
 /* Fill *@damage, unless it is NULL. Returns a number that grows with each event. */
 uint64_t rd_damage(struct rd_disk *disk, struct rd_damage *damage);
 
+/*
+ * MEMORY THAT WAS TAKEN AWAY. Another attachment of a thin or lazy disk that does not
+ * keep the rules of the format (its guest has taken its process over) can free memory
+ * which the disk counts on. If the store is full at that moment, the kernel raises
+ * SIGBUS at the next access. A program that has to survive that calls rd_lost() in its
+ * handler of SIGBUS, with the address of the access (si_addr):
+ *
+ *   true   the address is in the disk's memory. A page of zeros, which only this
+ *          process has, is there now, so that the access can be repeated. From now on
+ *          each call of this attachment that would return 0 returns -EIO. Detach, and
+ *          attach again.
+ *   false  it is not, and nothing was done
+ *
+ * Any thread; safe in a signal handler.
+ */
+bool rd_lost(struct rd_disk *disk, const void *address);
+
 /* Record the latency of a request, microseconds; the range call counts it. */
 void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us);
 

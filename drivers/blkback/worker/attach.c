@@ -256,5 +256,7 @@ int blkback_worker_attach(struct worker *w, const struct blkback_message *msg,
 	rc = blkback_worker_open_xen(w, w->max_queues, err);
 	if (!rc)
 		rc = attach_disk(w, msg, err);
+	if (!rc)
+		rc = blkback_lost_watch(w);
 	return rc ? rc : enter_sandbox(w, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state of a worker process, shared by worker.c, attach.c, connection.c and
- * listen.c. The worker's first thread owns it; no locks.
+ * The state of a worker process, shared by worker.c, attach.c, connection.c,
+ * lost.c and listen.c. The worker's first thread owns it; no locks.
  */
 #ifndef BLKBACK_WORKER_STATE_H
 #define BLKBACK_WORKER_STATE_H
@@ -18,6 +18,7 @@ struct worker {
 	int listener; /* socket for the next supervisor; -1: not listening */
 	int signals; /* signalfd: SIGTERM */
 	int ring_error_fd; /* eventfd: a queue found its ring broken */
+	int lost_fd; /* eventfd: memory of the disk was taken away */
 	int store; /* the store's directory; -1: not open */
 	uint16_t domid;
 	uint32_t devid;
@@ -74,6 +75,16 @@ int blkback_worker_reconnect(struct worker *w, struct rd_error *err);
 
 /* @hand_over: the next worker will resume the connection. */
 void blkback_worker_disconnect(struct worker *w, bool hand_over);
+
+/* ---- lost.c ------------------------------------------------------------ */
+
+/* After an attach: survive SIGBUS in the disk's memory. 0 or -errno. */
+int blkback_lost_watch(const struct worker *w);
+/* Before the disk is detached. */
+void blkback_lost_ignore(void);
+
+/* w->lost_fd is readable: hand over to the next worker. Returns -EINTR. */
+int blkback_lost_end(struct worker *w);
 
 /* ---- listen.c ------------------------------------------------------------ */
 

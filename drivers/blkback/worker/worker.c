@@ -268,15 +268,16 @@ static int hand_over(struct worker *w)
 
 static int handle_event(struct worker *w)
 {
-	struct pollfd p[4] = {
+	struct pollfd p[5] = {
 		{ .fd = w->control, .events = POLLIN },
 		{ .fd = w->ring_error_fd, .events = POLLIN },
 		{ .fd = w->signals, .events = POLLIN },
 		{ .fd = w->control < 0 ? w->listener : -1, .events = POLLIN },
+		{ .fd = w->lost_fd, .events = POLLIN },
 	};
 	int rc;
 
-	rc = poll(p, 4, w->until ? SPARE_WAIT : -1);
+	rc = poll(p, 5, w->until ? SPARE_WAIT : -1);
 	if (rc < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (w->until && clock_now_ms() >= w->until) {
@@ -285,6 +286,8 @@ static int handle_event(struct worker *w)
 	}
 	if (p[2].revents && (rc = hand_over(w)))
 		return rc;
+	if (p[4].revents)
+		return blkback_lost_end(w);
 	if (p[3].revents)
 		accept_supervisor(w);
 	if (p[1].revents) {
@@ -319,7 +322,9 @@ static int open_worker(struct worker *w)
 		return -EINVAL;
 	w->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
 	w->ring_error_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return w->signals < 0 || w->ring_error_fd < 0 ? -errno : 0;
+	w->lost_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->signals < 0 || w->ring_error_fd < 0 || w->lost_fd < 0 ? -errno
+									: 0;
 }
 
 /*
@@ -344,6 +349,7 @@ static void close_worker(struct worker *w, bool detach)
 	 */
 	if (w->inside)
 		detach = false;
+	blkback_lost_ignore();
 	if (w->disk && detach)
 		rd_detach(w->disk);
 	if (detach)
@@ -355,6 +361,8 @@ static void close_worker(struct worker *w, bool detach)
 		close(w->signals);
 	if (w->ring_error_fd >= 0)
 		close(w->ring_error_fd);
+	if (w->lost_fd >= 0)
+		close(w->lost_fd);
 	if (w->store >= 0)
 		close(w->store);
 }
@@ -382,6 +390,7 @@ int blkback_worker_run(int control, bool sandbox, char *title,
 			    .listener = -1,
 			    .signals = -1,
 			    .ring_error_fd = -1,
+			    .lost_fd = -1,
 			    .store = -1,
 			    .sandbox = sandbox,
 			    .title = title,

@@ -78,6 +78,7 @@ struct rd_disk {
 	struct rd_damage damage; /* under damage_lock */
 	pthread_mutex_t damage_lock;
 	_Atomic uint64_t damaged; /* changes with damage */
+	atomic_bool lost; /* by rd_lost(): some of the mappings are private */
 	/* ms, monotonic: until then waits are short, since one was given up. */
 	_Atomic int64_t impatient_until;
 	struct rd_layer base;

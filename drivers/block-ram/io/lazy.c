@@ -18,6 +18,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/format/groups.h"
+#include "drivers/block-ram/io/lost.h"
 #include "drivers/block-ram/seed/seed.h"
 #include "include/private/clock.h"
 
@@ -174,6 +175,8 @@ static int load_part(struct rd_disk *disk, uint64_t part)
 		mine = is_orphan(disk, seen) ? claim(disk, state, seen) : 0;
 		if (mine) {
 			rc = fill(disk, part);
+			if (!rc && rd_is_lost(disk))
+				rc = -EIO;
 			atomic_store_explicit(state,
 					      rc ? next(mine, RD_PART_ABSENT)
 						 : RD_PART_LOADED,

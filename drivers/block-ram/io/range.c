@@ -13,6 +13,7 @@
 #include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/lazy.h"
+#include "drivers/block-ram/io/lost.h"
 #include "drivers/block-ram/io/populate.h"
 
 /* ---- one block --------------------------------------------------------- */
@@ -107,20 +108,26 @@ static int write_block(struct rd_disk *disk, uint64_t block, size_t pos,
 
 /* ---- whole requests ---------------------------------------------------- */
 
-static void count(struct rd_disk *disk, bool write, size_t len)
-{
-	struct rd_slot_counters *c = disk->counters;
-
-	atomic_fetch_add_explicit(write ? &c->writes : &c->reads, 1,
-				  memory_order_relaxed);
-	atomic_fetch_add_explicit(write ? &c->write_bytes : &c->read_bytes, len,
-				  memory_order_relaxed);
-}
-
 void rd_count_error(struct rd_disk *disk)
 {
 	atomic_fetch_add_explicit(&disk->counters->errors, 1,
 				  memory_order_relaxed);
+}
+
+/* The end of a call: counts it, and returns 0; or -EIO after rd_lost(). */
+static int count(struct rd_disk *disk, bool write, size_t len)
+{
+	struct rd_slot_counters *c = disk->counters;
+
+	if (__builtin_expect(rd_is_lost(disk), 0)) {
+		rd_count_error(disk);
+		return -EIO;
+	}
+	atomic_fetch_add_explicit(write ? &c->writes : &c->reads, 1,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(write ? &c->write_bytes : &c->read_bytes, len,
+				  memory_order_relaxed);
+	return 0;
 }
 
 void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us)
@@ -184,8 +191,7 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 			return rc;
 		}
 	}
-	count(disk, false, len);
-	return 0;
+	return count(disk, false, len);
 }
 
 int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
@@ -207,8 +213,7 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 			return rc;
 		}
 	}
-	count(disk, true, len);
-	return 0;
+	return count(disk, true, len);
 }
 
 int rd_flush(struct rd_disk *disk)
@@ -582,8 +587,7 @@ int rd_range_end(struct rd_range *range)
 		if (sum_now(range) != range->snapshot)
 			return -EAGAIN;
 	}
-	count(range->disk, range->flags & RD_RANGE_WRITE, range->len);
-	return 0;
+	return count(range->disk, range->flags & RD_RANGE_WRITE, range->len);
 }
 
 void rd_range_abort(struct rd_range *range)

@@ -9,6 +9,7 @@
 
 #include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/io/lost.h"
 #include "drivers/block-ram/io/range.h"
 
 #define RUN 64u /* whole blocks whose memory is freed in one call */
@@ -193,6 +194,8 @@ static int counted(struct rd_disk *disk, int rc, uint64_t len)
 {
 	struct rd_slot_counters *c = disk->counters;
 
+	if (!rc && rd_is_lost(disk))
+		rc = -EIO;
 	if (rc) {
 		rd_count_error(disk);
 		return rc;

@@ -69,6 +69,8 @@ extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;
 extern bool fake_forgets; /* rd_find_durable() finds nothing */
 extern struct rd_damage fake_damage; /* what rd_damage() reports */
+/* Take the memory of a block away: an access is SIGBUS until rd_lost(). */
+void fake_take_memory(uint64_t block);
 extern _Atomic bool fake_attach_waits; /* as for a disk's lock */
 extern int fake_attached;
 extern const char *

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "include/ramdisk.h"
@@ -36,6 +37,7 @@ bool fake_forgets;
 struct rd_damage fake_damage;
 _Atomic bool fake_attach_waits;
 int fake_attached;
+static _Atomic bool lost; /* see rd_lost() */
 
 struct rd_disk *fake_disk_new(bool writable)
 {
@@ -53,7 +55,7 @@ struct rd_disk *fake_disk_new(bool writable)
 	fake_prefetched = 0;
 	fake_attach_fails = fake_forgets = false;
 	fake_damage = (struct rd_damage){ .torn.n = 0 };
-	fake_attach_waits = false;
+	fake_attach_waits = lost = false;
 	disk = (struct rd_disk){ writable, fake_disk };
 	return &disk;
 }
@@ -135,6 +137,28 @@ int rd_find_durable(struct rd_store *store, const char *label,
 		return -ENOENT;
 	snprintf(id, RD_ID_MAX, "fake");
 	return 0;
+}
+
+void fake_take_memory(uint64_t block)
+{
+	int fd = memfd_create("nothing", MFD_CLOEXEC);
+
+	if (mmap(fake_disk + block * RD_BLOCK, RD_BLOCK, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		abort();
+	close(fd);
+}
+
+bool rd_lost(struct rd_disk *d, const void *address)
+{
+	uintptr_t page = (uintptr_t)address & ~(uintptr_t)(RD_BLOCK - 1);
+
+	if ((uintptr_t)address - (uintptr_t)d->data >= FAKE_DISK_SIZE)
+		return false;
+	lost = true;
+	return mmap((void *)page, RD_BLOCK, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		    0) != MAP_FAILED;
 }
 
 uint64_t rd_damage(struct rd_disk *d, struct rd_damage *damage)
@@ -364,6 +388,8 @@ int rd_range_end(struct rd_range *range)
 	fake_held--;
 	pthread_mutex_lock(&lock);
 	ret = end(range);
+	if (!ret && lost)
+		ret = -EIO;
 	pthread_mutex_unlock(&lock);
 	return ret;
 }

@@ -166,6 +166,32 @@ static void other_version(void)
 	CU_ASSERT_EQUAL(finish(), 1);
 }
 
+/*
+ * Memory of the disk is taken away: its requests get errors, and the worker ends so
+ * that the next one takes over. Not by SIGBUS.
+ */
+static void memory_is_taken(void)
+{
+	struct blkback_message msg;
+	void *status = (void *)-1;
+
+	start_connected(1);
+	CU_ASSERT_EQUAL(page_io(0, BLKIF_OP_WRITE, 3, 100), 0);
+	fake_take_memory(3);
+	CU_ASSERT_EQUAL(page_io(0, BLKIF_OP_WRITE, 3, 100), BLKIF_RSP_ERROR);
+	pthread_join(thread, &status);
+	CU_ASSERT_EQUAL((intptr_t)status, 0);
+	CU_ASSERT_EQUAL(fake_attached, 1); /* for the next worker */
+	close(sock);
+	resume = BLKBACK_RESUME_CONNECTED;
+	start();
+	CU_ASSERT_EQUAL(attach(&msg), BLKBACK_ATTACHED);
+	CU_ASSERT_TRUE(msg.u.attached.connected);
+	CU_ASSERT_EQUAL(page_io(0, BLKIF_OP_WRITE, 3, 100), 0);
+	resume = BLKBACK_RESUME_NONE;
+	CU_ASSERT_EQUAL(finish(), 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -178,6 +204,7 @@ int main(void)
 		{ "impossible req_prod", runaway },
 		{ "a storm of events", storm },
 		{ "a supervisor of another version", other_version },
+		{ "memory of the disk is taken away", memory_is_taken },
 	};
 
 	return WORKER_TESTS("worker", tests);

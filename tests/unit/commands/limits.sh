@@ -147,7 +147,7 @@ refused "a read-only store: load" '.*: Read-only file system$' xm-ramdisk load "
 nothing_left
 ok "a read-only store: no file is left" $?
 fresh size=64M
-xm-ramdisk load "$seed" >"$out" 2>&1 && mount -o remount,ro "$XEN_RAMDISK_DIR"
+xm-ramdisk load "$seed" >"$out" 2>&1 && mount -o remount,ro "$XEN_RAMDISK_DIR" || exit 1
 refused "a store that became read-only: list does not say that there is no disk" '.* read-only' xm-ramdisk list
 refused "a store that became read-only: drop" '.*: Read-only file system$' xm-ramdisk drop seed.img
 mount -o remount,rw "$XEN_RAMDISK_DIR"
@@ -199,6 +199,28 @@ undo() { # SUBCOMMAND
 	esac
 }
 
+# ---- memory of a disk that another process takes away, and a full store ---------
+
+fresh size=12m
+printf hello | dd of="$seed" bs=1 seek=1M conv=notrunc 2>/dev/null
+"$B/xm-ramdisk" load --thin "$seed" >"$out"
+id=$(xm-ramdisk list --json | jq -r '.[0].id')
+for c in "save $id $seeds/dir/saved" "diff $id" "reset $id"; do
+	fallocate -p -o 0 -l 8M "$XEN_RAMDISK_DIR/$id.data"
+	fallocate -p -o 0 -l 8M "$XEN_RAMDISK_DIR/$id.ranges"
+	cat /dev/zero >"$XEN_RAMDISK_DIR/filler" 2>/dev/null
+	# shellcheck disable=SC2086 # words of a command
+	refused "memory is taken away: ${c%% *}" 'the store is full, and memory of a disk was taken away by another process' xm-ramdisk $c
+	rm "$XEN_RAMDISK_DIR/filler"
+	[ "$(ls "$seeds/dir")" = seed.img ]
+	ok "and nothing is left of ${c%% *}" $?
+done
+xm-ramdisk drop "$id" >"$out" 2>&1
+nothing_left
+ok "and the disk can be dropped" $?
+truncate -s 0 "$seed" && truncate -s 8M "$seed"
+fresh size=64M
+
 # LIMIT COMMAND...: each subcommand behind COMMAND ends with status 0; or with status 1 and one sentence, which is
 # the last line, of xm-ramdisk. It leaves nothing.
 every() {
@@ -243,12 +265,12 @@ if (ulimit -v 100000 && xm-ramdisk --version) >/dev/null 2>&1; then
 fi
 every "a full output" to /dev/full
 every "a closed output" closed
-mount -o "remount,nr_inodes=$(df --output=iused "$XEN_RAMDISK_DIR" | tail -n 1)" "$XEN_RAMDISK_DIR"
+fresh size=64M,nr_inodes=1 || exit 1
 every "no inodes" timeout 60 xm-ramdisk
-mount -o remount,nr_inodes=1000 "$XEN_RAMDISK_DIR"
+fresh size=64M || exit 1
 cat /dev/zero >"$XEN_RAMDISK_DIR/filler" 2>/dev/null
 every "a full store" timeout 60 xm-ramdisk
 rm "$XEN_RAMDISK_DIR/filler"
-mount -o remount,ro "$XEN_RAMDISK_DIR"
+mount -o remount,ro "$XEN_RAMDISK_DIR" || exit 1
 every "a read-only store" timeout 60 xm-ramdisk
 exit $failed

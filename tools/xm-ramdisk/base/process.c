@@ -32,6 +32,29 @@ static void fail_at_file_limit(void)
 	sigaction(SIGXFSZ, &sa, NULL);
 }
 
+static const char no_memory_text[] =
+	"xm-ramdisk: the store is full, and memory of a disk was taken away by another process that uses the disk; nothing more was done\n";
+
+static const char *volatile unfinished; /* removed by on_bus_error() */
+
+void process_remove_at_bus_error(const char *path)
+{
+	unfinished = path;
+}
+
+/* In a signal handler: no stdio, and no return to the access that failed. */
+static void on_bus_error(int signal)
+{
+	(void)signal;
+	ssize_t n = write(STDERR_FILENO, no_memory_text,
+			  sizeof(no_memory_text) - 1);
+
+	(void)n;
+	if (unfinished)
+		unlink(unfinished);
+	_exit(EXIT_FAILED);
+}
+
 /*
  * Open /dev/null in place of standard descriptors that are closed: a file of
  * the store must not get their numbers. Whether the output was closed.
@@ -57,6 +80,7 @@ int process_start(void)
 		return say_failed(
 			"the standard output is closed; nothing was done");
 	fail_at_file_limit();
+	signal(SIGBUS, on_bus_error);
 	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < FILES_NEEDED)
 		return say_failed(
 			"the limit of open files is too low, %u; set it to %d or more with ulimit -n",

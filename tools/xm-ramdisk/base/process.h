@@ -10,6 +10,11 @@
  */
 int process_start(void);
 /*
+ * Another process may take memory of a disk away while the store is full: the process
+ * then ends with a sentence, and removes the file @path first. NULL: no file.
+ */
+void process_remove_at_bus_error(const char *path);
+/*
  * Write what was printed so far. A command that can undo its work does so if
  * this fails; main() calls it at the end of every command. An exit status.
  */

@@ -16,6 +16,7 @@
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/disk/command.h"
@@ -103,10 +104,12 @@ static int save_to(struct rd_disk *disk, const char *file)
 	if (fd < 0)
 		return say_failed("cannot write beside %s: %s", file,
 				  strerror(errno));
+	process_remove_at_bus_error(temporary);
 	progress_start(&p, "saving", file, signals_catch());
 	rc = fill(disk, fd, &p);
 	progress_end(&p);
 	close(fd);
+	process_remove_at_bus_error(NULL);
 	if (!rc && rename(temporary, file) < 0)
 		rc = -errno;
 	if (!rc)

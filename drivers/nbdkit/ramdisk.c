@@ -30,6 +30,7 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 #include "include/private/clock.h"
+#include "include/private/damage-text.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 #define REQUEST_MAX (32u << 20) /* bytes; clients may assume this limit */
@@ -159,6 +160,7 @@ struct connection {
 	bool private_view;
 	bool lazy;
 	char what[RD_SEED_MAX + 64]; /* for people */
+	_Atomic uint64_t damage; /* that was logged; see damage_is_new() */
 };
 
 /* Ends a load when nbdkit shuts down. */
@@ -409,8 +411,32 @@ static void log_no_memory(const struct rd_disk *disk)
 	nbdkit_error("%s", why.text);
 }
 
-static int answer(const struct rd_disk *disk, int rc)
+/* Requests go on: only the log has it. At most one line of each kind a second. */
+static void log_damage(struct connection *c)
 {
+	static _Atomic int64_t last;
+	int64_t second = clock_now_ms() / 1000 + 1;
+	struct rd_damage damage = { .torn.n = 0 };
+	char text[DAMAGE_TEXT_MAX];
+
+	if (!damage_is_new(c->disk, &c->damage, &damage) ||
+	    atomic_exchange(&last, second) == second)
+		return;
+	if (damage.torn.n) {
+		damage_text_torn(&damage.torn, text);
+		nbdkit_error("disk %s: %s", rd_id(c->disk), text);
+	}
+	if (damage.stuck.n) {
+		damage_text_stuck(&damage.stuck, text);
+		nbdkit_error("disk %s: %s", rd_id(c->disk), text);
+	}
+}
+
+static int answer(struct connection *c, int rc)
+{
+	struct rd_disk *disk = c->disk;
+
+	log_damage(c);
 	if (!rc)
 		return 0;
 	if (rc == -ENOSPC)
@@ -424,52 +450,52 @@ static int answer(const struct rd_disk *disk, int rc)
 static int ramdisk_pread(void *handle, void *buf, uint32_t n, uint64_t off,
 			 uint32_t request_flags)
 {
-	struct rd_disk *disk = ((struct connection *)handle)->disk;
+	struct connection *c = handle;
 	uint64_t start = clock_now_us();
-	int rc = rd_read(disk, buf, off, n);
+	int rc = rd_read(c->disk, buf, off, n);
 
 	(void)request_flags;
-	rd_count_latency(disk, false, clock_now_us() - start);
-	return answer(disk, rc);
+	rd_count_latency(c->disk, false, clock_now_us() - start);
+	return answer(c, rc);
 }
 
 static int ramdisk_pwrite(void *handle, const void *buf, uint32_t n,
 			  uint64_t off, uint32_t request_flags)
 {
-	struct rd_disk *disk = ((struct connection *)handle)->disk;
+	struct connection *c = handle;
 	uint64_t start = clock_now_us();
-	int rc = rd_write(disk, buf, off, n);
+	int rc = rd_write(c->disk, buf, off, n);
 
 	(void)request_flags; /* NBDKIT_FLAG_FUA needs nothing */
-	rd_count_latency(disk, true, clock_now_us() - start);
-	return answer(disk, rc);
+	rd_count_latency(c->disk, true, clock_now_us() - start);
+	return answer(c, rc);
 }
 
 static int ramdisk_flush(void *handle, uint32_t request_flags)
 {
-	struct rd_disk *disk = ((struct connection *)handle)->disk;
+	struct connection *c = handle;
 
 	(void)request_flags;
-	return answer(disk, rd_flush(disk));
+	return answer(c, rd_flush(c->disk));
 }
 
 static int ramdisk_trim(void *handle, uint32_t n, uint64_t off,
 			uint32_t request_flags)
 {
-	struct rd_disk *disk = ((struct connection *)handle)->disk;
+	struct connection *c = handle;
 
 	(void)request_flags;
-	return answer(disk, rd_discard(disk, off, n));
+	return answer(c, rd_discard(c->disk, off, n));
 }
 
 /* Zeroing is always faster than receiving zeros, so it is always "fast". */
 static int ramdisk_zero(void *handle, uint32_t n, uint64_t off,
 			uint32_t request_flags)
 {
-	struct rd_disk *disk = ((struct connection *)handle)->disk;
+	struct connection *c = handle;
 
-	return answer(disk, rd_zero(disk, off, n,
-				    !(request_flags & NBDKIT_FLAG_MAY_TRIM)));
+	return answer(c, rd_zero(c->disk, off, n,
+				 !(request_flags & NBDKIT_FLAG_MAY_TRIM)));
 }
 
 static int ramdisk_extents(void *handle, uint32_t n, uint64_t off,
@@ -485,7 +511,7 @@ static int ramdisk_extents(void *handle, uint32_t n, uint64_t off,
 		len = end - off;
 		rc = rd_extent(disk, off, &len, &hole);
 		if (rc)
-			return answer(disk, rc);
+			return answer(handle, rc);
 		if (nbdkit_add_extent(extents, off, len,
 				      hole ? NBDKIT_EXTENT_HOLE |
 						      NBDKIT_EXTENT_ZERO

@@ -335,6 +335,30 @@ does "the server serves the next client" nbdinfo --size "$uri"
 end "$server"
 xm-ramdisk list >/dev/null
 xm-ramdisk drop "$seeds/full.img"
+# A process that is killed in the middle of a write.
+serve "$seeds/torn.sock" "$plugin" "$seeds/full.img"
+log=$seeds/log.$((${#spawned[@]} - 1))
+coproc nbdsh -u "$uri" -c '
+import sys
+for line in sys.stdin:
+    h.pread(4096, 8192)
+    print("read", flush=True)'
+echo >&"${COPROC[1]}" && read -r answer <&"${COPROC[0]}"
+[ "$answer" = read ] && ! grep -q "was killed" "$log"
+ok "it reads, and the log is quiet" $?
+"$B/tests/helpers/hold" "$seeds/full.img" writer 8192 </dev/zero >"$seeds/held" &
+holder=$!
+wait_for 20 grep -q attached "$seeds/held"
+kill -KILL $holder
+wait $holder 2>/dev/null
+echo >&"${COPROC[1]}" && read -r answer <&"${COPROC[0]}"
+cp "$log" "$out"
+[ "$answer" = read ] && grep -qE 'disk f-[^ ]*: the process of attachment [0-9]+ was killed while it wrote the block at byte 8192 of the disk: the block may have old and new bytes \(1 such blocks\)' "$out"
+ok "a block that may be half written is in the log" $?
+client=$COPROC_PID
+eval "exec ${COPROC[1]}>&-"
+wait "$client"
+end "$server"
 does "a read-only disk refuses every kind of change" run "$seeds/odd.img" mode=r -- 'nbdsh -u "$uri" -c "
 h.set_strict_mode(0)
 for f in (lambda: h.pwrite(b\"x\", 0), lambda: h.zero(512, 0), lambda: h.trim(4096, 0)):

@@ -4,6 +4,8 @@
  * which vbds share a disk. Compiled for each generation, and again over each
  * drop-in file; so is requests.c.
  */
+#include <stdarg.h>
+#include <syslog.h>
 #include "tests/tapdisk/vbd.h"
 
 /* ---- one disk, many vbds ----------------------------------------------- */
@@ -88,6 +90,48 @@ static void other_process_models_share_it(void)
 	CU_ASSERT_EQUAL(count_attachments(), before + 2);
 	rd_detach(d);
 	rd_store_close(s);
+	host_close(v);
+}
+
+/* ---- a process that is killed in the middle of a write ----------------------- */
+
+static char logged[512]; /* the last line */
+
+/* In the place of libc's: the driver logs with it. */
+void syslog(int priority, const char *format, ...)
+{
+	va_list args;
+
+	(void)priority;
+	va_start(args, format);
+	vsnprintf(logged, sizeof(logged), format, args);
+	va_end(args);
+}
+
+static void write_half(void *seed)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = attached(s, seed, true);
+	struct rd_range range;
+
+	if (rd_range_begin(d, 8192, 4096, RD_RANGE_WRITE, &range))
+		_exit(1);
+}
+
+static void a_torn_block_is_logged(void)
+{
+	const char *seed = make_seed("torn", MIB, 4);
+	struct host_vbd *v = opened(seed, false);
+	pid_t pid = child_start(write_half, (void *)seed);
+
+	child_kill(pid);
+	logged[0] = 0;
+	CU_ASSERT_TRUE(holds_seed(v, 0, 8, 4));
+	CU_ASSERT_STRING_EQUAL(logged, "");
+	CU_ASSERT_TRUE(holds_seed(v, 16, 8, 4));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(logged,
+		       "was killed while it wrote the block at byte 8192"));
 	host_close(v);
 }
 
@@ -320,6 +364,8 @@ int main(void)
 		  every_process_has_the_same_disk },
 		{ "other process models share it",
 		  other_process_models_share_it },
+		{ "a block that may be half written is logged",
+		  a_torn_block_is_logged },
 		{ "a failed open leaves nothing", failed_open_leaves_nothing },
 		{ "the last close frees", last_close_frees },
 #if PAUSES

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "include/private/clock.h"
+#include "include/private/damage-text.h"
 #include "include/ramdisk.h"
 
 #include "tapdisk.h"
@@ -56,6 +57,7 @@ struct ram_vbd {
 	unsigned long long reads, writes; /* requests carried out */
 	unsigned long long read_sectors, written_sectors;
 	unsigned long long errors;
+	_Atomic uint64_t damage; /* that was logged; see damage_is_new() */
 };
 
 /* ---- requests ---------------------------------------------------------- */
@@ -70,6 +72,29 @@ static bool sectors(const struct ram_vbd *v, uint64_t sector, int n,
 	*off = sector * RD_SECTOR;
 	*len = (size_t)n * RD_SECTOR;
 	return true;
+}
+
+/* At most one line of each kind a second. */
+static void log_damage(struct ram_vbd *v)
+{
+	struct rd_damage damage = { .torn.n = 0 };
+	int64_t second = clock_now_ms() / 1000 + 1;
+	static int64_t last;
+	char text[DAMAGE_TEXT_MAX];
+
+	if (!damage_is_new(v->disk, &v->damage, &damage) || last == second)
+		return;
+	last = second;
+	if (damage.torn.n) {
+		damage_text_torn(&damage.torn, text);
+		syslog(LOG_WARNING, "tapdisk_ram: disk %s: %s", rd_id(v->disk),
+		       text);
+	}
+	if (damage.stuck.n) {
+		damage_text_stuck(&damage.stuck, text);
+		syslog(LOG_WARNING, "tapdisk_ram: disk %s: %s", rd_id(v->disk),
+		       text);
+	}
 }
 
 /* 0 or -errno; not -EBUSY, -EAGAIN or -EINTR, which tapdisk retries. */
@@ -90,6 +115,7 @@ static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 	} else {
 		rc = write ? rd_write(v->disk, buf, off, len)
 			   : rd_read(v->disk, buf, off, len);
+		log_damage(v);
 	}
 	if (rc) {
 		v->errors++;

@@ -12,8 +12,8 @@
 #include "drivers/block-ram/format/header.h"
 #include "tests/unit/scratch.h"
 
-#define WAITING_MS \
-	100 /* a process that has not stopped by then waits for a lock */
+/* A process that has not stopped by then waits for a lock. */
+#define WAITING_MS 2000
 
 /* What a child reports: the result of its attach, which it keeps. */
 struct report {

@@ -80,7 +80,7 @@ static bool step(struct child *c)
 	while (!c->stopped && clock_now_ms() < deadline) {
 		c->stopped = waitpid(c->pid, &status, WNOHANG) == c->pid;
 		if (!c->stopped)
-			usleep(200);
+			usleep(50);
 	}
 	return c->stopped && !has_report(c, 0);
 }

@@ -306,6 +306,20 @@ void rd_short_name(const char *seed, char name[RD_SEED_MAX]);
 int rd_probe(const char *seed, uint64_t *size,
 	     char description[RD_DESCRIPTION_MAX], struct rd_error *err);
 
+/*
+ * Whether @name can be a disk's name: 1 to RD_NAME_MAX - 1 letters, digits, '.',
+ * '_' or '-', a letter or digit first, and without ".view-".
+ */
+bool rd_name_valid(const char *name);
+
+/*
+ * Check that @need bytes of memory for @what could be taken now, as a load does:
+ * in the store, if there is one, and on this machine with the margin. Nothing is
+ * taken. 0, or -ENOSPC or -ENOMEM with the numbers.
+ */
+int rd_check_memory(struct rd_store *store, const char *what, uint64_t need,
+		    struct rd_error *err);
+
 /* ---- aliases ----------------------------------------------------------- */
 
 /*

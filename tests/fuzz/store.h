@@ -22,7 +22,6 @@
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/store/alias.h"
 #include "drivers/block-ram/store/lookup.h"
-#include "drivers/block-ram/store/name.h"
 
 #define FUZZ_SIZE ((size_t)16 * RD_BLOCK)
 

@@ -136,14 +136,14 @@ _xm_ramdisk_options() {
 	'list') echo '--json --help' ;;
 	'show') echo '--json --debug --help' ;;
 	'top') echo '--once --json --help' ;;
-	'load') echo '--name= --fresh --thin --lazy --help' ;;
+	'load') echo '--name= --fresh --thin --lazy --all --check --served --help' ;;
 	'drop') echo '--help' ;;
 	'reset') echo '--force --help' ;;
 	'save') echo '--force --help' ;;
 	'diff') echo '--json --help' ;;
 	'fault') echo '--error= --ratio= --range= --delay= --jitter= --freeze --thaw --write-protect --writable --iops= --bandwidth= --clear --json --help' ;;
 	'hotplug') echo '--help' ;;
-	'serve') echo '--name= --fresh --thin --lazy --keep --private --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --make-tls= --threads= --connections= --background --help' ;;
+	'serve') echo '--name= --fresh --thin --lazy --keep --private --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --make-tls= --threads= --connections= --background --pid-file= --help' ;;
 	'fence') echo '--lift --list --help' ;;
 	'interface') echo '--help' ;;
 	'interface list') echo '--changes --json --csv --svg --help' ;;
@@ -179,6 +179,7 @@ _xm_ramdisk_values() {
 	'serve:--make-tls') echo 'directory' ;;
 	'serve:--threads') echo 'none' ;;
 	'serve:--connections') echo 'none' ;;
+	'serve:--pid-file') echo 'file' ;;
 	'interface list:--svg') echo 'file' ;;
 	esac
 }

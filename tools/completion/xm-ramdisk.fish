@@ -108,6 +108,9 @@ complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l name -r -f -d 'a disk of th
 complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l fresh -d 'the disk of the file that SEED is now, although a disk of an earlier file of that path is still loaded'
 complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l thin -d 'take memory when it is written to, not all of it at once'
 complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l lazy -d 'do not wait for the load'
+complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l all -d 'load every disk of FILE that is not loaded, and keep it'
+complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l check -d 'load nothing'
+complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l served -d 'print the names of the disks of FILE that have the option serve'
 complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l help -d 'print the arguments and options'
 complete -c xm-ramdisk -n '__xen_ramdisk_word 1 load' -F
 complete -c xm-ramdisk -n '__xen_ramdisk_word 1 load' -a '(__xen_ramdisk_disk)'
@@ -158,6 +161,7 @@ complete -c xm-ramdisk -n '__xen_ramdisk_in serve' -l make-tls -r -f -a '(__fish
 complete -c xm-ramdisk -n '__xen_ramdisk_in serve' -l threads -r -f -d 'requests of one client that nbdkit runs at once'
 complete -c xm-ramdisk -n '__xen_ramdisk_in serve' -l connections -r -f -d 'connections of one client, at most'
 complete -c xm-ramdisk -n '__xen_ramdisk_in serve' -l background -d 'return when the server is ready'
+complete -c xm-ramdisk -n '__xen_ramdisk_in serve' -l pid-file -r -F -d 'write the server\'s process id to FILE when it is ready'
 complete -c xm-ramdisk -n '__xen_ramdisk_in serve' -l help -d 'print the arguments and options'
 complete -c xm-ramdisk -n '__xen_ramdisk_word 1+ serve' -F
 complete -c xm-ramdisk -n '__xen_ramdisk_word 1+ serve' -a '(__xen_ramdisk_disk)'

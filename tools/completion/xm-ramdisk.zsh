@@ -113,6 +113,9 @@ _xm_ramdisk() {
 			'--fresh[the disk of the file that SEED is now, although a disk of an earlier file of that path is still loaded]' \
 			'--thin[take memory when it is written to, not all of it at once]' \
 			'--lazy[do not wait for the load]' \
+			'--all[load every disk of FILE that is not loaded, and keep it]' \
+			'--check[load nothing]' \
+			'--served[print the names of the disks of FILE that have the option serve]' \
 			'--help[print the arguments and options]' \
 			'1:seed:_xen_ramdisk_seed'
 		;;
@@ -184,6 +187,7 @@ _xm_ramdisk() {
 			'--threads=[requests of one client that nbdkit runs at once]:N:' \
 			'--connections=[connections of one client, at most]:N:' \
 			'--background[return when the server is ready]' \
+			'--pid-file=[write the server'\''s process id to FILE when it is ready]:FILE:_xen_ramdisk_file' \
 			'--help[print the arguments and options]' \
 			'*:seed:_xen_ramdisk_seed'
 		;;

@@ -152,6 +152,8 @@ int rd_memory_check(int dir, const char *path, const char *what, uint64_t need,
 	struct statfs fs;
 	uint64_t room, total;
 
+	if (dir < 0)
+		return check_host(what, need, err);
 	if (fstatfs(dir, &fs) < 0)
 		return rd_fail(err, -errno, "cannot examine %s: %m", path);
 	room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;

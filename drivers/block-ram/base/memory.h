@@ -9,8 +9,8 @@
 #include "include/ramdisk.h"
 
 /*
- * Check that @need bytes for @what fit into the tmpfs of descriptor @dir and, with
- * the margin, into the machine's available memory. @path names the tmpfs in the
+ * Check that @need bytes for @what fit into the tmpfs of descriptor @dir, unless it
+ * is negative, and, with the margin, into the machine's available memory. @path names the tmpfs in the
  * sentence. 0; -ENOSPC if the tmpfs is too small, -ENOMEM if the machine has too
  * little memory, both with the numbers in @err; or -errno.
  */

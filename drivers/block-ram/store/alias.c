@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
-#include "drivers/block-ram/store/name.h"
 
 #define MAGIC "xen-ramdisk alias 1\n"
 #define SEED "seed="

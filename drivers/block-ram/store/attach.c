@@ -232,6 +232,9 @@ int rd_attach_holding(struct rd_store *store,
 	struct rd_disk *d;
 	int rc = rd_lookup(store, req, &target, err);
 
+	if (!rc && store->dir < 0) /* of rd_store_open_existing() */
+		rc = rd_fail(err, -ENOENT, "no disk of %s is loaded",
+			     target.what);
 	if (rc) {
 		rd_target_close(&target);
 		return rc;

@@ -14,7 +14,6 @@
 #include "drivers/block-ram/store/alias.h"
 #include "drivers/block-ram/store/conflict.h"
 #include "drivers/block-ram/store/find.h"
-#include "drivers/block-ram/store/name.h"
 
 /* ---- the request ------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See name.h. No state; any thread. */
-#include "drivers/block-ram/store/name.h"
+/* The names that people give to disks. No state; any thread. */
+#include "include/ramdisk.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/base/tmpfs.h"
 #include "drivers/block-ram/format/disk.h"
 
@@ -132,6 +133,12 @@ void rd_store_close(struct rd_store *store)
 const char *rd_store_path(const struct rd_store *store)
 {
 	return store->path;
+}
+
+int rd_check_memory(struct rd_store *store, const char *what, uint64_t need,
+		    struct rd_error *err)
+{
+	return rd_memory_check(store->dir, store->path, what, need, err);
 }
 
 /* ---- names ------------------------------------------------------------- */

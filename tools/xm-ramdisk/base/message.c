@@ -12,12 +12,24 @@
 
 #define MESSAGE_MAX 16384
 
+static const char *where_file; /* or NULL */
+static unsigned where_line;
+
+void say_where(const char *file, unsigned line)
+{
+	where_file = file;
+	where_line = line;
+}
+
 static void print(const char *kind, const char *format, va_list ap)
 {
 	char text[MESSAGE_MAX];
 
 	vsnprintf(text, sizeof(text), format, ap);
-	fprintf(stderr, "xm-ramdisk: %s%s", kind, text_shown(text));
+	fputs("xm-ramdisk: ", stderr);
+	if (where_file)
+		fprintf(stderr, "%s:%u: ", text_shown(where_file), where_line);
+	fprintf(stderr, "%s%s", kind, text_shown(text));
 }
 
 void say_note(const char *format, ...)

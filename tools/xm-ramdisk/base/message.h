@@ -19,6 +19,11 @@ enum {
  * shows them, in this and in the other functions.
  */
 int say_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * Until the next call, these functions begin with "FILE:LINE: ", of a file that is
+ * carried out line by line. NULL ends that.
+ */
+void say_where(const char *file, unsigned line);
 /* Print a line that begins with "note: ": nothing has failed. */
 void say_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /*

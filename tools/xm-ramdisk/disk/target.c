@@ -5,7 +5,8 @@
  *   SEED[,private][,thin][,lazy][,keep][,fresh][,name=NAME]
  *       [,sector-size=512|4096]
  *
- * target= of a domain's disk line has it, and the argument SEED of attach. A
+ * target= of a domain's disk line has it, the argument SEED of attach, and a line
+ * of the file of disks, which may have the option serve as well. A
  * comma in the seed's path is written twice: shells, configuration files and
  * toolstacks leave two commas as they are, which other quotes are not.
  */
@@ -66,7 +67,9 @@ static bool take_option(const char *word, struct disk_options *o)
 	return false;
 }
 
-int target_parse(char *text, struct disk_options *o, struct rd_error *err)
+/* @serve: set by the option serve; NULL where there is no such option. */
+static int parse(char *text, struct disk_options *o, bool *serve,
+		 struct rd_error *err)
 {
 	char *word, *rest = take_field(text);
 
@@ -80,13 +83,29 @@ int target_parse(char *text, struct disk_options *o, struct rd_error *err)
 		rest = take_field(word);
 		if (take_option(word, o))
 			continue;
+		if (serve && !strcmp(word, "serve")) {
+			*serve = true;
+			continue;
+		}
 		snprintf(
 			err->text, sizeof(err->text),
-			"'%s' behind the seed is none of private, thin, lazy, keep, fresh, name=NAME and sector-size=512 or 4096; a comma in a path is written twice",
-			word);
+			"'%s' behind the seed is none of %s, thin, lazy, keep, fresh, name=NAME%s; a comma in a path is written twice",
+			word, serve ? "serve" : "private",
+			serve ? "" : " and sector-size=512 or 4096");
 		return -EINVAL;
 	}
 	return 0;
+}
+
+int target_parse(char *text, struct disk_options *o, struct rd_error *err)
+{
+	return parse(text, o, NULL, err);
+}
+
+int target_parse_line(char *text, struct disk_options *o, bool *serve,
+		      struct rd_error *err)
+{
+	return parse(text, o, serve, err);
 }
 
 void target_format(const struct disk_options *o, char *text, size_t size)

@@ -62,7 +62,8 @@ static const char help[] =
 	"  --threads=N  requests of one client that nbdkit runs at once (16); 1 is the\n"
 	"               fastest for one client that waits for each response\n"
 	"  --connections=N  connections of one client, at most (64)\n"
-	"  --background return when the server is ready; it goes on without a terminal";
+	"  --background return when the server is ready; it goes on without a terminal\n"
+	"  --pid-file=FILE  write the server's process id to FILE when it is ready";
 
 /* ---- arguments --------------------------------------------------------- */
 
@@ -146,6 +147,7 @@ static int parse(struct serve *s, int argc, char **argv)
 		  .to = &s->connections,
 		  .expected = CONNECTIONS_EXPECTED },
 		{ .name = "background", .given = &s->background },
+		{ .name = "pid-file", .text = &s->pid_file },
 		{ .name = NULL },
 	};
 	const struct arguments arguments = { help, options, 1, SERVE_SEEDS,
@@ -269,6 +271,23 @@ static void on_change(int signal)
 	fence_changed = 1;
 }
 
+/* An exit status. */
+static int write_pid(const struct serve *s)
+{
+	FILE *f;
+	int rc;
+
+	if (!s->pid_file)
+		return EXIT_DONE;
+	f = fopen(s->pid_file, "we");
+	if (!f)
+		return say_failed("cannot write %s: %m", s->pid_file);
+	rc = fprintf(f, "%d\n", (int)getpid()) < 0;
+	if (fclose(f) || rc)
+		return say_failed("cannot write %s: %m", s->pid_file);
+	return EXIT_DONE;
+}
+
 /*
  * The server is ready: print how to reach it. In the background, @ready is a
  * pipe to the parent, which ends when it reads a byte; otherwise -1. An exit
@@ -278,6 +297,9 @@ static int report_ready(const struct serve *s, int ready)
 {
 	int rc;
 
+	rc = write_pid(s);
+	if (rc)
+		return rc;
 	serve_print(s);
 	rc = process_flush();
 	if (rc || ready < 0)
@@ -367,8 +389,11 @@ static int run(struct serve *s, const char *store, int ready,
 {
 	int rc = serve_listen(s, store);
 
-	if (rc == EXIT_DONE)
+	if (rc == EXIT_DONE) {
 		rc = run_servers(s, store, ready, stop);
+		if (s->pid_file) /* of this server: it has the socket */
+			unlink(s->pid_file);
+	}
 	fence_in_force(store, NULL);
 	serve_unlisten(s);
 	return rc;

@@ -37,6 +37,7 @@ struct serve {
 	const char *threads; /* for a connection; NULL: nbdkit's default */
 	const char *connections; /* of a client; NULL: the plugin's default */
 	const char *socket; /* path; NULL: in the store's directory */
+	const char *pid_file; /* has the server's process id while it runs */
 	struct served seeds[SERVE_SEEDS];
 	unsigned count;
 

@@ -41,6 +41,16 @@ MANDIR  ?= $(PREFIX)/share/man
 INCDIR  ?= $(PREFIX)/include
 LIBDIR  ?= $(PREFIX)/lib
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+# what starts the daemon at boot: systemd, openrc, sysvinit, several of them, or none
+INIT    ?= systemd
+ifneq ($(filter-out systemd openrc sysvinit none,$(INIT)),)
+$(error INIT=$(INIT): expected systemd, openrc, sysvinit or none)
+endif
+ifeq ($(words $(filter openrc sysvinit,$(INIT))),2)
+$(error INIT=$(INIT): the scripts of openrc and sysvinit have the same names; choose one of them)
+endif
+INITDIR ?= /etc/init.d
+SYSCONFDIR ?= /etc
 # where Xen's tools look for scripts, whatever the prefix is
 SCRIPTDIR ?= /etc/xen/scripts
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
@@ -414,11 +424,12 @@ completions_of = $(addprefix $(DESTDIR),$(COMPDIR)/$(1) $(ZSHCOMPDIR)/_$(1) $(FI
 
 # What works without Xen: the command, and nbdkit's plugin.
 install-nbd: $(B)/xm-ramdisk $(NBDKIT_PLUGIN)
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(MANDIR)/man8 \
-		$(NBDKITDIR))
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 \
+		$(MANDIR)/man8 $(NBDKITDIR))
 	install -m 755 $(B)/xm-ramdisk $(DESTDIR)$(BINDIR)
 	install -m 755 $(NBDKIT_PLUGIN) $(DESTDIR)$(NBDKITDIR)
 	install -m 644 docs/nbdkit-ramdisk-plugin.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 docs/xen-ramdisk-disks.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 docs/xen-ramdisk.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 docs/xm-ramdisk.8 docs/xm-ramdisk-interface.8 $(DESTDIR)$(MANDIR)/man8
 	$(call install_completions,xm-ramdisk)
@@ -426,11 +437,8 @@ install-nbd: $(B)/xm-ramdisk $(NBDKIT_PLUGIN)
 # What needs Xen, and root. An xm-ramdisk in SBINDIR is of an earlier version, and
 # root's PATH has SBINDIR first.
 install-xen: all
-	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(UNITDIR) $(SCRIPTDIR) $(MANDIR)/man8 $(INCDIR))
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(SCRIPTDIR) $(MANDIR)/man8 $(INCDIR))
 	install -m 755 $(B)/xen-ramdiskd $(DESTDIR)$(SBINDIR)
-	sed 's,@SBINDIR@,$(SBINDIR),' drivers/blkback/xen-ramdiskd.service.in \
-		> $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
 	install -m 755 tools/hotplug/block-ramdisk $(DESTDIR)$(SCRIPTDIR)
 	install -m 644 docs/xen-ramdiskd.8 docs/block-ramdisk.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 include/xen-interface.h $(DESTDIR)$(INCDIR)
@@ -438,14 +446,40 @@ install-xen: all
 	f=$(DESTDIR)$(SBINDIR)/xm-ramdisk; [ ! -e $$f ] || [ $$f -ef $(DESTDIR)$(BINDIR)/xm-ramdisk ] || \
 		ln -sf $(BINDIR)/xm-ramdisk $$f
 
+# What loads disks, and starts the daemon and servers, at boot: root's.
+init_systemd = drivers/blkback/xen-ramdiskd.service.in $(wildcard tools/init/systemd/*.in)
+init_openrc = $(wildcard tools/init/openrc/*.in)
+init_sysvinit = $(wildcard tools/init/sysvinit/*.in)
+init_folder = $(DESTDIR)$(if $(filter systemd,$(1)),$(UNITDIR),$(INITDIR))
+init_installed = $(addprefix $(call init_folder,$(1))/,$(notdir $(basename $(init_$(1)))))
+define install_init
+install -d $(call init_folder,$(1))
+for f in $(init_$(1)); do \
+	to=$(call init_folder,$(1))/$$(basename $$f .in) && \
+	sed 's,@SBINDIR@,$(SBINDIR),; s,@BINDIR@,$(BINDIR),' $$f > $$to && \
+	chmod $(if $(filter systemd,$(1)),644,755) $$to || exit 1; done
+
+endef
+DISKS = $(DESTDIR)$(SYSCONFDIR)/xen-ramdisk/disks
+install-boot:
+	$(foreach i,$(filter-out none,$(INIT)),$(call install_init,$(i)))
+	install -d $(dir $(DISKS))
+	[ -e $(DISKS) ] || install -m 644 docs/examples/disks $(DISKS)
+
+# A file of disks that the administrator has written stays.
+uninstall-boot:
+	rm -f $(foreach i,systemd openrc sysvinit,$(call init_installed,$(i)))
+	! cmp -s docs/examples/disks $(DISKS) || rm $(DISKS)
+	rmdir $(dir $(DISKS)) 2>/dev/null || true
+
 ifdef OWN_PREFIX
 install: install-nbd
 	@echo 'installed for this user, below $(PREFIX): the command and the plugin of nbdkit.'
 	@echo 'The backend for Xen needs root: make install as root.'
 uninstall: uninstall-nbd uninstall-dev
 else
-install: install-nbd install-xen
-uninstall: uninstall-nbd uninstall-xen uninstall-dev
+install: install-nbd install-xen install-boot
+uninstall: uninstall-nbd uninstall-xen uninstall-boot uninstall-dev
 endif
 
 # The library, for programs of others.
@@ -473,13 +507,13 @@ library-manual:
 uninstall-nbd:
 	rm -f $(DESTDIR)$(BINDIR)/xm-ramdisk $(call completions_of,xm-ramdisk)
 	rm -f $(DESTDIR)$(NBDKITDIR)/$(notdir $(NBDKIT_PLUGIN))
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/nbdkit-ramdisk-plugin.1 man7/xen-ramdisk.7 \
-		man8/xm-ramdisk.8 man8/xm-ramdisk-interface.8)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/nbdkit-ramdisk-plugin.1 man5/xen-ramdisk-disks.5 \
+		man7/xen-ramdisk.7 man8/xm-ramdisk.8 man8/xm-ramdisk-interface.8)
 
 uninstall-xen:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,xen-ramdiskd xm-ramdisk) $(call completions_of,xen-ramdiskd)
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,xen-ramdiskd.8 block-ramdisk.8)
-	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk $(DESTDIR)$(UNITDIR)/xen-ramdiskd.service
+	rm -f $(DESTDIR)$(SCRIPTDIR)/block-ramdisk
 	rm -f $(DESTDIR)$(INCDIR)/xen-interface.h
 
 # The libraries of a cross build are in the sysroot, not installed (-d).
@@ -514,6 +548,8 @@ help:
 	@echo 'make bench        every benchmark, here and in the test bed (root: installs packages);'
 	@echo '                  docs/bench; BENCH_ROUNDS=N BENCH_ONLY=NAMES BENCH_VM=no BENCH_GO_ON=yes'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR); uninstall takes it back'
+	@echo '                  INIT=systemd|openrc|sysvinit|none, or several: what starts it at boot'
+	@echo 'make install-boot  only what is started at boot, and /etc/xen-ramdisk/disks'
 	@echo 'make install-nbd  only what works without Xen; an ordinary user with a PREFIX below'
 	@echo '                  the home gets this from make install as well'
 	@echo 'make deb          Debian packages, in build/deb or build/ARCH/deb (root: installs packages)'
@@ -529,7 +565,7 @@ help:
 	@echo 'V=1 shows commands; SAN=address,undefined or SAN=thread builds with sanitizers'
 
 .PHONY: uninstall-dev library-manual completions check-long check-restart all format interface fuzz fuzz-interface fuzz-store fuzz-blkback check check-quick demo vm-shell bench \
-	install install-nbd install-xen uninstall uninstall-nbd uninstall-xen clean help \
+	install install-nbd install-xen install-boot uninstall uninstall-nbd uninstall-xen uninstall-boot clean help \
 	tapdisk-driver test-programs other-programs build-packages test-packages \
 	install-test-packages install-long-packages install-demo-packages install-bench-packages install-deb-packages \
 	install-dev deb

@@ -46,8 +46,31 @@ all install && has_all "$scratch/root" usr/bin/xm-ramdisk usr/sbin/xen-ramdiskd 
 	usr/share/man/man1/nbdkit-ramdisk-plugin.1 usr/lib/nbdkit/plugins/nbdkit-ramdisk-plugin.so \
 	etc/xen/scripts/block-ramdisk usr/share/bash-completion/completions/xm-ramdisk \
 	usr/share/bash-completion/completions/xen-ramdiskd usr/share/zsh/site-functions/_xm-ramdisk \
-	usr/share/fish/vendor_completions.d/xen-ramdiskd.fish
+	usr/share/fish/vendor_completions.d/xen-ramdiskd.fish usr/share/man/man5/xen-ramdisk-disks.5 \
+	usr/lib/systemd/system/xen-ramdiskd.service usr/lib/systemd/system/xen-ramdisk-load.service \
+	usr/lib/systemd/system/xen-ramdisk-serve@.service etc/xen-ramdisk/disks
 ok "make install" $?
+[ ! -e "$scratch/root/etc/init.d" ]
+ok "no script of another init system, unless INIT names it" $?
+"$B/xm-ramdisk" load --served "$scratch/root/etc/xen-ramdisk/disks" >"$out" 2>&1 && [ ! -s "$out" ]
+ok "the file of disks has comments only" $?
+echo '# mine' >>"$scratch/root/etc/xen-ramdisk/disks"
+all install && grep -q '^# mine$' "$scratch/root/etc/xen-ramdisk/disks"
+ok "make install leaves the administrator's file of disks" $?
+all uninstall && find "$scratch/root" ! -type d >"$out" && [ "$(cat "$out")" = "$scratch/root/etc/xen-ramdisk/disks" ]
+ok "make uninstall, too" $?
+rm "$scratch/root/etc/xen-ramdisk/disks"
+for init in openrc sysvinit; do
+	make -s install-boot INIT=$init B="$B" DESTDIR="$scratch/root" PREFIX=/usr >"$out" 2>&1 &&
+		[ -x "$scratch/root/etc/init.d/xen-ramdiskd" ] && [ -x "$scratch/root/etc/init.d/xen-ramdisk-load" ] &&
+		[ -z "$(find "$scratch/root" -name '*.service')" ] && ! grep -rE '@[A-Z]+@' "$scratch/root/etc" >>"$out"
+	ok "make install INIT=$init has its scripts, and no unit" $?
+	all uninstall && nothing_in "$scratch/root"
+	ok "make uninstall takes them back" $?
+done
+! make -s install-boot INIT=upstart DESTDIR="$scratch/root" >"$out" 2>&1 && grep -q 'INIT=upstart: expected systemd, openrc, sysvinit or none' "$out"
+ok "another INIT is refused" $?
+all install
 [ ! -e "$scratch/root/usr/sbin/xm-ramdisk" ]
 ok "the command is in bin, and not in sbin" $?
 

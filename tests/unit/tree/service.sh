@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Checks the systemd unit with systemd's own tools: every word is known to them, and its
-# exposure stays low. tests/vm/long/unit starts the unit, under a systemd in Domain-0.
+# Checks the systemd units with systemd's own tools: every word is known to them, and the
+# exposure of those that run on stays low. tests/vm/long/unit starts the units, under a
+# systemd in Domain-0.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 B=$(realpath "${B:-build}")
@@ -21,20 +22,30 @@ ok() { # NAME STATUS
 }
 
 make -s install B="$B" PREFIX=/usr DESTDIR="$scratch/root" >"$scratch/out" 2>&1
-unit=$scratch/xen-ramdiskd.service
-cp "$scratch/root/usr/lib/systemd/system/xen-ramdiskd.service" "$unit"
+unit=$scratch/xen-ramdiskd.service load=$scratch/xen-ramdisk-load.service serve=$scratch/xen-ramdisk-serve@.service
+cp "$scratch"/root/usr/lib/systemd/system/xen-ramdisk* "$scratch"
 grep -q '^ExecStart=/usr/sbin/xen-ramdiskd --foreground$' "$unit" && ! grep -q '@' <(grep -v SystemCall "$unit")
 ok "the installed unit has the programs' directory" $?
-sed -i "s,/usr/sbin/,$B/," "$unit" # systemd-analyze looks for the programs
+grep -q '^ExecStart=/usr/bin/xm-ramdisk load --all$' "$load" && grep -q '^ExecStart=/usr/bin/xm-ramdisk serve ' "$serve" &&
+	! grep -qE '@[A-Z]+@' "$load" "$serve"
+ok "so have the other units" $?
+sed -i "s,/usr/s\?bin/x,$B/x,g" "$unit" "$load" "$serve" # systemd-analyze looks for the programs
 
 # A warning does not change the exit status, so any output is a failure.
 systemd-analyze --man=no verify "$unit" >"$scratch/out" 2>&1 &&
 	[ ! -s "$scratch/out" ]
 ok "systemd-analyze verify prints nothing" $?
+systemd-analyze --man=no verify "$load" "$serve" >"$scratch/out" 2>&1 &&
+	[ ! -s "$scratch/out" ]
+ok "nor for the units of disks and servers" $?
 
 systemd-analyze security --offline=true --threshold=40 --no-pager \
 	"$unit" >"$scratch/out" 2>&1
 ok "systemd-analyze security: exposure below 4.0" $?
+cp "$serve" "$scratch/xen-ramdisk-serve@lab.service" # of an instance only
+systemd-analyze security --offline=true --threshold=40 --no-pager \
+	"$scratch/xen-ramdisk-serve@lab.service" >"$scratch/out" 2>&1
+ok "of a server as well" $?
 
 # The store is mounted in the mount name space of process 1, where other programs see it,
 # before the daemon starts in its own.

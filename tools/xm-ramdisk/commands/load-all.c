@@ -39,8 +39,8 @@ static void print_disk(const struct disks_line *line, uint64_t size,
 	printf("%s%s%s: %s%s%s%s, %s\n", text_shown(o->seed),
 	       o->name ? " as " : "", o->name ? o->name : "", text_size(size),
 	       o->flags & RD_THIN ? ", thin" : "",
-	       o->flags & RD_LAZY ? ", lazy" : "",
-	       line->serve ? ", serve" : "", state);
+	       o->flags & RD_LAZY ? ", lazy" : "", line->serve ? ", serve" : "",
+	       state);
 }
 
 /*

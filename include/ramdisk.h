@@ -67,11 +67,11 @@ extern "C" {
 #define RD_USER_STORE_DIR "/dev/shm/xen-ramdisk-"
 
 /*
- * MEMORY. Whatever takes memory leaves a margin of what the kernel reports as
- * available (MemAvailable in /proc/meminfo) to the machine itself: 1/50 of all
- * memory, at least 64 MiB and at most 1 GiB; or the value of this environment
- * variable, bytes or with K, M, G or T behind. Several processes that take memory at
- * once take at most 1 MiB each of the margin.
+ * MEMORY. A call that takes memory leaves a margin to the machine itself, of what the
+ * kernel reports as available (MemAvailable in /proc/meminfo): 1/50 of all memory, at
+ * least 64 MiB and at most 1 GiB; or the value of this environment variable, a number
+ * of bytes, or a number with K, M, G or T behind it. If several processes take memory
+ * at the same time, each may take up to 1 MiB of the margin.
  */
 #define RD_MARGIN_VARIABLE "XEN_RAMDISK_MEMORY_MARGIN"
 
@@ -183,12 +183,11 @@ struct rd_attach_request {
  * server by its URI. Waits while another process loads the same seed. A failed
  * attach leaves nothing behind.
  *
- * A path with another file behind it than before never means another disk, nor
- * the old one, unasked: if a disk is loaded whose seed has the canonical path of
- * req->seed and is another file, or had another size, the call fails with
- * -ESTALE. The sentence has the disk's id. The caller chooses: attach the disk
- * that is there, by its id (@name, without a seed); or the new file's, with
- * RD_FRESH or a @name.
+ * If the file at a path was replaced, the path alone means neither the old disk nor
+ * a new one: if a disk is loaded whose seed has the canonical path of req->seed and
+ * is another file, or had another size, the call fails with -ESTALE. The sentence
+ * has the disk's id. The caller chooses: attach the disk that is loaded, by its id
+ * (@name, without a seed); or the disk of the new file, with RD_FRESH or a @name.
  *
  *   -EINVAL   the seed is empty and the store does not have exactly one disk;
  *             the seed is neither a regular file nor a block device; the
@@ -265,8 +264,8 @@ int rd_keep(struct rd_store *store, const char *id, bool keep,
 
 /*
  * Reset disk @id to its seed, in place. -EBUSY while the disk has private views, or
- * writers unless @force. With @force blocks that stay locked are unlocked, whoever
- * locked them. The seed must be the file that the disk was loaded from and have the
+ * writers unless @force. With @force, locked blocks are unlocked, even if a process
+ * that is alive has locked them. The seed must be the file that the disk was loaded from and have the
  * same size (-ESTALE); its present contents are used. Other attachments may
  * read old and new blocks meanwhile. If the seed fails in the middle, the disk
  * stays half reset (struct rd_disk_info).

@@ -88,7 +88,7 @@ sysvinit)
 	service() { # SCRIPT ACTION
 		LD_PRELOAD=$B/tests/daemon/xen.so FAKE_XEN=/run/fake "$@"
 	}
-	started=0 stopped=3 partly=1
+	stopped=3 partly=1
 	says "without Xen the daemon's script does nothing" 0 '^status 0' service $daemon start
 	[ ! -e $pid_file ]
 	ok "no daemon" $?
@@ -112,24 +112,24 @@ openrc)
 	service() { # NAME ACTION
 		/sbin/rc-service "$@"
 	}
-	started=0 stopped=3 partly=0
+	stopped=3 partly=0
 	;;
 esac
 
-says "the daemon starts" 0 . service $daemon start
+says "the daemon starts" 0 . service "$daemon" start
 lives "$(daemon_pid)" /usr/sbin/xen-ramdiskd
 ok "it runs" $?
-[ $system != openrc ] || [ -e /run/xenstored ]
+[ "$system" != openrc ] || [ -e /run/xenstored ]
 ok "xenstored is started before it" $?
-says "its status" $started 'running|started' service $daemon status
+says "its status" 0 'running|started' service "$daemon" status
 first=$(daemon_pid)
-says "a second start is no error" 0 . service $daemon start
+says "a second start is no error" 0 . service "$daemon" start
 [ "$(daemon_pid)" = "$first" ]
 ok "it leaves the daemon" $?
-says "reload is a live update" 0 . service $daemon reload
+says "reload is a live update" 0 . service "$daemon" reload
 [ "$(daemon_pid)" = "$first" ] && lives "$first" /usr/sbin/xen-ramdiskd
 ok "the process is the same" $?
-says "restart" 0 . service $daemon restart
+says "restart" 0 . service "$daemon" restart
 new_daemon "$first"
 ok "it is a new process" $?
 
@@ -138,38 +138,38 @@ printf '/run/seeds/a.img\n/run/seeds/b.img,name=lab,serve\n/run/seeds/a.img,name
 mkdir /etc/xen-ramdisk/serve
 echo 'OPTIONS="--read-only --connections=3"' >/etc/xen-ramdisk/serve/two
 cd /run/seeds && echo x >lab # a file that has a disk's name, where the script is called
-says "disks are loaded" 0 . service $load start
+says "disks are loaded" 0 . service "$load" start
 xm-ramdisk list >"$out" 2>&1 && grep -q '^/run/seeds/a.img: 1 MiB, kept' "$out" && grep -q 'b.img as lab: 1 MiB, kept, attached 1 ' "$out"
 ok "each line's disk is kept" $?
 serves lab && serves two
 ok "the disks with serve are served" $?
 nbdinfo "nbd+unix:///?socket=/run/xen-ramdisk/two.sock" >"$out" 2>&1 && grep -q 'is_read_only: true' "$out"
 ok "with the options of their files" $?
-says "status" $started 'lab is served|started' service $load status
+says "status" 0 'lab is served|started' service "$load" status
 server=$(cat /run/xen-ramdisk-serve.lab.pid)
-says "a reload" 0 . service $load reload
+says "a reload" 0 . service "$load" reload
 ! grep -qE 'not all|listens' "$out" && [ "$(cat /run/xen-ramdisk-serve.lab.pid)" = "$server" ] && lives "$server" /usr/bin/xm-ramdisk
 ok "leaves the servers that run" $?
-says "stop" 0 . service $load stop
+says "stop" 0 . service "$load" stop
 ! lives "$server" /usr/bin/xm-ramdisk && [ -z "$(ls /run/xen-ramdisk-serve.*.pid 2>/dev/null)" ]
 ok "ends the servers" $?
 xm-ramdisk list >"$out" 2>&1 && grep -q 'b.img as lab: 1 MiB, kept, attached 0 ' "$out"
 ok "the disks stay loaded" $?
-says "status" $stopped 'lab is not served|stopped' service $load status
+says "status" "$stopped" 'lab is not served|stopped' service "$load" status
 
 echo /run/seeds/none >>$disks
-says "a line that fails" $partly "^ *.*xm-ramdisk: $disks:4: cannot open seed /run/seeds/none" service $load start
+says "a line that fails" "$partly" "^ *.*xm-ramdisk: $disks:4: cannot open seed /run/seeds/none" service "$load" start
 serves lab
 ok "the others are loaded and served" $?
 server=$(cat /run/xen-ramdisk-serve.lab.pid)
-says "stop" 0 . service $load stop
+says "stop" 0 . service "$load" stop
 ! lives "$server" /usr/bin/xm-ramdisk
 ok "ends them" $?
 
 first=$(daemon_pid)
-says "the daemon stops" 0 . service $daemon stop
+says "the daemon stops" 0 . service "$daemon" stop
 ! lives "$first" /usr/sbin/xen-ramdiskd
 ok "it has ended" $?
-says "its status" $stopped 'not running|stopped' service $daemon status
-says "a second stop is no error" 0 . service $daemon stop
+says "its status" "$stopped" 'not running|stopped' service "$daemon" status
+says "a second stop is no error" 0 . service "$daemon" stop
 exit $failed

@@ -68,7 +68,15 @@ daemon_pid() {
 }
 
 lives() { # PID PROGRAM
-	[ "$(readlink "/proc/$1/exe")" = "$2" ]
+	case $(readlink "/proc/$1/exe") in
+	"$2" | "$2 (deleted)") ;;
+	*) return 1 ;;
+	esac
+}
+
+# The same program in another file, as an upgrade makes it.
+upgrade() { # PROGRAM
+	cp "$1" "$1.new" && mv "$1.new" "$1"
 }
 
 new_daemon() { # THAN
@@ -126,9 +134,11 @@ first=$(daemon_pid)
 says "a second start is no error" 0 . service "$daemon" start
 [ "$(daemon_pid)" = "$first" ]
 ok "it leaves the daemon" $?
+upgrade /usr/sbin/xen-ramdiskd
+says "the status of a daemon whose program was upgraded" 0 'running|started' service "$daemon" status
 says "reload is a live update" 0 . service "$daemon" reload
-[ "$(daemon_pid)" = "$first" ] && lives "$first" /usr/sbin/xen-ramdiskd
-ok "the process is the same" $?
+[ "$(daemon_pid)" = "$first" ] && [ "/proc/$first/exe" -ef /usr/sbin/xen-ramdiskd ]
+ok "the process is the same, and runs the new program" $?
 says "restart" 0 . service "$daemon" restart
 new_daemon "$first"
 ok "it is a new process" $?
@@ -147,7 +157,8 @@ nbdinfo "nbd+unix:///?socket=/run/xen-ramdisk/two.sock" >"$out" 2>&1 && grep -q 
 ok "with the options of their files" $?
 says "status" 0 'lab is served|started' service "$load" status
 server=$(cat /run/xen-ramdisk-serve.lab.pid)
-says "a reload" 0 . service "$load" reload
+upgrade /usr/bin/xm-ramdisk
+says "a reload, after an upgrade" 0 . service "$load" reload
 ! grep -qE 'not all|listens' "$out" && [ "$(cat /run/xen-ramdisk-serve.lab.pid)" = "$server" ] && lives "$server" /usr/bin/xm-ramdisk
 ok "leaves the servers that run" $?
 says "stop" 0 . service "$load" stop
@@ -167,7 +178,8 @@ says "stop" 0 . service "$load" stop
 ok "ends them" $?
 
 first=$(daemon_pid)
-says "the daemon stops" 0 . service "$daemon" stop
+upgrade /usr/sbin/xen-ramdiskd
+says "the daemon stops, after an upgrade" 0 . service "$daemon" stop
 ! lives "$first" /usr/sbin/xen-ramdiskd
 ok "it has ended" $?
 says "its status" "$stopped" 'not running|stopped' service "$daemon" status

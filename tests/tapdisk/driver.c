@@ -223,6 +223,95 @@ static void pause_keeps_contents(void)
 	host_close(v);
 }
 
+/* The counters of the only attachment to @seed's disk. */
+static struct rd_counters counters_of(const char *seed)
+{
+	struct rd_store *s = open_store();
+	struct rd_counters found = { 0 };
+	struct rd_disk_info *disks;
+	size_t n, i;
+
+	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, NULL), 0);
+	for (i = 0; i < n; i++)
+		if (!strcmp(disks[i].seed, seed) && disks[i].attachments == 1)
+			found = disks[i].attachment[0].counters;
+	rd_list_free(disks, n);
+	rd_store_close(s);
+	return found;
+}
+
+static void pause_keeps_counters(void)
+{
+	const char *seed = make_seed("pause-counters", MIB, 30);
+	struct host_vbd *v = opened(seed, false);
+	struct rd_counters c;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(fill(v, 0, 8, i), 0);
+		CU_ASSERT_TRUE(filled(v, 0, 8, i));
+		host_close(v);
+		c = counters_of(seed);
+		CU_ASSERT_EQUAL(c.writes, (unsigned)i + 1);
+		v = opened(seed, false);
+	}
+	c = counters_of(seed);
+	CU_ASSERT_EQUAL(c.writes, 3);
+	CU_ASSERT_EQUAL(c.write_bytes, 3 * 4096);
+	CU_ASSERT_EQUAL(c.reads, 3);
+#if TAPDISK_GENERATION == 3
+	CU_ASSERT_PTR_NOT_NULL(strstr(host_stats(v), " reads=3 "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(host_stats(v), " writes=3 "));
+#endif
+	host_close(v);
+}
+
+/* Two vbds of one name in one process: each resumes with its own counters. */
+static void paused_in_order(void)
+{
+	const char *seed = make_seed("pause-two", MIB, 31);
+	unsigned before = count_attachments();
+	struct host_vbd *v = opened(seed, false), *w = opened(seed, true);
+	struct host_vbd *x = opened(seed, false);
+
+	CU_ASSERT_EQUAL(fill(v, 0, 8, 1), 0);
+	CU_ASSERT_EQUAL(fill(x, 8, 16, 2), 0);
+	CU_ASSERT_TRUE(filled(w, 0, 8, 1));
+	host_close(v);
+	host_close(w);
+	host_close(x);
+	CU_ASSERT_EQUAL(count_attachments(), before + 3);
+	v = opened(seed, false);
+	w = opened(seed, true);
+	x = opened(seed, false);
+	CU_ASSERT_EQUAL(count_attachments(), before + 3);
+	CU_ASSERT_NOT_EQUAL(fill(w, 0, 8, 3), 0); /* reads only, as before */
+	CU_ASSERT_TRUE(filled(x, 8, 16, 2));
+#if TAPDISK_GENERATION == 3
+	CU_ASSERT_PTR_NOT_NULL(strstr(host_stats(v), " written_sectors=8 "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(host_stats(x), " written_sectors=16 "));
+#endif
+	host_close(v);
+	host_close(w);
+	host_close(x);
+}
+
+/* What was paused for writing is opened for reading: another attachment. */
+static void resumed_in_another_mode(void)
+{
+	const char *seed = make_seed("pause-mode", MIB, 32);
+	struct host_vbd *v = opened(seed, false);
+	unsigned before = count_attachments();
+
+	CU_ASSERT_EQUAL(fill(v, 0, 8, 1), 0);
+	host_close(v);
+	v = opened(seed, true);
+	CU_ASSERT_EQUAL(count_attachments(), before);
+	CU_ASSERT_TRUE(filled(v, 0, 8, 1));
+	CU_ASSERT_NOT_EQUAL(fill(v, 0, 8, 2), 0);
+	host_close(v);
+}
+
 /* The path names another file when the vbd resumes: the vbd keeps its disk. */
 static void pause_and_another_file(void)
 {
@@ -370,6 +459,9 @@ int main(void)
 		{ "the last close frees", last_close_frees },
 #if PAUSES
 		{ "a pause keeps the contents", pause_keeps_contents },
+		{ "a pause keeps the counters", pause_keeps_counters },
+		{ "vbds resume in order", paused_in_order },
+		{ "resumed in another mode", resumed_in_another_mode },
 		{ "a pause and another file", pause_and_another_file },
 		{ "a pause and a fork", pause_and_fork },
 		{ "vbds share a handle", vbds_share_a_handle },

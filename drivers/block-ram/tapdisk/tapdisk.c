@@ -132,20 +132,22 @@ static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 #if TAPDISK_GENERATION >= 2
 /*
  * From blktap2 on, tapdisk closes a paused vbd's image and opens it again later;
- * td_close cannot tell a pause from the end. So that a pause does not discard the
- * contents, td_close does not detach the process's last attachment to a disk but
- * parks it, until the same disk or the same name is opened again, or the process
- * ends (which it does with its last vbd). The cost: in a process that continues
- * with other vbds, a closed disk keeps its memory until that process ends.
+ * td_close cannot tell a pause from the end. So that a pause discards neither the
+ * contents nor the counters, td_close does not detach but parks the attachment,
+ * and the next open of that name continues with it; until another name of the disk
+ * is opened, or the process ends (which it does with its last vbd). Of several
+ * vbds of one name the first that was paused is the first to resume. The cost: in a
+ * process that continues with other vbds, a closed disk keeps its memory until that
+ * process ends.
  */
 struct parked {
-	struct rd_disk *disk;
+	struct ram_vbd vbd;
 	pid_t pid; /* of the process that parked it: a child must not detach it */
 	struct parked *next;
 	char name[]; /* with which it was opened */
 };
 
-static struct parked *parked;
+static struct parked *parked; /* the first to resume first */
 
 /*
  * Detach what is parked for @disk, and what is parked for @name, which may have
@@ -157,7 +159,8 @@ static void unpark(const struct rd_disk *disk, const char *name)
 
 	while ((p = *at) != NULL) {
 		bool meant = (!disk && !name) ||
-			     (disk && !strcmp(rd_id(p->disk), rd_id(disk))) ||
+			     (disk &&
+			      !strcmp(rd_id(p->vbd.disk), rd_id(disk))) ||
 			     (name && !strcmp(p->name, name));
 
 		if (!meant || p->pid != getpid()) {
@@ -165,7 +168,7 @@ static void unpark(const struct rd_disk *disk, const char *name)
 			continue;
 		}
 		*at = p->next;
-		rd_detach(p->disk);
+		rd_detach(p->vbd.disk);
 		free(p);
 	}
 }
@@ -177,7 +180,24 @@ static const char *parked_id(const char *name)
 
 	while (p && (strcmp(p->name, name) || p->pid != getpid()))
 		p = p->next;
-	return p ? rd_id(p->disk) : NULL;
+	return p ? rd_id(p->vbd.disk) : NULL;
+}
+
+/* Continue with the attachment that is parked for @name in this mode, if one is. */
+static bool resume(struct ram_vbd *v, const char *name, bool writable)
+{
+	struct parked **at = &parked, *p;
+
+	while ((p = *at) != NULL &&
+	       (strcmp(p->name, name) || p->vbd.writable != writable ||
+		p->pid != getpid()))
+		at = &p->next;
+	if (!p)
+		return false;
+	*v = p->vbd;
+	*at = p->next;
+	free(p);
+	return true;
 }
 
 static void unpark_all(void)
@@ -185,11 +205,11 @@ static void unpark_all(void)
 	unpark(NULL, NULL);
 }
 
-static void give_back(struct rd_disk *disk, const char *name)
+static void give_back(struct ram_vbd *v, const char *name)
 {
 	static bool at_exit;
 	size_t n = strlen(name) + 1;
-	struct parked *p = malloc(sizeof(*p) + n);
+	struct parked *p = malloc(sizeof(*p) + n), **at = &parked;
 
 	if (!at_exit)
 		at_exit = atexit(unpark_all) == 0;
@@ -198,15 +218,16 @@ static void give_back(struct rd_disk *disk, const char *name)
 		       "tapdisk_ram: out of memory: %s is detached now; if the disk is only paused, and attached nowhere else, its contents are lost",
 		       name);
 		free(p);
-		rd_detach(disk);
+		rd_detach(v->disk);
 		return;
 	}
-	unpark(disk, NULL);
-	p->disk = disk;
+	p->vbd = *v;
 	p->pid = getpid();
 	memcpy(p->name, name, n);
-	p->next = parked;
-	parked = p;
+	while (*at)
+		at = &(*at)->next;
+	p->next = NULL;
+	*at = p;
 }
 #else
 /* blktap1 has no pause: td_close is the end. */
@@ -221,14 +242,28 @@ static const char *parked_id(const char *name)
 	return NULL;
 }
 
-static void give_back(struct rd_disk *disk, const char *name)
+static bool resume(struct ram_vbd *v, const char *name, bool writable)
+{
+	(void)v, (void)name, (void)writable;
+	return false;
+}
+
+static void give_back(struct ram_vbd *v, const char *name)
 {
 	(void)name;
-	rd_detach(disk);
+	rd_detach(v->disk);
 }
 #endif
 
 /* ---- open and close ---------------------------------------------------- */
+
+static void say_replaced(const struct ram_vbd *v, const char *name)
+{
+	if (rd_seed_now(v->disk) == RD_SEED_REPLACED)
+		syslog(LOG_NOTICE,
+		       "tapdisk_ram: %s has another file now; the vbd resumes with the disk %s of the old one",
+		       name, rd_id(v->disk));
+}
 
 /*
  * Attach @v to the disk that is parked for @name: a paused vbd resumes with its
@@ -247,6 +282,10 @@ static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 	struct rd_error err;
 	int rc;
 
+	if (resume(v, name, writable)) {
+		say_replaced(v, name);
+		return 0;
+	}
 	memset(v, 0, sizeof(*v));
 	if (req.name) {
 		req.seed = NULL;
@@ -264,10 +303,8 @@ static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 		return rc;
 	}
 	v->writable = writable;
-	if (req.name && rd_seed_now(v->disk) == RD_SEED_REPLACED)
-		syslog(LOG_NOTICE,
-		       "tapdisk_ram: %s has another file now; the vbd resumes with the disk %s of the old one",
-		       name, rd_id(v->disk));
+	if (req.name)
+		say_replaced(v, name);
 	unpark(v->disk, name);
 	if (rd_padding(v->disk))
 		syslog(LOG_NOTICE,
@@ -280,7 +317,7 @@ static int attach_vbd(struct ram_vbd *v, const char *name, bool writable)
 static void detach_vbd(struct ram_vbd *v, const char *name)
 {
 	if (v->disk)
-		give_back(v->disk, name);
+		give_back(v, name);
 	v->disk = NULL;
 }
 

@@ -3,7 +3,7 @@
 #
 # xm-ramdisk serve --make-tls: the certificates that it makes work with the lines that it
 # prints; expired ones, other authorities and other hosts are told apart by the server, and
-# refused by clients.
+# by a host whose seed is on the server; NBD clients of others refuse them.
 # shellcheck source=tests/nbd/lib.bash
 . "$(dirname "$0")/lib.bash"
 
@@ -69,4 +69,47 @@ serving "$tls/server"
 says "another host: a note" 0 'tls/server/server-cert.pem does not name 127.0.0.1; a client' cat "$log"
 refused "a server of another name" "nbds://127.0.0.1:$port/seed.img?tls-certificates=$tls/client"
 end "$server"
+
+# ---- what a host says whose seed is on the server ------------------------------
+
+store=$(mktemp -d /dev/shm/xen-ramdisk-test-XXXXXX) # in place of another host
+trap 'clean_up; rm -rf "$store"' EXIT
+seed_says() { # NAME SENTENCE URI: an attach there fails with the sentence, and leaves nothing
+	says "a seed: $1" 1 "^xm-ramdisk: cannot open seed nbds?(\+unix)?://[^ ]*: $2$" \
+		env XEN_RAMDISK_DIR="$store" HOME="$seeds" timeout 60 xm-ramdisk load "$3"
+	[ -z "$(ls -A "$store")" ]
+	ok "a seed: $1: nothing is left" $?
+}
+nbdkit_with() { # DIRECTORY ARGUMENT...: serves with these certificates at $port
+	local directory=$1
+	shift
+	port=$((port + 1))
+	until ! ss -Hltn "sport = :$port" | grep -q .; do port=$((port + 1)); done
+	spawn nbdkit -f -i 127.0.0.1 -p "$port" --tls=require --tls-certificates="$directory" "$@" memory 1M
+	wait_for 20 sh -c "ss -Hltn 'sport = :$port' | grep -q ."
+}
+at() { echo "nbds://${2-127.0.0.1}:$port/?tls-certificates=$1"; }
+does "certificates for another host" certificate "$seeds/host" 'dns_name = other.example\n'
+does "certificates of the future" certificate "$seeds/future" \
+	'dns_name = localhost\nip_address = 127.0.0.1\nactivation_date = "2099-01-01 00:00:00"\nexpiration_date = "2100-01-01 00:00:00"\n'
+does "certificates for this one" certificate "$seeds/here" 'dns_name = localhost\nip_address = 127.0.0.1\n'
+nbdkit_with "$seeds/here" --tls-verify-peer
+says "a seed: certificates are accepted" 0 '1 MiB, kept' env XEN_RAMDISK_DIR="$store" xm-ramdisk load "$(at "$tls/client")"
+XEN_RAMDISK_DIR=$store xm-ramdisk drop "$(at "$tls/client")"
+seed_says "another authority" "the server's certificate was not signed by the authority in $seeds/other/client/ca-cert.pem; copy .*" "$(at "$seeds/other/client")"
+seed_says "no such directory" "cannot read $seeds/none/ca-cert.pem: No such file or directory; expected .*" "$(at "$seeds/none")"
+seed_says "no directory" "libnbd 1.14.[0-9]+ would not check who the server is; add tls-certificates=DIRECTORY .*" "nbds://127.0.0.1:$port/"
+mkdir "$seeds/authority"
+cp "$tls/ca-cert.pem" "$seeds/authority"
+seed_says "no certificate of its own" "the server ended the connection, and may not accept this host's certificate, $seeds/authority/client-cert.pem; .*" \
+	"$(at "$seeds/authority")"
+cp "$seeds/other/client/"client-*.pem "$seeds/authority"
+seed_says "a certificate of another authority" "the server ended the connection, and may not accept .*" "$(at "$seeds/authority")"
+nbdkit_with "$seeds/expired"
+seed_says "expired" "the server's certificate has expired; make a new one on the server .*" "$(at "$tls/client")"
+nbdkit_with "$seeds/future"
+seed_says "not valid yet" "the server's certificate is not valid yet; compare the clocks of both hosts" "$(at "$tls/client")"
+nbdkit_with "$seeds/host"
+seed_says "another host" "the server's certificate does not name 127.0.0.1; use a name .*" "$(at "$tls/client")"
+seed_says "another host, by name" "the server's certificate does not name localhost; use a name .*" "$(at "$tls/client" localhost)"
 finish

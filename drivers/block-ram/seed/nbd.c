@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/seed/tls.h"
 #include "include/private/clock.h"
 
 /* ---- URIs -------------------------------------------------------------- */
@@ -95,13 +96,13 @@ void rd_nbd_id(const char *canonical, char id[RD_ID_MAX])
 /* ---- the library ------------------------------------------------------- */
 
 #define LIBRARY "libnbd.so.0"
-#define FUNCTIONS(f)                                                         \
-	f(create) f(close) f(get_error) f(get_errno) f(add_meta_context)     \
-		f(set_full_info) f(get_export_description)                   \
-			f(set_uri_allow_local_file) f(aio_connect_uri)       \
-				f(aio_is_connecting) f(aio_is_ready) f(poll) \
-					f(get_size) f(can_meta_context)      \
-						f(aio_block_status)          \
+#define FUNCTIONS(f)                                                           \
+	f(create) f(close) f(get_version) f(get_error) f(get_errno)            \
+		f(add_meta_context) f(set_full_info) f(get_export_description) \
+			f(set_uri_allow_local_file) f(aio_connect_uri)         \
+				f(aio_is_connecting) f(aio_is_ready) f(poll)   \
+					f(get_size) f(can_meta_context)        \
+						f(aio_block_status)            \
 							f(aio_pread)
 
 #define DECLARE(name) __typeof__(&nbd_##name) name;
@@ -149,7 +150,7 @@ struct rd_nbd {
 	uint64_t done; /* bytes that have arrived and were not reported yet */
 	int failed; /* errno of the first request that failed */
 	int64_t last_activity; /* ms: last answer, or start of the wait */
-	char why[256];
+	char why[RD_TLS_WHY];
 	/* The answer to the last block status request. */
 	bool has_status;
 	bool status_pending; /* a block status request is in flight */
@@ -192,8 +193,10 @@ const char *rd_nbd_why(const struct rd_nbd *n)
 
 static int connect_to(struct rd_nbd *n, const char *uri)
 {
-	int rc = 0;
+	int rc = rd_tls_check(uri, lib.get_version(n->h), n->why);
 
+	if (rc)
+		return rc;
 	/* The administrator chose the URI: it may name files with keys. */
 	if (lib.set_uri_allow_local_file(n->h, true) ||
 	    lib.set_full_info(n->h, true) ||
@@ -236,6 +239,8 @@ int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 			rc = note_failure(n);
 	}
 	if (rc) {
+		if (strstr(n->why, "gnutls_"))
+			rd_tls_explain(uri, n->why);
 		rd_fail(err, rc, "cannot open seed %s: %s", uri, rd_nbd_why(n));
 		rd_nbd_close(n);
 		return rc;

@@ -484,7 +484,7 @@ endif
 
 # The library, for programs of others.
 RD_VERSION := $(shell sed -n 's/^.define RD_VERSION "\(.*\)"/\1/p' include/ramdisk.h)
-LIBRARY_PAGES = $(shell sed -n 's/^.*\(rd_[a-z_]*\);$$/\1/p' drivers/block-ram/libramdisk.map)
+LIBRARY_PAGES = $(shell sed -n 's,^[[:space:]]*\(rd_[a-z_]*\);$$,\1,p' drivers/block-ram/libramdisk.map)
 install-dev: $(B)/libramdisk.a $(LIBRARY)
 	install -d $(addprefix $(DESTDIR),$(INCDIR) $(LIBDIR)/pkgconfig $(MANDIR)/man3)
 	install -m 644 include/ramdisk.h $(DESTDIR)$(INCDIR)

@@ -54,6 +54,8 @@ ok "libramdisk(3) has every function" $?
 export PKG_CONFIG_PATH=$tmp/usr/lib/pkgconfig
 make -s install-dev B="$B" PREFIX="$tmp/usr" >"$out" 2>&1
 ok "make install-dev" $?
+(cd "$tmp/usr/share/man/man3" && ls rd_*) | sed 's/\.3$//' | sort | diff "$tmp/header" - >"$out"
+ok "each function has a page, and nothing else" $?
 pkg-config --modversion libramdisk >"$out" 2>&1 &&
 	grep -qx "$(sed -n 's/^#define RD_VERSION "\(.*\)"/\1/p' include/ramdisk.h)" "$out"
 ok "pkg-config has the version" $?

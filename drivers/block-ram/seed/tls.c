@@ -5,7 +5,7 @@
  * certificate pass and asks GnuTLS what is wrong with it. So this file decides
  * nothing: it runs after libnbd has refused the server.
  *
- * The exception is rd_tls_check(). If libnbd before 1.20.2 finds no certificate of
+ * The exception is rd_tls_check(). If libnbd before 1.20.3 finds no certificate of
  * an authority in the folder that it was given, it looks elsewhere and in the end
  * connects to any server (CVE-2024-7383). Such URIs are refused.
  *
@@ -133,7 +133,7 @@ static bool verifies_by_system(const char *version)
 	unsigned a = 0, b = 0, c = 0;
 
 	return sscanf(version, "%u.%u.%u", &a, &b, &c) == 3 &&
-	       (a > 1 || b > 20 || (b == 20 && c >= 2) || (b == 18 && c >= 5));
+	       (a > 1 || b > 20 || (b == 20 && c >= 3));
 }
 
 int rd_tls_check(const char *uri, const char *version, char why[RD_TLS_WHY])

@@ -11,6 +11,7 @@ What belongs to a domain's tapdisk is noted in $RAMDISK_STATE_DIR, which a resta
 host empties.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -43,12 +44,13 @@ def query():
 
 
 def started(pid):
-    """When a process was started, so that another one of the same number is told from it; or None."""
+    """When a process that runs was started: another one of the same number is told from it. Or None."""
     try:
         with open("/proc/%d/stat" % pid) as f:
-            return f.read().rpartition(")")[2].split()[19]
-    except FileNotFoundError:
+            fields = f.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
         return None
+    return None if fields[0] in "ZX" else fields[19]
 
 
 class Use:
@@ -104,20 +106,41 @@ def open_(uri, persistent):
             pass
 
 
+def new_tapdisk():
+    """A tapdisk without an image. A failure leaves neither a process nor a device."""
+    device = common.run("tap-ctl", "allocate").strip()
+    number = re.search(r"[0-9]+\Z", device)
+    if not number:
+        raise failed("tap-ctl allocate printed '%s'; expected a device with a number" % device)
+    tap = {"minor": int(number.group()), "device": device, "open": False}
+    try:
+        tap["pid"] = int(common.run("tap-ctl", "spawn").split()[-1])
+        tap["started"] = started(tap["pid"])
+        tap_ctl("attach", tap)
+    except Exception:
+        end(tap)
+        raise
+    return tap
+
+
+def end(tap):
+    """End a tapdisk that does not do what tap-ctl asks it, and free its device."""
+    if "pid" in tap and started(tap["pid"]) == tap["started"]:
+        with contextlib.suppress(OSError):
+            os.kill(tap["pid"], signal.SIGKILL)
+    with contextlib.suppress(Failure):
+        common.run("tap-ctl", "free", "-m", str(tap["minor"]))
+
+
 def attach(uri, domain):
     use = Use(uri)
     with use.lock():
         tap = use.tapdisk(domain)
         if not tap:
-            pid = int(common.run("tap-ctl", "spawn").split()[-1])
-            tap = {"pid": pid, "started": started(pid), "open": False}
-            device = common.run("tap-ctl", "allocate").strip()
-            number = re.search(r"[0-9]+\Z", device)
-            if not number:
-                raise failed("tap-ctl allocate printed '%s'; expected a device with a number" % device)
-            tap.update(minor=int(number.group()), device=device)
+            if os.path.exists(use.note(domain)):
+                end(common.read_json(use.note(domain)))
+            tap = new_tapdisk()
             common.write_json(use.note(domain), tap)
-            tap_ctl("attach", tap)
     return {"implementations": [
         ["XenDisk", {"params": tap["device"], "extra": {}, "backend_type": "vbd3"}],
         ["Nbd", {"uri": "nbd:unix:%s:exportname=ramdisk" % (NBD_SOCKET % (tap["pid"], tap["minor"]))}],
@@ -150,14 +173,17 @@ def detach(uri, domain):
     """End the tapdisk. Its attachment to the disk ends with the process. Must not fail."""
     use = Use(uri)
     with use.lock():
-        tap = use.tapdisk(domain)
-        if tap:
-            try:
-                tap_ctl("destroy", tap)
-            except Failure:
-                os.kill(tap["pid"], signal.SIGKILL)
-        if os.path.exists(use.note(domain)):
-            os.unlink(use.note(domain))
+        try:
+            tap = common.read_json(use.note(domain))
+        except FileNotFoundError:
+            return
+        try:
+            if not use.tapdisk(domain):
+                raise failed("the tapdisk has ended")
+            tap_ctl("destroy", tap)
+        except Failure:
+            end(tap)
+        os.unlink(use.note(domain))
 
 
 def close(uri):

@@ -209,6 +209,14 @@ ok "for reading" $?
 pid=$(sed -n 's/^open -p \([0-9]*\) .*-R$/\1/p' "$TAPS/log")
 kill -KILL "$pid" "$(pgrep -P "$pid")"
 does "detach of a tapdisk that was killed" "$(D Datapath.detach)" "{$R,\"domain\":\"u0-x/y\"}"
+[ "$(cat "$TAPS/freed")" = "$(sed -n 's/^open .*-m \([0-9]*\) .*-R$/\1/p' "$TAPS/log")" ]
+ok "frees its device" $?
+touch "$TAPS/refuse"
+fails "a tapdisk that cannot be attached" "$(D Datapath.attach)" "{$R,\"domain\":\"5\"}" RAMDISK_FAILED '^tap-ctl attach: exit status 104$'
+rm "$TAPS/refuse"
+last=$(sed -n 's/^attach -p \([0-9]*\) .*/\1/p' "$TAPS/log" | tail -n 1)
+[ "$(tail -n 1 "$TAPS/freed")" = "$(cat "$TAPS/minors")" ] && [ -n "$last" ] && ! pgrep -f "tap-ctl tapdisk" -r R,S,D | grep -qx "$last"
+ok "is ended, and its device freed" $?
 fails "a URI of others" "$(D Datapath.attach)" '{"dbg":"d","uri":"tapdisk:///x","domain":"1"}' RAMDISK_FAILED 'expected ramdisk:///PATH'
 fails "a seed that is not there" "$(D Datapath.open)" "{\"dbg\":\"d\",\"uri\":\"ramdisk://$sr/none.img\",\"persistent\":true}" \
 	RAMDISK_FAILED "xm-ramdisk load: xm-ramdisk: cannot open seed $sr/none.img"

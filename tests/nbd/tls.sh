@@ -80,6 +80,11 @@ seed_says() { # NAME SENTENCE URI: an attach there fails with the sentence, and 
 	[ -z "$(ls -A "$store")" ]
 	ok "a seed: $1: nothing is left" $?
 }
+remote_says() { # NAME SENTENCE URI: the same for the disk of another host, over a fake of xenstore
+	says "attach --remote: $1" 1 "^xm-ramdisk: cannot open seed nbds://[^ ]*: $2$" \
+		env XEN_RAMDISK_DIR="$store" FAKE_XEN="$seeds/xen" LD_PRELOAD="$B/tests/daemon/xen.so" \
+		timeout 60 xm-ramdisk attach --remote Domain-0 "$3" xvdb
+}
 nbdkit_with() { # DIRECTORY ARGUMENT...: serves with these certificates at $port
 	local directory=$1
 	shift
@@ -97,6 +102,7 @@ nbdkit_with "$seeds/here" --tls-verify-peer
 says "a seed: certificates are accepted" 0 '1 MiB, kept' env XEN_RAMDISK_DIR="$store" xm-ramdisk load "$(at "$tls/client")"
 XEN_RAMDISK_DIR=$store xm-ramdisk drop "$(at "$tls/client")"
 seed_says "another authority" "the server's certificate was not signed by the authority in $seeds/other/client/ca-cert.pem; copy .*" "$(at "$seeds/other/client")"
+remote_says "another authority" "the server's certificate was not signed by the authority in $seeds/other/client/ca-cert.pem; copy .*" "$(at "$seeds/other/client")"
 seed_says "no such directory" "cannot read $seeds/none/ca-cert.pem: No such file or directory; expected .*" "$(at "$seeds/none")"
 seed_says "no directory" "libnbd 1.14.[0-9]+ would not check who the server is; add tls-certificates=DIRECTORY .*" "nbds://127.0.0.1:$port/"
 mkdir "$seeds/authority"
@@ -107,9 +113,12 @@ cp "$seeds/other/client/"client-*.pem "$seeds/authority"
 seed_says "a certificate of another authority" "the server ended the connection, and may not accept .*" "$(at "$seeds/authority")"
 nbdkit_with "$seeds/expired"
 seed_says "expired" "the server's certificate has expired; make a new one on the server .*" "$(at "$tls/client")"
+remote_says "expired" "the server's certificate has expired; make a new one on the server .*" "$(at "$tls/client")"
 nbdkit_with "$seeds/future"
 seed_says "not valid yet" "the server's certificate is not valid yet; compare the clocks of both hosts" "$(at "$tls/client")"
 nbdkit_with "$seeds/host"
 seed_says "another host" "the server's certificate does not name 127.0.0.1; use a name .*" "$(at "$tls/client")"
+remote_says "another host" "the server's certificate does not name 127.0.0.1; use a name .*" "$(at "$tls/client")"
+remote_says "no such directory" "cannot read $seeds/none/ca-cert.pem: No such file or directory; expected .*" "$(at "$seeds/none")"
 seed_says "another host, by name" "the server's certificate does not name localhost; use a name .*" "$(at "$tls/client" localhost)"
 finish

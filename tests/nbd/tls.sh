@@ -90,7 +90,7 @@ nbdkit_with() { # DIRECTORY ARGUMENT...: serves with these certificates at $port
 	shift
 	port=$((port + 1))
 	until ! ss -Hltn "sport = :$port" | grep -q .; do port=$((port + 1)); done
-	spawn nbdkit -f -i 127.0.0.1 -p "$port" --tls=require --tls-certificates="$directory" "$@" memory 1M
+	spawn nbdkit -f -i "${address-127.0.0.1}" -p "$port" --tls=require --tls-certificates="$directory" "$@" memory 1M
 	wait_for 20 sh -c "ss -Hltn 'sport = :$port' | grep -q ."
 }
 at() { echo "nbds://${2-127.0.0.1}:$port/?tls-certificates=$1"; }
@@ -121,4 +121,9 @@ seed_says "another host" "the server's certificate does not name 127.0.0.1; use 
 remote_says "another host" "the server's certificate does not name 127.0.0.1; use a name .*" "$(at "$tls/client")"
 remote_says "no such directory" "cannot read $seeds/none/ca-cert.pem: No such file or directory; expected .*" "$(at "$seeds/none")"
 seed_says "another host, by name" "the server's certificate does not name localhost; use a name .*" "$(at "$tls/client" localhost)"
+address=::1 nbdkit_with "$seeds/here"
+seed_says "an IPv6 address" "the server's certificate does not name ::1; use a name .*" "$(at "$tls/client" "[::1]")"
+does "certificates for it" certificate "$seeds/six" 'ip_address = ::1\n'
+address=::1 nbdkit_with "$seeds/six"
+seed_says "an IPv6 address of the certificate" "the server refuses libnbd's way to send the IPv6 address ::1; use the server's name" "$(at "$tls/client" "[::1]")"
 finish

@@ -330,7 +330,8 @@ static bool explain_session(const struct gnutls *g, const struct tls_uri *u,
 	unsigned status = 0;
 
 	g->set_default_priority(session);
-	if (u->host[0])
+	/* libnbd sends an IPv6 address as a name, which servers then refuse. */
+	if (u->host[0] && !strchr(u->host, ':'))
 		g->server_name_set(session, TLS_DNS, u->host, strlen(u->host));
 	g->transport_set_int2(session, fd, fd);
 	g->handshake_set_timeout(session, PATIENCE_S * 1000);
@@ -341,6 +342,13 @@ static bool explain_session(const struct gnutls *g, const struct tls_uri *u,
 		return false;
 	if (say_status(u, status, why))
 		return true;
+	if (strchr(u->host, ':')) {
+		snprintf(
+			why, RD_TLS_WHY,
+			"the server refuses libnbd's way to send the IPv6 address %s; use the server's name",
+			u->host);
+		return true;
+	}
 	/* TLS 1.3: the server looks at ours after the handshake. */
 	snprintf(
 		why, RD_TLS_WHY,

@@ -61,7 +61,7 @@ has libramdisk-devel /usr/include/ramdisk.h /usr/include/xen-interface.h /usr/li
 	/usr/lib64/pkgconfig/libramdisk.pc '/usr/share/man/man3/rd_attach.3(.gz)?'
 ok "its headers" $?
 # Each file of `make install` is in one package.
-make -s install install-dev DESTDIR="$tmp/tree" PREFIX=/usr LIBDIR=/usr/lib64 NBDKITDIR=/usr/lib64/nbdkit/plugins >"$tmp/out" 2>&1
+make -s install install-dev DESTDIR="$tmp/tree" INIT=systemd PREFIX=/usr LIBDIR=/usr/lib64 NBDKITDIR=/usr/lib64/nbdkit/plugins >"$tmp/out" 2>&1
 (cd "$tmp/tree" && find . ! -type d | sed 's,^\.,,; s,\.gz$,,' | sort) >"$tmp/want"
 for p in xen-ramdisk xen-ramdisk-nbdkit libramdisk libramdisk-devel; do
 	rpm -qlp "$(file_of $p)" 2>/dev/null

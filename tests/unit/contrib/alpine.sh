@@ -58,9 +58,9 @@ for s in $subpackages; do
 	esac
 done
 END
-env -u PREFIX -u MAKEFLAGS -u MFLAGS B="$B" CFLAGS="${CFLAGS--O2 -g}" LDFLAGS="${LDFLAGS-}" sh "$tmp/abuild" "$PWD" "$tmp/packages" >"$tmp/out" 2>&1
+env -u INIT -u PREFIX -u MAKEFLAGS -u MFLAGS B="$B" CFLAGS="${CFLAGS--O2 -g}" LDFLAGS="${LDFLAGS-}" sh "$tmp/abuild" "$PWD" "$tmp/packages" >"$tmp/out" 2>&1
 ok "build, package, and the subpackages' functions" $?
-make -s install install-dev B="$B" DESTDIR="$tmp/tree" PREFIX=/usr NBDKITDIR=/usr/lib/nbdkit/plugins >"$tmp/out" 2>&1
+make -s install install-dev B="$B" INIT=openrc DESTDIR="$tmp/tree" PREFIX=/usr NBDKITDIR=/usr/lib/nbdkit/plugins >"$tmp/out" 2>&1
 (cd "$tmp/tree" && find . ! -type d | grep -v '/systemd/' | sort) >"$tmp/want"
 (cd "$tmp/packages" && find . -mindepth 2 ! -type d | grep -v /licenses/ | sed 's,^\./[^/]*,.,' | sort) >"$tmp/have"
 [ "$(wc -l <"$tmp/want")" -gt 60 ] && diff "$tmp/want" "$tmp/have" >"$tmp/out"

@@ -346,6 +346,8 @@ struct rd_counters {
 	 * the first also less, the last also more.
 	 */
 	uint32_t read_latency[RD_LATENCIES], write_latency[RD_LATENCIES];
+	uint64_t read_us, write_us; /* sums of the measured latencies */
+	uint64_t no_memory; /* of @errors: requests that failed with -ENOSPC */
 };
 
 struct rd_attachment_info {
@@ -359,6 +361,7 @@ struct rd_attachment_info {
 	uint64_t since; /* seconds since 1970 */
 	char label[RD_LABEL_MAX];
 	struct rd_counters counters;
+	unsigned restarts; /* durable: how often a process has taken it over */
 };
 
 enum rd_seed_now {
@@ -402,6 +405,59 @@ void rd_list_free(struct rd_disk_info *disks, size_t count);
  */
 const char *rd_unique_name(const struct rd_disk_info *disks, size_t count,
 			   const struct rd_disk_info *disk);
+
+/* ---- events ------------------------------------------------------------ */
+
+#define RD_EVENT_WORD_MAX 32u /* bytes of an event's word, with its NUL */
+#define RD_EVENT_TEXT_MAX 768u /* bytes of an event's sentence, with its NUL */
+#define RD_EVENT_SEED_MAX 2048u /* bytes of an event's seed, with its NUL */
+
+/*
+ * What happened, in one word. The library reports: "loaded", "attached", "restarted"
+ * (a process took over a durable attachment), "detached", "discarded" (the disk's
+ * contents), "reset", "memory-short" (a disk or an attachment was refused). Other
+ * programs report with rd_event_send(): xen-ramdiskd "frontend-error". "lost" stands
+ * for events that a watcher was too slow for. Other words may be added.
+ */
+struct rd_event {
+	uint64_t time_ms; /* since 1970 */
+	uint32_t slot; /* of the attachment that has @label */
+	int32_t pid; /* of its process; 0: none */
+	char what[RD_EVENT_WORD_MAX];
+	char id[RD_ID_MAX]; /* of the disk; or empty */
+	char name[RD_NAME_MAX]; /* of the disk; or empty */
+	char label[RD_LABEL_MAX]; /* of the attachment; or empty */
+	char mode; /* of the attachment: 'r', 'w', 'p' for a private view; 0 */
+	char seed[RD_EVENT_SEED_MAX]; /* the end of a longer one; or empty */
+	char text[RD_EVENT_TEXT_MAX]; /* a sentence; or empty */
+};
+
+struct rd_watch; /* a queue of the store's events */
+
+/*
+ * Queue every event of @store from now on, of all processes. A store without a
+ * watcher keeps no events, and reporting one costs nothing. The queue is a file in the
+ * store that ends with its process. It takes 64 KiB of memory at once and 4 MiB at most:
+ * beyond that events are dropped, and the watcher reads "lost". Close with
+ * rd_watch_close(). -EACCES, -ENOSPC or another -errno: there is no queue.
+ *
+ * That a process died is noticed by the next call of rd_reap(), which reports
+ * "detached": a watcher calls it now and then.
+ */
+int rd_watch_open(struct rd_store *store, struct rd_watch **watch,
+		  struct rd_error *err);
+/* A descriptor that poll(2) reports as readable when there may be an event. */
+int rd_watch_fd(const struct rd_watch *watch);
+/* The next event: 1; 0 if there is none now; or -errno. Never waits. */
+int rd_watch_next(struct rd_watch *watch, struct rd_event *event);
+void rd_watch_close(struct rd_watch *watch);
+
+/*
+ * Report an event to all watchers of @store. time_ms 0 means now. Texts must end
+ * with NUL inside their members. Never waits, and cannot fail: a watcher whose queue
+ * cannot be written misses the event. Never on the request path.
+ */
+void rd_event_send(struct rd_store *store, const struct rd_event *event);
 
 /* ---- attachment: the request path -------------------------------------- */
 

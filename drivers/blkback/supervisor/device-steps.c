@@ -18,6 +18,7 @@
 
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/supervisor/frontend.h"
+#include "include/private/clock.h"
 
 #define END_TIMEOUT_MS 5000 /* for a worker to detach and end */
 
@@ -56,12 +57,31 @@ int blkback_device_switch_state(struct blkback_device *dev, uint32_t state)
 	return update(dev, state, nodes, 1);
 }
 
+/* A guest can make its device fail again and again: one event a second. */
+static void report_failure(struct blkback_device *dev, const char *text)
+{
+	struct rd_event event = { .what = "frontend-error" };
+	unsigned suppressed;
+
+	if (!dev->host->events ||
+	    !blkback_gate_pass(&dev->event_gate, clock_now_ms() / 1000,
+			       &suppressed))
+		return;
+	event.pid = dev->pid;
+	snprintf(event.label, sizeof(event.label), NODES_LABEL, dev->domid,
+		 dev->devid);
+	snprintf(event.id, sizeof(event.id), "%s", dev->config.disk);
+	snprintf(event.text, sizeof(event.text), "%s", text);
+	rd_event_send(dev->host->events, &event);
+}
+
 void blkback_device_fail(struct blkback_device *dev, const char *text)
 {
 	struct blkback_node nodes[2] = { { "error", text } };
 
 	blkback_log_gated(&dev->failure_gate, BLKBACK_WARNING, "%s: %s",
 			  dev->label, text);
+	report_failure(dev, text);
 	dev->failed = true;
 	update(dev, XenbusStateClosing, nodes, 2);
 }

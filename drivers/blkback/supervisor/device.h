@@ -28,6 +28,8 @@ struct blkback_device;
 struct blkback_host {
 	struct xs_handle *xs;
 	const char *store; /* canonical path of the store served */
+	struct rd_store
+		*events; /* that store, whose watchers get events; or NULL */
 	bool stopping; /* start no worker any more */
 	unsigned max_queues; /* offered to frontends; 1 to BLKBACK_MAX_QUEUES */
 	uint32_t poll_us; /* how long queues poll before they sleep; 0: never */
@@ -150,7 +152,7 @@ struct blkback_device {
 	uint32_t answered_at_death; /* requests, when the last worker died */
 	bool other_build; /* the worker is of another build than the daemon */
 	bool handing_over; /* the worker was asked to hand over to a new one */
-	struct blkback_gate error_gate, failure_gate, info_gate;
+	struct blkback_gate error_gate, failure_gate, info_gate, event_gate;
 };
 
 /* A marked device, whose nodes have not been read. NULL when out of memory. */

@@ -262,6 +262,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	if (rc)
 		goto fail;
 	sup->host.store = sup->options.store = rd_store_path(sup->store);
+	sup->host.events = sup->store;
 	rc = take_lock(sup, err);
 	if (rc)
 		goto fail;

@@ -58,6 +58,7 @@ struct rd_disk {
 	int control_fd; /* see store/hold.h; -1: the disk's lock is not held */
 	unsigned slot; /* valid if counters is set */
 	bool writable;
+	bool quiet; /* no event tells of this attachment; see store/events.h */
 	bool thin; /* blocks of the base may have no memory */
 	/*
 	 * Between the takeover of a durable attachment and rd_settle(): this

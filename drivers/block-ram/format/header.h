@@ -89,13 +89,14 @@ enum rd_slot_flags {
 	RD_SLOT_PRIVATE = 2,
 	RD_SLOT_DURABLE = 4,
 	RD_SLOT_FREEZER = 8, /* between rd_freeze() and rd_thaw() */
+	RD_SLOT_ENDED = 16, /* not durable; its end was reported (events.h) */
 };
 
 struct rd_slot {
 	_Atomic uint32_t state; /* enum rd_slot_state */
 	_Atomic uint32_t flags; /* enum rd_slot_flags */
 	int32_t pid;
-	uint32_t reserved0;
+	_Atomic uint32_t restarts; /* processes that took the slot over */
 	uint64_t since; /* seconds since 1970 */
 	char label[RD_LABEL_MAX];
 	uint8_t reserved1[40];
@@ -108,7 +109,9 @@ struct rd_slot_counters {
 	_Atomic uint32_t read_latency[RD_LATENCIES];
 	_Atomic uint32_t write_latency[RD_LATENCIES];
 	_Atomic uint64_t torn; /* blocks; see rd_damage() */
-	uint8_t reserved[RD_BLOCK - 8 * 8 - 8 * RD_LATENCIES - 8];
+	_Atomic uint64_t read_us, write_us; /* sums of the latencies */
+	_Atomic uint64_t no_memory; /* of errors: -ENOSPC */
+	uint8_t reserved[RD_BLOCK - 8 * 8 - 8 * RD_LATENCIES - 4 * 8];
 };
 
 _Static_assert(offsetof(struct rd_header, size) == 24, "format");

@@ -140,6 +140,16 @@ void rd_count_latency(struct rd_disk *disk, bool write, uint64_t us)
 	atomic_fetch_add_explicit(write ? &c->write_latency[n]
 					: &c->read_latency[n],
 				  1, memory_order_relaxed);
+	atomic_fetch_add_explicit(write ? &c->write_us : &c->read_us, us,
+				  memory_order_relaxed);
+}
+
+void rd_count_failure(struct rd_disk *disk, int rc)
+{
+	rd_count_error(disk);
+	if (rc == -ENOSPC)
+		atomic_fetch_add_explicit(&disk->counters->no_memory, 1,
+					  memory_order_relaxed);
 }
 
 int rd_range_check(struct rd_disk *disk, uint64_t off, uint64_t len, bool write)
@@ -153,7 +163,7 @@ int rd_range_check(struct rd_disk *disk, uint64_t off, uint64_t len, bool write)
 	else
 		rc = rd_lazy_need(disk, off, len);
 	if (rc)
-		rd_count_error(disk);
+		rd_count_failure(disk, rc);
 	return rc;
 }
 
@@ -187,7 +197,7 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 		rc = read_block(disk, off / RD_BLOCK, to, off % RD_BLOCK, n,
 				&w);
 		if (rc) {
-			rd_count_error(disk);
+			rd_count_failure(disk, rc);
 			return rc;
 		}
 	}
@@ -209,7 +219,7 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 		rc = write_block(disk, off / RD_BLOCK, off % RD_BLOCK, from, n,
 				 &w);
 		if (rc) {
-			rd_count_error(disk);
+			rd_count_failure(disk, rc);
 			return rc;
 		}
 	}
@@ -488,7 +498,7 @@ __attribute__((noinline)) static int prepare_locks(const struct rd_range *range)
 	rc = rd_groups_need(range->disk, top, first, end,
 			    !(range->flags & RD_RANGE_NOWAIT));
 	if (rc && rc != -EWOULDBLOCK)
-		rd_count_error(range->disk);
+		rd_count_failure(range->disk, rc);
 	return rc;
 }
 
@@ -507,6 +517,15 @@ static int prepare_blocks(const struct rd_range *range)
 		rd_block_written(range->disk, b);
 	}
 	return 0;
+}
+
+/* Release what the range holds. */
+static void let_go(struct rd_range *range)
+{
+	if (range->copy)
+		free_copy(range);
+	else if (holds(range))
+		unlock_range(range);
 }
 
 int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
@@ -552,8 +571,10 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 	if (rc || !(flags & RD_RANGE_WRITE))
 		return rc;
 	rc = prepare_blocks(range);
-	if (rc)
-		rd_range_abort(range);
+	if (rc) {
+		let_go(range);
+		rd_count_failure(disk, rc);
+	}
 	return rc;
 }
 
@@ -592,9 +613,6 @@ int rd_range_end(struct rd_range *range)
 
 void rd_range_abort(struct rd_range *range)
 {
-	if (range->copy)
-		free_copy(range);
-	else if (holds(range))
-		unlock_range(range);
+	let_go(range);
 	rd_count_error(range->disk);
 }

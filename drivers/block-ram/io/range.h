@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The check that each request of this room starts with. */
+/* The check that each request of this room starts with, and the count of failures. */
 #ifndef BLOCK_RAM_RANGE_H
 #define BLOCK_RAM_RANGE_H
 
@@ -11,5 +11,8 @@
  */
 int rd_range_check(struct rd_disk *disk, uint64_t off, uint64_t len,
 		   bool write);
+
+/* Count a request that failed with @rc. */
+void rd_count_failure(struct rd_disk *disk, int rc);
 
 #endif

@@ -197,7 +197,7 @@ static int counted(struct rd_disk *disk, int rc, uint64_t len)
 	if (!rc && rd_is_lost(disk))
 		rc = -EIO;
 	if (rc) {
-		rd_count_error(disk);
+		rd_count_failure(disk, rc);
 		return rc;
 	}
 	atomic_fetch_add_explicit(&c->discards, 1, memory_order_relaxed);

@@ -27,6 +27,7 @@
 #include "drivers/block-ram/io/populate.h"
 #include "drivers/block-ram/store/conflict.h"
 #include "drivers/block-ram/store/contents.h"
+#include "drivers/block-ram/store/events.h"
 #include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/lookup.h"
 #include "drivers/block-ram/store/paths.h"
@@ -170,6 +171,25 @@ static int map_and_claim(struct rd_disk *disk,
 	return 0;
 }
 
+/* What the attach found: attachments that died, and contents that it discards. */
+static void report_found(const struct rd_disk *disk, const struct rd_header *h,
+			 bool alive)
+{
+	if (!rd_events_wanted(disk->dir))
+		return;
+	rd_events_dead(disk->dir, disk->control_fd, h);
+	if (!alive && h->state == RD_READY)
+		rd_events_disk(disk->dir, h, "discarded", NULL);
+}
+
+static void report_attached(const struct rd_disk *disk, bool loaded)
+{
+	if (loaded)
+		rd_events_disk(disk->dir, disk->header, "loaded",
+			       disk->parts ? "lazily" : NULL);
+	rd_events_attachment(disk, disk->settling ? "restarted" : "attached");
+}
+
 /* Attach with RD_LOCK_DISK held. On failure a disk that was dead is removed. */
 static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 			 struct rd_target *target,
@@ -182,6 +202,8 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 	bool alive = rd_disk_alive(disk->control_fd, rc ? NULL : &h);
 	bool noted = false;
 
+	if (!rc)
+		report_found(disk, &h, alive);
 	if (alive && !rc)
 		rc = join_disk(disk, target, &h, err);
 	else if (!alive && target->has_seed && !(req->flags & RD_EXISTING))
@@ -200,6 +222,8 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 					 err);
 	if (rc && !alive)
 		rd_remove_disk(disk->dir, disk->id, disk->header);
+	if (!rc)
+		report_attached(disk, !alive);
 	return rc;
 }
 
@@ -216,6 +240,7 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 	d->base.fd = d->view_layer.fd = -1;
 	d->base.map_fd = d->view_layer.map_fd = -1;
 	d->writable = req->writable || req->flags & RD_PRIVATE;
+	d->quiet = req->flags & (RD_CONTROL | RD_QUIET);
 	memcpy(d->id, id, sizeof(d->id));
 	d->dir = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
 	if (d->dir >= 0)
@@ -249,10 +274,12 @@ int rd_attach_holding(struct rd_store *store,
 	if (!rc)
 		rc = attach_locked(store, d, &target, req, err);
 	rd_target_close(&target);
-	if (rc)
+	if (rc) {
+		rd_events_refused(d->dir, req, rc, err);
 		release(d);
-	else
+	} else {
 		*disk = d;
+	}
 	return rc;
 }
 
@@ -297,8 +324,11 @@ void rd_detach_holding(struct rd_disk *disk)
 	/* Before the slot is freed: the loader thread still writes the disk. */
 	rd_lazy_stop(disk);
 	rd_slot_free(disk);
-	if (!rd_disk_alive(disk->control_fd, sound ? &h : NULL))
+	rd_events_attachment(disk, "detached");
+	if (!rd_disk_alive(disk->control_fd, sound ? &h : NULL)) {
 		rd_remove_disk(disk->dir, disk->id, disk->header);
+		rd_events_disk(disk->dir, disk->header, "discarded", NULL);
+	}
 	release(disk);
 }
 

@@ -11,6 +11,8 @@
  * opened and a private view's files are not mapped; either may be missing.
  */
 #define RD_CONTROL (1u << 31)
+/* Of this library only: the attachment is part of a call, and is no event. */
+#define RD_QUIET (1u << 30)
 
 /* As rd_attach(), and returns with RD_LOCK_DISK held. */
 int rd_attach_holding(struct rd_store *store,

@@ -41,6 +41,9 @@ static void copy_counters(struct rd_counters *c,
 		c->read_latency[i] = s->read_latency[i];
 		c->write_latency[i] = s->write_latency[i];
 	}
+	c->read_us = s->read_us;
+	c->write_us = s->write_us;
+	c->no_memory = s->no_memory;
 }
 
 /* Bytes of memory of a file in the store; 0 if there is no such file. */
@@ -69,6 +72,7 @@ static void copy_slot(struct rd_store *store, struct rd_disk_info *info,
 	a->private_view = s->flags & RD_SLOT_PRIVATE;
 	a->durable = s->flags & RD_SLOT_DURABLE;
 	a->since = s->since;
+	a->restarts = s->restarts;
 	memcpy(a->label, s->label, sizeof(a->label));
 	a->label[sizeof(a->label) - 1] = 0;
 	if (pread(counters, &c, sizeof(c), rd_counters_offset(slot)) ==

@@ -19,6 +19,7 @@
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/seed/seed.h"
 #include "drivers/block-ram/store/attach.h"
+#include "drivers/block-ram/store/events.h"
 #include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"
@@ -35,7 +36,7 @@ static int hold(struct rd_store *store, const char *id, bool writable,
 	const struct rd_attach_request req = {
 		.name = id,
 		.writable = writable,
-		.flags = RD_EXISTING | flags,
+		.flags = RD_EXISTING | RD_QUIET | flags,
 		.label = label,
 	};
 
@@ -118,6 +119,7 @@ static int end_slot(struct rd_store *store, const char *id, int fd,
 	if (rc)
 		return rc == -ECANCELED ? -EWOULDBLOCK : rc;
 	rd_settle(disk);
+	disk->quiet = false;
 	rd_detach_holding(disk);
 	return 0;
 }
@@ -366,6 +368,11 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 	if (!rc && stat(h->seed, &st) == 0)
 		h->seed_mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
 				(uint64_t)st.st_mtim.tv_nsec;
+	if (!rc)
+		rd_events_disk(disk->dir, h, "reset", force ? "forced" : NULL);
+	else if (h->flags & RD_DISK_HALF_RESET)
+		rd_events_disk(disk->dir, h, "reset-failed",
+			       err ? err->text : strerror(-rc));
 	rd_detach_holding(disk);
 	return rc;
 }

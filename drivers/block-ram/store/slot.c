@@ -14,6 +14,7 @@
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/lazy.h"
+#include "drivers/block-ram/store/attach.h"
 #include "drivers/block-ram/store/contents.h"
 
 /* ---- counting ---------------------------------------------------------- */
@@ -249,6 +250,8 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 	}
 	if (!*inherited)
 		fill_in(own_slot(disk), req);
+	else if (!(req->flags & RD_CONTROL))
+		own_slot(disk)->restarts++;
 	if (disk->parts)
 		rd_lazy_sweep(disk);
 	return 0;

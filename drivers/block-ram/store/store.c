@@ -18,6 +18,7 @@
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/base/tmpfs.h"
 #include "drivers/block-ram/format/disk.h"
+#include "drivers/block-ram/store/events.h"
 
 const char *rd_store_default(void)
 {
@@ -316,12 +317,17 @@ static int reap_one(struct rd_store *store, const char *id, void *arg)
 	/* A process that holds the lock attaches, loads or detaches: not dead. */
 	if (!rd_trylock_disk(fd) && fstat(fd, &st) == 0 && st.st_nlink) {
 		sound = !rd_header_read(fd, name.text, &h, NULL);
+		if (sound)
+			rd_events_dead(store->dir, fd, &h);
 		if (!rd_disk_alive(fd, sound ? &h : NULL)) {
 			/*
 			 * The state need not be changed: the lock keeps
 			 * others out, and the header is removed last.
 			 */
 			rd_remove_disk(store->dir, id, NULL);
+			if (sound && h.state == RD_READY)
+				rd_events_disk(store->dir, &h, "discarded",
+					       NULL);
 			++*(int *)arg;
 		} else if (sound) {
 			reap_views(store, id, fd, &h);

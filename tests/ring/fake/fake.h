@@ -68,6 +68,8 @@ extern _Atomic unsigned fake_prefetched;
 extern _Thread_local unsigned fake_held; /* ranges of this thread */
 extern bool fake_attach_fails;
 extern bool fake_forgets; /* rd_find_durable() finds nothing */
+extern struct rd_event fake_event; /* the last one that was sent */
+extern unsigned fake_events_sent;
 extern struct rd_damage fake_damage; /* what rd_damage() reports */
 /* Take the memory of a block away: an access is SIGBUS until rd_lost(). */
 void fake_take_memory(uint64_t block);

@@ -35,6 +35,8 @@ _Atomic unsigned fake_prefetched;
 bool fake_attach_fails;
 bool fake_forgets;
 struct rd_damage fake_damage;
+struct rd_event fake_event;
+unsigned fake_events_sent;
 _Atomic bool fake_attach_waits;
 int fake_attached;
 static _Atomic bool lost; /* see rd_lost() */
@@ -402,4 +404,11 @@ void rd_range_abort(struct rd_range *range)
 		set_locked(range, false);
 	fake_errors++;
 	pthread_mutex_unlock(&lock);
+}
+
+void rd_event_send(struct rd_store *store, const struct rd_event *event)
+{
+	(void)store;
+	fake_event = *event;
+	fake_events_sent++;
 }

@@ -6,6 +6,7 @@
 #include "tests/ring/supervisor/device.h"
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/device-steps.h"
 
 static void connects(void)
 {
@@ -226,6 +227,22 @@ static void attach_fails(void)
 	teardown();
 }
 
+/* A guest can make its device fail at will: one event a second at most. */
+static void failures_are_events(void)
+{
+	setup_connected();
+	fake_events_sent = 0;
+	host.events = (struct rd_store *)&host; /* the fake only counts */
+	blkback_device_fail(dev, "a ring of lies");
+	blkback_device_fail(dev, "a ring of lies");
+	host.events = NULL;
+	CU_ASSERT_EQUAL(fake_events_sent, 1);
+	CU_ASSERT_STRING_EQUAL(fake_event.what, "frontend-error");
+	CU_ASSERT_STRING_EQUAL(fake_event.label, "vbd/5/51712");
+	CU_ASSERT_STRING_EQUAL(fake_event.text, "a ring of lies");
+	teardown();
+}
+
 static void ring_error(void)
 {
 	struct blkback_message msg;
@@ -442,6 +459,7 @@ int main(void)
 		{ "the backend is removed", backend_removed },
 		{ "the attach fails", attach_fails },
 		{ "the ring is in error", ring_error },
+		{ "failures are events", failures_are_events },
 		{ "removed nodes stay removed", removed_nodes_stay_removed },
 		{ "a request to close is not lost", close_is_not_overwritten },
 		{ "replaced by another device", replaced },

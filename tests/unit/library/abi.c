@@ -34,7 +34,7 @@ static void attach_request(void)
 
 static void counters(void)
 {
-	SIZE(rd_counters, 256);
+	SIZE(rd_counters, 280);
 	AT(rd_counters, reads, 0);
 	AT(rd_counters, writes, 8);
 	AT(rd_counters, flushes, 16);
@@ -45,11 +45,14 @@ static void counters(void)
 	AT(rd_counters, errors, 56);
 	AT(rd_counters, read_latency, 64);
 	AT(rd_counters, write_latency, 160);
+	AT(rd_counters, read_us, 256);
+	AT(rd_counters, write_us, 264);
+	AT(rd_counters, no_memory, 272);
 }
 
 static void attachment_info(void)
 {
-	SIZE(rd_attachment_info, 352);
+	SIZE(rd_attachment_info, 384);
 	AT(rd_attachment_info, slot, 0);
 	AT(rd_attachment_info, pid, 4);
 	AT(rd_attachment_info, alive, 8);
@@ -60,6 +63,7 @@ static void attachment_info(void)
 	AT(rd_attachment_info, since, 24);
 	AT(rd_attachment_info, label, 32);
 	AT(rd_attachment_info, counters, 96);
+	AT(rd_attachment_info, restarts, 376);
 }
 
 static void disk_info(void)
@@ -81,6 +85,21 @@ static void disk_info(void)
 	AT(rd_disk_info, torn, 4288);
 	AT(rd_disk_info, attachments, 4296);
 	AT(rd_disk_info, attachment, 4304);
+}
+
+static void event(void)
+{
+	SIZE(rd_event, 3080);
+	AT(rd_event, time_ms, 0);
+	AT(rd_event, slot, 8);
+	AT(rd_event, pid, 12);
+	AT(rd_event, what, 16);
+	AT(rd_event, id, 48);
+	AT(rd_event, name, 128);
+	AT(rd_event, label, 192);
+	AT(rd_event, mode, 256);
+	AT(rd_event, seed, 257);
+	AT(rd_event, text, 2305);
 }
 
 static void range(void)
@@ -116,6 +135,7 @@ static const struct test tests[] = {
 	{ "struct rd_counters", counters },
 	{ "struct rd_attachment_info", attachment_info },
 	{ "struct rd_disk_info", disk_info },
+	{ "struct rd_event", event },
 	{ "struct rd_range", range },
 	{ "constants", constants },
 };

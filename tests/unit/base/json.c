@@ -94,6 +94,24 @@ static void nesting(void)
 				    "  \"empty\": {}\n}");
 }
 
+static void one_line(void)
+{
+	char out[256] = "";
+	struct json j = { .out = fmemopen(out, sizeof(out), "w"),
+			  .one_line = true };
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(j.out);
+	json_open(&j, NULL, '{');
+	json_number(&j, "a", 1);
+	json_open(&j, "b", '[');
+	json_string(&j, NULL, "x\n");
+	json_bool(&j, NULL, true);
+	json_close(&j);
+	json_close(&j);
+	fclose(j.out);
+	CU_ASSERT_STRING_EQUAL(out, "{\"a\": 1, \"b\": [\"x\\u000a\", true]}");
+}
+
 static const struct test tests[] = {
 	{ "quotes, backslashes and control characters are escaped", escapes },
 	{ "UTF-8 is written unchanged", utf8_stays },
@@ -101,6 +119,7 @@ static const struct test tests[] = {
 	{ "control characters", control_characters_are_escaped },
 	{ "the exact bytes can be recovered", exact_bytes },
 	{ "objects and arrays", nesting },
+	{ "on one line", one_line },
 };
 
 int main(void)

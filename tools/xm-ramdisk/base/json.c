@@ -43,6 +43,8 @@ static bool put_quoted(struct json *j, const char *text)
 
 static void indent(struct json *j)
 {
+	if (j->one_line)
+		return;
 	fprintf(j->out, "\n%*s", (int)j->depth * 2, "");
 }
 
@@ -51,7 +53,7 @@ static void begin_value(struct json *j, const char *key)
 {
 	if (j->depth) {
 		if (j->more[j->depth - 1])
-			putc(',', j->out);
+			fputs(j->one_line ? ", " : ",", j->out);
 		j->more[j->depth - 1] = true;
 		indent(j);
 	}

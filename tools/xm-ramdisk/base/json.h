@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes JSON (RFC 8259) to a stream, indented, with the keys in the order of
+ * Writes JSON (RFC 8259) to a stream, indented unless @one_line is set, with the keys in the order of
  * the calls. @key is NULL inside an array, and for the outermost value. Nested
  * up to JSON_DEPTH levels. A stream's errors are its owner's to check.
  */
@@ -18,6 +18,7 @@ struct json {
 	unsigned depth;
 	char close[JSON_DEPTH];
 	bool more[JSON_DEPTH]; /* a value of this level has been written */
+	bool one_line; /* no indentation: for a value on each line */
 };
 
 /* Begin an object ('{') or an array ('['); json_close() ends the innermost. */

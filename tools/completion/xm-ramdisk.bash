@@ -123,7 +123,7 @@ _xen_ramdisk_complete() { # PREFIX
 
 _xm_ramdisk_subcommands() {
 	case $1 in
-	'') echo 'attach detach list show top load drop reset save diff fault hotplug serve fence interface help' ;;
+	'') echo 'attach detach list show top watch metrics load drop reset save diff fault hotplug serve fence interface help' ;;
 	'interface') echo 'list show of running check' ;;
 	esac
 }
@@ -136,6 +136,8 @@ _xm_ramdisk_options() {
 	'list') echo '--json --help' ;;
 	'show') echo '--json --debug --help' ;;
 	'top') echo '--once --json --help' ;;
+	'watch') echo '--json --until= --count= --timeout= --help' ;;
+	'metrics') echo '--format= --output= --help' ;;
 	'load') echo '--name= --fresh --thin --lazy --all --check --served --help' ;;
 	'drop') echo '--help' ;;
 	'reset') echo '--force --help' ;;
@@ -163,6 +165,11 @@ _xm_ramdisk_values() {
 	'attach:--remote') echo 'none' ;;
 	'attach:--toolstack') echo 'direct|xl|xm' ;;
 	'detach:--timeout') echo 'none' ;;
+	'watch:--until') echo 'none' ;;
+	'watch:--count') echo 'none' ;;
+	'watch:--timeout') echo 'none' ;;
+	'metrics:--format') echo 'none' ;;
+	'metrics:--output') echo 'file' ;;
 	'load:--name') echo 'none' ;;
 	'fault:--error') echo 'read|write|all|none' ;;
 	'fault:--ratio') echo 'none' ;;
@@ -207,7 +214,7 @@ _xm_ramdisk_words() {
 	'interface show') echo 'release' ;;
 	'interface of') echo 'file' ;;
 	'interface check') echo 'release release' ;;
-	'help') echo 'attach|detach|list|show|top|load|drop|reset|save|diff|fault|hotplug|serve|fence|interface' ;;
+	'help') echo 'attach|detach|list|show|top|watch|metrics|load|drop|reset|save|diff|fault|hotplug|serve|fence|interface' ;;
 	esac
 }
 

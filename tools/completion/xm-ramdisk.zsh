@@ -57,7 +57,7 @@ _xm_ramdisk() {
 			'(-): :->subcommand' \
 			'(-)*:: :->arguments'
 		case $state in
-		subcommand) local -a rows=('attach:attach a seed'\''s RAM disk to a domain' 'detach:detach it; the last detach discards what was written' 'list:show the disks and their attachments' 'show:show one disk in detail' 'top:show the load of each attachment, again and again' 'load:load a seed and keep it until it is dropped' 'drop:stop keeping a disk' 'reset:load a disk'\''s seed again, in place' 'save:write a consistent copy of a disk to a file' 'diff:show where a disk differs from its seed' 'fault:make a domain'\''s requests slow, or hang, or fail' 'hotplug:the work of block-ramdisk, the toolstacks'\'' script' 'serve:serve disks over NBD, with or without Xen' 'fence:cut another host off from the disks served here' 'interface:show and compare Xen'\''s interface versions' 'help:show the arguments and options of a subcommand')
+		subcommand) local -a rows=('attach:attach a seed'\''s RAM disk to a domain' 'detach:detach it; the last detach discards what was written' 'list:show the disks and their attachments' 'show:show one disk in detail' 'top:show the load of each attachment, again and again' 'watch:print events of disks and attachments as they happen' 'metrics:print the counters for Prometheus' 'load:load a seed and keep it until it is dropped' 'drop:stop keeping a disk' 'reset:load a disk'\''s seed again, in place' 'save:write a consistent copy of a disk to a file' 'diff:show where a disk differs from its seed' 'fault:make a domain'\''s requests slow, or hang, or fail' 'hotplug:the work of block-ramdisk, the toolstacks'\'' script' 'serve:serve disks over NBD, with or without Xen' 'fence:cut another host off from the disks served here' 'interface:show and compare Xen'\''s interface versions' 'help:show the arguments and options of a subcommand')
 			_describe subcommand rows ;;
 		arguments) _xm_ramdisk "${1:+$1 }$words[1]" ;;
 		esac
@@ -105,6 +105,20 @@ _xm_ramdisk() {
 		_arguments -s -C \
 			'--once[one picture, after one second]' \
 			'--json[for programs]' \
+			'--help[print the arguments and options]'
+		;;
+	'watch')
+		_arguments -s -C \
+			'--json[for programs]' \
+			'--until=[end after the first such event]:EVENT:' \
+			'--count=[end after N events]:N:' \
+			'--timeout=[end then]:SECONDS:' \
+			'--help[print the arguments and options]'
+		;;
+	'metrics')
+		_arguments -s -C \
+			'--format=[openmetrics, the default]:FORMAT:' \
+			'--output=[write FILE, readable for everyone, in the place of an earlier one, so that readers see the old or the new one]:FILE:_xen_ramdisk_file' \
 			'--help[print the arguments and options]'
 		;;
 	'load')
@@ -258,7 +272,7 @@ _xm_ramdisk() {
 	'help')
 		_arguments -s -C \
 			'--help[print the arguments and options]' \
-			'1:attach|detach|list|show|top|load|drop|reset|save|diff|fault|hotplug|serve|fence|interface:(attach detach list show top load drop reset save diff fault hotplug serve fence interface)'
+			'1:attach|detach|list|show|top|watch|metrics|load|drop|reset|save|diff|fault|hotplug|serve|fence|interface:(attach detach list show top watch metrics load drop reset save diff fault hotplug serve fence interface)'
 		;;
 	esac
 }

@@ -47,6 +47,18 @@ systemd-analyze security --offline=true --threshold=40 --no-pager \
 	"$scratch/xen-ramdisk-serve@lab.service" >"$scratch/out" 2>&1
 ok "of a server as well" $?
 
+# The units of the metrics.
+metrics=$scratch/xen-ramdisk-metrics.service
+cp "$scratch/root/usr/lib/systemd/system/"xen-ramdisk-metrics.* "$scratch"
+grep -q '^ExecStart=/usr/bin/xm-ramdisk metrics --format=prometheus --output=' "$metrics"
+ok "the installed unit of the metrics has the command's directory" $?
+sed -i "s,/usr/bin/,$B/," "$metrics"
+systemd-analyze --man=no verify "$metrics" "$scratch/xen-ramdisk-metrics.timer" >"$scratch/out" 2>&1 &&
+	[ ! -s "$scratch/out" ]
+ok "systemd-analyze verify prints nothing about the metrics" $?
+systemd-analyze security --offline=true --threshold=60 --no-pager "$metrics" >"$scratch/out" 2>&1
+ok "systemd-analyze security of the metrics: exposure below 6.0" $?
+
 # The store is mounted in the mount name space of process 1, where other programs see it,
 # before the daemon starts in its own.
 awk '/^ExecStartPre=-\+nsenter --target 1 --mount .*xen-ramdiskd --make-store/ {mounts = NR} /^ExecStart=/ {starts = NR}

@@ -11,12 +11,14 @@ int cmd_fault(int argc, char **argv);
 int cmd_hotplug(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_load(int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_save(int argc, char **argv);
 int cmd_fence(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_interface(int argc, char **argv);
 
 #endif

@@ -38,6 +38,9 @@ static void counters(struct json *j, const struct rd_counters *c)
 	json_number(j, "errors", c->errors);
 	latencies(j, "read_latency_log2_us", c->read_latency);
 	latencies(j, "write_latency_log2_us", c->write_latency);
+	json_number(j, "read_latency_sum_us", c->read_us);
+	json_number(j, "write_latency_sum_us", c->write_us);
+	json_number(j, "no_memory", c->no_memory);
 }
 
 /* Whether a worker of xen-ramdiskd made the attachment: it has a journal. */
@@ -70,6 +73,7 @@ static void attachment(struct json *j, struct xs_handle *xs,
 	json_bool(j, "alive", a->alive);
 	json_number(j, "pid", (uint64_t)a->pid);
 	json_number(j, "since", a->since);
+	json_number(j, "restarts", a->restarts);
 	if (w.vbd) {
 		device_faults(xs, XBT_NULL, w.domid, w.devid, &faults);
 		fault_json(j, "faults", &faults);

@@ -53,6 +53,9 @@ is "the last bucket has all writes" "xen_ramdisk_attachment_latency_seconds_buck
 awk -v s="xen_ramdisk_attachment_latency_seconds_sum$a,operation=\"write\"}" '
 	index($0, s) == 1 {sum = $NF} END {exit !(sum > 0 && sum < 10)}' "$seeds/metrics"
 ok "the sum of the latencies" $?
+xm-ramdisk show --json plain >"$out"
+jq -e '.attachments[0] | .restarts == 0 and .no_memory == 0 and .write_latency_sum_us > 0' "$out" >/dev/null
+ok "show --json has them too" $?
 # the sum is inside the bounds of the buckets that count the write
 awk -v s="xen_ramdisk_attachment_latency_seconds" '
 	index($0, s "_bucket") == 1 && /operation="write"/ && !top && $NF == 1 {

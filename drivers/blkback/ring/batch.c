@@ -23,7 +23,8 @@
  * TIME. Reading Domain-0's clock is a system call, unless Xen was booted with the
  * TSC as its clock source (pvclock's stable bit). A request takes four system
  * calls; two clock readings would make six. So one run in TIMED is timed, and
- * other runs only if the owner sets b->timing.
+ * other runs only if the owner sets b->timing. To time all would cost 2 % of the
+ * instructions of 4 KiB requests, 32 in a run, even without those system calls.
  *
  * One thread a ring. The thread never waits for a guest's action.
  */

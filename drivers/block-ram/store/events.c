@@ -149,7 +149,7 @@ static void set_attachment(struct rd_event *e, const struct rd_slot *s,
 {
 	e->slot = slot;
 	e->pid = s->pid;
-	e->mode = s->flags & RD_SLOT_PRIVATE	? 'p'
+	e->mode = s->flags & RD_SLOT_PRIVATE    ? 'p'
 		  : s->flags & RD_SLOT_WRITABLE ? 'w'
 						: 'r';
 	snprintf(e->label, sizeof(e->label), "%.*s", (int)sizeof(s->label),
@@ -185,8 +185,8 @@ static void report_dead(int dir, int fd, const struct rd_header *h,
 
 	/* If the mark cannot be written, the end is reported again. */
 	if (pwrite(fd, &flags, sizeof(flags),
-		   rd_slot_offset(slot) + (off_t)offsetof(struct rd_slot,
-							  flags)) < 0)
+		   rd_slot_offset(slot) +
+			   (off_t)offsetof(struct rd_slot, flags)) < 0)
 		return;
 	set_attachment(&e, s, slot);
 	snprintf(e.text, sizeof(e.text),

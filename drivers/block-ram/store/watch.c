@@ -17,7 +17,8 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/store/events.h"
 
-#define AHEAD ((off_t)64 << 10) /* bytes that have memory before they are used */
+#define AHEAD \
+	((off_t)64 << 10) /* bytes that have memory before they are used */
 #define NAME_TRIES 16
 
 struct rd_watch {
@@ -34,8 +35,9 @@ struct rd_watch {
 /* Memory for the next events: without it "memory-short" could not be written. */
 static int keep_ahead(struct rd_watch *w)
 {
-	return fallocate(w->fd, FALLOC_FL_KEEP_SIZE, w->next, AHEAD) < 0 ? -errno
-									 : 0;
+	return fallocate(w->fd, FALLOC_FL_KEEP_SIZE, w->next, AHEAD) < 0
+		       ? -errno
+		       : 0;
 }
 
 /* The queue, locked and still without a name: nobody takes it for a dead one. */
@@ -91,7 +93,8 @@ static int open_notify(struct rd_watch *w)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
 	w->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (w->inotify < 0 || inotify_add_watch(w->inotify, path, IN_MODIFY) < 0)
+	if (w->inotify < 0 ||
+	    inotify_add_watch(w->inotify, path, IN_MODIFY) < 0)
 		return -errno;
 	return 0;
 }

@@ -24,9 +24,9 @@ static void finish(struct exposition *x, const char *expected)
 	CU_ASSERT_STRING_EQUAL(out, expected);
 }
 
-static const struct exposition_family counter = {
-	"x_bytes", "bytes", EXPOSITION_COUNTER, "Bytes."
-};
+static const struct exposition_family counter = { "x_bytes", "bytes",
+						  EXPOSITION_COUNTER,
+						  "Bytes." };
 static const struct exposition_family info = { "x_build", NULL, EXPOSITION_INFO,
 					       "Build." };
 
@@ -93,8 +93,8 @@ static void seconds(void)
 
 	x.family = &counter;
 	exposition_sample(&x, "_sum");
-	exposition_seconds(&x, 12000034);
-	finish(&x, "x_bytes_sum 12.000034\n");
+	exposition_seconds(&x, 12900034);
+	finish(&x, "x_bytes_sum 12.900034\n");
 }
 
 static const struct test tests[] = {

@@ -367,7 +367,7 @@ static void texts_without_end(void)
 }
 
 #define WRITERS 4
-#define EVENTS_EACH 2000
+#define EVENTS_EACH 200 /* all of them fit into the queue */
 
 static void write_many(void *arg)
 {

@@ -32,7 +32,9 @@ static const char *event_time(uint64_t ms, char text[TIME_MAX])
 
 static const char *mode_text(char mode)
 {
-	return mode == 'p' ? "private view" : mode == 'w' ? "writing" : "reading";
+	return mode == 'p'   ? "private view"
+	       : mode == 'w' ? "writing"
+			     : "reading";
 }
 
 static void print_json(struct xs_handle *xs, const struct rd_event *e)

@@ -16,10 +16,14 @@
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/who.h"
 
-#define GAUGE(NAME, UNIT, HELP) \
-	{ "xen_ramdisk_" NAME, UNIT, EXPOSITION_GAUGE, HELP }
-#define COUNTER(NAME, UNIT, HELP) \
-	{ "xen_ramdisk_" NAME, UNIT, EXPOSITION_COUNTER, HELP }
+#define GAUGE(NAME, UNIT, HELP)                                   \
+	{                                                         \
+		"xen_ramdisk_" NAME, UNIT, EXPOSITION_GAUGE, HELP \
+	}
+#define COUNTER(NAME, UNIT, HELP)                                   \
+	{                                                           \
+		"xen_ramdisk_" NAME, UNIT, EXPOSITION_COUNTER, HELP \
+	}
 
 /* An attachment, and what xenstore says about it. */
 struct row {
@@ -54,8 +58,8 @@ static void put_store(struct exposition *x, const struct rd_store *store,
 		"xen_ramdisk_build", NULL, EXPOSITION_INFO,
 		"Version of xm-ramdisk, and its store format."
 	};
-	static const struct exposition_family count =
-		GAUGE("disks", NULL, "Disks that are loading, attached or kept.");
+	static const struct exposition_family count = GAUGE(
+		"disks", NULL, "Disks that are loading, attached or kept.");
 	struct statvfs fs;
 	char format[12];
 
@@ -233,8 +237,8 @@ static void put_attachments(struct exposition *x, const struct rows *rows)
 		for (i = 0; i < rows->n; i++) {
 			exposition_sample(x, NULL);
 			attachment_labels(x, &rows->row[i]);
-			exposition_number(
-				x, of_attachments[f].value(rows->row[i].a));
+			exposition_number(x, of_attachments[f].value(
+						     rows->row[i].a));
 		}
 	}
 }
@@ -250,9 +254,8 @@ static void put_operation(struct exposition *x, const struct row *r,
 
 static void put_requests(struct exposition *x, const struct rows *rows)
 {
-	static const struct exposition_family requests =
-		COUNTER("attachment_requests", NULL,
-			"Requests that were carried out.");
+	static const struct exposition_family requests = COUNTER(
+		"attachment_requests", NULL, "Requests that were carried out.");
 	static const struct exposition_family bytes =
 		COUNTER("attachment_bytes", "bytes",
 			"Bytes that these requests read, wrote and discarded.");
@@ -297,7 +300,8 @@ static void put_latency(struct exposition *x, const struct row *r,
 
 	for (i = 0; i < RD_LATENCIES; i++) {
 		sum += n[i];
-		snprintf(le, sizeof(le), "%g", (double)((uint64_t)2 << i) / 1e6);
+		snprintf(le, sizeof(le), "%g",
+			 (double)((uint64_t)2 << i) / 1e6);
 		latency_sample(x, r, "_bucket", operation);
 		exposition_label(x, "le", i + 1 < RD_LATENCIES ? le : "+Inf");
 		exposition_number(x, sum);

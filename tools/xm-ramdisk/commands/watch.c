@@ -91,8 +91,9 @@ static int print_queued(struct watcher *w)
 
 	while ((rc = rd_watch_next(w->queue, &e)) > 0) {
 		if (!strcmp(e.what, "lost"))
-			snprintf(e.text, sizeof(e.text),
-				 "this watcher was too slow, and events were dropped");
+			snprintf(
+				e.text, sizeof(e.text),
+				"this watcher was too slow, and events were dropped");
 		print(w, &e);
 	}
 	return rc ? say_failed("cannot read the queue of events: %s",
@@ -282,9 +283,9 @@ static int watch(struct disk_job *job)
 static int parse_event(const char *value, void *to)
 {
 	static const char *const known[] = {
-		"loaded",   "attached",	      "restarted",    "detached",
-		"discarded", "reset",	      "reset-failed", "point",
-		"rollback", "frontend-error", "memory-short", "torn",
+		"loaded",    "attached",       "restarted",    "detached",
+		"discarded", "reset",          "reset-failed", "point",
+		"rollback",  "frontend-error", "memory-short", "torn",
 	};
 	size_t i;
 

@@ -71,6 +71,9 @@ static void report_failure(struct blkback_device *dev, const char *text)
 	snprintf(event.label, sizeof(event.label), NODES_LABEL, dev->domid,
 		 dev->devid);
 	snprintf(event.id, sizeof(event.id), "%s", dev->config.disk);
+	/* A path that is too long is left out: its start names another file. */
+	if (strlen(dev->config.seed) < sizeof(event.seed))
+		strcpy(event.seed, dev->config.seed);
 	snprintf(event.text, sizeof(event.text), "%s", text);
 	rd_event_send(dev->host->events, &event);
 }

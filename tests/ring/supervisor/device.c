@@ -240,6 +240,7 @@ static void failures_are_events(void)
 	CU_ASSERT_STRING_EQUAL(fake_event.what, "frontend-error");
 	CU_ASSERT_STRING_EQUAL(fake_event.label, "vbd/5/51712");
 	CU_ASSERT_STRING_EQUAL(fake_event.text, "a ring of lies");
+	CU_ASSERT_STRING_EQUAL(fake_event.seed, dev->config.seed);
 	teardown();
 }
 

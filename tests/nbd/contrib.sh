@@ -134,7 +134,7 @@ for name in load diff_and_reset attach_fault_detach what_was_made_is_taken_back 
 done
 does "pytest: nothing is left in the store" empty_store
 # only the standard library, and pytest where that is the caller
-PYTHONPATH=$PWD/contrib/pytest PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -I -S -c '
+PYTHONPATH=$PWD/contrib/pytest PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -I -S -B -c '
 import sys; sys.path.insert(0, "contrib/pytest"); import xen_ramdisk
 print(xen_ramdisk.Ramdisk().disks())' >"$out" 2>&1
 [ "$(cat "$out")" = '[]' ]

@@ -481,8 +481,9 @@ unsigned rd_padding(const struct rd_disk *disk);
 /*
  * Read or write @len bytes at @off. Atomic for each RD_BLOCK between all
  * attachments in all processes. One exception: a process that is killed in the
- * middle of a write, and whose attachment is not durable, leaves that block with old
- * and new bytes; rd_damage() and struct rd_disk_info count them.
+ * middle of a write, and whose attachment is not durable, leaves the blocks that it was
+ * writing, at most 16, with old and new bytes; rd_damage() and struct rd_disk_info count
+ * them.
  *   -EINVAL  outside the disk; nothing was copied
  *   -EROFS   a write through a read-only attachment; nothing was copied
  *   -ENOSPC  no memory for a block of a thin disk or of a private view; see
@@ -584,7 +585,7 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 		   unsigned flags, struct rd_range *range);
 /*
  * The address of the range's byte @pos, which is less than the range's length. *n is
- * the number of bytes there, up to the block's end at most. Read-only without
+ * the number of the range's bytes that follow there, at least 1. Read-only without
  * RD_RANGE_WRITE. Valid until the range ends.
  */
 void *rd_range_at(const struct rd_range *range, size_t pos, size_t *n);

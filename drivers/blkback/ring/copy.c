@@ -2,8 +2,10 @@
 /*
  * Moves bytes between the guest's pages and the store: by memcpy where the
  * guest's page is mapped, and all other pieces of a round with one grant copy. A
- * piece lies in one page of the guest and in one block of the disk. No page is
- * mapped while a range is held, since mapping is slow.
+ * piece lies in one page of the guest, and in one block of the disk where blocks are
+ * not adjacent in memory: a thin disk that is read, or a private view. A piece of a
+ * grant copy may cross a page's end on this side: Linux's gntdev splits it. No page
+ * is mapped while a range is held, since mapping is slow.
  *
  * The ring's thread runs it; takes no locks.
  */

@@ -180,8 +180,7 @@ int rd_block_lock_wait(struct rd_disk *disk, rd_block_lock *lock,
 
 static inline uint64_t owned(const struct rd_disk *disk, uint64_t sequence)
 {
-	return (uint64_t)(disk->slot + 1) << RD_OWNER_SHIFT |
-	       (sequence & RD_SEQUENCE);
+	return rd_block_lock_owner(disk->slot) | (sequence & RD_SEQUENCE);
 }
 
 bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock)
@@ -198,25 +197,16 @@ bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock)
 	    !atomic_compare_exchange_strong(lock, &value,
 					    owned(disk, value + 2)))
 		return false;
-	/* As in rd_block_lock_try(). */
+	/* As in rd_block_lock_take(). */
 	atomic_thread_fence(memory_order_release);
 	return true;
 }
 
 bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock)
 {
-	uint64_t value = atomic_load_explicit(lock, memory_order_relaxed);
-
-	if (rd_block_lock_held(value)) /* perhaps by this slot's dead process */
-		return rd_block_lock_inherit(disk, lock);
-	if (!atomic_compare_exchange_strong_explicit(lock, &value,
-						     owned(disk, value + 1),
-						     memory_order_acquire,
-						     memory_order_relaxed))
-		return false;
-	/* No store to the block may become visible before the odd number. */
-	atomic_thread_fence(memory_order_release);
-	return true;
+	/* Inherit: this slot's dead process may hold it. */
+	return rd_block_lock_take(lock, rd_block_lock_owner(disk->slot)) ||
+	       rd_block_lock_inherit(disk, lock);
 }
 
 int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock,

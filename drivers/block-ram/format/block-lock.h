@@ -59,6 +59,12 @@ static inline bool rd_block_lock_held(uint64_t lock)
 	return lock & 1;
 }
 
+/* The bits of a held lock that name the attachment in @slot. */
+static inline uint64_t rd_block_lock_owner(unsigned slot)
+{
+	return (uint64_t)(slot + 1) << RD_OWNER_SHIFT;
+}
+
 /*
  * Wait until @lock is unlocked, and store its value in *@value: even, or, without
  * may_lock, that of a dead owner. Does not lock it. 0 or -EIO.
@@ -96,7 +102,22 @@ int rd_block_lock_wait_again(struct rd_disk *disk, rd_block_lock *lock,
  */
 bool rd_block_lock_inherit(struct rd_disk *disk, rd_block_lock *lock);
 
-/* Lock @lock without waiting (try), or wait for it: 0 or -EIO. A lock that
+/* Lock @lock for @owner (rd_block_lock_owner()) if it is free. Never waits. */
+static inline bool rd_block_lock_take(rd_block_lock *lock, uint64_t owner)
+{
+	uint64_t value = atomic_load_explicit(lock, memory_order_relaxed);
+
+	if (rd_block_lock_held(value) ||
+	    !atomic_compare_exchange_strong_explicit(
+		    lock, &value, owner | ((value + 1) & RD_SEQUENCE),
+		    memory_order_acquire, memory_order_relaxed))
+		return false;
+	/* No store to the block may become visible before the odd number. */
+	atomic_thread_fence(memory_order_release);
+	return true;
+}
+
+/* The same for @disk's attachment, or wait for the lock: 0 or -EIO. A lock that
  * rd_block_lock_inherit() could take over counts as free. Not recursive. */
 bool rd_block_lock_try(struct rd_disk *disk, rd_block_lock *lock);
 int rd_block_lock_acquire(struct rd_disk *disk, rd_block_lock *lock,

@@ -50,14 +50,24 @@ static inline uint64_t rd_groups(uint64_t blocks, unsigned shift)
 int rd_groups_make(struct rd_disk *disk, struct rd_layer *layer, uint64_t first,
 		   uint64_t end, bool wait);
 
+/* Whether the groups of blocks @first to @end - 1, of two groups at most, have memory. */
+static inline bool rd_groups_ready(const struct rd_layer *layer, uint64_t first,
+				   uint64_t end)
+{
+	if (!layer->present || first == end)
+		return true;
+	return rd_present(layer, first) &&
+	       (!((first ^ (end - 1)) >> layer->group_shift) ||
+		rd_present(layer, end - 1));
+}
+
 /* The same, quickly if they have memory. Call before a block of them is locked. */
 static inline int rd_groups_need(struct rd_disk *disk, struct rd_layer *layer,
 				 uint64_t first, uint64_t end, bool wait)
 {
-	if (!layer->present || first == end ||
-	    (rd_present(layer, first) && rd_present(layer, end - 1)))
-		return 0;
-	return rd_groups_make(disk, layer, first, end, wait);
+	return rd_groups_ready(layer, first, end)
+		       ? 0
+		       : rd_groups_make(disk, layer, first, end, wait);
 }
 
 /* The block after the last one of @block's group. */

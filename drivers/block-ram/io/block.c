@@ -2,6 +2,7 @@
 /* See block.h. Any number of threads; the caller holds the block's lock. */
 #include "drivers/block-ram/io/block.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "drivers/block-ram/base/memory.h"
@@ -38,6 +39,64 @@ unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 	if (!whole)
 		racy_copy(to, rd_block_read(disk, block), n);
 	return to;
+}
+
+const unsigned char *rd_scattered_read(const struct rd_disk *disk, uint64_t off,
+				       size_t len, size_t *n)
+{
+	uint64_t block = off / RD_BLOCK;
+	const unsigned char *from = rd_block_read(disk, block) + off % RD_BLOCK;
+
+	*n = RD_BLOCK - off % RD_BLOCK;
+	while (*n < len && rd_block_read(disk, ++block) == from + *n)
+		*n += RD_BLOCK;
+	if (*n > len)
+		*n = len;
+	return from;
+}
+
+/* The first block from @b to @end - 1 that has memory or can get none; or @end. */
+static uint64_t end_without_memory(const struct rd_layer *top, uint64_t b,
+				   uint64_t end)
+{
+	while (b < end && rd_present(top, b) && !rd_backed(top, b))
+		b++;
+	return b;
+}
+
+int rd_blocks_make(struct rd_disk *disk, uint64_t off, size_t len, bool whole)
+{
+	struct rd_layer *top = rd_top(disk);
+	uint64_t b = off / RD_BLOCK, end = (off + len - 1) / RD_BLOCK + 1, next;
+
+	for (; b < end; b = next) {
+		next = b + 1;
+		if (rd_backed(top, b))
+			continue;
+		next = end_without_memory(top, b, end);
+		if (next == b)
+			return -ENOSPC; /* the caller has locked other blocks */
+		/* As in rd_block_write(). */
+		if (rd_memory_grow(top->fd, b * RD_BLOCK,
+				   (next - b - 1) * RD_BLOCK +
+					   rd_block_bytes(disk, next - 1)))
+			return -ENOSPC;
+		for (; b < next; b++) {
+			size_t n = rd_block_bytes(disk, b);
+
+			if (!whole || b * RD_BLOCK < off ||
+			    b * RD_BLOCK + n > off + len)
+				racy_copy(top->data + b * RD_BLOCK,
+					  rd_block_read(disk, b), n);
+		}
+	}
+	return 0;
+}
+
+void rd_blocks_written(struct rd_disk *disk, uint64_t first, uint64_t end)
+{
+	for (; first < end; first++)
+		rd_block_written(disk, first);
 }
 
 void rd_explain_no_memory(const struct rd_disk *disk, struct rd_error *why)

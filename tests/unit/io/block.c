@@ -270,13 +270,18 @@ static void thin_without_memory(void)
 	struct rd_error err;
 	struct rd_disk *d = attach_as(s, sparse_seed("thinlack"), true, RD_THIN,
 				      0, &err);
-	char block[4096];
+	char block[4096], run[16 * 4096];
 	uint64_t at;
 
 	fill_store();
 	memset(block, 9, sizeof(block));
 	CU_ASSERT_EQUAL(rd_write(d, block, 0, sizeof(block)), -ENOSPC);
 	CU_ASSERT_EQUAL(rd_write(d, block, MIB, sizeof(block)), 0);
+	/* a long write goes as far as the memory lasts */
+	memset(run, 7, sizeof(run));
+	CU_ASSERT_EQUAL(rd_write(d, run, 2 * MIB - 8192, sizeof(run)), -ENOSPC);
+	CU_ASSERT_EQUAL(byte_at(d, 2 * MIB - 1), 7);
+	CU_ASSERT_EQUAL(byte_at(d, 2 * MIB), 0);
 	/* reads of holes need no memory; SIGBUS would end the test */
 	for (at = 0; at < 16 * MIB; at += 4096)
 		CU_ASSERT_EQUAL(rd_read(d, block, at, sizeof(block)), 0);

@@ -150,6 +150,68 @@ static void held_range(void)
 	rd_store_close(s);
 }
 
+/* A write of 16 blocks of 0x22. */
+static void *write_run(void *arg)
+{
+	unsigned char *run = malloc(16 * RD_BLOCK);
+
+	memset(run, 0x22, 16 * RD_BLOCK);
+	CU_ASSERT_EQUAL(rd_write(arg, run, 0, 16 * RD_BLOCK), 0);
+	free(run);
+	return NULL;
+}
+
+/* Block 4 of @d, read until it is 0x22: within a second, or never. */
+static bool soon_written(struct rd_disk *d)
+{
+	int64_t until = clock_now_ms() + 1000;
+	unsigned char byte = 0;
+
+	while (byte != 0x22 && clock_now_ms() < until)
+		CU_ASSERT_EQUAL(rd_read(d, &byte, 4 * RD_BLOCK, 1), 0);
+	return byte == 0x22;
+}
+
+/*
+ * Requests work in runs of blocks, but whoever waits for a block holds none of the run:
+ * others wait for a copy, and not for what the waiter waits for.
+ */
+static void waiting_holds_nothing(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *a = attached(s, make_seed("waits", MIB, 0), true);
+	struct rd_disk *b = attached(s, seed_path("waits"), true);
+	struct rd_range held, r;
+	unsigned char byte;
+	pthread_t id;
+	unsigned i;
+
+	CU_ASSERT_EQUAL(rd_range_begin(a, 5 * RD_BLOCK, RD_BLOCK,
+				       RD_RANGE_WRITE, &held),
+			0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&id, NULL, write_run, b), 0);
+	CU_ASSERT_TRUE(soon_written(a));
+	for (i = 0; i < 16; i++) {
+		if (i == 5)
+			continue;
+		CU_ASSERT_EQUAL(rd_range_begin(a, i * RD_BLOCK, RD_BLOCK,
+					       RD_RANGE_WRITE | RD_RANGE_NOWAIT,
+					       &r),
+				0);
+		CU_ASSERT_EQUAL(rd_range_end(&r), 0);
+	}
+	fill_range(&held, 0x11);
+	CU_ASSERT_EQUAL(rd_range_end(&held), 0);
+	pthread_join(id, NULL);
+	for (i = 0; i < 16; i++) {
+		CU_ASSERT_EQUAL(rd_read(a, &byte, i * RD_BLOCK, 1), 0);
+		CU_ASSERT_EQUAL(byte, 0x22);
+	}
+	rd_detach(a);
+	rd_detach(b);
+	rd_store_close(s);
+}
+
 static void read_range_notices_writers(void)
 {
 	struct rd_store *s = open_store();
@@ -406,6 +468,7 @@ static const struct test tests[] = {
 	{ "bounds cannot wrap", bounds },
 	{ "any offset and length, against a model", any_offset_and_length },
 	{ "a held range keeps others out", held_range },
+	{ "a write that waits holds no block", waiting_holds_nothing },
 	{ "a read range notices writers", read_range_notices_writers },
 	{ "counters", counters },
 	{ "a request maps all its pages at once", request_maps_all_pages },

@@ -97,7 +97,7 @@ TOOL_SRC := $(wildcard tools/xm-ramdisk/*.c tools/xm-ramdisk/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/*/*.c)
 FAKE_SRC := $(wildcard tests/ring/fake/*.c)
 RING_SRC := $(filter-out $(FAKE_SRC),$(wildcard tests/ring/*/*.c))
-BENCH_SRC := $(filter-out %/tapdisk.c %/ring.c,$(wildcard tests/bench/*.c))
+BENCH_SRC := $(filter-out %/tapdisk.c %/ring.c %/costs.c,$(wildcard tests/bench/*.c))
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 TAPDISK_SRC := $(filter-out %/host1.c %/host2.c,$(wildcard tests/tapdisk/*.c))
 # of the backend, in the tool as well
@@ -119,7 +119,7 @@ BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 # NAME-genN, and NAME-genN-joined over the drop-in file
 TAPDISK_TESTS := $(foreach g,0 1 2 3,$(foreach k,$(g) $(g)-joined,$(patsubst \
 	tests/tapdisk/%.c,$(B)/tests/tapdisk/%-gen$(k),$(TAPDISK_SRC))))
-BENCHES  += $(B)/tests/bench/tapdisk $(B)/tests/bench/ring
+BENCHES  += $(addprefix $(B)/tests/bench/,tapdisk ring costs)
 # what tests/vm/scenarios/tapdisk runs inside
 VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-gen3-joined \
 	vbd-gen3-joined sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined) \
@@ -279,7 +279,7 @@ $(B)/tests/daemon/restart $(B)/tests/daemon/watch $(B)/tests/daemon/captured: $(
 		$(filter %.c,$^) $(B)/libramdisk.a -lcunit $(LIB_LIBS) -lpthread
 
 # Benchmarks, and programs that tests run beside what they test.
-$(filter-out %/tapdisk %/ring,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
+$(filter-out %/tapdisk %/ring %/costs,$(BENCHES)) $(HELPERS): $(B)/%: %.c $(B)/libramdisk.a | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
@@ -293,7 +293,7 @@ $(B)/tests/bench/tapdisk: tests/bench/tapdisk.c $(B)/tapdisk/gen1/driver.o \
 		-MF $@.d $(ALL_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LIB_LIBS)
 
 # The backend's request path over the real store and the fake Xen libraries.
-$(B)/tests/bench/ring: tests/bench/ring.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
+$(B)/tests/bench/ring $(B)/tests/bench/costs: $(B)/%: %.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(B)/libramdisk.a | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -14,10 +14,8 @@
  * $BENCH_ROUNDS replaces the 51 rounds. The queue of queue_calls() has a thread of
  * its own; all else runs in the main thread.
  */
-#include "tests/bench/bench.h"
+#include "tests/bench/disk.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +29,6 @@
 #include "drivers/blkback/ring/queue.h"
 #include "tests/ring/fake/fake.h"
 
-#define DISK ((size_t)256 << 20)
 #define SLOTS 32u
 #define FIRST_PAGE 64u /* of data; pages before hold rings and segment tables */
 #define PAGES 1024u /* of data; the backend keeps all of them mapped */
@@ -51,29 +48,10 @@ static const unsigned depths[] = { 1, SLOTS };
 #define SIZES (sizeof(sizes) / sizeof(*sizes))
 #define DEPTHS (sizeof(depths) / sizeof(*depths))
 
-static char dir[64];
-static struct rd_disk *disk;
 static uint8_t *map; /* the disk's contents */
 static struct blkback_batch *batch[WAYS];
 static struct blkback_batch_gates gates;
 static uint64_t state = 88172645463325252u;
-static unsigned clock_calls; /* of clock_gettime(), also by this program */
-
-int __real_clock_gettime(clockid_t id, struct timespec *t);
-int __wrap_clock_gettime(clockid_t id, struct timespec *t);
-int __wrap_clock_gettime(clockid_t id, struct timespec *t)
-{
-	clock_calls++;
-	return __real_clock_gettime(id, t);
-}
-
-static void must(int ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
 
 static uint64_t draw(void)
 {
@@ -84,39 +62,11 @@ static uint64_t draw(void)
 
 /* ---- disk and rings ---------------------------------------------------- */
 
-static void clean_up(void)
+static void map_disk(void)
 {
-	char command[128];
-
-	if (disk)
-		rd_detach(disk);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	if (dir[0] && system(command))
-		fprintf(stderr, "ring: cannot remove %s\n", dir);
-}
-
-static void open_disk(void)
-{
-	struct rd_attach_request req = { .writable = true, .label = "bench" };
-	struct rd_error err = { "out of memory" };
-	struct rd_store *store;
 	char path[128];
 	int fd;
 
-	strcpy(dir, "/dev/shm/xen-ramdisk-bench-XXXXXX");
-	must(mkdtemp(dir) != NULL, dir);
-	atexit(clean_up);
-	snprintf(path, sizeof(path), "%s/seed", dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	must(fd >= 0 && !ftruncate(fd, DISK), path);
-	close(fd);
-	req.seed = path;
-	if (rd_store_open(&store, dir, &err) ||
-	    rd_attach(store, &req, &disk, &err)) {
-		fprintf(stderr, "ring: %s\n", err.text);
-		exit(1);
-	}
-	rd_store_close(store);
 	snprintf(path, sizeof(path), "%s/%s.data", dir, rd_id(disk));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	map = mmap(NULL, DISK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -311,7 +261,7 @@ static void calls(bool write, unsigned kib, unsigned depth, enum way way)
 	unsigned n = requests_of_round(kib / 4), ours;
 
 	fake_calls = fake_ops = fake_notified = 0;
-	clock_calls = 0;
+	clocks = 0;
 	requests(way, write, kib / 4, depth, n);
 	/* requests() reads the clock twice for each batch. */
 	ours = 2 * n / depth;
@@ -319,39 +269,13 @@ static void calls(bool write, unsigned kib, unsigned depth, enum way way)
 	       write ? "write" : "read", kib, depth,
 	       way == COPY ? "grant copy" : "persistent",
 	       (double)fake_calls / n, (double)fake_ops / n,
-	       (double)fake_notified / n, (double)(clock_calls - ours) / n);
+	       (double)fake_notified / n, (double)(clocks - ours) / n);
 }
 
 /* ---- a queue's system calls -------------------------------------------- */
 
 #define QUEUE_PAGE 40u
 #define QUEUE_REQUESTS 20000u
-
-static unsigned polls, waits, unmasks;
-
-int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
-{
-	polls++;
-	return __real_poll(fds, n, timeout);
-}
-
-xenevtchn_port_or_error_t __real_xenevtchn_pending(xenevtchn_handle *h);
-xenevtchn_port_or_error_t __wrap_xenevtchn_pending(xenevtchn_handle *h);
-xenevtchn_port_or_error_t __wrap_xenevtchn_pending(xenevtchn_handle *h)
-{
-	waits++;
-	return __real_xenevtchn_pending(h);
-}
-
-int __real_xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port);
-int __wrap_xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port);
-int __wrap_xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
-{
-	unmasks++;
-	return __real_xenevtchn_unmask(h, port);
-}
 
 /* As a frontend does: send an event only if req_event asks for one. */
 static void send_and_wait(struct blkif_sring *ring, unsigned depth)
@@ -465,6 +389,7 @@ int main(int argc, char **argv)
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);
 	open_disk();
+	map_disk();
 	if (argc == 4 && !strcmp(argv[1], "--count")) {
 		rc = count(argv[2], argv[3]);
 	} else {

@@ -37,7 +37,8 @@
 #define SLOTS 128u
 #define FIRST_RING 1u /* page of the first queue's ring */
 #define FIRST_PAGE 64u /* of data */
-#define WARM 8u /* rings of requests before the count: all grants are mapped then */
+#define WARM \
+	8u /* rings of requests before the count: all grants are mapped then */
 #define REQUESTS 2048u /* of each queue in a cell; a multiple of the depths */
 
 static struct blkback_batch_gates gates;
@@ -121,7 +122,8 @@ static void turn(struct guest *g, unsigned queues, unsigned depth)
 		must(g[q].ring->rsp_prod == g[q].ring->req_prod,
 		     "a queue sleeps with requests in its ring");
 		for (i = 0; i < depth; i++)
-			must(!g[q].ring->ring[i].rsp.status, "a request failed");
+			must(!g[q].ring->ring[i].rsp.status,
+			     "a request failed");
 	}
 }
 

@@ -69,7 +69,8 @@ static void open_disk(void)
 
 /* ---- calls ------------------------------------------------------------------- */
 
-static _Atomic unsigned clocks, polls, waits, unmasks; /* so far, by all threads */
+static _Atomic unsigned clocks, polls, waits,
+	unmasks; /* so far, by all threads */
 
 int __real_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(clockid_t id, struct timespec *t);

@@ -195,8 +195,8 @@ static double copy_plain(bool write, unsigned pages, unsigned depth, unsigned n)
 		for (i = 0; i < depth * pages; i++) {
 			/* page by page: a guest's pages are not adjacent */
 			uint8_t *guest = fake_page[FIRST_PAGE + i % PAGES];
-			uint8_t *ours =
-				map + 4096 * (block[i / pages] + i % pages);
+			uint8_t *ours = map +
+					4096 * (block[i / pages] + i % pages);
 
 			memcpy(write ? ours : guest, write ? guest : ours,
 			       4096);

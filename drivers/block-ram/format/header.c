@@ -152,18 +152,6 @@ void rd_unlock_slot(int fd, unsigned slot)
 	lock(fd, F_OFD_SETLK, F_UNLCK, RD_LOCK_SLOT + slot, 1);
 }
 
-/* In each moment at least one of the two descriptions has a lock. */
-int rd_pass_slot(int fd, int reader, unsigned slot)
-{
-	off_t at = RD_LOCK_SLOT + slot;
-	int rc = lock(fd, F_OFD_SETLK, F_RDLCK, at, 1);
-
-	if (!rc)
-		rc = lock(reader, F_OFD_SETLK, F_RDLCK, at, 1);
-	rd_unlock_slot(fd, slot);
-	return rc;
-}
-
 /* Whether another description than that of @fd holds a lock on this byte. */
 static bool is_locked(int fd, off_t start, off_t len)
 {
@@ -187,4 +175,12 @@ bool rd_disk_locked(int fd)
 bool rd_slots_alive(int fd, unsigned first, unsigned count)
 {
 	return is_locked(fd, RD_LOCK_SLOT + first, count);
+}
+
+/* Who claims a slot holds RD_LOCK_DISK: nobody does so between the two steps. */
+int rd_claim_slot(int fd, int reader, unsigned slot)
+{
+	if (rd_slots_alive(fd, slot, 1))
+		return -EWOULDBLOCK;
+	return lock(reader, F_OFD_SETLK, F_RDLCK, RD_LOCK_SLOT + slot, 1);
 }

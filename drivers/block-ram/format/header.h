@@ -166,11 +166,11 @@ bool rd_disk_locked(int fd);
 int rd_trylock_slot(int fd, unsigned slot);
 void rd_unlock_slot(int fd, unsigned slot);
 /*
- * Move the lock of @slot from the description of @fd, which has it by
- * rd_trylock_slot(), to that of @reader, which is open for reading only. 0 or
- * -errno, with the lock released.
+ * Claim slot @slot, with RD_LOCK_DISK held by @fd's description: a shared lock of the
+ * description of @reader, which is open for reading only. -EWOULDBLOCK if the slot's
+ * attachment is alive; -errno.
  */
-int rd_pass_slot(int fd, int reader, unsigned slot);
+int rd_claim_slot(int fd, int reader, unsigned slot);
 /*
  * Whether another description than that of @fd holds the lock of one of @count
  * slots from @first. An unexpected error counts as yes.

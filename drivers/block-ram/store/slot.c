@@ -86,12 +86,13 @@ int rd_slot_admit(const struct rd_disk *disk,
 	return 0;
 }
 
+#define SEARCH_EACH 64u /* slots; see reuse() */
+
 /* ---- claiming ---------------------------------------------------------- */
 
 static bool take(struct rd_disk *disk, unsigned slot)
 {
-	if (rd_trylock_slot(disk->control_fd, slot) ||
-	    rd_pass_slot(disk->control_fd, disk->header_fd, slot))
+	if (rd_claim_slot(disk->control_fd, disk->header_fd, slot))
 		return false;
 	disk->slot = slot;
 	return true;
@@ -142,18 +143,21 @@ static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 	return -ENOENT;
 }
 
-/* Claim a free slot, or a dead attachment's, whose locks are released first. */
-static bool reuse(struct rd_disk *disk)
+/*
+ * Claim a slot of a dead attachment, whose block locks are released first. Each try
+ * of a lock walks the kernel's list of all locks of the header, so this takes time
+ * with the square of the attachments.
+ */
+static bool reuse_dead(struct rd_disk *disk)
 {
 	unsigned i, used = disk->header->slots_used;
 
 	for (i = 0; i < used; i++) {
 		struct rd_slot *s = rd_slot_at(disk->header, i);
 
-		if (is_durable(s, NULL) || !take(disk, i))
+		if (s->state == RD_SLOT_FREE || is_durable(s, NULL) ||
+		    !take(disk, i))
 			continue;
-		if (s->state == RD_SLOT_FREE)
-			return true;
 		if (rd_contents_sweep(disk, i)) {
 			rd_unlock_slot(disk->header_fd, i);
 			continue; /* its number may be in locks: not reused */
@@ -163,6 +167,32 @@ static bool reuse(struct rd_disk *disk)
 		return true;
 	}
 	return false;
+}
+
+static bool reuse_free(struct rd_disk *disk)
+{
+	unsigned i, used = disk->header->slots_used;
+
+	for (i = 0; i < used; i++)
+		if (rd_slot_at(disk->header, i)->state == RD_SLOT_FREE &&
+		    take(disk, i))
+			return true;
+	return false;
+}
+
+/*
+ * Claim a slot that is in use no more. With many attachments the dead ones are looked
+ * for only once for every SEARCH_EACH new slots, and when there can be no new one.
+ */
+static bool reuse(struct rd_disk *disk)
+{
+	unsigned used = disk->header->slots_used;
+
+	if (reuse_free(disk))
+		return true;
+	if (used > SEARCH_EACH && used % SEARCH_EACH && used < RD_SLOTS)
+		return false;
+	return reuse_dead(disk);
 }
 
 static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "drivers/block-ram/format/disk.h"
 #include "tests/unit/scratch.h"
 
 static unsigned char buf[8192], want[8192];
@@ -221,6 +222,54 @@ static void slots_of_killed_processes_are_reused(void)
 	rd_list_free(disks, n);
 	rd_detach(d);
 	rd_detach(e);
+	rd_store_close(s);
+}
+
+#define MANY 100u
+
+static void attach_many(void *arg)
+{
+	struct rd_store *s;
+	struct rd_disk *d;
+	unsigned i;
+
+	if (rd_store_open(&s, scratch_store, NULL))
+		_exit(9);
+	for (i = 0; i < MANY; i++)
+		if (attach(s, arg, true, &d, NULL))
+			_exit(9);
+}
+
+/*
+ * With many attachments the slots of dead ones are not looked for at every attach, but
+ * they are found; slots that were freed are used again at once.
+ */
+static void many_slots_are_reused(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("many", 4096, 11);
+	struct rd_disk *d[MANY];
+	unsigned i, most = 0;
+
+	d[0] = attached(s, seed, true);
+	child_kill(child_start(attach_many, (void *)(uintptr_t)seed));
+	CU_ASSERT_EQUAL(d[0]->header->slots_used, MANY + 1);
+	for (i = 1; i < MANY; i++) {
+		d[i] = attached(s, seed, true);
+		if (d[i]->slot > most)
+			most = d[i]->slot;
+	}
+	/* new slots up to 128, then those of the dead */
+	CU_ASSERT_EQUAL(most, 127);
+	CU_ASSERT_EQUAL(d[0]->header->slots_used, 128);
+	CU_ASSERT_EQUAL(attachments(s), MANY);
+	i = d[50]->slot;
+	rd_detach(d[50]);
+	d[50] = attached(s, seed, true);
+	CU_ASSERT_EQUAL(d[50]->slot, i);
+	for (i = 0; i < MANY; i++)
+		rd_detach(d[i]);
+	CU_ASSERT_EQUAL(store_files(), 0);
 	rd_store_close(s);
 }
 
@@ -465,6 +514,8 @@ static const struct test tests[] = {
 	{ "SIGKILL of the last process discards", last_killed_is_discarded },
 	{ "slots of killed processes are reused",
 	  slots_of_killed_processes_are_reused },
+	{ "slots of many killed attachments are reused",
+	  many_slots_are_reused },
 	{ "eight first attaches at once, one load", one_load_for_all },
 	{ "missing seed", missing_seed },
 	{ "empty seed", empty_seed },

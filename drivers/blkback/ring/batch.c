@@ -378,11 +378,12 @@ int blkback_batch_run(struct blkback_batch *b)
 		rc = blkback_intake(b);
 		if (rc)
 			return rc;
-		execute(b);
-		b->runs += !batches && b->n;
-		b->timed = false;
-		if (b->n)
+		if (b->n) {
+			execute(b);
+			b->runs += !batches;
+			b->timed = false;
 			continue;
+		}
 		if (b->quiet && !b->faults.held_back)
 			rc = blkback_ring_pending(&b->ring);
 		else

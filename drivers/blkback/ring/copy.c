@@ -60,7 +60,8 @@ static void add_piece(struct blkback_batch *b, struct blkback_batch_entry *e,
 
 void blkback_copy_add(struct blkback_batch *b, struct blkback_batch_entry *e)
 {
-	size_t pos = 0, done, n;
+	size_t pos = 0, room = 0, done, n;
+	uint8_t *addr = NULL; /* of byte @pos; @room bytes are there */
 	unsigned i;
 
 	e->first_copy = b->nr_copies;
@@ -68,16 +69,18 @@ void blkback_copy_add(struct blkback_batch *b, struct blkback_batch_entry *e)
 	for (i = 0; i < e->req.nr_segments; i++) {
 		const struct blkback_segment *seg = &e->req.seg[i];
 
-		for (done = 0; done < seg->len; done += n, pos += n) {
-			uint8_t *addr = rd_range_at(&e->range, pos, &n);
-
-			if (n > seg->len - done)
-				n = seg->len - done;
+		for (done = 0; done < seg->len; done += n) {
+			if (!room)
+				addr = rd_range_at(&e->range, pos, &room);
+			n = seg->len - done < room ? seg->len - done : room;
 			if (b->page[i])
 				move_piece(e, b->page[i] + seg->offset + done,
 					   addr, n);
 			else
 				add_piece(b, e, seg, done, n, addr);
+			addr += n;
+			room -= n;
+			pos += n;
 		}
 	}
 }

@@ -175,7 +175,7 @@ int blkback_intake(struct blkback_batch *b)
 	unsigned i;
 	int rc = take(b);
 
-	if (rc)
+	if (rc || !b->n)
 		return rc;
 	check(b);
 	if (!b->faults.on)

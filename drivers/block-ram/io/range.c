@@ -17,8 +17,6 @@
 
 /* ---- ranges that the caller copies ------------------------------------- */
 
-/* Bytes to prefetch; after that the processor's own prefetcher takes over. */
-#define AHEAD 256u
 #define LINE 64u
 
 /* Prefetches a hole's own address: looking up where it reads from costs more. */
@@ -26,12 +24,14 @@ void rd_prefetch(struct rd_disk *disk, uint64_t off)
 {
 	const struct rd_layer *top = rd_top(disk);
 	const unsigned char *data = top->data + off;
-	unsigned i;
 
 	__builtin_prefetch((const void *)rd_block_lock_of(top, off / RD_BLOCK),
 			   1);
-	for (i = 0; i < AHEAD; i += LINE)
-		__builtin_prefetch(data + i);
+	/* After four lines the processor's own prefetcher takes over. */
+	__builtin_prefetch(data);
+	__builtin_prefetch(data + LINE);
+	__builtin_prefetch(data + 2 * LINE);
+	__builtin_prefetch(data + 3 * LINE);
 }
 
 static inline uint64_t first_block(const struct rd_range *range)

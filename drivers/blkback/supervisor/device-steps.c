@@ -300,6 +300,18 @@ void blkback_device_offer(struct blkback_device *dev)
 	       sizeof(nodes) / sizeof(nodes[0]));
 }
 
+/*
+ * Nothing can be done about it here: by blkif.h of Xen 4.20 the frontend's
+ * node is deprecated, and a backend that obeyed it would disagree with those that do not.
+ */
+static void warn_of_large_sectors(struct blkback_device *dev)
+{
+	blkback_log_gated(
+		&dev->failure_gate, BLKBACK_WARNING,
+		"%s: the frontend has feature-large-sector-size and counts in sectors of %u bytes, xen-ramdiskd in units of 512: the domain would read and write in wrong places; detach the disk, and attach it without --sector-size",
+		dev->label, dev->config.sector_size);
+}
+
 void blkback_device_connect(struct blkback_device *dev)
 {
 	struct blkback_message msg;
@@ -309,6 +321,9 @@ void blkback_device_connect(struct blkback_device *dev)
 		blkback_device_fail(dev, err.text);
 		return;
 	}
+	if (dev->config.sector_size != BLKBACK_SECTOR &&
+	    blkback_frontend_counts_large(dev))
+		warn_of_large_sectors(dev);
 	dev->phase = BLKBACK_CONNECTING;
 	/*
 	 * Fails only if the worker is dead; the next worker gets a CONNECT
@@ -319,11 +334,11 @@ void blkback_device_connect(struct blkback_device *dev)
 
 void blkback_device_publish(struct blkback_device *dev)
 {
-	char sectors[24], sector_size[12], info[12];
+	char sectors[24], sector_size[12], physical[12], info[12];
 	struct blkback_node nodes[] = {
 		{ "sectors", sectors },
 		{ "sector-size", sector_size },
-		{ "physical-sector-size", "4096" },
+		{ "physical-sector-size", physical },
 		{ "info", info },
 		{ NULL, NULL }, /* state */
 	};
@@ -331,6 +346,9 @@ void blkback_device_publish(struct blkback_device *dev)
 	snprintf(sectors, sizeof(sectors), "%" PRIu64, dev->size / 512);
 	snprintf(sector_size, sizeof(sector_size), "%u",
 		 dev->config.sector_size);
+	/* The size is a multiple of both, as blkif.h requires. */
+	snprintf(physical, sizeof(physical), "%u",
+		 dev->size % RD_BLOCK ? dev->config.sector_size : RD_BLOCK);
 	snprintf(info, sizeof(info), "%u",
 		 dev->config.writable ? 0 : VDISK_READONLY);
 	if (!update(dev, XenbusStateConnected, nodes,

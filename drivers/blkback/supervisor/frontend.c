@@ -183,6 +183,16 @@ int blkback_frontend_read(struct blkback_device *dev,
 	return read_queues(dev, msg, err);
 }
 
+bool blkback_frontend_counts_large(struct blkback_device *dev)
+{
+	uint32_t value = 0;
+	int rc = blkback_xenbus_read_number(dev->host->xs, dev->front,
+					    "feature-large-sector-size",
+					    UINT32_MAX, &value);
+
+	return !rc && value;
+}
+
 /* Read a node of the backend's directory or of the tool's. */
 static int read_own(struct blkback_device *dev, const char *dir,
 		    const char *node, char *buf, size_t len,

@@ -15,6 +15,12 @@ int blkback_frontend_read(struct blkback_device *dev,
 			  struct blkback_message *msg, struct rd_error *err);
 
 /*
+ * Whether the frontend says in feature-large-sector-size that it counts in
+ * units of sector-size, not of 512 bytes.
+ */
+bool blkback_frontend_counts_large(struct blkback_device *dev);
+
+/*
  * Read the faults that a tool requests in the node fault; none without a node. 0 or
  * -errno; -EINVAL when the value is not as nodes.h says, and *set is empty.
  */

@@ -93,7 +93,7 @@ usage() {
 	says "attach without a VDEV" 2 \
 		"xm-ramdisk: expected DOMAIN SEED VDEV \[r\|w\], got 2 arguments$see" "$tool" attach 0 seed
 	says "attach with a bad VDEV" 2 \
-		"xm-ramdisk: 'xvd1' is no virtual device; expected one like xvdb, sda1, hdc or 51728$see" \
+		"xm-ramdisk: 'xvd1' is no virtual device; expected one like xvdb, d1p2, sda1, hdc or 51728$see" \
 		"$tool" attach 0 seed xvd1
 	says "attach with a bad mode" 2 "xm-ramdisk: mode 'rw' is neither r nor w$see" \
 		"$tool" attach 0 seed xvdb rw
@@ -113,7 +113,7 @@ usage() {
 		"xm-ramdisk: expected DOMAIN VDEV, got 1 argument; see 'xm-ramdisk detach --help'" \
 		"$tool" detach 0
 	says "detach with a bad VDEV" 2 \
-		"xm-ramdisk: 'hda99' is no virtual device; expected one like xvdb, sda1, hdc or 51728; see 'xm-ramdisk detach --help'" \
+		"xm-ramdisk: 'hda99' is no virtual device; expected one like xvdb, d1p2, sda1, hdc or 51728; see 'xm-ramdisk detach --help'" \
 		"$tool" detach 0 hda99
 }
 

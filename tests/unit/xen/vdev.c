@@ -39,6 +39,35 @@ static void names(void)
 	}
 }
 
+/* d<disk>p<partition>, which names an xvd device. */
+static void numbered(void)
+{
+	static const struct {
+		const char *text, *name;
+		unsigned devid;
+	} good[] = {
+		{ "d0", "xvda", 51712 },
+		{ "d0p0", "xvda", 51712 },
+		{ "d1p2", "xvdb2", 51730 },
+		{ "d15p15", "xvdp15", 202 << 8 | 255 },
+		{ "d16p1", "xvdq1", 1 << 28 | 16 << 8 | 1 },
+		{ "d16", "xvdq", 1 << 28 | 16 << 8 },
+		{ "d0p16", "xvda16", 1 << 28 | 16 },
+		{ "d536p37", "xvdtq37", 1 << 28 | 536 << 8 | 37 },
+		{ "d1048575p255", "xvdbgqcv255", 1 << 28 | 0xfffff << 8 | 255 },
+	};
+	char name[VDEV_NAME_MAX];
+	unsigned devid;
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		devid = 0;
+		CU_ASSERT_EQUAL(vdev_parse(good[i].text, &devid), 0);
+		CU_ASSERT_EQUAL(devid, good[i].devid);
+		CU_ASSERT_STRING_EQUAL(vdev_name(devid, name), good[i].name);
+	}
+}
+
 static void numbers(void)
 {
 	char name[VDEV_NAME_MAX];
@@ -48,6 +77,11 @@ static void numbers(void)
 	CU_ASSERT_EQUAL(devid, 51728);
 	CU_ASSERT_EQUAL(vdev_parse("0xca10", &devid), 0);
 	CU_ASSERT_EQUAL(devid, 51728);
+	/* octal, as the manual page says */
+	CU_ASSERT_EQUAL(vdev_parse("0145020", &devid), 0);
+	CU_ASSERT_EQUAL(devid, 51728);
+	CU_ASSERT_EQUAL(vdev_parse("0x10001001", &devid), 0);
+	CU_ASSERT_EQUAL(devid, 1 << 28 | 16 << 8 | 1);
 	CU_ASSERT_STRING_EQUAL(vdev_name(51728, name), "xvdb");
 	CU_ASSERT_STRING_EQUAL(vdev_name(7, name), "7");
 	CU_ASSERT_STRING_EQUAL(vdev_name(3 << 8 | 200, name), "968");
@@ -56,12 +90,48 @@ static void numbers(void)
 static void malformed(void)
 {
 	static const char *const bad[] = {
-		"",          "xvd",     "xvdB",        "xvdb-1",
-		"xvdb01",    "xvdb256", "xvdb1x",      "sdq",
-		"sda16",     "hde",     "hda64",       "vda",
-		"-1",        "+1",      " 1",          "0",
-		"1x",        "0x",      "xvdaaaaaaaa", "99999999999999999999",
-		"536870912", "xvd1",
+		"",
+		"xvd",
+		"xvdB",
+		"xvdb-1",
+		"xvdb01",
+		"xvdb256",
+		"xvdb1x",
+		"sdq",
+		"sda16",
+		"hde",
+		"hda64",
+		"vda",
+		"-1",
+		"+1",
+		" 1",
+		"0",
+		"1x",
+		"0x",
+		"xvdaaaaaaaa",
+		"99999999999999999999",
+		"536870912",
+		"xvd1",
+		"d",
+		"dp1",
+		"d1p",
+		"d1p256",
+		"d1048576",
+		"d01",
+		"d1p01",
+		"d1p1x",
+		"d-1",
+		"d+1p1",
+		"d 1",
+		"d1q1",
+		"D1p1",
+		"d1P1",
+		"d99999999999999999999",
+		"d1p99999999999999999999",
+		"0x20000000",
+		"08",
+		"hda1p1",
+		"xvda1p1",
 	};
 	unsigned devid;
 	size_t i;
@@ -93,6 +163,7 @@ static void there_and_back(void)
 
 static const struct test tests[] = {
 	{ "names", names },
+	{ "disk and partition by number", numbered },
 	{ "numbers", numbers },
 	{ "malformed", malformed },
 	{ "number to name to number", there_and_back },

@@ -29,7 +29,7 @@ static const char help[] =
 	"          name or id of a loaded disk. tap:ram:PATH means PATH. These options\n"
 	"          may follow, each after a comma, as in a disk line: private, thin,\n"
 	"          lazy, keep, fresh, name=NAME, sector-size=4096\n"
-	"  VDEV    xvdb, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
+	"  VDEV    xvdb, d1p2, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
 	"  r|w     read only, or read and write (the default)\n\n" DISK_OPTIONS_HELP
 	";\n"
 	"               not for a SEED nbd://HOST/EXPORT and the like\n"

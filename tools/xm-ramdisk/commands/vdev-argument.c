@@ -11,6 +11,6 @@ int vdev_argument(const char *subcommand, const char *text, unsigned *devid)
 		return EXIT_DONE;
 	return say_usage(
 		subcommand,
-		"'%s' is no virtual device; expected one like xvdb, sda1, hdc or 51728",
+		"'%s' is no virtual device; expected one like xvdb, d1p2, sda1, hdc or 51728",
 		text);
 }

@@ -4,6 +4,7 @@
  *
  *   xvd  202 << 8 | disk << 4 | partition   disks and partitions below 16
  *        1 << 28 | disk << 8 | partition    the others
+ *   d    d1p2 is xvdb2, and d1 is d1p0, the whole disk xvdb
  *   sd   8 << 8 | disk << 4 | partition     disks and partitions below 16
  *   hd   3 << 8 | disk << 6 | partition     hda and hdb
  *        22 << 8 | (disk - 2) << 6 | partition   hdc and hdd
@@ -57,6 +58,23 @@ static int parse_partition(const char *text, unsigned *partition)
 	return *text ? -EINVAL : 0;
 }
 
+/* A number in @max or below, without sign or leading zero. *text moves behind it. */
+static int parse_index(const char **text, unsigned max, unsigned *value)
+{
+	unsigned n = 0;
+
+	if (!isdigit((unsigned char)**text) ||
+	    (**text == '0' && isdigit((unsigned char)(*text)[1])))
+		return -EINVAL;
+	for (; isdigit((unsigned char)**text); ++*text) {
+		n = n * 10 + (unsigned)(**text - '0');
+		if (n > max)
+			return -EINVAL;
+	}
+	*value = n;
+	return 0;
+}
+
 static int parse_number(const char *text, unsigned *devid)
 {
 	unsigned long n;
@@ -98,6 +116,21 @@ static int hd(unsigned disk, unsigned part, unsigned *devid)
 	return 0;
 }
 
+/* What follows the d of "d536p37", which is xvdtq37. */
+static int parse_numbered(const char *text, unsigned *devid)
+{
+	unsigned disk, part = 0;
+
+	if (parse_index(&text, EXTENDED_DISKS - 1, &disk))
+		return -EINVAL;
+	if (*text == 'p') {
+		text++;
+		if (parse_index(&text, 255, &part))
+			return -EINVAL;
+	}
+	return *text ? -EINVAL : xvd(disk, part, devid);
+}
+
 int vdev_parse(const char *text, unsigned *devid)
 {
 	static const struct {
@@ -116,7 +149,8 @@ int vdev_parse(const char *text, unsigned *devid)
 			return -EINVAL;
 		return kinds[i].encode(disk, part, devid);
 	}
-	return parse_number(text, devid);
+	return *text == 'd' ? parse_numbered(text + 1, devid)
+			    : parse_number(text, devid);
 }
 
 static const char *format_name(char name[VDEV_NAME_MAX], const char *prefix,

@@ -30,7 +30,7 @@ static void set_node(const char *path, const char *text)
 	xs_write(xs, XBT_NULL, path, text, (unsigned)strlen(text));
 }
 
-static bool node_is(const char *path, const char *text)
+static inline bool node_is(const char *path, const char *text)
 {
 	unsigned n;
 	char *now = xs_read(xs, XBT_NULL, path, &n);
@@ -40,7 +40,7 @@ static bool node_is(const char *path, const char *text)
 	return same;
 }
 
-static bool await_node(const char *path, const char *text)
+static inline bool await_node(const char *path, const char *text)
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 

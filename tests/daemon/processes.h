@@ -93,7 +93,7 @@ static bool is_dead(pid_t pid)
 }
 
 /* Send @sig, if not 0, and wait for the end of the process. */
-static bool ends(pid_t pid, int sig)
+static inline bool ends(pid_t pid, int sig)
 {
 	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
 

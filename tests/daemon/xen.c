@@ -33,6 +33,7 @@
 
 static struct {
 	int lock;
+	unsigned generation; /* of xenstored; odd: it has ended */
 	unsigned n;
 	struct {
 		char path[PATH], value[VALUE];
@@ -110,6 +111,7 @@ int access(const char *path, int mode)
 
 struct xs_handle {
 	int fd;
+	unsigned generation; /* of the xenstored that it is connected to */
 	uint64_t seen;
 	unsigned n, at; /* watches; the next one to compare with the change */
 	struct {
@@ -130,6 +132,36 @@ static void lock(void)
 static void unlock(void)
 {
 	__atomic_store_n(&shared->lock, 0, __ATOMIC_RELEASE);
+}
+
+/* As libxenstore when its xenstored has ended, though another one may run. */
+static bool broken(const struct xs_handle *h)
+{
+	errno = EINVAL;
+	return h->generation !=
+	       __atomic_load_n(&shared->generation, __ATOMIC_SEQ_CST);
+}
+
+void fake_xenstored_end(void)
+{
+	__atomic_or_fetch(&shared->generation, 1, __ATOMIC_SEQ_CST);
+}
+
+void fake_xenstored_begin(bool keeps)
+{
+	lock();
+	if (!keeps)
+		shared->n = 0;
+	unlock();
+	__atomic_add_fetch(&shared->generation, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The test's, or none, also on a machine that has one. */
+const char *xs_daemon_socket(void)
+{
+	const char *path = getenv("XENSTORED_PATH");
+
+	return path ? path : "/nonexistent/socket";
 }
 
 static const char *absolute(const char *path, char buf[PATH])
@@ -188,9 +220,15 @@ static void record_change(const char *path)
 
 struct xs_handle *xs_open(unsigned long flags)
 {
-	struct xs_handle *h = calloc(1, sizeof(*h));
+	unsigned now = __atomic_load_n(&shared->generation, __ATOMIC_SEQ_CST);
+	struct xs_handle *h;
 
 	(void)flags;
+	errno = ECONNREFUSED;
+	if (now & 1)
+		return NULL;
+	h = calloc(1, sizeof(*h));
+	h->generation = now;
 	h->fd = ticks(3000000, TFD_NONBLOCK);
 	h->seen = shared->changes;
 	return h;
@@ -210,12 +248,15 @@ int xs_fileno(struct xs_handle *h)
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
 		    unsigned int *num)
 {
-	char buf[PATH], **list = malloc(NODES * (sizeof(char *) + PATH));
-	char *text = (char *)(list + NODES);
+	char buf[PATH], **list, *text;
 	size_t len;
 	unsigned i;
 
-	(void)h, (void)t;
+	(void)t;
+	if (broken(h))
+		return NULL;
+	list = malloc(NODES * (sizeof(char *) + PATH));
+	text = (char *)(list + NODES);
 	path = absolute(path, buf);
 	len = strcmp(path, "/") ? strlen(path) : 0;
 	*num = 0;
@@ -245,7 +286,9 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
 	char buf[PATH], *copy = NULL;
 	int i;
 
-	(void)h, (void)t;
+	(void)t;
+	if (broken(h))
+		return NULL;
 	lock();
 	i = find(absolute(path, buf));
 	if (i >= 0) {
@@ -263,7 +306,9 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
 {
 	char buf[PATH];
 
-	(void)h, (void)t;
+	(void)t;
+	if (broken(h))
+		return false;
 	path = absolute(path, buf);
 	lock();
 	set(path, data, len);
@@ -278,7 +323,9 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 	unsigned i = 0;
 	bool there;
 
-	(void)h, (void)t;
+	(void)t;
+	if (broken(h))
+		return false;
 	path = absolute(path, buf);
 	lock();
 	there = find(path) >= 0;
@@ -296,6 +343,8 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 
 bool xs_watch(struct xs_handle *h, const char *path, const char *token)
 {
+	if (broken(h))
+		return false;
 	if (h->n == WATCHES)
 		abort();
 	snprintf(h->watch[h->n].path, PATH, "%s", path);
@@ -308,6 +357,8 @@ bool xs_unwatch(struct xs_handle *h, const char *path, const char *token)
 {
 	unsigned i;
 
+	if (broken(h))
+		return false;
 	for (i = 0; i < h->n; i++)
 		if (!strcmp(h->watch[i].path, path) &&
 		    !strcmp(h->watch[i].token, token)) {
@@ -335,6 +386,8 @@ char **xs_check_watch(struct xs_handle *h)
 	uint64_t n;
 	unsigned i;
 
+	if (broken(h))
+		return NULL;
 	for (i = 0; i < h->n; i++)
 		if (h->watch[i].first) {
 			h->watch[i].first = false;
@@ -362,14 +415,13 @@ char **xs_check_watch(struct xs_handle *h)
 /* Transactions always succeed: the test makes no conflicting writes. */
 xs_transaction_t xs_transaction_start(struct xs_handle *h)
 {
-	(void)h;
-	return 1;
+	return !broken(h);
 }
 
 bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort_it)
 {
-	(void)h, (void)t, (void)abort_it;
-	return true;
+	(void)t, (void)abort_it;
+	return !broken(h);
 }
 
 /* Domains that have a directory, and Domain-0. */
@@ -378,7 +430,8 @@ bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
 	char path[PATH];
 	bool there;
 
-	(void)h;
+	if (broken(h))
+		return false;
 	snprintf(path, sizeof(path), "/local/domain/%u", domid);
 	lock();
 	there = !domid || find(path) >= 0;

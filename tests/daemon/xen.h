@@ -7,6 +7,7 @@
 #ifndef TESTS_DAEMON_XEN_H
 #define TESTS_DAEMON_XEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FAKE_PAGES 256u
@@ -15,6 +16,13 @@
 void fake_xen_open(void);
 
 extern uint8_t (*fake_pages)[4096]; /* by grant reference */
+
+/*
+ * Xenstored ends: every handle that is open fails from now on, and none can be
+ * opened. Another one begins, with the nodes of before or with none.
+ */
+void fake_xenstored_end(void);
+void fake_xenstored_begin(bool keeps);
 
 /*
  * A worker that copies from this reference is taken over by its guest: takeover.c,

@@ -66,6 +66,10 @@
  * backend-id, virtual-device, device-type and state = 1; the frontend writes the
  * rest.
  *
+ * By xen-ramdiskd, under its own domain's directory: data/xen-ramdiskd-<pid>, its
+ * version, while it runs. A xenstored that does not have the node any more has lost
+ * its contents.
+ *
  * <devid> is the number of xen/io/blkif.h and docs/man/xen-vbd-interface.7 of
  * Xen: 202 << 8 | disk << 4 | partition for xvda to xvdp, 1 << 28 | ... above.
  *
@@ -87,6 +91,7 @@
 #define NODES_FAULT "fault"
 #define NODES_FAULT_ACTIVE "fault-active"
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"
+#define NODES_MARK "data/xen-ramdiskd-%u"
 /* printf and scanf format of an attachment's label: domid, devid */
 #define NODES_LABEL "vbd/%u/%u"
 /*

@@ -78,15 +78,33 @@ static void report_failure(struct blkback_device *dev, const char *text)
 	rd_event_send(dev->host->events, &event);
 }
 
-void blkback_device_fail(struct blkback_device *dev, const char *text)
+/* False: xenstore does not answer. */
+static bool write_failure(struct blkback_device *dev, const char *text)
 {
 	struct blkback_node nodes[2] = { { "error", text } };
+	int rc = update(dev, XenbusStateClosing, nodes, 2);
 
+	return !rc || rc == -ENOENT || rc == -ESTALE;
+}
+
+void blkback_device_fail(struct blkback_device *dev, const char *text)
+{
 	blkback_log_gated(&dev->failure_gate, BLKBACK_WARNING, "%s: %s",
 			  dev->label, text);
 	report_failure(dev, text);
 	dev->failed = true;
-	update(dev, XenbusStateClosing, nodes, 2);
+	dev->unwritten[0] = '\0';
+	if (!write_failure(dev, text))
+		snprintf(dev->unwritten, sizeof(dev->unwritten), "%s", text);
+}
+
+void blkback_device_fail_again(struct blkback_device *dev)
+{
+	if (!dev->unwritten[0])
+		return;
+	/* A frontend that has begun anew since then was offered the device. */
+	if (!dev->failed || write_failure(dev, dev->unwritten))
+		dev->unwritten[0] = '\0';
 }
 
 static void close_socket(struct blkback_device *dev)

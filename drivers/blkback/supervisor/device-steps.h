@@ -24,6 +24,9 @@ int blkback_device_switch_state(struct blkback_device *dev, uint32_t state);
  */
 void blkback_device_fail(struct blkback_device *dev, const char *text);
 
+/* Write what xenstore did not take then, if it is so. */
+void blkback_device_fail_again(struct blkback_device *dev);
+
 /* Start the worker and have it attach. */
 void blkback_device_start_worker(struct blkback_device *dev, int64_t now_ms);
 

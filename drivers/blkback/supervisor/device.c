@@ -75,6 +75,17 @@ static void watch_frontend(struct blkback_device *dev, bool on)
 				  dev->label, path, strerror(errno));
 }
 
+int blkback_device_watch_again(struct blkback_device *dev)
+{
+	bool was = dev->watching;
+
+	dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;
+	dev->watching = false;
+	if (was)
+		watch_frontend(dev, true);
+	return dev->watching == was ? 0 : -EIO;
+}
+
 void blkback_device_free(struct blkback_device *dev)
 {
 	blkback_gate_end(&dev->failure_gate, dev->label, "failures");
@@ -348,6 +359,7 @@ static void start_over(struct blkback_device *dev)
 	dev->replaced = false;
 	dev->close_requested = false;
 	dev->failed = false;
+	dev->unwritten[0] = '\0';
 	dev->back_dirty = true;
 	dev->front_dirty = true;
 	dev->domain_dirty = true;
@@ -375,7 +387,47 @@ static bool is_over(const struct blkback_device *dev)
 	return !dev->present && dev->phase != BLKBACK_ENDING;
 }
 
-bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
+static void kill_if_late(struct blkback_device *dev, int64_t now_ms)
+{
+	if (!dev->kill_at || !dev->pid || now_ms < dev->kill_at || dev->killed)
+		return;
+	blkback_log(BLKBACK_WARNING, "%s: worker %d does not end and is killed",
+		    dev->label, (int)dev->pid);
+	dev->host->kill_worker(dev->host, dev->pid, SIGKILL);
+	dev->killed = true;
+}
+
+/*
+ * Whether the device has a worker and no nodes, since xenstored has lost them. Nodes that
+ * are there are of another device of the number, which observe() finds out.
+ */
+static bool lives_without_nodes(struct blkback_device *dev)
+{
+	if (!dev->nodes_lost)
+		return false;
+	if (blkback_device_has_worker(dev) &&
+	    (!blkback_xenbus_exists(dev->host->xs, dev->back) ||
+	     !blkback_xenbus_answers(dev->host->xs, dev->back))) {
+		dev->back_dirty = dev->front_dirty = dev->domain_dirty = false;
+		return true;
+	}
+	dev->nodes_lost = false;
+	return false;
+}
+
+void blkback_device_run_apart(struct blkback_device *dev, int64_t now_ms)
+{
+	/* Its nodes are removed when xenstore is back. */
+	if (dev->phase == BLKBACK_ENDING && !dev->pid &&
+	    now_ms >= dev->retry_at) {
+		blkback_device_done(dev);
+		dev->retry_at = now_ms + LOCK_RETRY_MS;
+	}
+	kill_if_late(dev, now_ms);
+}
+
+/* False: the device is over. */
+static bool run_steps(struct blkback_device *dev, int64_t now_ms)
 {
 	unsigned i;
 
@@ -388,6 +440,7 @@ bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 			return true;
 		if (is_over(dev))
 			return false;
+		blkback_device_fail_again(dev);
 		if (blkback_device_has_worker(dev))
 			blkback_device_faults(dev);
 		if (!blkback_device_is_dirty(dev))
@@ -399,13 +452,14 @@ bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
 	}
 	if (dev->disk_locked)
 		dev->retry_at = now_ms + LOCK_RETRY_MS;
-	if (dev->kill_at && dev->pid && now_ms >= dev->kill_at &&
-	    !dev->killed) {
-		blkback_log(BLKBACK_WARNING,
-			    "%s: worker %d does not end and is killed",
-			    dev->label, (int)dev->pid);
-		dev->host->kill_worker(dev->host, dev->pid, SIGKILL);
-		dev->killed = true;
-	}
 	return true;
+}
+
+bool blkback_device_run(struct blkback_device *dev, int64_t now_ms)
+{
+	bool stays = lives_without_nodes(dev) || run_steps(dev, now_ms);
+
+	if (stays)
+		kill_if_late(dev, now_ms);
+	return stays;
 }

@@ -128,6 +128,9 @@ struct blkback_device {
 
 	uint32_t state; /* of the backend, as written or read last */
 	bool failed; /* this daemon wrote error and Closing */
+	/* xenstored has lost the nodes; the worker serves on */
+	bool nodes_lost;
+	char unwritten[320]; /* the error, if xenstore did not take it; or "" */
 	bool watching; /* the frontend's state */
 	uint64_t size; /* of the disk, bytes */
 
@@ -167,6 +170,18 @@ void blkback_device_free(struct blkback_device *dev);
  * it.
  */
 bool blkback_device_run(struct blkback_device *dev, int64_t now_ms);
+
+/*
+ * The same while xenstore is gone: only what needs no xenstore is done, and the
+ * marks stay.
+ */
+void blkback_device_run_apart(struct blkback_device *dev, int64_t now_ms);
+
+/*
+ * The handle of xenstore is a new one: set the device's watch again, and mark
+ * all of it. 0 or -errno.
+ */
+int blkback_device_watch_again(struct blkback_device *dev);
 
 /* Something may have changed since the last run. */
 static inline bool blkback_device_is_dirty(const struct blkback_device *dev)

@@ -17,6 +17,8 @@
 #include "drivers/blkback/common/error.h"
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/self.h"
+#include "drivers/blkback/common/xenstore.h"
+#include "drivers/blkback/supervisor/connection.h"
 #include "drivers/blkback/supervisor/leftovers.h"
 #include "drivers/blkback/supervisor/spawn.h"
 #include "drivers/blkback/supervisor/state.h"
@@ -133,7 +135,8 @@ static void start_spare(struct blkback_supervisor *sup)
  */
 static int open_xenstore(struct blkback_supervisor *sup, struct rd_error *err)
 {
-	sup->host.xs = xs_open(0);
+	sup->host.xs = blkback_xenstore_open(&sup->xenstore_fd,
+					     &sup->by_socket);
 	if (!sup->host.xs) {
 		return blkback_fail(
 			err, -EIO,
@@ -244,7 +247,7 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	sup = calloc(1, sizeof(*sup));
 	if (!sup)
 		return blkback_fail(err, -ENOMEM, "out of memory");
-	sup->lock = sup->signals = -1;
+	sup->lock = sup->signals = sup->xenstore_fd = -1;
 	sup->options = *options;
 	blkback_spare_init(&sup->spare, blkback_spawn_worker);
 	sup->host.max_queues = blkback_self_queues();
@@ -296,8 +299,10 @@ void blkback_supervisor_close(struct blkback_supervisor *sup)
 		sup->devices = dev->next;
 		blkback_device_free(dev);
 	}
-	if (sup->host.xs)
+	if (sup->host.xs) {
+		blkback_connection_end(sup);
 		xs_close(sup->host.xs);
+	}
 	if (sup->signals >= 0)
 		close(sup->signals);
 	if (sup->lock >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The daemon's state; private to supervisor.c, watches.c and open.c. */
+/* The daemon's state; private to supervisor.c, watches.c, connection.c and open.c. */
 #ifndef BLKBACK_SUPERVISOR_STATE_H
 #define BLKBACK_SUPERVISOR_STATE_H
 
@@ -19,6 +19,12 @@ struct blkback_supervisor {
 	int lock; /* the daemon file, locked; -1: not open */
 	int signals; /* a signalfd; -1: not open */
 	bool more_watches; /* not all events of xenstore were read */
+	int xenstore_fd; /* of the connection, for the guard; -1: unknown */
+	bool by_socket; /* xenstored's, not the kernel's device */
+	bool marked; /* the node NODES_MARK was written */
+	bool xenstore_lost; /* host.xs is a broken connection */
+	int64_t lost_at, reconnect_at; /* ms, monotonic; if xenstore_lost */
+	int64_t pause_ms; /* between two tries to connect */
 	struct pollfd *polls;
 	size_t nr_polls; /* allocated */
 	char build[BLKBACK_BUILD_MAX];

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/connection.h"
 #include "drivers/blkback/supervisor/leftovers.h"
 #include "drivers/blkback/supervisor/live-update.h"
 #include "drivers/blkback/supervisor/state.h"
@@ -28,7 +29,7 @@
 
 #define RESUME_MS 4000 /* for a worker that takes over, before others go on */
 #define RETRY_MS 200 /* after a write of another process came in between */
-#define IDLE_MS 5000 /* poll()'s limit: the end of xenstored causes no event */
+#define IDLE_MS 2000 /* poll()'s limit: the end of xenstored causes no event */
 #define NR_FIXED_POLLS 3 /* xenstore, signals, the spare; then the workers */
 
 /* ---- workers and signals ------------------------------------------------ */
@@ -50,6 +51,7 @@ static void reap_workers(struct blkback_supervisor *sup)
 	int status;
 	pid_t pid;
 
+	blkback_connection_guard(sup, true);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		blkback_spare_died(&sup->spare, pid);
 		dev = device_of_worker(sup, pid);
@@ -59,6 +61,7 @@ static void reap_workers(struct blkback_supervisor *sup)
 		blkback_device_message(dev, clock_now_ms());
 		blkback_device_worker_died(dev, status, clock_now_ms());
 	}
+	blkback_connection_guard(sup, false);
 	/* Last, since no guest waits for it. */
 	rd_reap(sup->store);
 }
@@ -173,6 +176,18 @@ static void leave(struct blkback_supervisor *sup)
 		    n);
 }
 
+static void live_update(struct blkback_supervisor *sup)
+{
+	/* The new program could not open xenstore, and would end. */
+	if (sup->xenstore_lost)
+		blkback_live_update_answer(
+			sup->host.store, false,
+			"xenstore is gone; try again when xenstored is back");
+	else
+		blkback_live_update_try(sup->host.store, &sup->options,
+					&sup->spare);
+}
+
 static void take_signals(struct blkback_supervisor *sup)
 {
 	struct signalfd_siginfo info;
@@ -181,8 +196,7 @@ static void take_signals(struct blkback_supervisor *sup)
 		if (info.ssi_signo == SIGCHLD)
 			reap_workers(sup);
 		else if (info.ssi_signo == SIGHUP)
-			blkback_live_update_try(sup->host.store, &sup->options,
-						&sup->spare);
+			live_update(sup);
 		else if (info.ssi_signo == SIGTERM && !sup->host.stopping)
 			leave(sup);
 		else
@@ -212,7 +226,10 @@ static int64_t run_devices(struct blkback_supervisor *sup)
 	int64_t deadline = 0, now = clock_now_ms();
 
 	while ((dev = *link)) {
-		if (needs_run(dev, now) && !blkback_device_run(dev, now)) {
+		if (sup->xenstore_lost) {
+			blkback_device_run_apart(dev, now);
+		} else if (needs_run(dev, now) &&
+			   !blkback_device_run(dev, now)) {
 			*link = dev->next;
 			sup->nr_devices--;
 			blkback_device_free(dev);
@@ -224,7 +241,7 @@ static int64_t run_devices(struct blkback_supervisor *sup)
 			deadline = earlier(deadline,
 					   dev->worker_started_at + RESUME_MS);
 		/* Still marked, and no event will come for it: retry. */
-		if (blkback_device_is_dirty(dev))
+		if (blkback_device_is_dirty(dev) && !sup->xenstore_lost)
 			deadline = earlier(deadline,
 					   dev->disk_locked
 						   ? dev->retry_at
@@ -265,8 +282,11 @@ static void sweep(struct blkback_supervisor *sup)
 /* Do all that it is time for. The time of the next deadline, or 0. */
 static int64_t do_pending_work(struct blkback_supervisor *sup)
 {
-	int64_t deadline = earlier(run_devices(sup), start_spare_if_due(sup));
+	int64_t deadline;
 
+	blkback_connection_guard(sup, true);
+	deadline = earlier(run_devices(sup), start_spare_if_due(sup));
+	blkback_connection_guard(sup, false);
 	if (sup->sweep_at && clock_now_ms() >= sup->sweep_at)
 		sweep(sup);
 	deadline = earlier(deadline, sup->sweep_at);
@@ -305,8 +325,10 @@ static int fill_polls(struct blkback_supervisor *sup)
 		sup->polls = p;
 		sup->nr_polls = 2 * need;
 	}
-	sup->polls[0] = (struct pollfd){ .fd = xs_fileno(sup->host.xs),
-					 .events = POLLIN };
+	sup->polls[0] = (struct pollfd){
+		.fd = sup->xenstore_lost ? -1 : xs_fileno(sup->host.xs),
+		.events = POLLIN
+	};
 	sup->polls[1] = (struct pollfd){ .fd = sup->signals, .events = POLLIN };
 	sup->polls[2] = (struct pollfd){ .fd = blkback_spare_fd(&sup->spare),
 					 .events = POLLIN };
@@ -340,6 +362,7 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	if (poll(sup->polls, 2 * sup->nr_devices + NR_FIXED_POLLS,
 		 timeout(sup, *deadline)) < 0)
 		return errno == EINTR ? 0 : -errno;
+	blkback_connection_guard(sup, true);
 	/* The list does not change between fill_polls() and run_devices(). */
 	for (dev = sup->devices; dev; dev = dev->next, i += 2) {
 		if (sup->polls[i].revents)
@@ -347,15 +370,19 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 		if (sup->polls[i + 1].revents && dev->pidfd >= 0)
 			reap_adopted(sup, dev);
 	}
+	blkback_connection_guard(sup, false);
 	/* Before SIGCHLD, which may report the spare's death. */
 	if (sup->polls[2].revents)
 		blkback_spare_readable(&sup->spare);
 	if (sup->polls[1].revents)
 		take_signals(sup);
-	rc = blkback_watches_drain(sup);
-	if (rc)
-		return rc;
-	*deadline = do_pending_work(sup);
+	*deadline = blkback_connection_retry(sup);
+	rc = sup->xenstore_lost ? 0 : blkback_watches_drain(sup);
+	if (rc) {
+		blkback_connection_lost(sup, rc);
+		*deadline = sup->reconnect_at;
+	}
+	*deadline = earlier(*deadline, do_pending_work(sup));
 	return 0;
 }
 
@@ -376,36 +403,37 @@ static void mark_orphan(void *arg, uint32_t domid, uint32_t devid)
  * answer then goes, more slowly. Then the other devices, and last the leftovers of
  * devices that ended while no daemon ran.
  */
-static int take_over(struct blkback_supervisor *sup, int64_t *deadline)
+static void take_over(struct blkback_supervisor *sup, int64_t *deadline)
 {
 	int rc;
 
 	blkback_leftovers_each_orphan(sup->store, mark_orphan, sup);
 	run_devices(sup);
-	rc = blkback_watches_set(sup);
-	if (rc)
-		return rc;
+	rc = blkback_connection_begin(sup);
+	if (rc) {
+		blkback_connection_lost(sup, rc);
+		*deadline = sup->reconnect_at;
+		return;
+	}
 	if (blkback_watches_scan(sup))
 		sweep(sup);
 	/* Also answers a live update if there are no devices. */
 	*deadline = do_pending_work(sup);
-	return 0;
 }
 
 int blkback_supervisor_run(struct blkback_supervisor *sup)
 {
 	int64_t deadline = 0;
-	int rc;
+	int rc = 0;
 
 	blkback_log(BLKBACK_INFO, "serving the store %s", sup->host.store);
-	rc = take_over(sup, &deadline);
+	take_over(sup, &deadline);
 	while (!rc && !sup->leaving &&
 	       (!sup->host.stopping || has_workers(sup)))
 		rc = turn(sup, &deadline);
 	if (rc)
-		blkback_log(
-			BLKBACK_ERROR,
-			"xenstore is gone: %s; the daemon ends, and its workers serve on",
-			strerror(-rc));
+		blkback_log(BLKBACK_ERROR,
+			    "the daemon ends (%s), and its workers serve on",
+			    strerror(-rc));
 	return rc;
 }

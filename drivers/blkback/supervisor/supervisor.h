@@ -18,8 +18,8 @@ int blkback_supervisor_open(struct blkback_supervisor **sup,
 			    struct rd_error *err);
 
 /*
- * Serve until SIGTERM, SIGINT, or the exec of a live update. 0, or -errno when
- * xenstore is gone.
+ * Serve until SIGTERM, SIGINT, or the exec of a live update; also while xenstore
+ * is gone. 0, or -errno when out of memory.
  */
 int blkback_supervisor_run(struct blkback_supervisor *sup);
 

@@ -56,6 +56,8 @@ extern void (*fake_xs_in_transaction)(void); /* once, at the next start */
 extern unsigned fake_xs_reads; /* so far */
 /* So many events of one watch, and then the end of xenstored. */
 void fake_xs_storm(const char *path, const char *token, unsigned long events);
+extern void (*fake_xs_storm_over)(
+	void); /* at each look for an event after them */
 
 /* ---- the store: one disk ---- */
 #define FAKE_DISK_SIZE (512u * 4096u)

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <xenstore.h>
+#include <xenstore_lib.h>
 
 #include "tests/ring/fake/fake.h"
 
@@ -31,6 +32,7 @@ unsigned fake_xs_reads, fake_xs_breaks_at = UINT_MAX;
 static const char *storm_path, *storm_token;
 static unsigned long storm; /* events of it that are still to come */
 static int storm_fd = -1;
+void (*fake_xs_storm_over)(void);
 
 void fake_xs_reset(void)
 {
@@ -42,6 +44,7 @@ void fake_xs_reset(void)
 	fake_xs_touched = NULL;
 	fake_xs_reads = 0;
 	fake_xs_breaks_at = UINT_MAX;
+	fake_xs_storm_over = NULL;
 	if (storm_fd >= 0)
 		close(storm_fd);
 	storm_fd = -1;
@@ -165,6 +168,11 @@ struct xs_handle *xs_open(unsigned long flags)
 	return (struct xs_handle *)nodes;
 }
 
+const char *xs_daemon_socket(void)
+{
+	return "/nonexistent/socket";
+}
+
 void xs_close(struct xs_handle *h)
 {
 	(void)h;
@@ -282,9 +290,11 @@ char **xs_check_watch(struct xs_handle *h)
 	char **event;
 
 	(void)h;
+	if (!storm && storm_fd >= 0 && fake_xs_storm_over)
+		fake_xs_storm_over();
 	if (!storm) {
 		/* as libxenstore after the daemon has ended, or without an event */
-		errno = storm_fd >= 0 ? EBADF : EAGAIN;
+		errno = storm_fd >= 0 && !fake_xs_storm_over ? EBADF : EAGAIN;
 		return NULL;
 	}
 	storm--;

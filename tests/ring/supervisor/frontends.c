@@ -8,7 +8,10 @@
  */
 #include "tests/ring/supervisor/device.h"
 
-enum wish { RUN, CLOSE }; /* of the domain: a disk, or no disk */
+enum wish {
+	RUN,
+	CLOSE
+}; /* of the domain: a disk, or no disk */
 
 /* The frontend's driver. */
 static unsigned state; /* as the driver has written it; 0: it has not begun */
@@ -485,8 +488,10 @@ static void physical_sectors(void)
 		uint64_t size;
 		const char *physical;
 	} disks[] = {
-		{ 4096, "4096" },	  { 1024 * 1024, "4096" },
-		{ 512, "512" },		  { 4096 + 512, "512" },
+		{ 4096, "4096" },
+		{ 1024 * 1024, "4096" },
+		{ 512, "512" },
+		{ 4096 + 512, "512" },
 		{ 1024 * 1024 - 512, "512" },
 	};
 	struct blkback_message msg;
@@ -500,7 +505,8 @@ static void physical_sectors(void)
 		dev->size = disks[i].size;
 		ask_to_connect();
 		worker_sends(BLKBACK_CONNECTED);
-		CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/physical-sector-size"),
+		CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK
+						   "/physical-sector-size"),
 				       disks[i].physical);
 		CU_ASSERT_STRING_EQUAL(fake_xs_get(BACK "/sector-size"), "512");
 		teardown();

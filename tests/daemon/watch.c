@@ -11,10 +11,12 @@
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
+#include <xen/io/xs_wire.h>
 #include <xenstore.h>
 #include "include/private/clock.h"
 
@@ -298,6 +300,23 @@ static void fault_by_id(void)
 
 /* ---- set-up ------------------------------------------------------------- */
 
+/* To the command's question whether xenstored answers. */
+static void *answer_as_xenstored(void *arg)
+{
+	static const char error[] = "ENOENT";
+	struct xsd_sockmsg m = { .type = XS_ERROR, .len = sizeof(error) };
+	int listener = *(int *)arg, fd;
+	char question[64];
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		if (read(fd, question, sizeof(question)) > 0 &&
+		    send(fd, &m, sizeof(m), MSG_NOSIGNAL) > 0)
+			send(fd, error, sizeof(error), MSG_NOSIGNAL);
+		close(fd);
+	}
+	return NULL;
+}
+
 /* The command checks that xenstored's socket accepts connections. */
 static int listen_as_xenstored(void)
 {
@@ -322,6 +341,7 @@ int main(int argc, char **argv)
 		{ "a disk line whose seed is replaced", a_seed_is_replaced },
 		{ "fault by a disk's id", fault_by_id },
 	};
+	pthread_t answering;
 	char path[64];
 	int rc, fd;
 
@@ -337,6 +357,7 @@ int main(int argc, char **argv)
 		perror(dir);
 		return 1;
 	}
+	pthread_create(&answering, NULL, answer_as_xenstored, &fd);
 	scratch_make();
 	xs = xs_open(0);
 	xs_write(xs, XBT_NULL, "/local/domain/0/name", "Domain-0", 8);

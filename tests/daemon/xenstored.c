@@ -288,7 +288,8 @@ int main(int argc, char **argv)
 	if (daemon_pid() && !is_dead(daemon_pid()))
 		run(program, "--stop");
 	if (rc) {
-		snprintf(command, sizeof(command), "sed 's/^/# /' %s", log_file);
+		snprintf(command, sizeof(command), "sed 's/^/# /' %s",
+			 log_file);
 		if (system(command))
 			rc = 1;
 	}

@@ -98,12 +98,13 @@ static int list(struct disk_job *job)
 	struct xs_handle *xs;
 	int rc = disk_list(job->store, &l);
 
-	xs = l.count ? who_xenstore() : NULL;
+	xs = l.count ? who_open() : NULL;
+	who_guard(xs != NULL);
 	/* after an error "no RAM disks" could be wrong: there may be one */
 	if (json || l.count || !rc)
 		(json ? print_json : print_text)(xs, &l);
-	if (xs)
-		xs_close(xs);
+	who_guard(false);
+	who_close(xs);
 	rd_list_free(l.disks, l.count);
 	return rc;
 }

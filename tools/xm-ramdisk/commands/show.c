@@ -148,15 +148,16 @@ static int show(struct disk_job *job)
 	int rc = disk_list(job->store, &list);
 
 	d = disk_in(&list, job->id);
-	xs = who_xenstore();
+	xs = who_open();
+	who_guard(xs != NULL);
 	if (d && (on->json || on->debug))
 		print_json(job, xs, d, on->debug);
 	else if (d)
 		print_text(xs, d);
 	else if (!rc)
 		rc = say_failed("%s was discarded meanwhile", job->words[0]);
-	if (xs)
-		xs_close(xs);
+	who_guard(false);
+	who_close(xs);
 	rd_list_free(list.disks, list.count);
 	return rc;
 }

@@ -166,9 +166,11 @@ static int watch(struct rd_store *store, struct xs_handle *xs, bool once,
 		rc = disk_list(store, &now);
 		if (screen)
 			fputs("\033[H\033[J", stdout);
+		who_guard(xs != NULL);
 		if (!rc)
 			rc = print_picture(xs, &before, &now, seconds,
 					   as_json ? &j : NULL);
+		who_guard(false);
 		rd_list_free(before.disks, before.count);
 		before = now;
 		if (once)
@@ -185,11 +187,10 @@ struct switches {
 static int top(struct disk_job *job)
 {
 	const struct switches *on = job->arg;
-	struct xs_handle *xs = who_xenstore();
+	struct xs_handle *xs = who_open();
 	int rc = watch(job->store, xs, on->once, on->json);
 
-	if (xs)
-		xs_close(xs);
+	who_close(xs);
 	return rc;
 }
 

@@ -126,6 +126,15 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid,
 	return state != NULL;
 }
 
+static bool answers(struct xs_handle *xs)
+{
+	unsigned n;
+	char **names = xs_directory(xs, XBT_NULL, "/", &n);
+
+	free(names);
+	return names != NULL;
+}
+
 /* Lock and xenstore are opened for the first label: most commands find none. */
 struct cleaning {
 	struct xs_handle *xs; /* NULL: xenstore cannot be read, remove nothing */
@@ -150,7 +159,8 @@ static void clean_label(struct rd_store *store, const char *label, void *arg)
 	if (sscanf(label, HOTPLUG_LABEL, &domid, &devid) != 2)
 		return;
 	begin_cleaning(c, store);
-	if (c->xs && !device_is_there(c->xs, domid, devid))
+	/* A xenstored that ends answers no, too. */
+	if (c->xs && !device_is_there(c->xs, domid, devid) && answers(c->xs))
 		hotplug_kernel_remove(store, label);
 }
 

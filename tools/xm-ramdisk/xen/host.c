@@ -11,16 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <xenstore_lib.h>
 
+#include "drivers/blkback/common/xenstore.h"
+#include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
 
-#define ANSWER_SECONDS 20 /* xenstored may have many clients before us */
+#define ANSWER_SECONDS 2 /* unless $XEN_RAMDISK_XENSTORE_SECONDS */
+#define HUNG_MS 10000 /* one that has not answered is not asked again */
 
 /*
  * /dev/xen/xenbus opens also when xenstored does not run, and then a read from
@@ -36,6 +37,29 @@ static void end_without_answer(int signal)
 	_exit(EXIT_FAILED);
 }
 
+unsigned host_xenstore_seconds(void)
+{
+	const char *text = getenv("XEN_RAMDISK_XENSTORE_SECONDS");
+	int seconds = text ? atoi(text) : 0;
+
+	return seconds > 0 && seconds <= 3600 ? (unsigned)seconds
+					      : ANSWER_SECONDS;
+}
+
+/* blkback_xenstore_probe(), so that a command waits for the time once. */
+static int probe(void)
+{
+	static int64_t hung_until;
+	int rc;
+
+	if (clock_now_ms() < hung_until)
+		return -ETIMEDOUT;
+	rc = blkback_xenstore_probe((int)host_xenstore_seconds() * 1000);
+	if (rc == -ETIMEDOUT)
+		hung_until = clock_now_ms() + HUNG_MS;
+	return rc;
+}
+
 /* A handle, or NULL. *answers: whether xenstore answered a request. */
 static struct xs_handle *open_in_time(bool *answers)
 {
@@ -45,7 +69,7 @@ static struct xs_handle *open_in_time(bool *answers)
 	char **names;
 
 	/* connecting waits too, for a xenstored with many clients before us */
-	alarm(ANSWER_SECONDS);
+	alarm(host_xenstore_seconds());
 	xs = xs_open(0);
 	names = xs ? xs_directory(xs, XBT_NULL, "/", &n) : NULL;
 	alarm(0);
@@ -53,23 +77,6 @@ static struct xs_handle *open_in_time(bool *answers)
 	*answers = names != NULL;
 	free(names);
 	return xs;
-}
-
-/* Whether xenstored's socket exists and no process listens on it. */
-static bool socket_is_dead(const char *path)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd, rc;
-
-	if (strlen(path) >= sizeof(a.sun_path) || access(path, F_OK))
-		return false;
-	strcpy(a.sun_path, path);
-	/* EAGAIN: a xenstored that hangs, and has too many clients waiting */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	rc = connect(fd, (struct sockaddr *)&a, sizeof(a));
-	rc = rc < 0 && errno == ECONNREFUSED;
-	close(fd);
-	return rc;
 }
 
 bool host_is_xen(void)
@@ -83,24 +90,36 @@ bool host_is_xen(void)
 
 bool host_has_xenstore(void)
 {
-	return host_is_xen() && access(xs_daemon_socket(), F_OK) == 0 &&
-	       !socket_is_dead(xs_daemon_socket());
+	static bool said;
+	int rc = host_is_xen() ? probe() : -ENOENT;
+
+	if (rc == -ETIMEDOUT && !said)
+		say_note(
+			"xenstored has not answered for %u seconds, and is not waited for: names of domains are missing; is it stopped?",
+			host_xenstore_seconds());
+	said |= rc == -ETIMEDOUT;
+	return !rc;
 }
 
 int host_open(const char *what, struct xs_handle **xs)
 {
 	const char *path = xs_daemon_socket();
 	bool answers;
+	int rc;
 
 	if (!host_is_xen())
 		return say_failed(
 			"no Xen here: /sys/hypervisor/type is not xen, and there is no /proc/xen; to try it without Xen, run 'make demo' in the sources");
 	if (geteuid() != 0)
 		return say_failed("%s needs root: it writes xenstore", what);
-	if (socket_is_dead(path))
+	rc = probe();
+	if (rc == -ECONNREFUSED)
 		return say_failed(
 			"xenstore is down: no process listens on %s; is xenstored running?",
 			path);
+	if (rc == -ETIMEDOUT)
+		return say_failed(
+			"xenstore does not answer; is xenstored running?");
 	*xs = open_in_time(&answers);
 	if (!*xs)
 		return say_failed(

@@ -12,8 +12,13 @@
  * message. Ends the process if xenstored does not answer.
  */
 int host_open(const char *what, struct xs_handle **xs);
-/* Whether xenstored listens here, for callers that can work without it. */
+/*
+ * Whether xenstored answers here, for callers that can work without it. One that has
+ * a socket and does not answer is not waited for longer than the limit, and said.
+ */
 bool host_has_xenstore(void);
+/* The limit: 2, or $XEN_RAMDISK_XENSTORE_SECONDS. */
+unsigned host_xenstore_seconds(void);
 bool host_is_xen(void); /* any domain of Xen */
 /*
  * Load the block frontend's driver of this kernel, without waiting: for disks

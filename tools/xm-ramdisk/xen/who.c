@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/xenstore.h"
+#include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/domain.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
@@ -47,4 +49,30 @@ const char *who_faults(struct xs_handle *xs, const struct who *w,
 struct xs_handle *who_xenstore(void)
 {
 	return host_has_xenstore() ? xs_open(0) : NULL;
+}
+
+static int guarded = -1; /* the connection of who_open() */
+
+struct xs_handle *who_open(void)
+{
+	bool by_socket;
+
+	if (!host_has_xenstore())
+		return NULL;
+	return blkback_xenstore_open(&guarded, &by_socket);
+}
+
+void who_guard(bool on)
+{
+	blkback_xenstore_guard(guarded, on ? host_xenstore_seconds() : 0);
+	if (blkback_xenstore_hung())
+		say_note(
+			"xenstored has stopped to answer, and is not waited for: some names of domains are missing");
+}
+
+void who_close(struct xs_handle *xs)
+{
+	if (xs)
+		xs_close(xs);
+	guarded = -1;
 }

@@ -28,7 +28,15 @@ struct who who_is(struct xs_handle *xs, const char *label);
 /* The faults that are set for the device, as fault_text() prints them. */
 const char *who_faults(struct xs_handle *xs, const struct who *who,
 		       char text[FAULT_TEXT_MAX]);
-/* xenstore, or NULL if no xenstored listens here. */
+/* xenstore, or NULL if no xenstored answers here. */
 struct xs_handle *who_xenstore(void);
+/*
+ * The same for a caller that only shows what it reads: from who_guard(true) to
+ * who_guard(false) xenstored has the time of host_xenstore_seconds(), and after that
+ * @xs fails. The second call says so.
+ */
+struct xs_handle *who_open(void);
+void who_guard(bool on);
+void who_close(struct xs_handle *xs); /* or NULL */
 
 #endif

@@ -109,9 +109,11 @@ static void on_alarm(int sig)
 	int saved = errno;
 
 	(void)sig;
-	hung = 1;
-	if (guarded >= 0 && shutdown(guarded, SHUT_RDWR) && errno == ENOTSOCK)
-		dup2(null, guarded);
+	if (guarded >= 0) {
+		hung = 1;
+		if (shutdown(guarded, SHUT_RDWR) && errno == ENOTSOCK)
+			dup2(null, guarded);
+	}
 	errno = saved;
 }
 

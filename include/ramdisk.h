@@ -6,12 +6,13 @@
  * processes. Every attachment reads what any other has written, the seed is never
  * written, and the last detach discards the contents.
  *
- * DESIGN. No process owns a disk. A disk is four files in a store, a
+ * DESIGN. No process owns a disk. A disk is five files in a store, a
  * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
  * lock for each 4 KiB block, and which blocks are loaded and have memory; a
  * thin disk has memory for the locks of written blocks only),
- * ID.header (identity, state, and one slot for each attachment) and ID.counters
- * (one page for each attachment); and ID.paths, if it was attached by paths that
+ * ID.header (identity, state, points, and one slot for each attachment), ID.counters
+ * (one page for each attachment) and ID.points (what points keep of changed blocks);
+ * and ID.paths, if it was attached by paths that
  * lead through symbolic links. An attachment holds an open-file-description
  * lock on its slot's byte of the header, so the kernel counts the references: a
  * process that dies in any way is detached by the kernel. It has the header open
@@ -50,7 +51,7 @@ extern "C" {
  * Version of the store's format and of what the command, the back end and the
  * store exchange. A disk of another format is refused (-EPROTO).
  */
-#define RD_FORMAT 2u
+#define RD_FORMAT 3u
 
 #define RD_SECTOR 512u /* bytes; smallest unit of a disk's size */
 #define RD_BLOCK 4096u /* bytes; unit of atomicity, aligned */
@@ -212,6 +213,18 @@ int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 	      struct rd_disk **disk, struct rd_error *err);
 
 /*
+ * The same, of the disk as of its point @point (rd_point()): for reading, or with
+ * RD_PRIVATE, while others go on writing the disk. The disk is loaded (RD_EXISTING is
+ * implied). The point cannot be dropped as long as the attachment exists.
+ *
+ *   -EINVAL   writable and not private
+ *   -ENOENT   also if the disk has no such point
+ */
+int rd_attach_point(struct rd_store *store, const struct rd_attach_request *req,
+		    const char *point, struct rd_disk **disk,
+		    struct rd_error *err);
+
+/*
  * Settle: after a durable attachment was taken over, release the block locks of
  * its dead process that are still held. Before rd_settle() only one thread may
  * use the attachment, one request at a time; its requests inherit those locks.
@@ -225,6 +238,12 @@ int rd_settle(struct rd_disk *disk);
  * with the process, a durable one with rd_end(). rd_freeze() then fails (-EPERM).
  */
 void rd_confine(struct rd_disk *disk);
+
+/*
+ * The longest file that requests of @disk write, bytes: for RLIMIT_FSIZE of a process
+ * that was confined.
+ */
+uint64_t rd_longest_file(const struct rd_disk *disk);
 
 /*
  * Detach and free @disk. The last detach discards the disk's contents. Cannot fail:
@@ -291,6 +310,65 @@ typedef int rd_range_fn(void *arg, uint64_t off, uint64_t len);
 int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
 	    void *arg, rd_progress_fn *progress, void *progress_arg,
 	    struct rd_error *err);
+
+/* ---- points ------------------------------------------------------------ */
+
+#define RD_POINTS_MAX 64u /* points of a disk */
+
+/*
+ * Take a point of disk @id: one moment of the whole disk, for all attachments in all
+ * processes. A write that was answered before the call is in the point, a write that
+ * begins after the call is not. Takes the same short time for every size, and stops
+ * nobody. From then on the first change of each block copies the block, which takes
+ * its memory: also on a disk that is not thin a write can fail with -ENOSPC then.
+ * @point: as a disk's name, and not 16 hexadecimal digits.
+ *
+ *   -EINVAL   the name is invalid
+ *   -EEXIST   the disk has a point of that name
+ *   -EUSERS   it has RD_POINTS_MAX
+ *   -ENOMEM, -ENOSPC  no memory for later changes; @err has the numbers
+ */
+int rd_point(struct rd_store *store, const char *id, const char *point,
+	     struct rd_error *err);
+
+struct rd_point_info {
+	char name[RD_NAME_MAX];
+	uint64_t number; /* the order in which points were taken; not reused */
+	uint64_t taken; /* seconds since 1970 */
+	uint64_t memory; /* bytes of the copies that were made for it */
+	unsigned attachments; /* that see it (rd_attach_point()) */
+};
+
+/* List the points of disk @id, the oldest first. Free the list with free(3). */
+int rd_point_list(struct rd_store *store, const char *id,
+		  struct rd_point_info **points, size_t *count,
+		  struct rd_error *err);
+
+/*
+ * Drop a point: what only it needs is freed. -ENOENT; -EBUSY while it is attached;
+ * -EIO if a block stays locked, or -ENOSPC: the point is gone then, and the next call
+ * frees the rest.
+ */
+int rd_point_drop(struct rd_store *store, const char *id, const char *point,
+		  struct rd_error *err);
+
+/*
+ * Roll disk @id back to a point, in place; the point and newer ones stay. Conditions,
+ * and what is left after a failure, as of rd_reset(). -ENOMEM, -ENOSPC: no memory for
+ * what newer points keep; nothing was changed, and @err has the numbers.
+ */
+int rd_rollback(struct rd_store *store, const char *id, const char *point,
+		bool force, rd_progress_fn *progress, void *progress_arg,
+		struct rd_error *err);
+
+/*
+ * Find the ranges in which the points @from and @to differ, as rd_diff(). @to may be
+ * NULL: the disk as it is, which writers may change meanwhile.
+ */
+int rd_diff_points(struct rd_store *store, const char *id, const char *from,
+		   const char *to, rd_range_fn *differs, void *arg,
+		   rd_progress_fn *progress, void *progress_arg,
+		   struct rd_error *err);
 
 /*
  * A short name of a seed: the last component of its path or of its URI's path; for
@@ -486,8 +564,8 @@ unsigned rd_padding(const struct rd_disk *disk);
  * them.
  *   -EINVAL  outside the disk; nothing was copied
  *   -EROFS   a write through a read-only attachment; nothing was copied
- *   -ENOSPC  no memory for a block of a thin disk or of a private view; see
- *            rd_explain_no_memory()
+ *   -ENOSPC  no memory for a block of a thin disk or of a private view, or for what
+ *            a point keeps of a block; see rd_explain_no_memory()
  *   -EIO     the seed of a lazy disk failed; or another attachment, whose process
  *            is alive, has held a block's lock for RD_PATIENCE_MS (rd_damage())
  */

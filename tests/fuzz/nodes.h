@@ -147,7 +147,7 @@ static void fuzz_attach_nodes(const char *seed, const char *mode)
 	fuzz_set("mode", mode);
 	if (nodes.kind == BLKBACK_KIND_XL)
 		fuzz_set("script", "/etc/xen/scripts/" NODES_XL_SCRIPT);
-	fuzz_tool_set("format", "2");
+	fuzz_tool_set("format", "3");
 	fuzz_tool_set("store", "/fake");
 	fuzz_tool_set("params", seed);
 	fake_xs_set(FUZZ_FRONT "/backend", nodes.back);

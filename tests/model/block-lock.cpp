@@ -44,6 +44,11 @@ static struct rd_slot *rd_slot_at(struct rd_header *header, unsigned slot)
 
 static bool rd_slots_alive(int fd, unsigned first, unsigned count);
 
+static bool rd_may_lock(const struct rd_disk *disk, const rd_block_lock *)
+{
+	return disk->may_lock;
+}
+
 /* The model's clock jumps, and its waits may last for as long as they like. */
 #undef RD_PATIENCE_MS
 #define RD_PATIENCE_MS INT64_MAX

@@ -210,7 +210,7 @@ static int enter_sandbox(struct worker *w, struct rd_error *err)
 	close(w->store);
 	w->store = -1;
 	rd_confine(w->disk);
-	rc = blkback_sandbox_enter(rd_size(w->disk), err);
+	rc = blkback_sandbox_enter(rd_longest_file(w->disk), err);
 	w->inside = !rc;
 	return rc;
 }

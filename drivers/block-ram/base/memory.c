@@ -174,8 +174,7 @@ static bool within_allowance(uint64_t need, int64_t now)
 	       atomic_fetch_sub(&growth.left, (int64_t)need) >= (int64_t)need;
 }
 
-/* Whether the host has @need bytes above the margin. */
-static bool admit(uint64_t need)
+bool rd_memory_admit(uint64_t need)
 {
 	int64_t now = clock_coarse_ms();
 	struct host host;
@@ -209,7 +208,8 @@ int rd_memory_grow(int fd, uint64_t off, uint64_t len)
 	int rc = 0;
 
 	while (!rc && len) {
-		if (!admit(len)) /* again after each step: others take memory, too */
+		if (!rd_memory_admit(
+			    len)) /* again after each step: others take memory, too */
 			return -ENOSPC;
 		n = len < STEP ? len : STEP;
 		rc = rd_memory_take(fd, off, n);

@@ -23,6 +23,9 @@ int rd_memory_check(int dir, const char *path, const char *what, uint64_t need,
  */
 void rd_memory_watch(void);
 
+/* Whether the machine has @need bytes above the margin. For a write that takes them. */
+bool rd_memory_admit(uint64_t need);
+
 /*
  * Take memory for @len bytes at @off of file @fd, if the margin allows. 0; -ENOSPC
  * if the tmpfs or the margin does not; or -errno. On failure a part may be taken.

@@ -86,7 +86,7 @@ static bool pass_dead(struct rd_disk *disk, rd_block_lock *lock, uint64_t seen)
 {
 	unsigned owner = owner_of(seen);
 
-	if (!disk->may_lock)
+	if (!rd_may_lock(disk, lock))
 		return true;
 	if (atomic_compare_exchange_strong(lock, &seen,
 					   (seen + 1) & RD_SEQUENCE))

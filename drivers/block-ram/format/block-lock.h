@@ -108,9 +108,14 @@ static inline bool rd_block_lock_take(rd_block_lock *lock, uint64_t owner)
 	uint64_t value = atomic_load_explicit(lock, memory_order_relaxed);
 
 	if (rd_block_lock_held(value) ||
+	    /*
+	     * Sequentially consistent, not only an acquire: the owner loads
+	     * header.points next, and a reader at a new point loads this lock. At
+	     * least one of them must see the other (format/points.h).
+	     */
 	    !atomic_compare_exchange_strong_explicit(
 		    lock, &value, owner | ((value + 1) & RD_SEQUENCE),
-		    memory_order_acquire, memory_order_relaxed))
+		    memory_order_seq_cst, memory_order_relaxed))
 		return false;
 	/* No store to the block may become visible before the odd number. */
 	atomic_thread_fence(memory_order_release);

@@ -51,6 +51,15 @@ struct rd_layer {
 	int map_fd; /* of the map; -1 if all of it has memory */
 };
 
+/* The file ID.points; see points.h. */
+struct rd_points {
+	int fd; /* -1: this attachment needs no points */
+	void *map; /* of the bits and the words; NULL: not for writing */
+	size_t map_bytes;
+	_Atomic uint64_t *present; /* one bit for each group of words */
+	_Atomic uint64_t *words; /* one for each block */
+};
+
 struct rd_disk {
 	int dir; /* the store's directory; -1 after rd_confine() */
 	/* Open for reading only; its open file description has the slot's lock. */
@@ -76,6 +85,10 @@ struct rd_disk {
 	 * only reads and never has to lock.
 	 */
 	bool may_lock;
+	bool may_lock_base; /* the same for the base, below a private view */
+	struct rd_points points;
+	/* Number of the point whose blocks are read in place of the base's; or 0. */
+	uint64_t point;
 	struct rd_damage damage; /* under damage_lock */
 	pthread_mutex_t damage_lock;
 	_Atomic uint64_t damaged; /* changes with damage */
@@ -109,6 +122,18 @@ static inline rd_block_lock *rd_block_lock_of(const struct rd_layer *layer,
 	return &layer->locks[block & layer->locks_mask];
 }
 
+/* Whether @lock is mapped for writing: of a private view's base it may not be. */
+static inline bool rd_may_lock(const struct rd_disk *disk,
+			       const rd_block_lock *lock)
+{
+	const struct rd_layer *base = &disk->base;
+
+	return disk->view && lock >= base->locks &&
+			       lock < base->locks + rd_blocks(disk->size)
+		       ? disk->may_lock_base
+		       : disk->may_lock;
+}
+
 static inline bool rd_bit(const _Atomic uint64_t *bits, uint64_t n)
 {
 	return atomic_load_explicit(&bits[n / 64], memory_order_acquire) >>
@@ -136,6 +161,7 @@ enum rd_file {
 	RD_FILE_RANGES,
 	RD_FILE_COUNTERS,
 	RD_FILE_PATHS,
+	RD_FILE_POINTS,
 };
 struct rd_filename {
 	char text[RD_ID_MAX + 32];
@@ -147,7 +173,8 @@ struct rd_filename rd_view_name(const char *id, unsigned slot,
 				enum rd_file file);
 
 /*
- * Remove the contents (data, ranges, counters, paths and views) of disk @id; its contents and its
+ * Remove the contents (data, ranges, counters, paths, points and views) of disk @id; its
+ * contents and its
  * header; or one view. Call with RD_LOCK_DISK held. @header is the mapped header,
  * or NULL if there is none to trust. The caller may be killed in between: the
  * header's state becomes RD_EMPTY first, and the header is removed last.

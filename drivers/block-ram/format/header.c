@@ -20,6 +20,21 @@ static bool all_zero(const void *p, size_t n)
 	return true;
 }
 
+/* Only what a reader of the table relies on. */
+static bool points_fit(const struct rd_header *header)
+{
+	unsigned i;
+
+	if ((header->points & 0xff) > RD_POINTS ||
+	    (header->points >> 8) > RD_POINTS)
+		return false;
+	for (i = 0; i < RD_POINTS; i++)
+		if (header->point[i].state > RD_POINT_DROPPING ||
+		    !memchr(header->point[i].name, 0, RD_NAME_MAX))
+			return false;
+	return true;
+}
+
 int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 		    const char *path, struct rd_error *err)
 {
@@ -49,7 +64,8 @@ int rd_header_check(const struct rd_header *header, size_t n, off_t file_size,
 	    !memchr(header->id, 0, sizeof(header->id)) ||
 	    !memchr(header->seed_id, 0, sizeof(header->seed_id)) ||
 	    !memchr(header->name, 0, sizeof(header->name)) ||
-	    !memchr(header->seed, 0, sizeof(header->seed)))
+	    !memchr(header->seed, 0, sizeof(header->seed)) ||
+	    !points_fit(header))
 		return rd_fail(err, -EUCLEAN,
 			       "%s is damaged: its fields do not fit together",
 			       path);

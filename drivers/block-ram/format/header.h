@@ -4,8 +4,8 @@
  * kinds of locks on ID.header. The functions keep no state; any thread may call
  * them.
  *
- * A header is struct rd_header, which includes the seed's path, followed by
- * RD_SLOTS slots. The file is sparse and has its full length from the start.
+ * A header is struct rd_header, which includes the seed's path and the table of
+ * points, followed by RD_SLOTS slots. The file is sparse and has its full length from the start.
  * Only the first slots_used slots have memory and may be accessed through a
  * mapping. Accessing another slot takes memory, and on a full tmpfs raises
  * SIGBUS.
@@ -43,6 +43,8 @@
 #define RD_LOCK_DISK ((off_t)1 << 40)
 #define RD_LOCK_SLOT ((off_t)1 << 41)
 
+#define RD_POINTS 64u /* most points of a disk */
+
 enum rd_state {
 	RD_EMPTY = 0, /* no contents: load the seed before use */
 	RD_LOADING = 1, /* the holder of RD_LOCK_DISK loads the seed */
@@ -56,6 +58,24 @@ enum rd_disk_flags {
 	RD_DISK_HALF_RESET =
 		8, /* a reset is running, or its process was killed */
 	RD_DISK_FLAGS = 15, /* all flags of this format */
+};
+
+enum rd_point_state {
+	RD_POINT_FREE = 0,
+	RD_POINT_BEGUN = 1, /* taken if header.points names it, else not */
+	RD_POINT_TAKEN = 2,
+	RD_POINT_DROPPING = 3, /* its copies are being moved or freed */
+};
+
+/* One point; see points.h. */
+struct rd_point_entry {
+	/* Points of a disk are in the order of their numbers. 0: no point. */
+	_Atomic uint64_t number;
+	uint64_t taken; /* seconds since 1970 */
+	_Atomic uint32_t state; /* enum rd_point_state */
+	uint32_t reserved0;
+	char name[RD_NAME_MAX];
+	uint8_t reserved1[40];
 };
 
 struct rd_header {
@@ -75,8 +95,12 @@ struct rd_header {
 	char seed_id[RD_ID_MAX]; /* identity of the seed's file; see seed.h */
 	char name[RD_NAME_MAX]; /* chosen with name=; or empty */
 	_Atomic uint64_t torn; /* blocks that ended attachments have counted */
-	uint8_t reserved[4096 - 64 - 2 * RD_ID_MAX - RD_NAME_MAX - 8];
+	_Atomic uint64_t
+		points; /* into which point writers copy; see points.h */
+	uint64_t points_made; /* number of the last point that was begun */
+	uint8_t reserved[4096 - 64 - 2 * RD_ID_MAX - RD_NAME_MAX - 24];
 	char seed[RD_SEED_MAX]; /* canonical path */
+	struct rd_point_entry point[RD_POINTS];
 };
 
 enum rd_slot_state {
@@ -90,6 +114,7 @@ enum rd_slot_flags {
 	RD_SLOT_DURABLE = 4,
 	RD_SLOT_FREEZER = 8, /* between rd_freeze() and rd_thaw() */
 	RD_SLOT_ENDED = 16, /* not durable; its end was reported (events.h) */
+	RD_SLOT_POINT = 32, /* sees the disk as of a point */
 };
 
 struct rd_slot {
@@ -99,7 +124,8 @@ struct rd_slot {
 	_Atomic uint32_t restarts; /* processes that took the slot over */
 	uint64_t since; /* seconds since 1970 */
 	char label[RD_LABEL_MAX];
-	uint8_t reserved1[40];
+	uint64_t point; /* its number, with RD_SLOT_POINT */
+	uint8_t reserved1[32];
 };
 
 /* One page of ID.counters: what the attachment in a slot counts. */
@@ -118,7 +144,10 @@ _Static_assert(offsetof(struct rd_header, size) == 24, "format");
 _Static_assert(offsetof(struct rd_header, flags) == 56, "format");
 _Static_assert(offsetof(struct rd_header, id) == 64, "format");
 _Static_assert(offsetof(struct rd_header, seed) == 4096, "format");
-_Static_assert(sizeof(struct rd_header) == 8192, "format");
+_Static_assert(offsetof(struct rd_header, points) == 296, "format");
+_Static_assert(offsetof(struct rd_header, point) == 8192, "format");
+_Static_assert(sizeof(struct rd_point_entry) == 128, "format");
+_Static_assert(sizeof(struct rd_header) == 16384, "format");
 _Static_assert(sizeof(struct rd_slot) == 128, "format");
 _Static_assert(sizeof(struct rd_slot_counters) == RD_BLOCK, "format");
 

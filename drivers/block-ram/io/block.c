@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drivers/block-ram/base/memory.h"
+#include "drivers/block-ram/io/point.h"
 
 const unsigned char rd_zero_block[RD_BLOCK] __attribute__((aligned(RD_BLOCK)));
 
@@ -16,6 +17,24 @@ const unsigned char *rd_block_read(const struct rd_disk *disk, uint64_t block)
 	return rd_backed(&disk->base, block)
 		       ? disk->base.data + block * RD_BLOCK
 		       : rd_zero_block;
+}
+
+bool rd_block_is_hole(const struct rd_disk *disk, uint64_t block)
+{
+	return !rd_at_point(disk, block) &&
+	       rd_block_read(disk, block) == rd_zero_block;
+}
+
+/* Copy what @block reads as to the memory that it gets. 0 or -EIO. */
+static int copy_old(struct rd_disk *disk, uint64_t block, unsigned char *to,
+		    size_t n)
+{
+	struct rd_waiter w = { 0 };
+
+	if (rd_at_point(disk, block))
+		return rd_point_read(disk, disk->point, block, 0, to, n, &w);
+	racy_copy(to, rd_block_read(disk, block), n);
+	return 0;
 }
 
 unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
@@ -36,9 +55,7 @@ unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole)
 	 * Copy the old contents also if they are zeros: a process that died
 	 * while it wrote or discarded this block may have left other bytes.
 	 */
-	if (!whole)
-		racy_copy(to, rd_block_read(disk, block), n);
-	return to;
+	return !whole && copy_old(disk, block, to, n) ? NULL : to;
 }
 
 const unsigned char *rd_scattered_read(const struct rd_disk *disk, uint64_t off,
@@ -84,10 +101,10 @@ int rd_blocks_make(struct rd_disk *disk, uint64_t off, size_t len, bool whole)
 		for (; b < next; b++) {
 			size_t n = rd_block_bytes(disk, b);
 
-			if (!whole || b * RD_BLOCK < off ||
-			    b * RD_BLOCK + n > off + len)
-				racy_copy(top->data + b * RD_BLOCK,
-					  rd_block_read(disk, b), n);
+			if ((!whole || b * RD_BLOCK < off ||
+			     b * RD_BLOCK + n > off + len) &&
+			    copy_old(disk, b, top->data + b * RD_BLOCK, n))
+				return -EIO;
 		}
 	}
 	return 0;

@@ -12,6 +12,7 @@
 
 #include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
+#include "drivers/block-ram/io/point.h"
 #include "drivers/block-ram/io/populate.h"
 #include "drivers/block-ram/io/range.h"
 
@@ -137,6 +138,32 @@ static int read_locked(struct rd_disk *disk, unsigned char *to, uint64_t off,
 	return 0;
 }
 
+/* For an attachment that sees the disk as of a point. */
+__attribute__((noinline)) static int
+read_block_at_point(struct rd_disk *disk, uint64_t block, void *to, size_t pos,
+		    size_t len, struct rd_waiter *w)
+{
+	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
+	uint64_t before;
+	int rc;
+
+	if (!disk->view)
+		return rd_point_read(disk, disk->point, block, pos, to, len, w);
+	do {
+		rc = rd_block_lock_wait_again(disk, lock, w, &before);
+		if (!rc && rd_at_point(disk, block))
+			rc = rd_point_read(disk, disk->point, block, pos, to,
+					   len, w);
+		else if (!rc)
+			racy_copy(to, rd_block_read(disk, block) + pos, len);
+		if (rc)
+			return rc;
+		atomic_thread_fence(memory_order_acquire);
+	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
+	rd_waiter_next(w);
+	return 0;
+}
+
 int rd_read_block(struct rd_disk *disk, uint64_t block, void *to, size_t pos,
 		  size_t len, struct rd_waiter *w)
 {
@@ -144,6 +171,8 @@ int rd_read_block(struct rd_disk *disk, uint64_t block, void *to, size_t pos,
 	uint64_t before;
 	int rc;
 
+	if (__builtin_expect(disk->point != 0, 0))
+		return read_block_at_point(disk, block, to, pos, len, w);
 	if (rd_readers_lock(disk))
 		return read_locked(disk, to, block * RD_BLOCK + pos, &len, w);
 	do {
@@ -169,9 +198,9 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 	rd_populate(disk, off, len);
 	for (left = len; left; left -= n, off += n, to += n) {
 		n = in_run(off, left);
-		if (rd_readers_lock(disk)) {
+		if (rd_readers_lock(disk) && !disk->point) {
 			rc = read_locked(disk, to, off, &n, &w);
-		} else if (!read_run(disk, to, off, n)) {
+		} else if (disk->point || !read_run(disk, to, off, n)) {
 			n = rd_in_block(off, left);
 			rc = rd_read_block(disk, off / RD_BLOCK, to,
 					   off % RD_BLOCK, n, &w);
@@ -204,8 +233,9 @@ static inline int write_run(struct rd_disk *disk, const unsigned char *from,
 		return rc;
 	/* The blocks from @block to @end - 1 are locked, and not changed yet. */
 	cut(off, len, end);
+	rc = rd_point_keep(disk, block, end);
 	backed = rd_blocks_backed(top, block, end);
-	if (!backed)
+	if (!rc && !backed)
 		rc = rd_blocks_make(disk, off, *len, true);
 	if (!rc)
 		racy_copy(top->data + off, from, *len);

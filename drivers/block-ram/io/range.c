@@ -13,6 +13,7 @@
 #include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/lazy.h"
+#include "drivers/block-ram/io/point.h"
 #include "drivers/block-ram/io/populate.h"
 
 /* ---- ranges that the caller copies ------------------------------------- */
@@ -258,8 +259,9 @@ static uint64_t sum_now(const struct rd_range *range)
 /* ---- a copy of a range ----------------------------------------------------- */
 
 /*
- * RD_RANGE_EXCLUSIVE for an attachment that cannot lock: the range's blocks are
- * copied one by one, each of them whole, and the caller reads the copy.
+ * RD_RANGE_EXCLUSIVE for an attachment that cannot lock, or a range that is read as
+ * of a point: the range's blocks are copied one by one, each of them whole, and the
+ * caller reads the copy.
  */
 static int copy_range(struct rd_range *range)
 {
@@ -269,6 +271,11 @@ static int copy_range(struct rd_range *range)
 	uint64_t at;
 	int rc = 0;
 
+	/* The thread may hold one of the blocks: only a look, not a wait. */
+	if (range->flags & RD_RANGE_NOWAIT)
+		rc = sum_unlocked(range, &at);
+	if (rc)
+		return rc;
 	if (posix_memalign((void **)&copy, RD_BLOCK, shift + range->len))
 		return -ENOMEM;
 	for (pos = 0; !rc && pos < range->len; pos += n) {
@@ -323,15 +330,12 @@ __attribute__((noinline)) static int prepare_locks(const struct rd_range *range)
 __attribute__((noinline)) static int prepare_blocks(struct rd_range *range)
 {
 	uint64_t first = first_block(range);
-
 	/* Not as whole: if the copy fails, the old contents must be there. */
-	if (rd_blocks_make(range->disk, range->off, range->len, false)) {
-		let_go(range);
-		rd_count_failure(range->disk, -ENOSPC);
-		return -ENOSPC;
-	}
-	rd_blocks_written(range->disk, first, first + nr_blocks(range));
-	return 0;
+	int rc = rd_blocks_make(range->disk, range->off, range->len, false);
+
+	if (!rc)
+		rd_blocks_written(range->disk, first, first + nr_blocks(range));
+	return rc;
 }
 
 static inline int begin_write(struct rd_range *range)
@@ -350,18 +354,29 @@ static inline int begin_write(struct rd_range *range)
 	if (rc)
 		return rc;
 	/* The blocks of the range are locked, and not changed yet. */
-	return rd_blocks_backed(top, first, end) ? 0 : prepare_blocks(range);
+	if (!(range->flags & RD_RANGE_RESUME))
+		rc = rd_point_keep(range->disk, first, end);
+	if (!rc && !rd_blocks_backed(top, first, end))
+		rc = prepare_blocks(range);
+	if (__builtin_expect(rc, 0)) {
+		let_go(range);
+		rd_count_failure(range->disk, rc);
+	}
+	return rc;
 }
 
 static inline int begin_read(struct rd_range *range)
 {
 	int rc;
 
-	if (rd_readers_lock(range->disk)) {
+	if (rd_readers_lock(range->disk) && !range->disk->point) {
 		range->flags |= RD_RANGE_EXCLUSIVE;
 		find_holes(range);
 	}
-	if (!(range->flags & RD_RANGE_EXCLUSIVE))
+	if (__builtin_expect(range->disk->point != 0, 0))
+		/* Blocks as of a point have no addresses. */
+		rc = range->len ? copy_range(range) : 0;
+	else if (!(range->flags & RD_RANGE_EXCLUSIVE))
 		rc = sum_unlocked(range, &range->snapshot);
 	else if (range->disk->may_lock)
 		rc = acquire_locks(range);

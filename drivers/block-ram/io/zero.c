@@ -10,6 +10,7 @@
 #include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/lost.h"
+#include "drivers/block-ram/io/point.h"
 #include "drivers/block-ram/io/range.h"
 
 #define RUN 64u /* whole blocks whose memory is freed in one call */
@@ -89,7 +90,7 @@ static int lock_piece(struct rd_disk *disk, const struct piece *p,
 static bool is_zero(const struct rd_disk *disk, const struct piece *p)
 {
 	return p->punch ? !rd_present(&disk->base, first_block(p))
-			: rd_block_read(disk, first_block(p)) == rd_zero_block;
+			: rd_block_is_hole(disk, first_block(p));
 }
 
 /* Take over a piece's locks from the dead process: all of them or none. */
@@ -116,7 +117,7 @@ static int zero_block(struct rd_disk *disk, uint64_t off, size_t len)
 	uint64_t block = off / RD_BLOCK;
 	unsigned char *to;
 
-	if (rd_block_read(disk, block) == rd_zero_block)
+	if (rd_block_is_hole(disk, block))
 		return 0;
 	to = rd_block_write(disk, block, len == rd_block_bytes(disk, block));
 	if (!to)
@@ -161,6 +162,22 @@ static void record_progress(uint64_t *done, uint64_t value)
 		__atomic_store_n(done, value, __ATOMIC_RELEASE);
 }
 
+/* Clear a piece whose blocks were locked for it, and record that. */
+static int clear_locked(struct rd_disk *disk, const struct piece *p,
+			uint64_t *done)
+{
+	/* Before the record: whoever resumes the piece copies nothing. */
+	int rc = rd_point_keep(disk, first_block(p), end_block(p));
+
+	if (rc)
+		return rc;
+	record_progress(done, p->off | 1);
+	rc = clear_piece(disk, p);
+	/* Before the locks are released, and others write there. */
+	record_progress(done, p->off + p->len);
+	return rc;
+}
+
 /* Zero or free [off, end). The range is inside the disk. */
 static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
 		      uint64_t *done)
@@ -181,10 +198,7 @@ static int zero_range(struct rd_disk *disk, uint64_t off, uint64_t end,
 			rc = lock_piece(disk, &p, &w);
 		if (rc)
 			break;
-		record_progress(done, off | 1);
-		rc = clear_piece(disk, &p);
-		/* Before the locks are released, and others write there. */
-		record_progress(done, off + p.len);
+		rc = clear_locked(disk, &p, done);
 		unlock_blocks(disk, first_block(&p), end_block(&p));
 	}
 	return rc;
@@ -299,11 +313,10 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole)
 	end = (off + *len - 1) / RD_BLOCK + 1;
 	b = off / RD_BLOCK;
 	/* The contents of a part that is not loaded are unknown. */
-	*hole = !disk->parts && rd_block_read(disk, b) == rd_zero_block;
+	*hole = !disk->parts && rd_block_is_hole(disk, b);
 	do
 		b++;
-	while (b < end && (disk->parts ||
-			   (rd_block_read(disk, b) == rd_zero_block) == *hole));
+	while (b < end && (disk->parts || rd_block_is_hole(disk, b) == *hole));
 	*len = min64(b * RD_BLOCK, off + *len) - off;
 	return 0;
 }

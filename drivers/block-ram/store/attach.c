@@ -23,6 +23,7 @@
 #include "drivers/block-ram/base/memory.h"
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/format/groups.h"
+#include "drivers/block-ram/format/points.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/io/populate.h"
 #include "drivers/block-ram/store/conflict.h"
@@ -31,6 +32,8 @@
 #include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/lookup.h"
 #include "drivers/block-ram/store/paths.h"
+#include "drivers/block-ram/store/point-file.h"
+#include "drivers/block-ram/store/points.h"
 #include "drivers/block-ram/store/slot.h"
 
 /* ---- the header -------------------------------------------------------- */
@@ -139,7 +142,7 @@ static void release(struct rd_disk *disk)
 
 /* Map the contents, claim a slot and map the view of a disk that is loaded. */
 static int map_and_claim(struct rd_disk *disk,
-			 const struct rd_attach_request *req,
+			 const struct rd_attach_request *req, const char *point,
 			 struct rd_target *target, struct rd_error *err)
 {
 	bool inherited, private = req->flags & RD_PRIVATE;
@@ -147,9 +150,13 @@ static int map_and_claim(struct rd_disk *disk,
 	int rc;
 
 	disk->size = disk->header->size;
-	rc = rd_slot_admit(disk, req, target->what, err);
+	rc = point ? rd_point_choose(disk, point, target->what, err) : 0;
+	if (!rc)
+		rc = rd_slot_admit(disk, req, target->what, err);
 	if (!rc)
 		rc = rd_contents_map(disk, req->writable && !private, err);
+	if (!rc && point)
+		rc = rd_points_map(disk, false, err);
 	if (!rc)
 		rc = rd_slot_claim(disk, req, target->what, &inherited, err);
 	if (rc)
@@ -193,7 +200,7 @@ static void report_attached(const struct rd_disk *disk, bool loaded)
 /* Attach with RD_LOCK_DISK held. On failure a disk that was dead is removed. */
 static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 			 struct rd_target *target,
-			 const struct rd_attach_request *req,
+			 const struct rd_attach_request *req, const char *point,
 			 struct rd_error *err)
 {
 	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
@@ -214,7 +221,7 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 	if (!rc && target->has_seed && !target->name[0])
 		rc = note_paths(disk, target, &noted, err);
 	if (!rc)
-		rc = map_and_claim(disk, req, target, err);
+		rc = map_and_claim(disk, req, point, target, err);
 	if (!rc && (!alive || noted))
 		rc = rd_conflict_recheck(store, target,
 					 disk->seed ? disk->seed
@@ -238,6 +245,7 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 	d->header_fd = d->control_fd = -1;
 	pthread_mutex_init(&d->damage_lock, NULL);
 	d->base.fd = d->view_layer.fd = -1;
+	d->points.fd = -1;
 	d->base.map_fd = d->view_layer.map_fd = -1;
 	d->writable = req->writable || req->flags & RD_PRIVATE;
 	d->quiet = req->flags & (RD_CONTROL | RD_QUIET);
@@ -249,9 +257,11 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 	return NULL;
 }
 
-int rd_attach_holding(struct rd_store *store,
-		      const struct rd_attach_request *req,
-		      struct rd_disk **disk, struct rd_error *err)
+/* @point: NULL, or the name of a point. Returns with RD_LOCK_DISK held. */
+static int attach_holding(struct rd_store *store,
+			  const struct rd_attach_request *req,
+			  const char *point, struct rd_disk **disk,
+			  struct rd_error *err)
 {
 	struct rd_target target;
 	struct rd_disk *d;
@@ -272,7 +282,7 @@ int rd_attach_holding(struct rd_store *store,
 	rc = rd_hold_first(d, req, target.what,
 			   target.has_seed && !(req->flags & RD_EXISTING), err);
 	if (!rc)
-		rc = attach_locked(store, d, &target, req, err);
+		rc = attach_locked(store, d, &target, req, point, err);
 	rd_target_close(&target);
 	if (rc) {
 		rd_events_refused(d->dir, req, rc, err);
@@ -283,10 +293,18 @@ int rd_attach_holding(struct rd_store *store,
 	return rc;
 }
 
-int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
-	      struct rd_disk **disk, struct rd_error *err)
+int rd_attach_holding(struct rd_store *store,
+		      const struct rd_attach_request *req,
+		      struct rd_disk **disk, struct rd_error *err)
 {
-	int rc = rd_attach_holding(store, req, disk, err);
+	return attach_holding(store, req, NULL, disk, err);
+}
+
+static int attach_at(struct rd_store *store,
+		     const struct rd_attach_request *req, const char *point,
+		     struct rd_disk **disk, struct rd_error *err)
+{
+	int rc = attach_holding(store, req, point, disk, err);
 
 	if (rc)
 		return rc;
@@ -294,6 +312,27 @@ int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
 	if (rc)
 		rd_detach_holding(*disk);
 	return rc;
+}
+
+int rd_attach(struct rd_store *store, const struct rd_attach_request *req,
+	      struct rd_disk **disk, struct rd_error *err)
+{
+	return attach_at(store, req, NULL, disk, err);
+}
+
+int rd_attach_point(struct rd_store *store, const struct rd_attach_request *req,
+		    const char *point, struct rd_disk **disk,
+		    struct rd_error *err)
+{
+	struct rd_attach_request at = *req;
+
+	if (at.writable && !(at.flags & RD_PRIVATE))
+		return rd_fail(
+			err, -EINVAL,
+			"the point %s cannot be written: attach it read-only, or as a private view",
+			point);
+	at.flags |= RD_EXISTING;
+	return attach_at(store, &at, point, disk, err);
 }
 
 void rd_confine(struct rd_disk *disk)
@@ -311,6 +350,9 @@ int rd_settle(struct rd_disk *disk)
 	if (disk->may_lock)
 		rd_groups_sweep(rd_top(disk), rd_blocks(disk->size),
 				disk->slot);
+	/* A view of a point locks blocks of a thin base while it reads them. */
+	if (disk->view && disk->point && disk->may_lock_base)
+		rd_groups_sweep(&disk->base, rd_blocks(disk->size), disk->slot);
 	return 0;
 }
 
@@ -349,6 +391,11 @@ void rd_detach(struct rd_disk *disk)
 uint64_t rd_size(const struct rd_disk *disk)
 {
 	return disk->size;
+}
+
+uint64_t rd_longest_file(const struct rd_disk *disk)
+{
+	return disk->points.map ? rd_points_end(disk->size) : disk->size;
 }
 
 bool rd_writable(const struct rd_disk *disk)

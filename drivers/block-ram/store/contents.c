@@ -14,6 +14,7 @@
 #include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/seed/loader.h"
+#include "drivers/block-ram/store/point-file.h"
 #include "include/private/text.h"
 
 /* ---- the layout of ID.ranges and of a view's map ------------------------- */
@@ -258,6 +259,8 @@ static int make_files(const struct rd_store *store, struct rd_header *header,
 	if (!rc)
 		rc = make_map(store->dir, &ranges_name, &map, &layer->map_fd);
 	if (!rc)
+		rc = rd_points_make(store->dir, header->id, header->size);
+	if (!rc)
 		rc = make_file(store->dir, &data_name, header->size,
 			       !(header->flags & (RD_DISK_THIN | RD_DISK_LAZY)),
 			       &layer->fd);
@@ -395,7 +398,7 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	disk->base.map_bytes = l.end;
 	/* Readers of a thin disk lock blocks, and an attachment of a lazy disk
 	 * writes the parts that it loads. */
-	disk->may_lock = write || disk->thin || lazy;
+	disk->may_lock = disk->may_lock_base = write || disk->thin || lazy;
 	rc = map_layer(disk, &disk->base, &data, &ranges, write || lazy,
 		       disk->thin || lazy, disk->thin, disk->may_lock, err);
 	if (rc)
@@ -403,7 +406,7 @@ int rd_contents_map(struct rd_disk *disk, bool write, struct rd_error *err)
 	place(&disk->base, &l, rd_blocks(disk->size), RD_GROUP_SHIFT);
 	if (lazy)
 		find_parts(disk, &l);
-	return 0;
+	return write ? rd_points_map(disk, true, err) : 0;
 }
 
 int rd_contents_allow_locks(struct rd_disk *disk, struct rd_error *err)
@@ -420,7 +423,7 @@ int rd_contents_allow_locks(struct rd_disk *disk, struct rd_error *err)
 		rc = rd_fail(err, -errno, "cannot use %s: %m", name.text);
 	if (fd >= 0)
 		close(fd);
-	disk->may_lock = !rc;
+	disk->may_lock = disk->may_lock_base = !rc;
 	return rc;
 }
 
@@ -445,6 +448,15 @@ int rd_contents_sweep(struct rd_disk *disk, unsigned slot)
 	disk->header->torn += rd_groups_sweep(&disk->base,
 					      rd_blocks(disk->size), slot);
 	return 0;
+}
+
+bool rd_contents_repair(struct rd_disk *disk)
+{
+	uint64_t blocks = rd_groups_repair(disk, &disk->base,
+					   rd_blocks(disk->size));
+
+	disk->header->torn += blocks;
+	return rd_lazy_repair(disk) || blocks;
 }
 
 int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
@@ -486,6 +498,7 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 
 void rd_contents_unmap(struct rd_disk *disk)
 {
+	rd_points_unmap(disk);
 	unmap_layer(&disk->base, disk->size);
 	unmap_layer(&disk->view_layer, disk->size);
 	disk->view = NULL;

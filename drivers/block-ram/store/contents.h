@@ -36,6 +36,11 @@ int rd_contents_allow_locks(struct rd_disk *disk, struct rd_error *err);
  * in the header. 0 or -errno. Call while the disk is held.
  */
 int rd_contents_sweep(struct rd_disk *disk, unsigned slot);
+/*
+ * After the disk failed: unlock all blocks, and all parts of a lazy disk, that stay
+ * locked. Whether there were any. Call while the disk is held, as a writer.
+ */
+bool rd_contents_repair(struct rd_disk *disk);
 /* How many bytes of @header's disk are loaded; at most its size. */
 uint64_t rd_contents_loaded(int dir, const struct rd_header *header);
 void rd_contents_unmap(struct rd_disk *disk);

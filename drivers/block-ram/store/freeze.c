@@ -115,7 +115,7 @@ int rd_freeze(struct rd_disk *disk)
 {
 	int rc;
 
-	if (disk->view)
+	if (disk->view || disk->point)
 		return -EINVAL;
 	rc = rd_lazy_need(disk, 0, disk->size);
 	if (!rc)

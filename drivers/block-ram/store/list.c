@@ -136,6 +136,7 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 		       memory_of(store, rd_file_name(id, RD_FILE_COUNTERS)) +
 		       memory_of(store, rd_file_name(id, RD_FILE_PATHS)) +
 		       memory_of(store, rd_file_name(id, RD_FILE_RANGES)) +
+		       memory_of(store, rd_file_name(id, RD_FILE_POINTS)) +
 		       memory_of(store, rd_file_name(id, RD_FILE_DATA));
 	return list_slots(store, info, fd, h->slots_used);
 }

@@ -14,12 +14,11 @@
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
-#include "drivers/block-ram/format/groups.h"
 #include "drivers/block-ram/io/block.h"
-#include "drivers/block-ram/io/lazy.h"
 #include "drivers/block-ram/seed/seed.h"
 #include "drivers/block-ram/store/attach.h"
 #include "drivers/block-ram/store/events.h"
+#include "drivers/block-ram/store/contents.h"
 #include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"
@@ -327,19 +326,6 @@ static int may_reset(struct rd_disk *disk, bool force, struct rd_error *err)
 	return 0;
 }
 
-/*
- * After the disk failed: unlock all blocks, and all parts of a lazy disk, that stay
- * locked. Whether there were any.
- */
-static bool repair(struct rd_disk *disk)
-{
-	uint64_t blocks = rd_groups_repair(disk, &disk->base,
-					   rd_blocks(disk->size));
-
-	disk->header->torn += blocks;
-	return rd_lazy_repair(disk) || blocks;
-}
-
 int rd_reset(struct rd_store *store, const char *id, bool force,
 	     rd_progress_fn *progress, void *progress_arg, struct rd_error *err)
 {
@@ -357,7 +343,7 @@ int rd_reset(struct rd_store *store, const char *id, bool force,
 	if (!rc)
 		rc = walk_seed(disk, reset_window, now, progress, progress_arg,
 			       err);
-	if (rc == -EIO && force && repair(disk)) {
+	if (rc == -EIO && force && rd_contents_repair(disk)) {
 		if (err)
 			err->text[0] = 0;
 		rc = walk_seed(disk, reset_window, now, progress, progress_arg,

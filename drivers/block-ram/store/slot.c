@@ -57,9 +57,22 @@ unsigned rd_slot_other_writers(const struct rd_disk *disk)
 	return count(disk, RD_SLOT_WRITABLE, RD_SLOT_PRIVATE);
 }
 
+unsigned rd_slot_at_point(const struct rd_disk *disk, uint64_t number)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < disk->header->slots_used; i++) {
+		const struct rd_slot *s = rd_slot_at(disk->header, i);
+
+		n += !is_own(disk, i) && s->flags & RD_SLOT_POINT &&
+		     s->point == number && rd_slot_living(disk, i);
+	}
+	return n;
+}
+
 unsigned rd_slot_views(const struct rd_disk *disk)
 {
-	return count(disk, RD_SLOT_PRIVATE, 0);
+	return count(disk, RD_SLOT_PRIVATE, RD_SLOT_POINT);
 }
 
 int rd_slot_admit(const struct rd_disk *disk,
@@ -68,12 +81,14 @@ int rd_slot_admit(const struct rd_disk *disk,
 {
 	unsigned n;
 
+	if (disk->point)
+		return 0; /* its blocks do not change, whoever writes the disk */
 	if (req->flags & RD_PRIVATE) {
 		n = rd_slot_other_writers(disk);
 		if (n)
 			return rd_fail(
 				err, -EBUSY,
-				"%s is attached for writing %u times; a private view needs a disk without writers: make those attachments read-only, or give the view a disk of its own with name=",
+				"%s is attached for writing %u times; a private view needs a disk without writers: take a point and give the view that, make those attachments read-only, or give the view a disk of its own with name=",
 				name, n);
 	} else if (req->writable) {
 		n = rd_slot_views(disk);
@@ -98,9 +113,10 @@ static bool take(struct rd_disk *disk, unsigned slot)
 	return true;
 }
 
-static unsigned wanted_flags(const struct rd_attach_request *req)
+static unsigned wanted_flags(const struct rd_disk *disk,
+			     const struct rd_attach_request *req)
 {
-	unsigned flags = 0;
+	unsigned flags = disk->point ? RD_SLOT_POINT : 0;
 
 	if (req->writable || req->flags & RD_PRIVATE)
 		flags |= RD_SLOT_WRITABLE;
@@ -133,11 +149,12 @@ static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 				       "%s is attached already, by process %d",
 				       req->label, s->pid);
 		if ((s->flags & ~(unsigned)RD_SLOT_FREEZER) ==
-		    wanted_flags(req))
+			    wanted_flags(disk, req) &&
+		    s->point == disk->point)
 			return 0;
 		return rd_fail(
 			err, -EBUSY,
-			"the durable attachment %s has other options (writable, private) than this request; detach it first",
+			"the durable attachment %s has other options (writable, private, point) than this request; detach it first",
 			req->label);
 	}
 	return -ENOENT;
@@ -246,11 +263,15 @@ static int map_counters(struct rd_disk *disk, bool clear)
 }
 
 /* Not durable yet: an incomplete attachment must not be taken over. */
-static void fill_in(struct rd_slot *s, const struct rd_attach_request *req)
+static void fill_in(const struct rd_disk *disk,
+		    const struct rd_attach_request *req)
 {
+	struct rd_slot *s = own_slot(disk);
+
 	atomic_store(&s->state, RD_SLOT_FREE);
 	memset((void *)s, 0, sizeof(*s));
-	s->flags = wanted_flags(req) & ~(unsigned)RD_SLOT_DURABLE;
+	s->flags = wanted_flags(disk, req) & ~(unsigned)RD_SLOT_DURABLE;
+	s->point = disk->point;
 	s->pid = getpid();
 	s->since = (uint64_t)time(NULL);
 	if (req->label)
@@ -279,7 +300,7 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 			       name, strerror(-rc));
 	}
 	if (!*inherited)
-		fill_in(own_slot(disk), req);
+		fill_in(disk, req);
 	else if (!(req->flags & RD_CONTROL))
 		own_slot(disk)->restarts++;
 	if (disk->parts)
@@ -290,7 +311,7 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req)
 {
 	own_slot(disk)->pid = getpid();
-	atomic_store(&own_slot(disk)->flags, wanted_flags(req));
+	atomic_store(&own_slot(disk)->flags, wanted_flags(disk, req));
 }
 
 void rd_slot_free(struct rd_disk *disk)

@@ -34,8 +34,12 @@ void rd_slot_unmap(struct rd_disk *disk);
 /* Whether @slot has a living or a durable attachment. */
 bool rd_slot_living(const struct rd_disk *disk, unsigned slot);
 
-/* The number of living writers, and of private views, without @disk itself. */
+/*
+ * The number of living writers, of private views of the disk as it is, and of
+ * attachments that see the point @number, without @disk itself.
+ */
 unsigned rd_slot_other_writers(const struct rd_disk *disk);
 unsigned rd_slot_views(const struct rd_disk *disk);
+unsigned rd_slot_at_point(const struct rd_disk *disk, uint64_t number);
 
 #endif

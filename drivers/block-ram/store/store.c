@@ -154,6 +154,7 @@ struct rd_filename rd_file_name(const char *id, enum rd_file file)
 		[RD_FILE_RANGES] = ".ranges",
 		[RD_FILE_COUNTERS] = ".counters",
 		[RD_FILE_PATHS] = ".paths",
+		[RD_FILE_POINTS] = ".points",
 	};
 	struct rd_filename name;
 
@@ -273,6 +274,7 @@ void rd_remove_contents(int dir, const char *id, struct rd_header *header)
 	remove_file(dir, rd_file_name(id, RD_FILE_RANGES));
 	remove_file(dir, rd_file_name(id, RD_FILE_COUNTERS));
 	remove_file(dir, rd_file_name(id, RD_FILE_PATHS));
+	remove_file(dir, rd_file_name(id, RD_FILE_POINTS));
 	if (header || has_views(dir, id))
 		remove_views(dir, id, header);
 }

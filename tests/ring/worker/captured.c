@@ -207,6 +207,44 @@ static void resets(struct rd_store *s)
 	end(rd_diff(s, id, no_range, NULL, NULL, NULL, NULL));
 }
 
+/* xm-ramdisk point and rollback: points stay what the tables say. */
+static void takes_points(struct rd_store *s)
+{
+	const struct rd_attach_request req = { .seed = seed, .label = "point" };
+	struct rd_point_info *points;
+	struct rd_disk *d;
+	char id[RD_ID_MAX], buf[4096];
+	size_t n;
+	int rc;
+
+	begin();
+	if (end(rd_find(s, seed, id, NULL)))
+		return;
+	begin();
+	rc = rd_point(s, id, "p", NULL);
+	end(rc == -EEXIST ? 0 : rc); /* a drop has failed */
+	begin();
+	if (!end(rd_point_list(s, id, &points, &n, NULL))) {
+		if (n > 1 || (n && strcmp(points[0].name, "p")))
+			me->bad = 1003;
+		free(points);
+	}
+	begin();
+	if (!end(rd_attach_point(s, &req, "p", &d, NULL))) {
+		begin();
+		end(rd_read(d, buf, dice() % (SIZE - sizeof(buf)),
+			    sizeof(buf)));
+		rd_detach(d);
+	}
+	begin();
+	end(rd_diff_points(s, id, "p", NULL, no_range, NULL, NULL, NULL, NULL));
+	begin();
+	end(rd_rollback(s, id, "p", true, NULL, NULL, NULL));
+	begin();
+	end(rd_point_drop(s, id, "p", NULL));
+	usleep(10000);
+}
+
 static void saves(struct rd_store *s)
 {
 	struct rd_disk *d;
@@ -260,6 +298,7 @@ static const struct victim {
 	{ "the end of durable attachments", ends_attachments },
 	{ "list", lists },
 	{ "keep, reset and diff", resets },
+	{ "points", takes_points },
 	{ "save", saves },
 	{ "the guest of another disk", uses_the_other_disk },
 };
@@ -391,7 +430,7 @@ static void be_captured(void)
 	rd_store_close(s);
 	rd_confine(d);
 	find_pieces();
-	if (!nr_pieces || blkback_sandbox_enter(rd_size(d), &err))
+	if (!nr_pieces || blkback_sandbox_enter(rd_longest_file(d), &err))
 		_exit(2);
 	for (;;) {
 		damage_memory();

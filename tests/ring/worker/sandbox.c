@@ -387,6 +387,7 @@ static const char *const allowed[] = {
 	"write",
 	"writev",
 	"pread64",
+	"pwrite64",
 	"lseek",
 	"close",
 	"recvfrom",

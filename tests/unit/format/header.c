@@ -102,7 +102,7 @@ static void another_format(void)
 	patch(path, 8, &other, 4);
 	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EPROTO);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "knows format 2"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "knows format 3"));
 	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, &err), 0);
 	CU_ASSERT_EQUAL(n, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
@@ -152,7 +152,7 @@ static void damaged_with_attachments(void)
 	patch(path, 12, &bad, 4);
 	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EUCLEAN);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is damaged"));
-	CU_ASSERT_EQUAL(store_files(), 4);
+	CU_ASSERT_EQUAL(store_files(), 5);
 	patch(path, 12, &ready, 4);
 	rd_detach(d);
 	rd_store_close(s);

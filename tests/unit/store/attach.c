@@ -73,7 +73,7 @@ static void same_file_same_disk(void)
 		CU_ASSERT_EQUAL(rd_read(d[i], want, 4096, 4096), 0);
 		CU_ASSERT_EQUAL(memcmp(buf, want, 4096), 0);
 	}
-	CU_ASSERT_EQUAL(store_files(), 5); /* and the link's path */
+	CU_ASSERT_EQUAL(store_files(), 6); /* and the link's path */
 	for (i = 0; i < 4; i++)
 		rd_detach(d[i]);
 	rd_store_close(s);
@@ -188,7 +188,7 @@ static void last_killed_is_discarded(void)
 
 	child_kill(child_start(child_attach, &c));
 	CU_ASSERT_EQUAL(attachments(s), 0);
-	CU_ASSERT_EQUAL(store_files(), 4);
+	CU_ASSERT_EQUAL(store_files(), 5);
 	CU_ASSERT_EQUAL(rd_reap(s), 1);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	/* without rd_reap(): a new attach loads the seed again */

@@ -303,7 +303,7 @@ static bool step_list(void)
 		      views == count(false, true);
 	}
 	rd_list_free(l, n);
-	return ok && store_files() == 4 * n + 2 * views;
+	return ok && store_files() == 5 * n + 2 * views;
 }
 
 static bool take(const struct step *s)

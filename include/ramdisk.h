@@ -155,6 +155,13 @@ typedef int rd_progress_fn(void *arg, uint64_t done, uint64_t total);
  */
 #define RD_FRESH 128u
 
+/*
+ * A program that knows nothing of this library, such as the kernel's loop driver, uses
+ * the attachment's data file: block locks and points mean nothing to it. While there
+ * is a writable one no point can be taken, and with a point it is refused.
+ */
+#define RD_BYPASS 256u
+
 struct rd_attach_request {
 	/*
 	 * The path of an image file, a block device or an alias file; or of an
@@ -197,7 +204,8 @@ struct rd_attach_request {
  *   -ESTALE   a disk of the seed's path is loaded, from another file; or the
  *             disk of the name is
  *   -EBUSY    writable while others have private views, or private while
- *             others write; or the durable label's process is alive
+ *             others write; or writable with RD_BYPASS, and the disk has points;
+ *             or the durable label's process is alive
  *   -ENOENT   no such file; or no such disk, with RD_EXISTING or without a seed
  *   -ENOMEM, -ENOSPC  the disk does not fit; @err has the numbers
  *   -EUSERS   the disk has the most attachments that it can have
@@ -326,6 +334,7 @@ int rd_diff(struct rd_store *store, const char *id, rd_range_fn *differs,
  *   -EINVAL   the name is invalid
  *   -EEXIST   the disk has a point of that name
  *   -EUSERS   it has RD_POINTS_MAX
+ *   -EBUSY    a writable attachment has RD_BYPASS
  *   -ENOMEM, -ENOSPC  no memory for later changes; @err has the numbers
  */
 int rd_point(struct rd_store *store, const char *id, const char *point,

@@ -123,7 +123,7 @@ _xen_ramdisk_complete() { # PREFIX
 
 _xm_ramdisk_subcommands() {
 	case $1 in
-	'') echo 'attach detach list show top watch metrics load drop reset save diff fault hotplug serve fence interface help' ;;
+	'') echo 'attach detach list show top watch metrics load drop reset point rollback save diff fault hotplug serve fence interface help' ;;
 	'interface') echo 'list show of running check' ;;
 	esac
 }
@@ -141,8 +141,10 @@ _xm_ramdisk_options() {
 	'load') echo '--name= --fresh --thin --lazy --all --check --served --help' ;;
 	'drop') echo '--help' ;;
 	'reset') echo '--force --help' ;;
-	'save') echo '--force --help' ;;
-	'diff') echo '--json --help' ;;
+	'point') echo '--drop --list --json --every= --keep= --help' ;;
+	'rollback') echo '--force --help' ;;
+	'save') echo '--point= --force --help' ;;
+	'diff') echo '--from= --to= --json --help' ;;
 	'fault') echo '--error= --ratio= --range= --delay= --jitter= --freeze --thaw --write-protect --writable --iops= --bandwidth= --clear --json --help' ;;
 	'hotplug') echo '--help' ;;
 	'serve') echo '--name= --fresh --thin --lazy --keep --private --read-only --discard --socket= --tcp --tcp= --tls-certificates= --tls-psk= --insecure --make-tls= --threads= --connections= --background --pid-file= --help' ;;
@@ -171,6 +173,11 @@ _xm_ramdisk_values() {
 	'metrics:--format') echo 'none' ;;
 	'metrics:--output') echo 'file' ;;
 	'load:--name') echo 'none' ;;
+	'point:--every') echo 'none' ;;
+	'point:--keep') echo 'none' ;;
+	'save:--point') echo 'none' ;;
+	'diff:--from') echo 'none' ;;
+	'diff:--to') echo 'none' ;;
 	'fault:--error') echo 'read|write|all|none' ;;
 	'fault:--ratio') echo 'none' ;;
 	'fault:--range') echo 'none' ;;
@@ -205,6 +212,8 @@ _xm_ramdisk_words() {
 	'load') echo 'seed' ;;
 	'drop') echo 'disk' ;;
 	'reset') echo 'disk' ;;
+	'point') echo 'disk none' ;;
+	'rollback') echo 'disk none' ;;
 	'save') echo 'disk file' ;;
 	'diff') echo 'disk' ;;
 	'fault') echo 'disk domain' ;;
@@ -214,7 +223,7 @@ _xm_ramdisk_words() {
 	'interface show') echo 'release' ;;
 	'interface of') echo 'file' ;;
 	'interface check') echo 'release release' ;;
-	'help') echo 'attach|detach|list|show|top|watch|metrics|load|drop|reset|save|diff|fault|hotplug|serve|fence|interface' ;;
+	'help') echo 'attach|detach|list|show|top|watch|metrics|load|drop|reset|point|rollback|save|diff|fault|hotplug|serve|fence|interface' ;;
 	esac
 }
 

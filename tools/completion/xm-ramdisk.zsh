@@ -57,7 +57,7 @@ _xm_ramdisk() {
 			'(-): :->subcommand' \
 			'(-)*:: :->arguments'
 		case $state in
-		subcommand) local -a rows=('attach:attach a seed'\''s RAM disk to a domain' 'detach:detach it; the last detach discards what was written' 'list:show the disks and their attachments' 'show:show one disk in detail' 'top:show the load of each attachment, again and again' 'watch:print events of disks and attachments as they happen' 'metrics:print the counters for Prometheus' 'load:load a seed and keep it until it is dropped' 'drop:stop keeping a disk' 'reset:load a disk'\''s seed again, in place' 'save:write a consistent copy of a disk to a file' 'diff:show where a disk differs from its seed' 'fault:make a domain'\''s requests slow, or hang, or fail' 'hotplug:the work of block-ramdisk, the toolstacks'\'' script' 'serve:serve disks over NBD, with or without Xen' 'fence:cut another host off from the disks served here' 'interface:show and compare Xen'\''s interface versions' 'help:show the arguments and options of a subcommand')
+		subcommand) local -a rows=('attach:attach a seed'\''s RAM disk to a domain' 'detach:detach it; the last detach discards what was written' 'list:show the disks and their attachments' 'show:show one disk in detail' 'top:show the load of each attachment, again and again' 'watch:print events of disks and attachments as they happen' 'metrics:print the counters for Prometheus' 'load:load a seed and keep it until it is dropped' 'drop:stop keeping a disk' 'reset:load a disk'\''s seed again, in place' 'point:take a point of a disk, one moment of it' 'rollback:bring a point'\''s contents back, in place' 'save:write a consistent copy of a disk to a file' 'diff:show where a disk differs from its seed' 'fault:make a domain'\''s requests slow, or hang, or fail' 'hotplug:the work of block-ramdisk, the toolstacks'\'' script' 'serve:serve disks over NBD, with or without Xen' 'fence:cut another host off from the disks served here' 'interface:show and compare Xen'\''s interface versions' 'help:show the arguments and options of a subcommand')
 			_describe subcommand rows ;;
 		arguments) _xm_ramdisk "${1:+$1 }$words[1]" ;;
 		esac
@@ -144,8 +144,27 @@ _xm_ramdisk() {
 			'--help[print the arguments and options]' \
 			'1:disk:_xen_ramdisk_disk'
 		;;
+	'point')
+		_arguments -s -C \
+			'--drop[drop the point, and free what only it needs]' \
+			'--list[show the points, the oldest first]' \
+			'--json[the same, for programs]' \
+			'--every=[take points named every-DATE until a signal ends the command]:SECONDS:' \
+			'--keep=[drop the oldest of them when there are more than N]:N:' \
+			'--help[print the arguments and options]' \
+			'1:disk:_xen_ramdisk_disk' \
+			'2:none:'
+		;;
+	'rollback')
+		_arguments -s -C \
+			'--force[also while it is attached for writing]' \
+			'--help[print the arguments and options]' \
+			'1:disk:_xen_ramdisk_disk' \
+			'2:none:'
+		;;
 	'save')
 		_arguments -s -C \
+			'--point=[the disk as of this point]:POINT:' \
 			'--force[replace FILE if it exists]' \
 			'--help[print the arguments and options]' \
 			'1:disk:_xen_ramdisk_disk' \
@@ -153,6 +172,8 @@ _xm_ramdisk() {
 		;;
 	'diff')
 		_arguments -s -C \
+			'--from=[compare with this point, not with the seed]:POINT:' \
+			'--to=[compare two points, not the disk as it is]:POINT:' \
 			'--json[the same, for programs]' \
 			'--help[print the arguments and options]' \
 			'1:disk:_xen_ramdisk_disk'
@@ -272,7 +293,7 @@ _xm_ramdisk() {
 	'help')
 		_arguments -s -C \
 			'--help[print the arguments and options]' \
-			'1:attach|detach|list|show|top|watch|metrics|load|drop|reset|save|diff|fault|hotplug|serve|fence|interface:(attach detach list show top watch metrics load drop reset save diff fault hotplug serve fence interface)'
+			'1:attach|detach|list|show|top|watch|metrics|load|drop|reset|point|rollback|save|diff|fault|hotplug|serve|fence|interface:(attach detach list show top watch metrics load drop reset point rollback save diff fault hotplug serve fence interface)'
 		;;
 	esac
 }

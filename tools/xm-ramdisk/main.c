@@ -34,6 +34,8 @@ static const struct {
 	{ "load", cmd_load, "load a seed and keep it until it is dropped" },
 	{ "drop", cmd_drop, "stop keeping a disk" },
 	{ "reset", cmd_reset, "load a disk's seed again, in place" },
+	{ "point", cmd_point, "take a point of a disk, one moment of it" },
+	{ "rollback", cmd_rollback, "bring a point's contents back, in place" },
 	{ "save", cmd_save, "write a consistent copy of a disk to a file" },
 	{ "diff", cmd_diff, "show where a disk differs from its seed" },
 	{ "fault", cmd_fault,

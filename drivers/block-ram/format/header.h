@@ -115,6 +115,7 @@ enum rd_slot_flags {
 	RD_SLOT_FREEZER = 8, /* between rd_freeze() and rd_thaw() */
 	RD_SLOT_ENDED = 16, /* not durable; its end was reported (events.h) */
 	RD_SLOT_POINT = 32, /* sees the disk as of a point */
+	RD_SLOT_BYPASS = 64, /* ID.data is written past the library */
 };
 
 struct rd_slot {

@@ -19,6 +19,7 @@
 #include "drivers/block-ram/format/points.h"
 #include "drivers/block-ram/store/attach.h"
 #include "drivers/block-ram/store/point-file.h"
+#include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"
 
 /* ---- the table ------------------------------------------------------------ */
@@ -134,6 +135,17 @@ static int check_name(const struct rd_disk *disk, const char *name,
 	return 0;
 }
 
+/* Who does not lock blocks does not copy them either. */
+static int check_writers(const struct rd_disk *disk, struct rd_error *err)
+{
+	unsigned n = rd_slot_bypassing(disk);
+
+	return n ? rd_fail(err, -EBUSY,
+			   "the disk of %s is attached for writing %u times through a kernel block device, which does not keep what a point needs: detach those first",
+			   disk->header->seed, n)
+		 : 0;
+}
+
 static int free_entry(const struct rd_disk *disk, struct rd_error *err)
 {
 	unsigned i;
@@ -176,6 +188,8 @@ int rd_point(struct rd_store *store, const char *id, const char *name,
 		rc = rd_fail(err, -EFBIG,
 			     "the disk of %s is too big for points",
 			     disk->header->seed);
+	if (!rc)
+		rc = check_writers(disk, err);
 	if (!rc)
 		rc = check_name(disk, name, err);
 	if (!rc)

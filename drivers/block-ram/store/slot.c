@@ -57,6 +57,11 @@ unsigned rd_slot_other_writers(const struct rd_disk *disk)
 	return count(disk, RD_SLOT_WRITABLE, RD_SLOT_PRIVATE);
 }
 
+unsigned rd_slot_bypassing(const struct rd_disk *disk)
+{
+	return count(disk, RD_SLOT_BYPASS | RD_SLOT_WRITABLE, 0);
+}
+
 unsigned rd_slot_at_point(const struct rd_disk *disk, uint64_t number)
 {
 	unsigned i, n = 0;
@@ -81,8 +86,14 @@ int rd_slot_admit(const struct rd_disk *disk,
 {
 	unsigned n;
 
-	if (disk->point)
-		return 0; /* its blocks do not change, whoever writes the disk */
+	/* A point's blocks do not change, whoever writes the disk. */
+	if (disk->point || req->flags & RD_CONTROL)
+		return 0;
+	if (req->flags & RD_BYPASS && req->writable && disk->header->points)
+		return rd_fail(
+			err, -EBUSY,
+			"%s has points, which a kernel block device does not keep: drop them first ('xm-ramdisk point --drop')",
+			name);
 	if (req->flags & RD_PRIVATE) {
 		n = rd_slot_other_writers(disk);
 		if (n)
@@ -124,6 +135,8 @@ static unsigned wanted_flags(const struct rd_disk *disk,
 		flags |= RD_SLOT_PRIVATE;
 	if (req->flags & RD_DURABLE)
 		flags |= RD_SLOT_DURABLE;
+	if (req->flags & RD_BYPASS)
+		flags |= RD_SLOT_BYPASS;
 	return flags;
 }
 
@@ -148,9 +161,11 @@ static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 			return rd_fail(err, -EBUSY,
 				       "%s is attached already, by process %d",
 				       req->label, s->pid);
-		if ((s->flags & ~(unsigned)RD_SLOT_FREEZER) ==
-			    wanted_flags(disk, req) &&
-		    s->point == disk->point)
+		/* Whoever ends the attachment takes it over as it is. */
+		if (req->flags & RD_CONTROL ||
+		    ((s->flags & ~(unsigned)RD_SLOT_FREEZER) ==
+			     wanted_flags(disk, req) &&
+		     s->point == disk->point))
 			return 0;
 		return rd_fail(
 			err, -EBUSY,
@@ -310,8 +325,13 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 
 void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req)
 {
-	own_slot(disk)->pid = getpid();
-	atomic_store(&own_slot(disk)->flags, wanted_flags(disk, req));
+	struct rd_slot *s = own_slot(disk);
+	unsigned flags = wanted_flags(disk, req);
+
+	if (req->flags & RD_CONTROL && req->flags & RD_DURABLE)
+		flags |= s->flags & (RD_SLOT_POINT | RD_SLOT_BYPASS);
+	s->pid = getpid();
+	atomic_store(&s->flags, flags);
 }
 
 void rd_slot_free(struct rd_disk *disk)

@@ -41,5 +41,7 @@ bool rd_slot_living(const struct rd_disk *disk, unsigned slot);
 unsigned rd_slot_other_writers(const struct rd_disk *disk);
 unsigned rd_slot_views(const struct rd_disk *disk);
 unsigned rd_slot_at_point(const struct rd_disk *disk, uint64_t number);
+/* The number of living writers whose bytes go past the library (RD_BYPASS). */
+unsigned rd_slot_bypassing(const struct rd_disk *disk);
 
 #endif

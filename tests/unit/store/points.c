@@ -526,7 +526,41 @@ static void durable_view(void)
 	CU_ASSERT_TRUE(is_now(v, want));
 	rd_detach(v);
 	CU_ASSERT_EQUAL(rd_point_drop(s, id, "p", NULL), 0);
+	/* one whose process died is ended as others are, beside writers */
+	CU_ASSERT_EQUAL(rd_point(s, id, "p", NULL), 0);
+	child_kill(child_start(durable_child, id));
+	CU_ASSERT_EQUAL(rd_end(s, "vbd/1/51712"), 0);
+	CU_ASSERT_EQUAL(rd_end(s, "vbd/1/51712"), -ENOENT);
+	CU_ASSERT_EQUAL(rd_point_drop(s, id, "p", NULL), 0);
+	CU_ASSERT_EQUAL(attachments(s), 1);
+	CU_ASSERT_EQUAL(store_files(), 5);
 	rd_detach(d);
+	rd_store_close(s);
+}
+
+/* A loop device over the data file would not keep what a point needs. */
+static void bypassed(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("loop", SIZE, 14);
+	struct rd_disk *d = load(s, seed, RD_BYPASS), *w;
+	struct rd_attach_request req = { .seed = seed,
+					 .writable = true,
+					 .flags = RD_BYPASS };
+	struct rd_error err;
+
+	CU_ASSERT_EQUAL(rd_point(s, rd_id(d), "p", &err), -EBUSY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "kernel block device"));
+	w = load(s, seed, 0);
+	rd_detach(d);
+	CU_ASSERT_EQUAL(rd_point(s, rd_id(w), "p", &err), 0);
+	CU_ASSERT_EQUAL(rd_attach(s, &req, &d, &err), -EBUSY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "has points"));
+	req.writable = false;
+	CU_ASSERT_EQUAL_FATAL(rd_attach(s, &req, &d, &err), 0);
+	CU_ASSERT_EQUAL(rd_point(s, rd_id(w), "q", &err), 0);
+	rd_detach(d);
+	rd_detach(w);
 	rd_store_close(s);
 }
 
@@ -773,6 +807,7 @@ static const struct test tests[] = {
 	{ "a private view of a point of a lazy disk", view_lazy },
 	{ "a private view of the present", view_of_the_present },
 	{ "a durable view of a point", durable_view },
+	{ "a disk that a kernel block device writes", bypassed },
 	{ "a write that is resumed after a point", resumed_write },
 	{ "memory", memory },
 	{ "no memory", no_memory },

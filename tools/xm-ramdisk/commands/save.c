@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xm-ramdisk save: a copy of the disk at one moment, in a file. All blocks are
+ * xm-ramdisk save: a copy of the disk at one moment, in a file. Of a point it reads
+ * the blocks one after the other. Without one all blocks are
  * frozen (their locks are held) at once, and each is thawed when it is copied: a
  * domain that uses a frozen block waits until then. The file is written under a
  * temporary name in its folder, and renamed when all of it is on the disk.
@@ -25,11 +26,17 @@
 #define STEP ((uint64_t)1 << 20) /* bytes copied between two thaws */
 
 static const char help[] =
-	"usage: xm-ramdisk save [--force] NAME FILE\n\n"
+	"usage: xm-ramdisk save [--point=POINT] [--force] NAME FILE\n\n"
 	"Write a consistent copy of the disk to FILE; zeros become holes. Until a part\n"
-	"of the disk is in FILE, domains that use that part wait.\n\n"
+	"of the disk is in FILE, domains that use that part wait; not with --point.\n\n"
 	"  NAME     as 'xm-ramdisk list' shows it: a name, an id, a seed's path or its end\n"
+	"  --point=POINT  the disk as of this point; no domain waits\n"
 	"  --force  replace FILE if it exists (never the seed)";
+
+struct save_options {
+	bool force;
+	const char *point; /* or NULL */
+};
 
 static bool is_zero(const unsigned char *p, size_t n)
 {
@@ -77,21 +84,43 @@ static int copy_frozen(struct rd_disk *disk, int fd, struct progress *p)
 	return rc;
 }
 
-static int fill(struct rd_disk *disk, int fd, struct progress *p)
+/* Copy a disk that does not change: the attachment sees it as of a point. */
+static int copy_point(struct rd_disk *disk, int fd, struct progress *p)
+{
+	unsigned char block[RD_BLOCK];
+	uint64_t off, n, size = rd_size(disk);
+	int rc = 0;
+
+	for (off = 0; !rc && off < size; off += n) {
+		n = size - off < RD_BLOCK ? size - off : RD_BLOCK;
+		rc = rd_read(disk, block, off, (size_t)n);
+		if (!rc && !is_zero(block, (size_t)n))
+			rc = write_block(fd, block, (size_t)n, off);
+		if (!rc && off % STEP == 0 && progress_step(p, off, size))
+			rc = -ECANCELED;
+	}
+	return rc;
+}
+
+static int fill(struct rd_disk *disk, bool point, int fd, struct progress *p)
 {
 	int rc;
 
 	if (ftruncate(fd, (off_t)rd_size(disk)) < 0)
 		return -errno;
-	rc = rd_freeze(disk);
-	if (!rc)
-		rc = copy_frozen(disk, fd, p);
+	if (point) {
+		rc = copy_point(disk, fd, p);
+	} else {
+		rc = rd_freeze(disk);
+		if (!rc)
+			rc = copy_frozen(disk, fd, p);
+	}
 	if (!rc && fsync(fd) < 0)
 		rc = -errno;
 	return rc;
 }
 
-static int save_to(struct rd_disk *disk, const char *file)
+static int save_to(struct rd_disk *disk, bool point, const char *file)
 {
 	char temporary[PATH_MAX];
 	struct progress p;
@@ -106,7 +135,7 @@ static int save_to(struct rd_disk *disk, const char *file)
 				  strerror(errno));
 	process_remove_at_bus_error(temporary);
 	progress_start(&p, "saving", file, signals_catch());
-	rc = fill(disk, fd, &p);
+	rc = fill(disk, point, fd, &p);
 	progress_end(&p);
 	close(fd);
 	process_remove_at_bus_error(NULL);
@@ -138,29 +167,32 @@ static int may_write(const struct rd_disk *disk, const char *file, bool force)
 
 static int save(struct disk_job *job)
 {
-	const bool *force = job->arg;
+	const struct save_options *o = job->arg;
 	const struct rd_attach_request req = {
 		.name = job->id,
 		.flags = RD_EXISTING,
 		.label = "xm-ramdisk save",
 	};
 	struct rd_disk *disk;
-	int rc = rd_attach(job->store, &req, &disk, &job->err);
+	int rc = o->point ? rd_attach_point(job->store, &req, o->point, &disk,
+					    &job->err)
+			  : rd_attach(job->store, &req, &disk, &job->err);
 
 	if (rc)
 		return rc;
-	rc = may_write(disk, job->words[1], *force);
+	rc = may_write(disk, job->words[1], o->force);
 	if (rc == EXIT_DONE)
-		rc = save_to(disk, job->words[1]);
+		rc = save_to(disk, o->point, job->words[1]);
 	rd_detach(disk);
 	return rc;
 }
 
 int cmd_save(int argc, char **argv)
 {
-	bool force = false;
+	struct save_options o = { 0 };
 	const struct argument_option options[] = {
-		{ .name = "force", .given = &force },
+		{ .name = "point", .text = &o.point },
+		{ .name = "force", .given = &o.force },
 		{ .name = NULL },
 	};
 	const struct disk_command command = {
@@ -168,7 +200,7 @@ int cmd_save(int argc, char **argv)
 		.find = true,
 		.reads = true,
 		.run = save,
-		.arg = &force,
+		.arg = &o,
 	};
 
 	return disk_run(argc, argv, &command);

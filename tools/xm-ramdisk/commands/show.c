@@ -2,6 +2,7 @@
 /* xm-ramdisk show: one disk and its attachments, in detail. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
@@ -95,7 +96,24 @@ static void print_attachment(struct xs_handle *xs,
 	print_latency("write", c->write_latency);
 }
 
-static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
+static void print_points(struct rd_store *store, const struct rd_disk_info *d)
+{
+	struct rd_point_info *points;
+	uint64_t memory = 0;
+	size_t i, n;
+
+	if (rd_point_list(store, d->id, &points, &n, NULL))
+		return;
+	for (i = 0; i < n; i++)
+		memory += points[i].memory;
+	if (n)
+		printf("points:      %zu, which keep %s\n", n,
+		       text_size(memory));
+	free(points);
+}
+
+static void print_text(struct rd_store *store, struct xs_handle *xs,
+		       const struct rd_disk_info *d)
 {
 	unsigned i;
 
@@ -120,6 +138,7 @@ static void print_text(struct xs_handle *xs, const struct rd_disk_info *d)
 		       d->torn);
 	printf("lifetime:    until %s\n",
 	       d->keep ? "it is dropped" : "the last detach");
+	print_points(store, d);
 	printf("id:          %s\n", d->id);
 	printf("attachments: %u\n", d->attachments);
 	for (i = 0; i < d->attachments; i++)
@@ -153,7 +172,7 @@ static int show(struct disk_job *job)
 	if (d && (on->json || on->debug))
 		print_json(job, xs, d, on->debug);
 	else if (d)
-		print_text(xs, d);
+		print_text(job->store, xs, d);
 	else if (!rc)
 		rc = say_failed("%s was discarded meanwhile", job->words[0]);
 	who_guard(false);

@@ -28,6 +28,10 @@ int disk_run(int argc, char **argv, const struct disk_command *command)
 
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
+	if (command->check)
+		rc = command->check(&job);
+	if (rc)
+		return rc;
 	rc = command->reads ? disk_existing_store(argv[0], &job.store)
 			    : disk_store(argv[0], &job.store);
 	if (rc)

@@ -24,6 +24,8 @@ struct disk_job {
 
 struct disk_command {
 	struct arguments arguments;
+	/* May be NULL. Checks options and words; an exit status. */
+	int (*check)(const struct disk_job *job);
 	bool reads; /* makes no store: rd_store_open_existing() */
 	bool find; /* words[0] names a disk, which is found before @run */
 	/*

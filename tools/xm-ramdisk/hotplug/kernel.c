@@ -16,6 +16,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,8 +79,8 @@ static int attach_loop(struct hotplug *h, const char *id)
 	int rc;
 
 	o.id = id;
-	rc = disk_attach_as(h->store, &o, h->label, h->writable, RD_DURABLE,
-			    h->stop, &disk);
+	rc = disk_attach_as(h->store, &o, h->label, h->writable,
+			    RD_DURABLE | RD_BYPASS, h->stop, &disk);
 
 	if (rc == EXIT_DONE) {
 		rc = add_loop(h, disk);
@@ -100,12 +101,27 @@ static int add_nbd(struct hotplug *h, const struct rd_disk *disk)
 	return rc;
 }
 
-/* Whether all bytes are in the data file, now and after any write. */
+static bool has_points(struct hotplug *h, const struct rd_disk *disk)
+{
+	struct rd_point_info *points;
+	size_t n;
+
+	if (rd_point_list(h->store, rd_id(disk), &points, &n, NULL))
+		return true;
+	free(points);
+	return n != 0;
+}
+
+/*
+ * Whether all bytes are in the data file, now and after any write, and no point has to
+ * be kept.
+ */
 static bool can_use_loop(struct hotplug *h, const struct rd_disk *disk)
 {
 	struct rd_disk_info info;
 
-	return !(h->disk.flags & RD_PRIVATE) &&
+	return !(h->writable && has_points(h, disk)) &&
+	       !(h->disk.flags & RD_PRIVATE) &&
 	       find_info(h->store, rd_id(disk), &info) && !info.thin &&
 	       info.loaded == info.size;
 }

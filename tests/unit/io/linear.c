@@ -2,8 +2,12 @@
 /*
  * Linearizability: processes of several threads read and write the same few
  * blocks, whole and in parts, by rd_read() and rd_write() and by ranges of
- * every kind. The test kills and replaces processes meanwhile. Then it checks
- * the history of each block (linearizability.h). The checker has tests too.
+ * every kind. The test kills and replaces processes meanwhile, takes points, rolls
+ * back to them and drops them. Then it checks the history of each block
+ * (linearizability.h). The checker has tests too.
+ *
+ * In the history a point is a read of every block during rd_point(), whenever its
+ * bytes are read; a rollback is a write of every block.
  *
  * $LINEAR_SEED: seed of the random numbers. $LINEAR_MS: milliseconds for each
  * kind of disk.
@@ -154,7 +158,7 @@ struct history {
 struct shared {
 	_Atomic uint64_t clock;
 	_Atomic unsigned stop, failed;
-	struct history log[PROCESSES * THREADS];
+	struct history log[PROCESSES * THREADS + 1]; /* the last: of the points */
 };
 
 struct mode {
@@ -388,11 +392,12 @@ static void print_op(const struct lin_op *op)
 
 static void check_block(const struct shared *sh, unsigned block)
 {
-	struct lin_op *ops = malloc(sizeof(*ops) * LOG * PROCESSES * THREADS);
+	struct lin_op *ops = malloc(sizeof(*ops) * LOG *
+				    (PROCESSES * THREADS + 1));
 	size_t n = 0, i, j;
 	long bad;
 
-	for (i = 0; i < PROCESSES * THREADS; i++)
+	for (i = 0; i <= PROCESSES * THREADS; i++)
 		for (j = 0; j < sh->log[i].n; j++)
 			if (sh->log[i].op[j].block == block)
 				ops[n++] = sh->log[i].op[j];
@@ -426,6 +431,114 @@ static void record_death(struct shared *sh, unsigned process)
 	}
 }
 
+/* ---- points -------------------------------------------------------------- */
+
+#define KEPT 3u /* points at once */
+#define DISK_WORDS (BLOCKS * RD_BLOCK / 8)
+
+struct points {
+	struct shared *sh;
+	struct rd_store *s;
+	const char *id;
+	unsigned taken, dropped, rollbacks, views;
+	uint64_t bytes[KEPT][DISK_WORDS]; /* of the last points */
+};
+
+static const char *point_name(unsigned n)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "p%u", n);
+	return name;
+}
+
+/* Add one operation on each block to the points' history. */
+static void record_disk(struct shared *sh, const uint64_t *bytes, bool write,
+			uint64_t call, uint64_t ret)
+{
+	struct history *h = &sh->log[PROCESSES * THREADS];
+	unsigned b, s;
+
+	for (b = 0; b < BLOCKS && h->n < LOG; b++, h->n++) {
+		struct lin_op *op = &h->op[h->n];
+
+		*op = (struct lin_op){ .call = call,
+				       .ret = ret,
+				       .write = write,
+				       .block = (uint8_t)b,
+				       .count = LIN_SECTORS };
+		for (s = 0; s < LIN_SECTORS; s++)
+			if (!record_sector(op, s,
+					   bytes + (b * LIN_SECTORS + s) *
+							   (RD_SECTOR / 8)))
+				sh->failed++;
+	}
+}
+
+/* The bytes of point @n, by reads or by ranges of a private view. */
+static void read_point(struct points *p, unsigned n, uint64_t *bytes)
+{
+	const struct rd_attach_request req = {
+		.name = p->id,
+		.flags = p->views++ % 2 ? RD_PRIVATE : 0,
+	};
+	struct worker w = { .sh = p->sh, .random = p->views | 1 };
+	unsigned b;
+
+	CU_ASSERT_EQUAL_FATAL(rd_attach_point(p->s, &req, point_name(n),
+					      &w.disk, NULL),
+			      0);
+	for (b = 0; b < BLOCKS; b++)
+		CU_ASSERT_EQUAL(by_range(&w, bytes + b * (RD_BLOCK / 8),
+					 b * RD_BLOCK, RD_BLOCK, false),
+				0);
+	rd_detach(w.disk);
+}
+
+static void take_point(struct points *p)
+{
+	uint64_t call, ret, *bytes = p->bytes[p->taken % KEPT];
+
+	call = p->sh->clock++;
+	CU_ASSERT_EQUAL(rd_point(p->s, p->id, point_name(p->taken), NULL), 0);
+	ret = p->sh->clock++;
+	read_point(p, p->taken++, bytes);
+	record_disk(p->sh, bytes, false, call, ret);
+}
+
+/* A point has at its end what it had at first. */
+static void drop_point(struct points *p)
+{
+	static uint64_t now[DISK_WORDS];
+	unsigned n = p->dropped++;
+
+	read_point(p, n, now);
+	CU_ASSERT_EQUAL(memcmp(now, p->bytes[n % KEPT], sizeof(now)), 0);
+	CU_ASSERT_EQUAL(rd_point_drop(p->s, p->id, point_name(n), NULL), 0);
+}
+
+static void roll_back(struct points *p)
+{
+	unsigned n = p->dropped + p->rollbacks++ % (p->taken - p->dropped);
+	uint64_t call = p->sh->clock++;
+
+	CU_ASSERT_EQUAL(rd_rollback(p->s, p->id, point_name(n), true, NULL,
+				    NULL, NULL),
+			0);
+	record_disk(p->sh, p->bytes[n % KEPT], true, call, p->sh->clock++);
+}
+
+static void use_points(struct points *p, unsigned turn)
+{
+	if (turn % 3 == 0) {
+		if (p->taken - p->dropped == KEPT)
+			drop_point(p);
+		take_point(p);
+	} else if (turn % 7 == 0 && p->taken > p->dropped) {
+		roll_back(p);
+	}
+}
+
 static void run(const struct mode *m)
 {
 	const char *env = getenv("LINEAR_MS");
@@ -434,6 +547,7 @@ static void run(const struct mode *m)
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t random = seed_number | 1, ops = 0;
 	struct rd_store *s = open_store();
+	static struct points points;
 	struct rd_disk *keep = NULL;
 	pid_t pid[PROCESSES];
 	const char *seed = make_seed(m->name, 0, 0);
@@ -443,8 +557,12 @@ static void run(const struct mode *m)
 	for (i = 0; i < PROCESSES; i++)
 		pid[i] = start(sh, m, seed, i, draw(&random));
 	CU_ASSERT_EQUAL_FATAL(attach_in(s, seed, m->flags, &keep), 0);
+	points = (struct points){ .sh = sh, .s = s, .id = rd_id(keep) };
 	for (t = 0; t < ms; t += 5) {
-		usleep(5000);
+		for (i = 0; i < 5; i++) {
+			usleep(1000);
+			use_points(&points, t + i);
+		}
 		i = draw(&random) % PROCESSES;
 		/*
 		 * racy_copy() copies byte by byte under ThreadSanitizer: a
@@ -471,8 +589,11 @@ static void run(const struct mode *m)
 	CU_ASSERT_TRUE(ops > ms);
 	for (i = 0; i < BLOCKS; i++)
 		check_block(sh, i);
-	printf("# %s: %llu operations, %u processes killed\n", m->name,
-	       (unsigned long long)ops, kills);
+	while (points.dropped < points.taken)
+		drop_point(&points);
+	printf("# %s: %llu operations, %u processes killed, %u points, %u rollbacks\n",
+	       m->name, (unsigned long long)ops, kills, points.taken,
+	       points.rollbacks);
 	rd_detach(keep);
 	munmap(sh, sizeof(*sh));
 	rd_store_close(s);

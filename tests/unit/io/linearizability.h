@@ -32,9 +32,9 @@ struct lin_op {
 	uint64_t dead; /* never returned: a moment after the end of its process, or 0 */
 	bool write;
 	uint8_t block, first, count; /* sectors */
-	uint8_t mixed; /* reads: a bit for each sector with two values */
-	uint64_t value[LIN_SECTORS]; /* the same in all sectors of a write */
-	uint64_t other[LIN_SECTORS]; /* reads: second value of a mixed sector */
+	uint8_t mixed; /* a bit for each sector with two values; not of a killed write */
+	uint64_t value[LIN_SECTORS]; /* the same in all sectors of a killed write */
+	uint64_t other[LIN_SECTORS]; /* second value of a mixed sector */
 };
 
 struct lin_config {
@@ -142,8 +142,10 @@ static inline bool lin_apply(struct lin_config *c, const struct lin_op *op,
 			c->mixed &= (uint8_t) ~(1u << s);
 		} else {
 			c->value[s] = op->value[s];
+			c->other[s] = op->other[s];
 			c->open &= (uint8_t) ~(1u << s);
 			c->mixed &= (uint8_t) ~(1u << s);
+			c->mixed |= op->mixed & (uint8_t)(1u << s);
 		}
 	}
 	*pure = !op->write && lin_same(&was, c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Long random sequences of operations on one disk, against a model that is two
- * arrays a slot. A sequence is a list of numbers. A sequence that fails is
+ * Long random sequences of operations on one disk, against a model that is an
+ * array for the disk, one for each point, and one a slot. A sequence is a list of numbers. A sequence that fails is
  * shrunk by removing steps as long as it still fails, and printed.
  *
  * $MODEL_SEED: seed of the random numbers. $MODEL_RUNS: number of sequences
@@ -15,7 +15,8 @@
 #define SIZE ((size_t)300 * 1024 + 512) /* two parts, and a partial block */
 #define USERS 4u
 #define STEPS 120u
-#define KIND_MAX 12u
+#define KIND_MAX 16u
+#define POINTS 6u /* at once; more are refused by the model only */
 
 struct step {
 	uint32_t kind, who, a, b;
@@ -24,7 +25,14 @@ struct step {
 struct user {
 	struct rd_disk *d;
 	bool writable, view;
-	unsigned char *own; /* a private view's contents */
+	bool at_point;
+	unsigned point; /* the name of the point, if at_point */
+	unsigned char *own; /* contents of a private view or of a point */
+};
+
+struct point {
+	unsigned name; /* a number; 0: none */
+	unsigned char bytes[SIZE];
 };
 
 struct model {
@@ -33,6 +41,8 @@ struct model {
 	bool there, keep;
 	struct user user[USERS];
 	unsigned char base[SIZE];
+	struct point point[POINTS]; /* in no order */
+	unsigned names;
 };
 
 static unsigned char seed_bytes[SIZE], got[SIZE];
@@ -66,13 +76,53 @@ static unsigned count(bool writers, bool views)
 	for (i = 0; i < USERS; i++)
 		n += m.user[i].d &&
 		     (!writers || (m.user[i].writable && !m.user[i].view)) &&
-		     (!views || m.user[i].view);
+		     (!views || (m.user[i].view && !m.user[i].at_point));
 	return n;
 }
 
 static unsigned char *contents(const struct user *u)
 {
-	return u->view ? u->own : m.base;
+	return u->view || u->at_point ? u->own : m.base;
+}
+
+static const char *point_name(unsigned name)
+{
+	static char text[16];
+
+	snprintf(text, sizeof(text), "p%u", name);
+	return text;
+}
+
+/* One of the points that there are, or NULL. */
+static struct point *some_point(uint32_t a)
+{
+	unsigned i;
+
+	for (i = 0; i < POINTS; i++)
+		if (m.point[(a + i) % POINTS].name)
+			return &m.point[(a + i) % POINTS];
+	return NULL;
+}
+
+static bool at_point(unsigned name)
+{
+	unsigned i;
+
+	for (i = 0; i < USERS; i++)
+		if (m.user[i].d && m.user[i].at_point &&
+		    m.user[i].point == name)
+			return true;
+	return false;
+}
+
+/* The disk is discarded with its last attachment, and its points with it. */
+static void gone_if_unused(void)
+{
+	unsigned i;
+
+	m.there = m.keep || count(false, false);
+	for (i = 0; i < POINTS && !m.there; i++)
+		m.point[i].name = 0;
 }
 
 /* Attach through the path, an alias, or the id; read, write or private. */
@@ -109,6 +159,7 @@ static bool step_attach(struct user *u, uint32_t a, uint32_t b)
 	m.keep |= b % 7 == 0;
 	u->writable = writable || view;
 	u->view = view;
+	u->at_point = false;
 	if (view)
 		memcpy(u->own, m.base, SIZE);
 	return rd_size(u->d) == SIZE && rd_writable(u->d) == u->writable;
@@ -121,7 +172,7 @@ static bool step_detach(struct user *u)
 	print_step("detach", 0, 0, 0);
 	rd_detach(u->d);
 	u->d = NULL;
-	m.there = m.keep || count(false, false);
+	gone_if_unused();
 	return true;
 }
 
@@ -211,6 +262,89 @@ static bool step_extent(struct user *u)
 	return true;
 }
 
+static bool id_of(char id[RD_ID_MAX]);
+
+/* Attach at a point: read-only, or with a view beside writers. */
+static bool step_attach_point(struct user *u, uint32_t a, uint32_t b)
+{
+	struct point *p = some_point(a);
+	char id[RD_ID_MAX];
+	struct rd_attach_request req = {
+		.name = id,
+		.flags = b % 2 ? RD_PRIVATE : 0,
+		.label = "model",
+	};
+	int rc;
+
+	if (u->d || !p)
+		return true;
+	if (!id_of(id))
+		return false;
+	rc = rd_attach_point(m.s, &req, point_name(p->name), &u->d, NULL);
+	print_step("attach at a point", p->name, b % 2, rc);
+	if (rc) {
+		u->d = NULL;
+		return false;
+	}
+	u->writable = u->view = b % 2;
+	u->at_point = true;
+	u->point = p->name;
+	memcpy(u->own, p->bytes, SIZE);
+	return true;
+}
+
+static bool step_point(void)
+{
+	char id[RD_ID_MAX];
+	unsigned i;
+
+	for (i = 0; i < POINTS && m.point[i].name; i++)
+		;
+	if (i == POINTS || !m.there)
+		return true;
+	if (!id_of(id) || rd_point(m.s, id, point_name(++m.names), NULL))
+		return false;
+	print_step("point", m.names, 0, 0);
+	m.point[i].name = m.names;
+	memcpy(m.point[i].bytes, m.base, SIZE);
+	return true;
+}
+
+static bool step_drop(uint32_t a)
+{
+	struct point *p = some_point(a);
+	char id[RD_ID_MAX];
+	int rc, want;
+
+	if (!p)
+		return true;
+	want = at_point(p->name) ? -EBUSY : 0;
+	rc = id_of(id) ? rd_point_drop(m.s, id, point_name(p->name), NULL) : 1;
+	print_step("drop", p->name, 0, rc);
+	if (!rc)
+		p->name = 0;
+	return rc == want;
+}
+
+static bool step_rollback(uint32_t a)
+{
+	struct point *p = some_point(a);
+	char id[RD_ID_MAX];
+	int rc, want = 0;
+
+	if (!p)
+		return true;
+	if (count(false, true) || (count(true, false) && a % 2))
+		want = -EBUSY;
+	rc = id_of(id) ? rd_rollback(m.s, id, point_name(p->name), a % 2 == 0,
+				     NULL, NULL, NULL)
+		       : 1;
+	print_step("rollback", p->name, 0, rc);
+	if (!rc)
+		memcpy(m.base, p->bytes, SIZE);
+	return rc == want;
+}
+
 static bool id_of(char id[RD_ID_MAX])
 {
 	return rd_find(m.s, seed, id, NULL) == 0;
@@ -246,7 +380,7 @@ static bool step_keep(uint32_t a)
 	if (rd_keep(m.s, id, a % 2, NULL))
 		return false;
 	m.keep = a % 2;
-	m.there = m.keep || count(false, false);
+	gone_if_unused();
 	return true;
 }
 
@@ -284,6 +418,15 @@ static bool step_kill(uint32_t a)
 	return rd_reap(m.s) == (may && !m.there);
 }
 
+static unsigned all_views(void)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < USERS; i++)
+		n += m.user[i].d && m.user[i].view;
+	return n;
+}
+
 static bool step_list(void)
 {
 	struct rd_disk_info *l;
@@ -300,7 +443,7 @@ static bool step_list(void)
 		ok &= l[0].attachments == count(false, false) &&
 		      l[0].keep == m.keep && !l[0].half_reset &&
 		      !l[0].loading && l[0].seed_now == RD_SEED_SAME &&
-		      views == count(false, true);
+		      views == all_views();
 	}
 	rd_list_free(l, n);
 	return ok && store_files() == 5 * n + 2 * views;
@@ -331,9 +474,40 @@ static bool take(const struct step *s)
 		return s->b % 4 || step_reset(s->a);
 	case 10:
 		return s->b % 2 ? step_keep(s->a) : step_kill(s->a);
+	case 11:
+		return s->b % 3 || step_point();
+	case 12:
+		return s->b % 5 || step_drop(s->a);
+	case 13:
+		return s->b % 5 || step_rollback(s->a);
+	case 14:
+		return step_attach_point(u, s->a, s->b);
 	default:
 		return s->b % 4 || step_list();
 	}
+}
+
+/* Whether each point has the bytes of its model. */
+static bool points_are_right(void)
+{
+	char id[RD_ID_MAX];
+	const struct rd_attach_request req = { .name = id, .label = "model" };
+	struct rd_disk *d;
+	unsigned i;
+	bool same = true;
+
+	for (i = 0; i < POINTS && same; i++) {
+		if (!m.point[i].name)
+			continue;
+		if (!id_of(id) ||
+		    rd_attach_point(m.s, &req, point_name(m.point[i].name), &d,
+				    NULL))
+			return false;
+		same = !rd_read(d, got, 0, SIZE) &&
+		       !memcmp(got, m.point[i].bytes, SIZE);
+		rd_detach(d);
+	}
+	return same;
 }
 
 /* The index of the step that fails, or @n. The store is empty afterwards. */
@@ -344,9 +518,13 @@ static unsigned play(const struct step *steps, unsigned n, unsigned flags)
 
 	m.flags = flags;
 	m.there = m.keep = false;
+	for (j = 0; j < POINTS; j++)
+		m.point[j].name = 0;
 	for (i = 0; i < n && bad == n; i++)
 		if (!take(&steps[i]))
 			bad = i;
+	if (bad == n && !points_are_right())
+		bad = n - 1;
 	for (j = 0; j < USERS; j++)
 		if (m.user[j].d) {
 			if (bad == n &&

@@ -270,7 +270,7 @@ bool exports_get(unsigned n, struct exported *e)
 	e->name = exports[n].name;
 	e->shown = exports[n].shown;
 	e->flags = exports[n].seed ? 0 : RD_EXISTING;
-	e->instance[0] = 0;
+	e->instance[0] = e->point[0] = 0;
 	e->fd = -1;
 	return true;
 }
@@ -298,19 +298,24 @@ static bool is_export(const char *name)
 	return fd >= 0;
 }
 
-/* Split NAME@INSTANCE into e->name_part and @instance. */
+static bool is_instance(const char *text)
+{
+	return strlen(text) == RD_INSTANCE_MAX - 1 &&
+	       strspn(text, "0123456789abcdef") == RD_INSTANCE_MAX - 1;
+}
+
+/* Split NAME@INSTANCE, or NAME@POINT, into e->name_part and @suffix. */
 static bool split(const char *name, struct exported *e,
-		  char instance[RD_INSTANCE_MAX])
+		  char suffix[RD_NAME_MAX])
 {
 	const char *at = strrchr(name, '@');
 
-	if (!at || strlen(at + 1) != RD_INSTANCE_MAX - 1 ||
-	    strspn(at + 1, "0123456789abcdef") != RD_INSTANCE_MAX - 1 ||
+	if (!at || !at[1] || strlen(at + 1) >= RD_NAME_MAX ||
 	    (size_t)(at - name) >= sizeof(e->name_part))
 		return false;
 	memcpy(e->name_part, name, (size_t)(at - name));
 	e->name_part[at - name] = 0;
-	strcpy(instance, at + 1);
+	strcpy(suffix, at + 1);
 	return true;
 }
 
@@ -327,14 +332,18 @@ static int find(const char *name, struct exported *e)
 
 int exports_find(const char *name, struct exported *e)
 {
-	char instance[RD_INSTANCE_MAX];
+	char suffix[RD_NAME_MAX];
 	int rc;
 
 	*e = (struct exported){ .fd = -1 };
-	if (is_export(name) || !split(name, e, instance))
+	if (is_export(name) || !split(name, e, suffix) ||
+	    !is_export(e->name_part))
 		return find(name, e);
 	rc = find(e->name_part, e);
-	strcpy(e->instance, instance);
+	if (is_instance(suffix))
+		strcpy(e->instance, suffix);
+	else
+		strcpy(e->point, suffix);
 	e->flags |= RD_EXISTING; /* a disk that is loaded now is another one */
 	return rc;
 }

@@ -25,16 +25,18 @@ struct exported {
 	const char *seed, *name;
 	const char *shown; /* the export name */
 	char instance[RD_INSTANCE_MAX]; /* that the disk must have; or empty */
+	char point[RD_NAME_MAX]; /* of the disk; or empty */
 	unsigned flags;
 	int fd; /* of a file under dir=, or -1 */
 	char path[32]; /* that leads to fd */
-	char name_part[RD_SEED_MAX]; /* NAME of NAME@INSTANCE */
+	char name_part[RD_SEED_MAX]; /* NAME of NAME@INSTANCE or NAME@POINT */
 };
 
 /*
  * Of the client's @name, which must stay until exported_close(); "" is the first
  * one. NAME@INSTANCE is the export NAME as long as its disk has that instance
- * (rd_instance()). 0, or -1 and said why.
+ * (rd_instance()). NAME@POINT is the export NAME as of a point of its disk: no point
+ * has a name like an instance (rd_point()). 0, or -1 and said why.
  */
 int exports_find(const char *name, struct exported *e);
 void exported_close(struct exported *e);

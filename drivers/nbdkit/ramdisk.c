@@ -38,6 +38,7 @@
 /* Set by parameters, before nbdkit serves. */
 static bool read_only;
 static unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP, RD_FRESH */
+static const char *given_point; /* of point=: of every export; or NULL */
 static const char *given_label; /* NULL: made from the client's address */
 
 /* ---- parameters -------------------------------------------------------- */
@@ -89,6 +90,10 @@ static int ramdisk_config(const char *key, const char *value)
 		return holder_config(value);
 	if (!strcmp(key, "mode"))
 		return parse_mode(value);
+	if (!strcmp(key, "point")) {
+		given_point = value;
+		return 0;
+	}
 	if (!strcmp(key, "label")) {
 		given_label = value;
 		return 0;
@@ -136,6 +141,7 @@ static int ramdisk_preconnect(int readonly)
 	"connections=<N>  Connections of one client, at most (64).\n"                 \
 	"label=<TEXT>     Who the clients are, for xm-ramdisk list.\n"                \
 	"mode=r|w         Read only, or read and write (default).\n"                  \
+	"point=<POINT>    The disk as of this point: read only, or private.\n"        \
 	"private=true     A copy-on-write view of its own for each connection.\n"     \
 	"thin=true        Take memory as it is needed, not up front.\n"               \
 	"lazy=true        Read each part of the seed at its first use.\n"             \
@@ -190,6 +196,31 @@ static int check_instance(const struct exported *e, struct rd_disk **disk,
 	return -ENOENT;
 }
 
+static const char *point_of(const struct exported *e)
+{
+	return e->point[0] ? e->point : given_point;
+}
+
+/* Attach to the point of a disk that this process has attached, and not to that. */
+static int attach_point(struct rd_store *store,
+			const struct rd_attach_request *req, const char *point,
+			struct rd_disk **disk, struct rd_error *err)
+{
+	struct rd_attach_request at = *req;
+	struct rd_disk *whole = *disk;
+	int rc;
+
+	at.seed = NULL;
+	at.name = rd_id(whole);
+	at.writable = false; /* RD_PRIVATE writes all the same */
+	at.flags &= RD_PRIVATE;
+	rc = rd_attach_point(store, &at, point, disk, err);
+	rd_detach(whole);
+	if (rc)
+		*disk = NULL;
+	return rc;
+}
+
 static int attach(const struct exported *e, const char *label, bool writable,
 		  rd_progress_fn *step, struct rd_disk **disk)
 {
@@ -201,23 +232,32 @@ static int attach(const struct exported *e, const char *label, bool writable,
 		.label = label,
 		.progress = step,
 	};
+	const char *point = point_of(e);
+	struct rd_attach_request first;
 	struct rd_store *store;
 	struct rd_error err;
 	int rc;
 
 	if (!writable)
 		req.flags &= ~RD_PRIVATE;
+	first = req;
+	if (point) { /* as a reader, beside any other attachment */
+		first.writable = false;
+		first.flags &= ~RD_PRIVATE;
+	}
 	if (!e->seed)
-		req.flags &= ~RD_FRESH;
+		first.flags &= ~RD_FRESH;
 	rc = rd_store_open(&store, NULL, &err);
 	if (!rc) {
 		rd_reap(store);
 		if (e->seed)
-			rc = pins_attach(store, e->shown, &req, disk, &err);
+			rc = pins_attach(store, e->shown, &first, disk, &err);
 		else
-			rc = rd_attach(store, &req, disk, &err);
+			rc = rd_attach(store, &first, disk, &err);
 		if (!rc)
 			rc = check_instance(e, disk, &err);
+		if (!rc && point)
+			rc = attach_point(store, &req, point, disk, &err);
 		rd_store_close(store);
 	}
 	if (rc) {
@@ -277,18 +317,23 @@ static void peer_label(char label[RD_LABEL_MAX])
 
 /*
  * What clients see. `xm-ramdisk attach --remote` looks for the instance behind
- * "RAM disk ". A private view has none: a client that comes back has a new one.
+ * "RAM disk ". A private view has none: a client that comes back has a new one. Nor
+ * has a point, which stays what it is.
  */
-static void describe(struct connection *c)
+static void describe(struct connection *c, const char *point)
 {
 	const char *name = rd_name(c->disk);
 	char instance[RD_INSTANCE_MAX];
-	bool shared = !c->private_view && !rd_instance(c->disk, instance);
+	bool shared = !c->private_view && !point[0] &&
+		      !rd_instance(c->disk, instance);
 
-	snprintf(c->what, sizeof(c->what), "%s%s%s%s%s of %.4000s", name,
+	snprintf(c->what, sizeof(c->what), "%s%s%s%s%s%s%s of %.3900s", name,
 		 name[0] ? ": " : "",
-		 c->private_view ? "private view" : "RAM disk",
-		 shared ? " " : "", shared ? instance : "", rd_seed(c->disk));
+		 c->private_view ? "private view"
+		 : point[0]      ? "disk"
+				 : "RAM disk",
+		 point[0] ? " at point " : "", point, shared ? " " : "",
+		 shared ? instance : "", rd_seed(c->disk));
 }
 
 static void *ramdisk_open(int readonly)
@@ -323,7 +368,7 @@ static void *ramdisk_open(int readonly)
 	}
 	c->private_view = writable && flags & RD_PRIVATE;
 	c->lazy = flags & RD_LAZY;
-	describe(c);
+	describe(c, point_of(&e) ? point_of(&e) : "");
 	return c;
 }
 

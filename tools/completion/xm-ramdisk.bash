@@ -131,7 +131,7 @@ _xm_ramdisk_subcommands() {
 _xm_ramdisk_options() {
 	case $1 in
 	'') echo '--help --version' ;;
-	'attach') echo '--name= --fresh --thin --lazy --keep --private --sector-size= --timeout= --remote --remote= --toolstack= --dry-run --help' ;;
+	'attach') echo '--name= --fresh --thin --lazy --keep --private --point= --sector-size= --timeout= --remote --remote= --toolstack= --dry-run --help' ;;
 	'detach') echo '--force --timeout= --help' ;;
 	'list') echo '--json --help' ;;
 	'show') echo '--json --debug --help' ;;
@@ -162,6 +162,7 @@ _xm_ramdisk_options() {
 _xm_ramdisk_values() {
 	case $1 in
 	'attach:--name') echo 'none' ;;
+	'attach:--point') echo 'none' ;;
 	'attach:--sector-size') echo '512|4096' ;;
 	'attach:--timeout') echo 'none' ;;
 	'attach:--remote') echo 'none' ;;

@@ -83,6 +83,7 @@ complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l thin -d 'take memory when
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l lazy -d 'do not wait for the load'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l keep -d 'keep the disk after the last detach, until drop'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l private -d 'a copy-on-write view of DOMAIN\'s own, gone at its detach'
+complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l point -r -f -d 'the disk as of this point'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l sector-size -r -f -a '512 4096' -d 'logical sector that DOMAIN sees'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l timeout -r -f -d 'for DOMAIN\'s frontend to connect'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l remote -d 'SEED is nbd://HOST/DISK or the like'

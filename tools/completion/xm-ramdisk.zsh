@@ -70,6 +70,7 @@ _xm_ramdisk() {
 			'--lazy[do not wait for the load]' \
 			'--keep[keep the disk after the last detach, until drop]' \
 			'--private[a copy-on-write view of DOMAIN'\''s own, gone at its detach]' \
+			'--point=[the disk as of this point]:POINT:' \
 			'--sector-size=[logical sector that DOMAIN sees]:512|4096:(512 4096)' \
 			'--timeout=[for DOMAIN'\''s frontend to connect]:SECONDS:' \
 			'--remote=-[SEED is nbd\://HOST/DISK or the like]::SECONDS:' \

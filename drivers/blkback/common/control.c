@@ -69,6 +69,7 @@ static void terminate_strings(struct blkback_message *msg)
 		msg->u.attach.store[BLKBACK_PATH_MAX - 1] = '\0';
 		msg->u.attach.label[RD_LABEL_MAX - 1] = '\0';
 		msg->u.attach.disk[RD_ID_MAX - 1] = '\0';
+		msg->u.attach.point[RD_NAME_MAX - 1] = '\0';
 		break;
 	case BLKBACK_ATTACHED:
 		make_text(msg->u.attached.build, BLKBACK_BUILD_MAX);

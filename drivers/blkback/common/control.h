@@ -12,7 +12,7 @@
 #include "drivers/blkback/common/wire.h"
 #include "include/ramdisk.h"
 
-#define BLKBACK_CONTROL_VERSION 7u
+#define BLKBACK_CONTROL_VERSION 8u
 #define BLKBACK_CONTROL_FD 3 /* the worker's end of the socket */
 #define BLKBACK_MAX_RING_REFS (1u << BLKBACK_MAX_RING_ORDER)
 #define BLKBACK_MAX_QUEUES 8u /* that a message has room for */
@@ -71,6 +71,7 @@ struct blkback_message {
 			char store[BLKBACK_PATH_MAX];
 			char label[RD_LABEL_MAX];
 			char disk[RD_ID_MAX]; /* id of a loaded disk, or empty */
+			char point[RD_NAME_MAX]; /* of the disk, or empty */
 			uint32_t domid; /* of the frontend */
 			uint32_t writable;
 			uint32_t private_view;
@@ -103,7 +104,7 @@ struct blkback_message {
 	} u;
 };
 
-_Static_assert(sizeof(struct blkback_message) == 8432, "message of version 7");
+_Static_assert(sizeof(struct blkback_message) == 8496, "message of version 8");
 
 /* Make *msg an empty message of @type. */
 void blkback_message_init(struct blkback_message *msg,

@@ -20,6 +20,8 @@
  *                  is connected; missing: the seed's own disk, loaded if it is
  *                  not loaded
  *     private      1: a private copy-on-write view; missing: 0
+ *     point        the point of the disk that is attached, read-only or as a private
+ *                  view; missing: the disk as it is
  *     removable    0
  *     logical-block-size  the value for sector-size: 512 or 4096; missing: 512. It
  *                  divides the disk's size. The node sectors and the requests
@@ -56,7 +58,7 @@
  * tapback serves the others. libxl writes frontend, frontend-id, online, state
  * and mode, and removes the directory. libxl waits for state 2 (InitWait) before
  * it runs the script. The script's command writes the rest, in one transaction,
- * into the subdirectory "ramdisk": format, store, params, disk, private,
+ * into the subdirectory "ramdisk": format, store, params, disk, private, point,
  * logical-block-size. xen-ramdiskd writes attached = 1 there when its worker is
  * attached to the disk, and sets state Connected after libxl's hotplug-status is
  * "connected".

@@ -127,6 +127,8 @@ static void send_attach(struct blkback_device *dev)
 		 dev->domid, dev->devid);
 	snprintf(msg.u.attach.disk, sizeof(msg.u.attach.disk), "%s",
 		 dev->config.disk);
+	snprintf(msg.u.attach.point, sizeof(msg.u.attach.point), "%s",
+		 dev->config.point);
 	msg.u.attach.private_view = dev->config.private_view;
 	msg.u.attach.domid = dev->domid;
 	msg.u.attach.devid = dev->devid;

@@ -95,6 +95,7 @@ enum blkback_phase {
 struct blkback_config {
 	char seed[BLKBACK_PATH_MAX];
 	char disk[RD_ID_MAX]; /* id of a loaded disk; may be empty */
+	char point[RD_NAME_MAX]; /* of the disk, or empty */
 	bool writable;
 	bool private_view;
 	uint32_t sector_size; /* bytes; 512 or 4096 */

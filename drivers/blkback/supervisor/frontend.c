@@ -279,6 +279,13 @@ static int read_options(struct blkback_device *dev,
 		return blkback_fail(err, rc, "%s/private is neither 0 nor 1",
 				    dev->tool);
 	config->private_view = private_view;
+	rc = blkback_xenbus_read(dev->host->xs, dev->tool, "point",
+				 config->point, sizeof(config->point));
+	if (rc && rc != -ENOENT)
+		return blkback_fail(err, rc, "cannot read %s/point: %s",
+				    dev->tool, strerror(-rc));
+	if (rc)
+		config->point[0] = '\0';
 	return read_sector_size(dev, config, err);
 }
 

@@ -153,6 +153,10 @@ static int attach_in_store(struct worker *w, struct rd_store *store,
 		req.name = id;
 		req.flags |= RD_EXISTING;
 	}
+	/* A view of a point does not load the disk that has it. */
+	if (msg->u.attach.point[0])
+		return rd_attach_point(store, &req, msg->u.attach.point,
+				       &w->disk, err);
 	return rd_attach(store, &req, &w->disk, err);
 }
 

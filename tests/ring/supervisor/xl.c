@@ -23,6 +23,7 @@ static void script_writes(void)
 	fake_xs_set(BACK "/ramdisk/params", "/seed.img");
 	fake_xs_set(BACK "/ramdisk/disk", "1-2-3");
 	fake_xs_set(BACK "/ramdisk/private", "1");
+	fake_xs_set(BACK "/ramdisk/point", "moment");
 	run_device();
 }
 
@@ -37,6 +38,7 @@ static void setup_attached(void)
 	CU_ASSERT_STRING_EQUAL(msg.u.attach.seed, "/seed.img");
 	CU_ASSERT_STRING_EQUAL(msg.u.attach.disk, "1-2-3");
 	CU_ASSERT_EQUAL(msg.u.attach.private_view, 1);
+	CU_ASSERT_STRING_EQUAL(msg.u.attach.point, "moment");
 	CU_ASSERT_EQUAL(msg.u.attach.writable, 1);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/ramdisk/attached"));
 	worker_sends(BLKBACK_ATTACHED);

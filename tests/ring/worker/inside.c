@@ -55,6 +55,8 @@ static void start(void)
 	sock = pair[0];
 }
 
+static const char *at_point = ""; /* that attach_worker() asks for */
+
 /* @disk: the id of a loaded disk; NULL: load the seed. */
 static int attach_worker(const char *disk, bool private_view)
 {
@@ -70,6 +72,7 @@ static int attach_worker(const char *disk, bool private_view)
 	msg.u.attach.devid = DEVID;
 	msg.u.attach.writable = 1;
 	msg.u.attach.private_view = private_view;
+	snprintf(msg.u.attach.point, RD_NAME_MAX, "%s", at_point);
 	msg.u.attach.max_queues = QUEUES;
 	blkback_control_send(sock, &msg);
 	return answer(&msg);
@@ -217,6 +220,92 @@ static void a_view(void)
 	rd_store_close(store);
 }
 
+/* Whether the point @name of disk @id has the seed's bytes. */
+static bool is_seed(const char *id, const char *name)
+{
+	static unsigned char bytes[SIZE];
+	const struct rd_attach_request req = { .name = id, .label = "other" };
+	struct rd_disk *d;
+	size_t i, wrong = 0;
+
+	if (rd_attach_point(store, &req, name, &d, NULL))
+		return false;
+	wrong = rd_read(d, bytes, 0, SIZE) != 0;
+	for (i = 0; i < SIZE; i++)
+		wrong += bytes[i] != pattern(i, 1);
+	rd_detach(d);
+	return !wrong;
+}
+
+/* A worker that is in the sandbox already copies what a point needs. */
+static void a_point(void)
+{
+	struct rd_attach_request req = { .label = "other" };
+	struct rd_point_info *points;
+	struct rd_disk *disk;
+	size_t n;
+
+	setup();
+	req.seed = seed;
+	CU_ASSERT_EQUAL_FATAL(rd_attach(store, &req, &disk, NULL), 0);
+	CU_ASSERT_EQUAL(attach_worker(rd_id(disk), false), BLKBACK_ATTACHED);
+	CU_ASSERT_EQUAL(rd_point(store, rd_id(disk), "p", NULL), 0);
+	lives();
+	CU_ASSERT_TRUE(is_seed(rd_id(disk), "p"));
+	/* all that two queues wrote and discarded, once */
+	CU_ASSERT_EQUAL_FATAL(rd_point_list(store, rd_id(disk), &points, &n,
+					    NULL),
+			      0);
+	CU_ASSERT_EQUAL(points[0].memory, 2 * 9 * RD_BLOCK);
+	free(points);
+	CU_ASSERT_EQUAL(rd_rollback(store, rd_id(disk), "p", true, NULL, NULL,
+				    NULL),
+			0);
+	end();
+	rd_detach(disk);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(store);
+}
+
+/* A view of a point, while the disk changes; and the next worker has the same. */
+static void a_view_of_a_point(void)
+{
+	struct rd_attach_request req = { .label = "other", .writable = true };
+	char block[RD_BLOCK] = "changed";
+	struct rd_disk *disk;
+	uint64_t b;
+
+	setup();
+	req.seed = seed;
+	CU_ASSERT_EQUAL_FATAL(rd_attach(store, &req, &disk, NULL), 0);
+	CU_ASSERT_EQUAL(rd_point(store, rd_id(disk), "p", NULL), 0);
+	at_point = "p";
+	CU_ASSERT_EQUAL(attach_worker(rd_id(disk), true), BLKBACK_ATTACHED);
+	lives();
+	for (b = 0; b < SIZE / RD_BLOCK; b++)
+		CU_ASSERT_EQUAL(rd_write(disk, block, b * RD_BLOCK,
+					 sizeof(block)),
+				0);
+	/* block 20 is the seed's to the domain, and "changed" to others */
+	memset(fake_page[0], 0, QUEUES * 4096);
+	put(0, BLKIF_OP_READ, 20, 200);
+	CU_ASSERT_EQUAL(connect_rings(false), BLKBACK_CONNECTED);
+	CU_ASSERT_TRUE(all_good(0, 1));
+	CU_ASSERT_EQUAL(fake_page[200][5], pattern(20 * RD_BLOCK + 5, 1));
+	CU_ASSERT_EQUAL(rd_point_drop(store, rd_id(disk), "p", NULL), -EBUSY);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(sock);
+	CU_ASSERT_EQUAL(attach_worker(rd_id(disk), true), BLKBACK_ATTACHED);
+	lives();
+	end();
+	at_point = "";
+	CU_ASSERT_EQUAL(rd_point_drop(store, rd_id(disk), "p", NULL), 0);
+	rd_detach(disk);
+	CU_ASSERT_EQUAL(store_files(), 0);
+	rd_store_close(store);
+}
+
 /* A thin disk that is loaded by a thread older than the sandbox. */
 static void a_lazy_disk(void)
 {
@@ -314,6 +403,8 @@ int main(void)
 		{ "enters the sandbox", is_inside },
 		{ "attach, connect, serve, detach", a_life },
 		{ "a private view", a_view },
+		{ "a point", a_point },
+		{ "a private view of a point", a_view_of_a_point },
 		{ "a lazy, thin disk", a_lazy_disk },
 		{ "a new supervisor", a_new_supervisor },
 		{ "hands over", handed_over },

@@ -144,9 +144,9 @@ static void change(struct rd_disk *d, unsigned bit, unsigned char byte)
 static struct rd_disk *make_disk(struct rd_store *s)
 {
 	static const char *const names[] = { "a", "b", "c" };
-	const struct rd_attach_request req = {
-		.seed = seed, .writable = true, .flags = now->flags
-	};
+	const struct rd_attach_request req = { .seed = seed,
+					       .writable = true,
+					       .flags = now->flags };
 	struct rd_disk *d = NULL;
 	unsigned i;
 
@@ -361,23 +361,27 @@ static void walk_instructions(const struct kase *k)
 
 static void instructions(void)
 {
-	static const struct kase k = { "instructions of first writes", 0,
-				       c_attached, c_write, after_write, NULL };
+	static const struct kase k = { "instructions of first writes",
+				       0,
+				       c_attached,
+				       c_write,
+				       after_write,
+				       NULL };
 
 	walk_instructions(&k);
 }
 
-#define KASE(name, text, ...)                                                \
-	static void name(void)                                               \
-	{                                                                    \
-		static const struct kase k = { text, 0, __VA_ARGS__ };       \
-		walk(&k);                                                    \
-	}                                                                    \
-	static void name##_thin(void)                                        \
-	{                                                                    \
-		static const struct kase k = { text ", thin", RD_THIN,       \
-					       __VA_ARGS__ };                \
-		walk(&k);                                                    \
+#define KASE(name, text, ...)                                          \
+	static void name(void)                                         \
+	{                                                              \
+		static const struct kase k = { text, 0, __VA_ARGS__ }; \
+		walk(&k);                                              \
+	}                                                              \
+	static void name##_thin(void)                                  \
+	{                                                              \
+		static const struct kase k = { text ", thin", RD_THIN, \
+					       __VA_ARGS__ };          \
+		walk(&k);                                              \
 	}
 
 KASE(take, "a point", c_store, c_take, after_take, NULL)
@@ -388,11 +392,9 @@ KASE(rollback, "rollback", c_store, c_rollback, after_rollback, NULL)
 KASE(writes, "first writes", c_attached, c_write, after_write, NULL)
 KASE(view, "a private view", c_store, c_view, after_view, NULL)
 
-#define TESTS(name, text)                                         \
-	{                                                         \
-		"killed at every step: " text, name               \
-	},                                                        \
-	{                                                         \
+#define TESTS(name, text)                                           \
+	{ "killed at every step: " text, name },                    \
+	{                                                           \
 		"killed at every step: " text ", thin", name##_thin \
 	}
 

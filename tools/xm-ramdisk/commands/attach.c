@@ -28,13 +28,14 @@ static const char help[] =
 	"  SEED    image file or block device; nbd://HOST/EXPORT and the like; or the\n"
 	"          name or id of a loaded disk. tap:ram:PATH means PATH. These options\n"
 	"          may follow, each after a comma, as in a disk line: private, thin,\n"
-	"          lazy, keep, fresh, name=NAME, sector-size=4096\n"
+	"          lazy, keep, fresh, name=NAME, point=POINT, sector-size=4096\n"
 	"  VDEV    xvdb, d1p2, sda1, hdc, or a number as in xen-vbd-interface(7)\n"
 	"  r|w     read only, or read and write (the default)\n\n" DISK_OPTIONS_HELP
 	";\n"
 	"               not for a SEED nbd://HOST/EXPORT and the like\n"
 	"  --keep       keep the disk after the last detach, until drop\n"
 	"  --private    a copy-on-write view of DOMAIN's own, gone at its detach\n"
+	"  --point=POINT  the disk as of this point; with --private, or read only\n"
 	"  --sector-size=512|4096  logical sector that DOMAIN sees (512)\n"
 	"  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
 	"  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: load no copy of it,\n"
@@ -80,11 +81,15 @@ static int check_seed(const struct attach *a)
 			"--remote is for a disk that another host serves, such as nbd://HOST/DISK; %s is not one",
 			a->disk.seed);
 	if (a->remote &&
-	    (a->disk.name || a->disk.flags || a->disk.sector_size ||
-	     a->toolstack != TOOLSTACK_NONE))
+	    (a->disk.name || a->disk.point || a->disk.flags ||
+	     a->disk.sector_size || a->toolstack != TOOLSTACK_NONE))
 		return say_usage(
 			"attach",
-			"--remote takes the disk as the other host serves it; --name, --fresh, --private, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
+			"--remote takes the disk as the other host serves it; --name, --fresh, --private, --point, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
+	if (a->disk.point && a->writable && !(a->disk.flags & RD_PRIVATE))
+		return say_usage(
+			"attach",
+			"a point cannot be written: add --private, or attach it read only (r)");
 	if (uri && a->disk.flags & RD_LAZY)
 		return say_usage(
 			"attach",
@@ -119,6 +124,7 @@ static int parse(struct attach *a, int argc, char **argv)
 	const struct argument_option options[] = {
 		DISK_OPTIONS(&a->disk),
 		DISK_FLAG_OPTION(&a->disk, "private", RD_PRIVATE),
+		{ .name = "point", .text = &a->disk.point },
 		{ .name = "sector-size",
 		  .parse = disk_parse_sector_size,
 		  .to = &a->disk.sector_size,

@@ -169,7 +169,8 @@ int disk_attach_as(struct rd_store *store, const struct disk_options *o,
 	if (rc)
 		return rc;
 	progress_start(&p, "loading", o->seed, stop);
-	rc = rd_attach(store, &req, disk, &err);
+	rc = o->point ? rd_attach_point(store, &req, o->point, disk, &err)
+		      : rd_attach(store, &req, disk, &err);
 	progress_end(&p);
 	if (rc)
 		return say_failed("%s", err.text);

@@ -18,6 +18,7 @@ struct disk_options {
 	const char *name; /* or NULL */
 	/* The disk of this id, which is loaded; @seed is for messages. Or NULL. */
 	const char *id;
+	const char *point; /* of the disk: the disk as of it; or NULL */
 	unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP, RD_FRESH */
 	unsigned sector_size; /* that a domain sees: 512, 4096; 0 means 512 */
 };

@@ -56,6 +56,9 @@ static int check_options(const struct disks_line *line)
 	if (o->flags & RD_PRIVATE)
 		return say_failed(
 			"'private' is for an attachment, not for a disk: write it in the domain's disk line, or use 'xm-ramdisk attach --private'");
+	if (o->point)
+		return say_failed(
+			"'point' is for an attachment, not for a disk: write it in the domain's disk line, or use 'xm-ramdisk attach --point'");
 	if (o->sector_size)
 		return say_failed(
 			"'sector-size' is for an attachment, not for a disk: write it in the domain's disk line, or use 'xm-ramdisk attach --sector-size'");

@@ -3,7 +3,7 @@
  * A disk and its options in one string:
  *
  *   SEED[,private][,thin][,lazy][,keep][,fresh][,name=NAME]
- *       [,sector-size=512|4096]
+ *       [,point=POINT][,sector-size=512|4096]
  *
  * target= of a domain's disk line has it, the argument SEED of attach, and a line
  * of the file of disks, which may have the option serve as well. A
@@ -56,6 +56,10 @@ static bool take_option(const char *word, struct disk_options *o)
 		o->name = word + 5;
 		return true;
 	}
+	if (!strncmp(word, "point=", 6) && word[6]) {
+		o->point = word + 6;
+		return true;
+	}
 	if (!strncmp(word, "sector-size=", 12))
 		return !disk_parse_sector_size(word + 12, &o->sector_size);
 	for (i = 0; i < FLAGS; i++) {
@@ -91,7 +95,8 @@ static int parse(char *text, struct disk_options *o, bool *serve,
 			err->text, sizeof(err->text),
 			"'%s' behind the seed is none of %s, thin, lazy, keep, fresh, name=NAME%s; a comma in a path is written twice",
 			word, serve ? "serve" : "private",
-			serve ? "" : " and sector-size=512 or 4096");
+			serve ? ""
+			      : ", point=POINT and sector-size=512 or 4096");
 		return -EINVAL;
 	}
 	return 0;
@@ -123,6 +128,9 @@ void target_format(const struct disk_options *o, char *text, size_t size)
 	free(absolute);
 	if (o->name)
 		n += (size_t)snprintf(text + n, size - n, ",name=%s", o->name);
+	if (o->point && n < size)
+		n += (size_t)snprintf(text + n, size - n, ",point=%s",
+				      o->point);
 	for (i = 0; i < FLAGS && n < size; i++)
 		if (o->flags & flags[i].flag)
 			n += (size_t)snprintf(text + n, size - n, ",%s",

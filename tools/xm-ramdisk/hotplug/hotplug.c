@@ -103,6 +103,10 @@ static int read_wanted(struct hotplug *h)
 			h->back);
 	if (target_parse(strip_driver(h->target), &h->disk, &err))
 		return say_failed("%s", err.text);
+	if (h->disk.point && h->writable && !(h->disk.flags & RD_PRIVATE))
+		return say_failed(
+			"point=%s cannot be written: add private, or attach it read only",
+			h->disk.point);
 	if (h->disk.flags & RD_PRIVATE && !h->writable)
 		return say_failed(
 			"a private view of %s is for writing, but the disk is read-only; attach it writable, or without private",

@@ -94,7 +94,7 @@ static int add_nbd(struct hotplug *h, const struct rd_disk *disk)
 {
 	char device[NBD_PATH_MAX];
 	int rc = nbd_make(h->store, h->label, rd_id(disk), h->writable,
-			  h->disk.flags & RD_PRIVATE, device);
+			  h->disk.flags & RD_PRIVATE, h->disk.point, device);
 
 	if (rc == EXIT_DONE)
 		printf("device=%s\n", device);
@@ -120,7 +120,7 @@ static bool can_use_loop(struct hotplug *h, const struct rd_disk *disk)
 {
 	struct rd_disk_info info;
 
-	return !(h->writable && has_points(h, disk)) &&
+	return !(h->writable && has_points(h, disk)) && !h->disk.point &&
 	       !(h->disk.flags & RD_PRIVATE) &&
 	       find_info(h->store, rd_id(disk), &info) && !info.thin &&
 	       info.loaded == info.size;

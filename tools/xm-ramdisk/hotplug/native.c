@@ -61,6 +61,7 @@ static bool write_disk(xs_transaction_t t, void *arg)
 	       write_node(h, t, "disk", rd_id(o->disk)) &&
 	       write_node(h, t, "private",
 			  h->disk.flags & RD_PRIVATE ? "1" : "0") &&
+	       (!h->disk.point || write_node(h, t, "point", h->disk.point)) &&
 	       (!h->disk.sector_size ||
 		write_node(h, t, NODES_BLOCK_SIZE, sector_size));
 }

@@ -75,8 +75,9 @@ static int run_nbdkit(const char *const argv[], const char *plugin)
 }
 
 static int serve(struct rd_store *store, const char *label, const char *id,
-		 bool writable, bool private_view)
+		 bool writable, bool private_view, const char *at_point)
 {
+	char point[RD_NAME_MAX + 8];
 	char plugin[PATH_MAX], socket[FILE_MAX], pidfile[FILE_MAX];
 	char disk[RD_ID_MAX + 8], name[RD_LABEL_MAX + 8];
 	const char *const argv[] = {
@@ -89,7 +90,8 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 		disk,
 		name,
 		writable ? "mode=w" : "mode=r",
-		private_view ? "private=true" : NULL,
+		private_view ? "private=true" : "private=false",
+		at_point ? point : NULL,
 		NULL,
 	};
 
@@ -99,6 +101,8 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 	file_of(store, label, ".pid", pidfile);
 	snprintf(disk, sizeof(disk), "disk=%s", id);
 	snprintf(name, sizeof(name), "label=%s", label);
+	if (at_point)
+		snprintf(point, sizeof(point), "point=%s", at_point);
 	unlink(socket);
 	setenv("XEN_RAMDISK_DIR", rd_store_path(store), 1);
 	return run_nbdkit(argv, "ramdisk");
@@ -365,12 +369,13 @@ static int make_device(struct rd_store *store, const char *label, int timeout,
 }
 
 int nbd_make(struct rd_store *store, const char *label, const char *id,
-	     bool writable, bool private_view, char path[NBD_PATH_MAX])
+	     bool writable, bool private_view, const char *point,
+	     char path[NBD_PATH_MAX])
 {
 	int rc;
 
 	nbd_remove(store, label);
-	rc = serve(store, label, id, writable, private_view);
+	rc = serve(store, label, id, writable, private_view, point);
 	return rc ? rc : make_device(store, label, 0, path);
 }
 

@@ -15,7 +15,8 @@
  * message. An earlier device of @label is removed first.
  */
 int nbd_make(struct rd_store *store, const char *label, const char *id,
-	     bool writable, bool private_view, char path[NBD_PATH_MAX]);
+	     bool writable, bool private_view, const char *point,
+	     char path[NBD_PATH_MAX]);
 
 /* A disk that another host serves. */
 struct nbd_remote {

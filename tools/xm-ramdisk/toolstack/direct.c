@@ -166,8 +166,10 @@ static int say_attached(const struct attach *a, struct device *d,
 	struct device_state s;
 	int rc;
 
-	printf("%s of %s: %s from %s, %s\n", d->vdev, text_shown(d->domain),
+	printf("%s of %s: %s from %s%s%s, %s\n", d->vdev, text_shown(d->domain),
 	       text_size(rd_size(disk)), text_shown(rd_seed(disk)),
+	       a->disk.point ? " at point " : "",
+	       a->disk.point ? a->disk.point : "",
 	       a->disk.flags & RD_PRIVATE ? "a private view"
 	       : a->writable              ? "writable"
 					  : "read-only");
@@ -237,9 +239,11 @@ void toolstack_direct_show(const struct attach *a)
 		snprintf(sector_size, sizeof(sector_size),
 			 " " NODES_BLOCK_SIZE "=%u", a->disk.sector_size);
 	printf("would load %s unless it is loaded, and write for xen-ramdiskd:\n"
-	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d%s, of the domain %s\n"
+	       "  /local/domain/0/backend/ramdisk/DOMID/%u  mode=%s private=%d%s%s%s, of the domain %s\n"
 	       "  /local/domain/DOMID/device/vbd/%u\n",
 	       text_shown(a->disk.seed), a->devid, a->writable ? "w" : "r",
-	       a->disk.flags & RD_PRIVATE ? 1 : 0, sector_size,
+	       a->disk.flags & RD_PRIVATE ? 1 : 0,
+	       a->disk.point ? " point=" : "",
+	       a->disk.point ? a->disk.point : "", sector_size,
 	       text_shown(a->domain), a->devid);
 }

@@ -124,6 +124,9 @@ int toolstack_xm_attach(const struct attach *a)
 	if (a->disk.sector_size > 512)
 		return say_failed(
 			"blktap's disks have sectors of 512 bytes; omit --sector-size, or use --toolstack=direct");
+	if (a->disk.point)
+		return say_failed(
+			"blktap's disks have no points; omit --point, or use --toolstack=direct");
 	if (a->disk.flags & RD_PRIVATE)
 		return say_failed(
 			"blktap's disks have no private views; omit --private, or use --toolstack=direct");

@@ -220,6 +220,8 @@ static bool write_backend(struct device *d, xs_transaction_t t,
 	       write_node(d, t, d->back, "disk", rd_id(w->disk)) &&
 	       write_node(d, t, d->back, "private",
 			  w->options->flags & RD_PRIVATE ? "1" : "0") &&
+	       (!w->options->point ||
+		write_node(d, t, d->back, "point", w->options->point)) &&
 	       (!sector ||
 		write_number(d, t, d->back, NODES_BLOCK_SIZE, sector)) &&
 	       write_node(d, t, d->back, "dev", d->vdev) &&

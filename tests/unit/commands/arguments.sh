@@ -218,7 +218,7 @@ lists() {
 		.read_bytes == 4096 and .write_bytes == 4096 and .errors == 0'
 	printf '\143' | dd of="$(echo "$XEN_RAMDISK_DIR"/*.header)" bs=1 seek=8 conv=notrunc status=none
 	says "list with a header of another format" 1 \
-		'xm-ramdisk: f-.*\.header has store format 99 and this program knows format 2: .*' "$tool" list
+		'xm-ramdisk: f-.*\.header has store format 99 and this program knows format 3: .*' "$tool" list
 	kill -KILL "$holder"
 	wait "$holder" 2>/dev/null
 	says "list after the process was killed" 0 'no RAM disks' "$tool" list

@@ -141,7 +141,7 @@ _xm_ramdisk_options() {
 	'load') echo '--name= --fresh --thin --lazy --all --check --served --help' ;;
 	'drop') echo '--help' ;;
 	'reset') echo '--force --help' ;;
-	'point') echo '--drop --list --json --every= --keep= --help' ;;
+	'point') echo '--drop --list --json --every= --on-crash --keep= --help' ;;
 	'rollback') echo '--force --help' ;;
 	'save') echo '--point= --force --help' ;;
 	'diff') echo '--from= --to= --json --help' ;;

@@ -151,7 +151,8 @@ _xm_ramdisk() {
 			'--list[show the points, the oldest first]' \
 			'--json[the same, for programs]' \
 			'--every=[take points named every-DATE until a signal ends the command]:SECONDS:' \
-			'--keep=[drop the oldest of them when there are more than N]:N:' \
+			'--on-crash[take a point named crash-DOMAIN-DATE when a domain that has the disk crashes, until a signal ends the command]' \
+			'--keep=[drop the oldest points of these names when there are more than N]:N:' \
 			'--help[print the arguments and options]' \
 			'1:disk:_xen_ramdisk_disk' \
 			'2:none:'

@@ -112,10 +112,11 @@ says "a bad name" 1 "is no name of a point: expected" point lab a/b
 says "a name like an instance" 1 'not 16 hexadecimal digits' point lab 0123456789abcdef
 says "a word is missing" 2 'expected NAME POINT' point lab
 says "a word too many" 2 "expected NAME; see" point --list lab x
-says "options that exclude each other" 2 '--list, --drop and --every exclude' point --list --drop lab
-says "--keep alone" 2 '--keep is for --every' point --keep=3 lab x
+says "options that exclude each other" 2 '--list, --drop, --every and --on-crash exclude' point --list --drop lab
+says "--keep alone" 2 '--keep is for --every and --on-crash' point --keep=3 lab x
 says "--json alone" 2 '--json is for --list' point --json lab x
 says "a bad --keep" 2 'expected a number of points from 1 to 63' point --every=1 --keep=64 lab
+says "--on-crash without Xen" 1 'no Xen here' point --on-crash lab
 says "a disk that does not exist" 1 "no disk 'nobody'" point nobody x
 
 # again and again

@@ -19,6 +19,7 @@
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/base/text.h"
+#include "tools/xm-ramdisk/commands/point-crash.h"
 #include "tools/xm-ramdisk/disk/command.h"
 
 #define KEEP_DEFAULT 8
@@ -29,7 +30,8 @@ static const char help[] =
 	"usage: xm-ramdisk point NAME POINT\n"
 	"       xm-ramdisk point --drop NAME POINT\n"
 	"       xm-ramdisk point --list [--json] NAME\n"
-	"       xm-ramdisk point --every=SECONDS [--keep=N] NAME\n\n"
+	"       xm-ramdisk point --every=SECONDS [--keep=N] NAME\n"
+	"       xm-ramdisk point --on-crash [--keep=N] NAME\n\n"
 	"Take a point of the disk: one moment of it, for all domains that have it\n"
 	"attached, while they go on. From then on the first change of a block takes\n"
 	"memory for what it was. A disk has 64 points at most. 'rollback', 'save',\n"
@@ -41,10 +43,12 @@ static const char help[] =
 	"  --json  the same, for programs\n"
 	"  --every=SECONDS  take points named " EVERY_PREFIX
 	"DATE until a signal ends the command\n"
-	"  --keep=N  drop the oldest of them when there are more than N (8)";
+	"  --on-crash  take a point named crash-DOMAIN-DATE when a domain that has the disk\n"
+	"          crashes, until a signal ends the command\n"
+	"  --keep=N  drop the oldest points of these names when there are more than N (8)";
 
 struct point_options {
-	bool drop, list, json;
+	bool drop, list, json, on_crash;
 	int every; /* seconds; 0: once */
 	int keep; /* 0: the default */
 };
@@ -106,13 +110,12 @@ static int list(struct disk_job *job)
 
 /* ---- again and again --------------------------------------------------------- */
 
-static bool is_ours(const struct rd_point_info *p)
+static bool begins(const char *name, const char *prefix)
 {
-	return !strncmp(p->name, EVERY_PREFIX, strlen(EVERY_PREFIX));
+	return !strncmp(name, prefix, strlen(prefix));
 }
 
-/* Drop the oldest points of --every beyond @keep. One in use stays. */
-static int drop_oldest(struct disk_job *job, int keep)
+int point_drop_oldest(struct disk_job *job, const char *prefix, int keep)
 {
 	struct rd_point_info *points;
 	size_t i, n, ours = 0;
@@ -121,9 +124,9 @@ static int drop_oldest(struct disk_job *job, int keep)
 	if (rc)
 		return rc;
 	for (i = 0; i < n; i++)
-		ours += is_ours(&points[i]);
+		ours += begins(points[i].name, prefix);
 	for (i = 0; !rc && i < n && ours > (size_t)keep; i++) {
-		if (!is_ours(&points[i]))
+		if (!begins(points[i].name, prefix))
 			continue;
 		rc = rd_point_drop(job->store, job->id, points[i].name,
 				   &job->err);
@@ -136,25 +139,40 @@ static int drop_oldest(struct disk_job *job, int keep)
 	return rc;
 }
 
-/* A name of the date; of two in one second the second has a number behind it. */
-static int take_dated(struct disk_job *job)
+int point_take_named(struct disk_job *job, const char *prefix)
 {
-	time_t now = time(NULL);
-	char name[RD_NAME_MAX], date[32] = "";
-	struct tm tm;
+	char name[RD_NAME_MAX];
 	unsigned i;
 	int rc = -EEXIST;
 
-	if (gmtime_r(&now, &tm))
-		strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm);
 	for (i = 0; rc == -EEXIST && i < 100; i++) {
-		snprintf(name, sizeof(name), i ? "%s%s-%u" : "%s%s",
-			 EVERY_PREFIX, date, i);
+		snprintf(name, sizeof(name), i ? "%.59s-%u" : "%s", prefix, i);
 		rc = rd_point(job->store, job->id, name, &job->err);
 	}
-	if (!rc)
-		printf("%s\n", name);
-	return rc ? rc : process_flush();
+	if (rc)
+		return rc;
+	printf("%s\n", name);
+	fflush(stdout);
+	return process_flush();
+}
+
+void point_date(char text[32])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	text[0] = 0;
+	if (gmtime_r(&now, &tm))
+		strftime(text, 32, "%Y%m%dT%H%M%SZ", &tm);
+}
+
+static int take_dated(struct disk_job *job)
+{
+	char date[32], name[RD_NAME_MAX];
+
+	point_date(date);
+	snprintf(name, sizeof(name), EVERY_PREFIX "%s", date);
+	return point_take_named(job, name);
 }
 
 static int every(struct disk_job *job)
@@ -167,7 +185,7 @@ static int every(struct disk_job *job)
 
 	while (!rc && !*stop) {
 		/* Room first: 64 points are the most. */
-		rc = drop_oldest(job, keep - 1);
+		rc = point_drop_oldest(job, EVERY_PREFIX, keep - 1);
 		if (!rc)
 			rc = take_dated(job);
 		for (next += (int64_t)o->every * 1000;
@@ -187,6 +205,8 @@ static int point(struct disk_job *job)
 		return list(job);
 	if (o->every)
 		return every(job);
+	if (o->on_crash)
+		return point_on_crash(job, o->keep);
 	if (o->drop)
 		return rd_point_drop(job->store, job->id, job->words[1],
 				     &job->err);
@@ -208,16 +228,17 @@ static int parse_keep(const char *value, void *to)
 static int check(const struct disk_job *job)
 {
 	const struct point_options *o = job->arg;
-	bool alone = o->list || o->every;
+	bool alone = o->list || o->every || o->on_crash;
 
-	if (o->list + o->drop + (o->every != 0) > 1)
+	if (o->list + o->drop + (o->every != 0) + o->on_crash > 1)
 		return say_usage(
 			"point",
-			"--list, --drop and --every exclude each other");
+			"--list, --drop, --every and --on-crash exclude each other");
 	if (o->json && !o->list)
 		return say_usage("point", "--json is for --list");
-	if (o->keep && !o->every)
-		return say_usage("point", "--keep is for --every");
+	if (o->keep && !o->every && !o->on_crash)
+		return say_usage("point",
+				 "--keep is for --every and --on-crash");
 	if (alone == !job->words[1])
 		return EXIT_DONE;
 	return say_usage("point", "expected %s", alone ? "NAME" : "NAME POINT");
@@ -234,6 +255,7 @@ int cmd_point(int argc, char **argv)
 		  .parse = parse_seconds,
 		  .to = &o.every,
 		  .expected = SECONDS_EXPECTED },
+		{ .name = "on-crash", .given = &o.on_crash },
 		{ .name = "keep",
 		  .parse = parse_keep,
 		  .to = &o.keep,

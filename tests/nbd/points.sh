@@ -59,7 +59,7 @@ does "the client is gone" wait_for 10 detached
 # private views of a point, beside the disk
 spawn nbdkit -f -U "$seeds/private" "$plugin" disk=image private=true point=first
 wait_for 10 test -S "$seeds/private"
-view=nbd+unix://?socket=$seeds/private
+view="nbd+unix://?socket=$seeds/private"
 does "a private view of the point is written" nbdsh -c "h.connect_uri('$view')" \
 	-c "h.pwrite(b'v' * 4096, 8192)" -c "assert h.pread(4096, 8192) == b'v' * 4096" \
 	-c "assert h.pread(4096, 4096) == open('$seeds/one', 'rb').read()[4096:8192]"

@@ -128,9 +128,7 @@ for _ in $(seq 100); do
 	sleep 0.2
 done
 kill -TERM $every
-wait $every
-[ $? = 0 ]
-ok "a signal ends --every" $?
+does "a signal ends --every" wait $every
 every=
 points >"$out"
 [ "$(grep -c '^every-20[0-9]*T[0-9]*Z' "$out")" = 2 ]

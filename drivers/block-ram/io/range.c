@@ -224,7 +224,8 @@ static inline int add_unlocked(const struct rd_range *range,
  * that no block was written. Waits for locked blocks, or returns -EWOULDBLOCK for
  * RD_RANGE_NOWAIT. 0 or -errno.
  */
-static int sum_unlocked(const struct rd_range *range, uint64_t *sum)
+__attribute__((always_inline)) static inline int
+sum_unlocked(const struct rd_range *range, uint64_t *sum)
 {
 	struct locks locks = locks_of(range, first_block(range),
 				      nr_blocks(range));
@@ -263,7 +264,7 @@ static uint64_t sum_now(const struct rd_range *range)
  * of a point: the range's blocks are copied one by one, each of them whole, and the
  * caller reads the copy.
  */
-static int copy_range(struct rd_range *range)
+__attribute__((noinline)) static int copy_range(struct rd_range *range)
 {
 	size_t shift = range->off % RD_BLOCK, pos, n;
 	struct rd_waiter w = { 0 };

@@ -9,6 +9,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <sys/syscall.h>
 
 #include "drivers/block-ram/format/disk.h"
 #include "tests/unit/scratch.h"
@@ -371,6 +372,78 @@ static void instructions(void)
 	walk_instructions(&k);
 }
 
+/* ---- a writer that is slow ------------------------------------------------------- */
+
+static bool is_in_pwrite(pid_t pid)
+{
+	struct __ptrace_syscall_info info;
+
+	memset(&info, 0, sizeof(info));
+	return ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info),
+		      &info) > 0 &&
+	       info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+	       info.entry.nr == SYS_pwrite64;
+}
+
+/* A child, stopped where it makes the first copy of @walked. */
+static pid_t stopped_child(void (*before)(void *), void (*walked)(void *))
+{
+	struct steps steps = { before, walked, NULL };
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		steps_child(&steps);
+	CU_ASSERT_TRUE_FATAL(steps_wait(pid, &status) && WIFSTOPPED(status));
+	ptrace(PTRACE_SETOPTIONS, pid, NULL,
+	       (void *)(uintptr_t)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
+	do {
+		CU_ASSERT_TRUE_FATAL(steps_one(pid, PTRACE_SYSCALL, &status));
+	} while (!is_in_pwrite(pid));
+	return pid;
+}
+
+/*
+ * A writer stands between its look at header.points and its copy for point c. The
+ * drop of c waits for it, in vain, and frees nothing that the writer will use. When
+ * the writer has gone on, the entry is free for another point, and has no copy in it.
+ */
+static void slow_writer(void)
+{
+	static const struct kase k = { "a slow writer", 0,           c_attached,
+				       c_write,         after_write, "c" };
+	struct rd_store *s = open_store();
+	struct rd_disk *d;
+	pid_t pid;
+	int status = -1;
+
+	now = &k;
+	failed_here = false;
+	alarm(30);
+	d = make_disk(s);
+	pid = stopped_child(c_attached, c_write);
+	CHECK(rd_point_drop(s, id, "c", NULL) == -EIO);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+	waitpid(pid, &status, 0);
+	CHECK(status == 0);
+	check_points(s);
+	CHECK(rd_point_drop(s, id, "c", NULL) == -ENOENT); /* and goes on */
+	CHECK(!rd_point(s, id, "new", NULL));
+	CHECK(!rd_read(d, then[3], 0, SIZE));
+	CHECK(is_point(s, "new", then[3]));
+	change(d, 1, 0x75);
+	CHECK(is_point(s, "new", then[3]));
+	check_points(s);
+	drop_all(s);
+	rd_detach(d);
+	rd_reap(s);
+	alarm(0);
+	rd_store_close(s);
+	CU_ASSERT_FALSE(failed_here);
+}
+
 #define KASE(name, text, ...)                                          \
 	static void name(void)                                         \
 	{                                                              \
@@ -405,6 +478,7 @@ static const struct test tests[] = {
 	TESTS(drop_newest, "the newest point is dropped"),
 	TESTS(rollback, "rollback"),
 	TESTS(writes, "first writes after a point"),
+	{ "a drop beside a writer that is slow", slow_writer },
 	{ "killed at instructions: first writes after a point", instructions },
 	TESTS(view, "a private view of a point"),
 };

@@ -130,8 +130,9 @@ static void print_text(struct rd_store *store, struct xs_handle *xs,
 	       d->thin ? ", as needed (thin)" : ", reserved");
 	printf("loaded:      %s of %s%s%s\n", text_size(d->loaded),
 	       text_size(d->size), d->lazy ? ", lazily" : "",
-	       d->half_reset ? "; a reset runs, or was interrupted: reset again"
-			     : "");
+	       d->half_reset
+		       ? "; a reset or rollback runs, or was interrupted: do it again"
+		       : "");
 	if (d->torn)
 		printf("torn blocks: %" PRIu64
 		       " (a process was killed while it wrote them)\n",

@@ -27,6 +27,7 @@ bool rd_lost(struct rd_disk *disk, const void *address)
 	void *p;
 
 	if (!is_of_layer(&disk->base, disk->size, address) &&
+	    !contains(disk->points.map, disk->points.map_bytes, address) &&
 	    !(disk->view && is_of_layer(disk->view, disk->size, address)))
 		return false;
 	/* Before the page is there: another thread may use it at once. */

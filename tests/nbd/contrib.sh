@@ -140,6 +140,8 @@ print(xen_ramdisk.Ramdisk().disks())' >"$out" 2>&1
 [ "$(cat "$out")" = '[]' ]
 ok "the helper needs the standard library alone" $?
 
+does "no byte code is left in the tree" test ! -e contrib/pytest/__pycache__
+
 # ---- Ansible --------------------------------------------------------------------------
 
 export ANSIBLE_HOME=$seeds/ansible ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_NOCOLOR=1 ANSIBLE_ROLES_PATH=$PWD/contrib/ansible/roles

@@ -472,6 +472,7 @@ struct rd_disk_info {
 	bool thin, lazy, keep;
 	bool half_reset; /* a reset is running, or was interrupted */
 	uint64_t torn; /* blocks; see rd_damage() */
+	unsigned points; /* see rd_point_list() */
 	unsigned attachments; /* entries in @attachment */
 	struct rd_attachment_info *attachment;
 };

@@ -103,6 +103,7 @@ class _Disk(ctypes.Structure):
         ("keep", ctypes.c_bool),
         ("half_reset", ctypes.c_bool),
         ("torn", ctypes.c_uint64),
+        ("points", ctypes.c_uint),
         ("attachments", ctypes.c_uint),
         ("attachment", ctypes.POINTER(_Attachment)),
     ]

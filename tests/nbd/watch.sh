@@ -39,6 +39,12 @@ happens "an attached client" attached '.label == "client" and .mode == "w" and .
 happens "its detach" detached '.label == "client" and .text == ""'
 does "reset" xm-ramdisk reset lab
 happens "a reset" reset '.name == "lab"'
+does "point" xm-ramdisk point lab before
+happens "a point" point '.name == "lab" and .text == "before"'
+does "rollback" xm-ramdisk rollback lab before
+happens "a rollback" rollback '.name == "lab" and .text == "before"'
+[ "$(jq -s 'map(select(.label == "point" or .label == "rollback")) | length' "$events")" = 0 ]
+ok "and no attachment of the command's own" $?
 qemu-io -f raw "$uri" -c 'sleep 100000' >/dev/null 2>&1 &
 client=$!
 spawned+=("$client")

@@ -16,6 +16,7 @@
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/seed/seed.h"
 #include "drivers/block-ram/store/contents.h"
+#include "drivers/block-ram/store/points.h"
 #include "drivers/block-ram/store/store.h"
 
 struct listing {
@@ -116,6 +117,8 @@ static int list_slots(struct rd_store *store, struct rd_disk_info *info, int fd,
 static int describe(struct rd_store *store, struct rd_disk_info *info,
 		    const char *id, int fd, const struct rd_header *h)
 {
+	unsigned i;
+
 	memset(info, 0, sizeof(*info));
 	strcpy(info->id, id);
 	memcpy(info->seed, h->seed, sizeof(info->seed));
@@ -130,6 +133,8 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 	info->lazy = h->flags & RD_DISK_LAZY;
 	info->keep = h->flags & RD_DISK_KEEP;
 	info->half_reset = h->flags & RD_DISK_HALF_RESET;
+	for (i = 0; i < RD_POINTS; i++)
+		info->points += rd_point_is_taken(h, i);
 	info->seed_now = rd_seed_compare(h->seed, h->seed_id, h->seed_size,
 					 h->seed_mtime);
 	info->memory = memory_of(store, rd_file_name(id, RD_FILE_HEADER)) +

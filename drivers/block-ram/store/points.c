@@ -18,6 +18,7 @@
 #include "drivers/block-ram/base/error.h"
 #include "drivers/block-ram/format/points.h"
 #include "drivers/block-ram/store/attach.h"
+#include "drivers/block-ram/store/events.h"
 #include "drivers/block-ram/store/point-file.h"
 #include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"
@@ -95,7 +96,7 @@ int rd_points_hold(struct rd_store *store, const char *id, const char *label,
 {
 	const struct rd_attach_request req = {
 		.name = id,
-		.flags = RD_EXISTING | RD_CONTROL,
+		.flags = RD_EXISTING | RD_CONTROL | RD_QUIET,
 		.label = label,
 	};
 	int rc = rd_attach_holding(store, &req, disk, err);
@@ -198,8 +199,10 @@ int rd_point(struct rd_store *store, const char *id, const char *name,
 		rc = entry;
 	if (!rc)
 		rc = rd_points_prepare(store, disk, err);
-	if (!rc)
+	if (!rc) {
 		take(disk->header, (unsigned)entry, name);
+		rd_events_disk(disk->dir, disk->header, "point", name);
+	}
 	rd_detach_holding(disk);
 	return rc;
 }

@@ -15,6 +15,7 @@
 #include "drivers/block-ram/io/block.h"
 #include "drivers/block-ram/io/point.h"
 #include "drivers/block-ram/store/attach.h"
+#include "drivers/block-ram/store/events.h"
 #include "drivers/block-ram/store/contents.h"
 #include "drivers/block-ram/store/hold.h"
 #include "drivers/block-ram/store/points.h"
@@ -198,7 +199,7 @@ int rd_rollback(struct rd_store *store, const char *id, const char *point,
 	const struct rd_attach_request req = {
 		.name = id,
 		.writable = true,
-		.flags = RD_EXISTING,
+		.flags = RD_EXISTING | RD_QUIET,
 		.label = "rollback",
 	};
 	struct rollback r = { 0 };
@@ -217,6 +218,8 @@ int rd_rollback(struct rd_store *store, const char *id, const char *point,
 	}
 	if (!rc)
 		rc = roll_back(disk, &r, force, progress, progress_arg, err);
+	if (!rc)
+		rd_events_disk(disk->dir, disk->header, "rollback", point);
 	rd_detach_holding(disk);
 	return rc;
 }

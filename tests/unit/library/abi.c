@@ -83,7 +83,8 @@ static void disk_info(void)
 	AT(rd_disk_info, keep, 4283);
 	AT(rd_disk_info, half_reset, 4284);
 	AT(rd_disk_info, torn, 4288);
-	AT(rd_disk_info, attachments, 4296);
+	AT(rd_disk_info, points, 4296);
+	AT(rd_disk_info, attachments, 4300);
 	AT(rd_disk_info, attachment, 4304);
 }
 

@@ -104,6 +104,10 @@ static uint64_t disk_torn(const struct rd_disk_info *d)
 {
 	return d->torn;
 }
+static uint64_t disk_points(const struct rd_disk_info *d)
+{
+	return d->points;
+}
 static uint64_t disk_half_reset(const struct rd_disk_info *d)
 {
 	return d->half_reset;
@@ -129,6 +133,7 @@ static const struct {
 	{ COUNTER("disk_torn_blocks", NULL,
 		  "Blocks that a killed process may have left half written."),
 	  disk_torn },
+	{ GAUGE("disk_points", NULL, "Points of the disk."), disk_points },
 	{ GAUGE("disk_half_reset", NULL,
 		"1: a reset is running, or was interrupted."),
 	  disk_half_reset },

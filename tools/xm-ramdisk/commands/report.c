@@ -110,6 +110,7 @@ void report_json(struct json *j, struct xs_handle *xs,
 	json_bool(j, "lazy", d->lazy);
 	json_bool(j, "keep", d->keep);
 	json_bool(j, "half_reset", d->half_reset);
+	json_number(j, "points", d->points);
 	json_number(j, "torn", d->torn);
 	if (debug_store) {
 		json_string(j, "store", debug_store);

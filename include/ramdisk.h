@@ -275,6 +275,16 @@ int rd_end(struct rd_store *store, const char *label);
 int rd_try_end(struct rd_store *store, const char *label);
 
 /*
+ * Give the durable attachment @from, whose process has died, the label @to: it keeps
+ * its place among the disk's attachments, its mode and its private view, and a
+ * process that attaches as @to takes it over. 0; -ENOENT if there is no @from;
+ * -EEXIST if there is a durable attachment @to; -EBUSY if the process of @from is
+ * alive; -EINVAL if @to is too long. Waits for the disk's lock as rd_try_end() does:
+ * -EWOULDBLOCK. A caller that is killed has changed the label or has not.
+ */
+int rd_try_relabel(struct rd_store *store, const char *from, const char *to);
+
+/*
  * Find the loaded disk that @text names: by id, name, seed path, or the last
  * component of a seed path, in this order. -ENOENT if no disk, -ENOTUNIQ if several
  * match; @err lists the choices, each so that it can be passed to rd_find().

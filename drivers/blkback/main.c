@@ -30,7 +30,7 @@
 XEN_INTERFACE_MARK; /* for xm-ramdisk interface of */
 
 static const char usage[] =
-	"usage: xen-ramdiskd [--foreground | --stop | --live-update | --make-store] [--store DIR] [--log-level LEVEL] [--poll US] [--memory-margin SIZE] [--no-sandbox]";
+	"usage: xen-ramdiskd [--foreground | --stop | --live-update | --make-store] [--store DIR] [--log-level LEVEL] [--poll US] [--memory-margin SIZE] [--saved-limit SECONDS] [--no-sandbox]";
 
 static const char help[] =
 	"\n"
@@ -46,6 +46,9 @@ static const char help[] =
 	"                         memory that no disk takes from this system: bytes, or\n"
 	"                         with K, M, G or T (default 1/50 of all memory, 64M to\n"
 	"                         1G)\n"
+	"      --saved-limit SECONDS\n"
+	"                         how long a domain that is saved stays attached to its\n"
+	"                         disks (default 0: until it is restored or detached)\n"
 	"      --no-sandbox       run workers as root, without a system call filter:\n"
 	"                         for debuggers only\n"
 	"      --stop             close all devices, end the daemon of the store\n"
@@ -120,6 +123,15 @@ static int set_memory_margin(struct arguments *args, char *value)
 		return PROCEED;
 	fprintf(stderr, "xen-ramdiskd: out of memory\n");
 	return 1;
+}
+
+static int set_saved_limit(struct arguments *args, char *value)
+{
+	if (!blkback_parse_number(value, UINT32_MAX,
+				  &args->options.saved_limit))
+		return PROCEED;
+	return usage_error("--saved-limit takes seconds, 0 for no limit, not ",
+			   value);
 }
 
 static int set_no_sandbox(struct arguments *args, char *value)
@@ -203,6 +215,7 @@ static const struct option long_options[] = {
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "poll", required_argument, NULL, 'p' },
 	{ "memory-margin", required_argument, NULL, 'm' },
+	{ "saved-limit", required_argument, NULL, LONG_ONLY(6) },
 	{ "no-sandbox", no_argument, NULL, LONG_ONLY(0) },
 	{ "stop", no_argument, NULL, LONG_ONLY(1) },
 	{ "live-update", no_argument, NULL, LONG_ONLY(2) },
@@ -228,6 +241,7 @@ static const struct {
 	{ 'l', set_log_level },
 	{ 'p', set_poll },
 	{ 'm', set_memory_margin },
+	{ LONG_ONLY(6), set_saved_limit },
 	{ LONG_ONLY(0), set_no_sandbox },
 	{ LONG_ONLY(1), set_stop },
 	{ LONG_ONLY(2), set_live_update },

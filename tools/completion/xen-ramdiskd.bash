@@ -128,7 +128,7 @@ _xen_ramdiskd_subcommands() {
 
 _xen_ramdiskd_options() {
 	case $1 in
-	'') echo '--foreground --store --log-level --poll --memory-margin --no-sandbox --stop --live-update --make-store --help --version' ;;
+	'') echo '--foreground --store --log-level --poll --memory-margin --saved-limit --no-sandbox --stop --live-update --make-store --help --version' ;;
 	esac
 }
 
@@ -138,6 +138,7 @@ _xen_ramdiskd_values() {
 	':--log-level') echo 'error|warning|info|debug' ;;
 	':--poll') echo 'none' ;;
 	':--memory-margin') echo 'none' ;;
+	':--saved-limit') echo 'none' ;;
 	esac
 }
 

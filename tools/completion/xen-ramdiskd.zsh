@@ -62,6 +62,7 @@ _xen_ramdiskd() {
 			'-p[poll a busy ring for up to US microseconds before its queue sleeps]:US:' \
 			'--memory-margin[memory that no disk takes from this system]:SIZE:' \
 			'-m[memory that no disk takes from this system]:SIZE:' \
+			'--saved-limit[how long a domain that is saved stays attached to its disks]:SECONDS:' \
 			'--no-sandbox[run workers as root, without a system call filter]' \
 			'--stop[close all devices, end the daemon of the store]' \
 			'--live-update[replace the running daemon of the store and its workers by this program, under running guests]' \

@@ -139,7 +139,7 @@ _xm_ramdisk_options() {
 	'watch') echo '--json --until= --count= --timeout= --help' ;;
 	'metrics') echo '--format= --output= --help' ;;
 	'load') echo '--name= --fresh --thin --lazy --all --check --served --help' ;;
-	'drop') echo '--help' ;;
+	'drop') echo '--saved --help' ;;
 	'reset') echo '--force --help' ;;
 	'point') echo '--drop --list --json --every= --on-crash --keep= --help' ;;
 	'rollback') echo '--force --help' ;;

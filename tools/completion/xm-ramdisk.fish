@@ -127,6 +127,7 @@ complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l served -d 'print the names 
 complete -c xm-ramdisk -n '__xen_ramdisk_in load' -l help -d 'print the arguments and options'
 complete -c xm-ramdisk -n '__xen_ramdisk_word 1 load' -F
 complete -c xm-ramdisk -n '__xen_ramdisk_word 1 load' -a '(__xen_ramdisk_disk)'
+complete -c xm-ramdisk -n '__xen_ramdisk_in drop' -l saved -d 'instead, end the attachments of domains that are not there'
 complete -c xm-ramdisk -n '__xen_ramdisk_in drop' -l help -d 'print the arguments and options'
 complete -c xm-ramdisk -n '__xen_ramdisk_word 1 drop' -a '(__xen_ramdisk_disk)'
 complete -c xm-ramdisk -n '__xen_ramdisk_in reset' -l force -d 'also while it is attached for writing'

@@ -136,6 +136,7 @@ _xm_ramdisk() {
 		;;
 	'drop')
 		_arguments -s -C \
+			'--saved[instead, end the attachments of domains that are not there]' \
 			'--help[print the arguments and options]' \
 			'1:disk:_xen_ramdisk_disk'
 		;;

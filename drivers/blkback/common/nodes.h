@@ -22,6 +22,10 @@
  *     private      1: a private copy-on-write view; missing: 0
  *     point        the point of the disk that is attached, read-only or as a private
  *                  view; missing: the disk as it is
+ *     returned     UUID of the domain, whose attachment was kept while the domain
+ *                  was saved or restarted: the worker takes that attachment over.
+ *                  Written by xen-ramdiskd itself, or by the script for libxl's
+ *                  devices; missing: a new attachment
  *     removable    0
  *     logical-block-size  the value for sector-size: 512 or 4096; missing: 512. It
  *                  divides the disk's size. The node sectors and the requests
@@ -48,6 +52,8 @@
  *     feature-*, discard-*, max-ring-page-order, multi-queue-max-queues, info,
  *     sectors, sector-size, physical-sector-size: as in xen/io/blkif.h
  *     fault-active the fault spec that acts now; missing: none
+ *   xen-ramdiskd also writes all nodes of the tool's, and the frontend's, for a
+ *   domain that is back (returned).
  *     error        one sentence for people: why xen-ramdiskd closed the device
  *   With online 0 xen-ramdiskd removes both directories after the frontend has
  *   closed and the worker has detached: a missing directory means detached.
@@ -59,7 +65,7 @@
  * and mode, and removes the directory. libxl waits for state 2 (InitWait) before
  * it runs the script. The script's command writes the rest, in one transaction,
  * into the subdirectory "ramdisk": format, store, params, disk, private, point,
- * logical-block-size. xen-ramdiskd writes attached = 1 there when its worker is
+ * logical-block-size, returned. xen-ramdiskd writes attached = 1 there when its worker is
  * attached to the disk, and sets state Connected after libxl's hotplug-status is
  * "connected".
  *
@@ -90,6 +96,7 @@
 #define NODES_XL_SCRIPT \
 	"block-ramdisk" /* last component of the script's path */
 #define NODES_BLOCK_SIZE "logical-block-size"
+#define NODES_RETURNED "returned"
 #define NODES_FAULT "fault"
 #define NODES_FAULT_ACTIVE "fault-active"
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"

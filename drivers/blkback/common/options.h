@@ -18,6 +18,7 @@ struct blkback_options {
 	bool live_updated; /* started by exec: replace workers of another build */
 	int stand_by; /* live_updated: pid of the old program, or 0 */
 	uint32_t poll_us; /* see busy-poll.h; 0: off */
+	uint32_t saved_limit; /* seconds that a saved attachment is kept; 0: no limit */
 	bool no_sandbox; /* workers stay outside the sandbox, for debugging */
 };
 

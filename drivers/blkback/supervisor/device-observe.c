@@ -10,6 +10,7 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/device-life.h"
 #include "drivers/blkback/supervisor/frontend.h"
 
 /*
@@ -86,11 +87,29 @@ static void observe_faults(struct blkback_device *dev)
 	dev->faults_unsent = true;
 }
 
-static bool is_domain_gone(const struct blkback_device *dev)
+/*
+ * Whether the device was made for a domain that is being restored or restarted, and
+ * that xenstored may not have been told of yet.
+ */
+static bool is_expected(struct blkback_device *dev)
 {
-	/* This daemon's own domain exists. */
-	return dev->domid &&
-	       !xs_is_domain_introduced(dev->host->xs, dev->domid);
+	char returned[BLKBACK_UUID_MAX];
+
+	return !dev->life.introduced && dev->state < XenbusStateInitialised &&
+	       !blkback_xenbus_read(dev->host->xs, dev->tool, NODES_RETURNED,
+				    returned, sizeof(returned)) &&
+	       blkback_xenbus_exists(dev->host->xs, dev->front);
+}
+
+static bool is_domain_gone(struct blkback_device *dev)
+{
+	bool introduced;
+
+	if (!dev->domid)
+		return false; /* this daemon's own domain exists */
+	introduced = xs_is_domain_introduced(dev->host->xs, dev->domid);
+	dev->life.introduced |= introduced;
+	return !introduced && !is_expected(dev);
 }
 
 /*
@@ -110,6 +129,8 @@ static void observe_front(struct blkback_device *dev)
 	dev->front_state_invalid = rc == -EINVAL || rc == -ERANGE ||
 				   rc == -E2BIG;
 	dev->front_state = rc ? 0 : state;
+	if (dev->front_state)
+		dev->life.front_last = dev->front_state;
 	if (!rc || dev->front_state_invalid)
 		dev->front_seen = true;
 	dev->front_gone = rc == -ENOENT && (dev->front_seen || had_frontend) &&
@@ -137,7 +158,7 @@ static bool seems_gone(const struct blkback_device *dev, int rc)
 	return rc || !dev->present || !dev->front_state || dev->domain_gone;
 }
 
-bool blkback_device_observe(struct blkback_device *dev)
+bool blkback_device_observe(struct blkback_device *dev, int64_t now_ms)
 {
 	bool back = dev->back_dirty, front = dev->front_dirty,
 	     domain = dev->domain_dirty;
@@ -149,10 +170,16 @@ bool blkback_device_observe(struct blkback_device *dev)
 		dev->phase = BLKBACK_NEW;
 	if (back)
 		rc = observe_back(dev);
+	/* libxl removes the frontend of a domain that ends at the same time. */
+	front |= dev->kind == BLKBACK_KIND_XL && !dev->online;
+	if (dev->life.control_dirty)
+		blkback_life_observe_control(dev, now_ms);
 	if (front && dev->present)
 		observe_front(dev);
 	if (domain)
 		dev->domain_gone = is_domain_gone(dev);
+	if (domain && !dev->domain_gone && dev->phase != BLKBACK_NEW)
+		blkback_life_halted(dev, now_ms);
 	if (seems_gone(dev, rc) &&
 	    !blkback_xenbus_answers(dev->host->xs, dev->back)) {
 		dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;

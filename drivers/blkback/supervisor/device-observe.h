@@ -10,7 +10,7 @@
  * decided: the connection to xenstore is broken, and the marks are kept; or the
  * backend's state is not readable, and the next write of the node marks it again.
  */
-bool blkback_device_observe(struct blkback_device *dev);
+bool blkback_device_observe(struct blkback_device *dev, int64_t now_ms);
 
 /* The frontend existed and will not come back. */
 static inline bool

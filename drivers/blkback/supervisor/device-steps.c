@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <xen/xen.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/device-life.h"
 #include "drivers/blkback/supervisor/frontend.h"
 #include "include/private/clock.h"
 
@@ -199,9 +201,44 @@ void blkback_device_start_worker(struct blkback_device *dev, int64_t now_ms)
 	if (start_worker(dev, now_ms))
 		return;
 	dev->phase = BLKBACK_ATTACHING;
+	blkback_life_learn(dev, false);
 	blkback_log(BLKBACK_INFO, "%s: attaching %s for %s, worker %d",
 		    dev->label, dev->config.seed,
 		    dev->config.writable ? "writing" : "reading",
+		    (int)dev->pid);
+}
+
+void blkback_device_return(struct blkback_device *dev, int64_t now_ms)
+{
+	char text[256];
+	int rc = dev->host->lives ? dev->host->lives->unpark(dev->host, dev)
+				  : -ENOENT;
+
+	if (rc == -EWOULDBLOCK) {
+		wait_for_disk_lock(dev);
+		return;
+	}
+	/* A worker of an earlier daemon may have it. */
+	if (rc > 0 && blkback_device_adopt(dev, now_ms))
+		return;
+	if (rc < 0) {
+		snprintf(
+			text, sizeof(text),
+			"the attachment that the domain had when it was saved or ended is not there any more (%s), so the device is closed: the domain must not see other contents",
+			strerror(-rc));
+		blkback_device_fail(dev, text);
+		blkback_device_done(dev);
+		return;
+	}
+	dev->resume = BLKBACK_RESUME_ATTACHED;
+	dev->failed_workers = 0;
+	if (start_worker(dev, now_ms))
+		return;
+	dev->phase = BLKBACK_RESUMING;
+	blkback_life_learn(dev, false);
+	blkback_log(BLKBACK_INFO,
+		    "%s: domain %s is back and goes on with %s, worker %d",
+		    dev->label, dev->life.domain, dev->config.seed,
 		    (int)dev->pid);
 }
 
@@ -233,12 +270,14 @@ bool blkback_device_adopt(struct blkback_device *dev, int64_t now_ms)
 		dev->faults_unsent = !blkback_fault_none(&dev->faults) ||
 				     blkback_faults_shown(dev);
 		dev->phase = BLKBACK_RESUMING;
+		blkback_life_learn(dev, true);
 		return true;
 	}
 	if (!dev->host->has_leftovers(dev->host, dev))
 		return false;
 	dev->phase = BLKBACK_RESUMING;
 	blkback_device_restart_worker(dev, now_ms);
+	blkback_life_learn(dev, true);
 	return true;
 }
 
@@ -383,11 +422,24 @@ void blkback_device_disconnect(struct blkback_device *dev)
 	(void)blkback_control_send_type(dev->sock, BLKBACK_DISCONNECT);
 }
 
+/* The worker leaves the attachment behind. False: it cannot be asked. */
+static bool ask_to_leave(struct blkback_device *dev)
+{
+	/* The phase first: a worker that has ended is not replaced. */
+	if (dev->pid)
+		dev->host->kill_worker(dev->host, dev->pid, SIGTERM);
+	return dev->pid != 0;
+}
+
 void blkback_device_end(struct blkback_device *dev, int64_t now_ms)
 {
-	bool sent = dev->sock >= 0 &&
-		    !blkback_control_send_type(dev->sock, BLKBACK_END);
+	bool sent;
 
+	if (dev->stay != BLKBACK_STAY_NONE)
+		sent = ask_to_leave(dev);
+	else
+		sent = dev->sock >= 0 &&
+		       !blkback_control_send_type(dev->sock, BLKBACK_END);
 	close_socket(dev);
 	if (!dev->pid) {
 		blkback_device_done(dev);
@@ -395,6 +447,20 @@ void blkback_device_end(struct blkback_device *dev, int64_t now_ms)
 	}
 	dev->phase = BLKBACK_ENDING;
 	dev->kill_at = sent ? now_ms + END_TIMEOUT_MS : now_ms;
+}
+
+/* 0; -EWOULDBLOCK: another process holds the disk's lock. */
+static int leave_attachment(struct blkback_device *dev)
+{
+	int rc = -ENOENT;
+
+	if (dev->stay != BLKBACK_STAY_NONE)
+		rc = dev->host->lives->park(dev->host, dev);
+	if (rc == -EWOULDBLOCK || !rc)
+		return rc;
+	/* What cannot be kept ends. */
+	dev->stay = BLKBACK_STAY_NONE;
+	return dev->host->end_leftovers(dev->host, dev);
 }
 
 void blkback_device_done(struct blkback_device *dev)
@@ -406,12 +472,13 @@ void blkback_device_done(struct blkback_device *dev)
 	 * Before Closed is written, since a tool that reads Closed may attach
 	 * again.
 	 */
-	if (dev->host->end_leftovers(dev->host, dev)) {
+	if (leave_attachment(dev)) {
 		dev->phase = BLKBACK_ENDING;
 		wait_for_disk_lock(dev);
 		return;
 	}
 	dev->phase = BLKBACK_DONE;
+	dev->stay = BLKBACK_STAY_NONE;
 	/* The nodes of a replaced device belong to the next device. */
 	if (!dev->replaced)
 		blkback_device_switch_state(dev, XenbusStateClosed);

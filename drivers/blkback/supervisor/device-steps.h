@@ -30,6 +30,9 @@ void blkback_device_fail_again(struct blkback_device *dev);
 /* Start the worker and have it attach. */
 void blkback_device_start_worker(struct blkback_device *dev, int64_t now_ms);
 
+/* Start the worker that takes over the attachment that was kept for the domain. */
+void blkback_device_return(struct blkback_device *dev, int64_t now_ms);
+
 /* Start a worker that takes over from a dead one. */
 void blkback_device_restart_worker(struct blkback_device *dev, int64_t now_ms);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/device-life.h"
 #include "drivers/blkback/supervisor/device-observe.h"
 #include "drivers/blkback/supervisor/device-steps.h"
 #include "drivers/blkback/supervisor/frontend.h"
@@ -83,6 +84,7 @@ int blkback_device_watch_again(struct blkback_device *dev)
 	dev->watching = false;
 	if (was)
 		watch_frontend(dev, true);
+	blkback_life_watch_again(dev);
 	return dev->watching == was ? 0 : -EIO;
 }
 
@@ -91,6 +93,7 @@ void blkback_device_free(struct blkback_device *dev)
 	blkback_gate_end(&dev->failure_gate, dev->label, "failures");
 	blkback_gate_end(&dev->info_gate, dev->label, "connections and faults");
 	watch_frontend(dev, false);
+	blkback_life_forget(dev);
 	if (dev->sock >= 0)
 		close(dev->sock);
 	if (dev->pidfd >= 0)
@@ -110,6 +113,15 @@ static int read_config(struct blkback_device *dev, struct rd_error *err)
 		return rc;
 	dev->back_dirty = true;
 	return -EAGAIN;
+}
+
+/* Attach to the disk, or take over what was kept for the domain. */
+static void begin(struct blkback_device *dev, int64_t now_ms)
+{
+	if (dev->config.returned[0])
+		blkback_device_return(dev, now_ms);
+	else
+		blkback_device_start_worker(dev, now_ms);
 }
 
 /*
@@ -139,7 +151,7 @@ static void step_awaiting(struct blkback_device *dev, int64_t now_ms)
 	if (rc == -EAGAIN)
 		return;
 	if (!rc) {
-		blkback_device_start_worker(dev, now_ms);
+		begin(dev, now_ms);
 	} else if (rc == -EXDEV) {
 		dev->phase = BLKBACK_FOREIGN;
 	} else {
@@ -204,6 +216,19 @@ static void refuse_device(struct blkback_device *dev, int rc,
 	blkback_device_done(dev);
 }
 
+/*
+ * The domain of a device went while no daemon ran, and nobody saw why: it may
+ * sleep in a file. Its contents are kept, unless a tool had asked for a detach.
+ */
+static void keep_unseen(struct blkback_device *dev)
+{
+	blkback_life_learn(dev, true);
+	if (dev->life.uuid[0] && !blkback_life_is_there(dev) &&
+	    (dev->kind == BLKBACK_KIND_XL ||
+	     (dev->online && dev->state != XenbusStateClosing)))
+		dev->stay = BLKBACK_STAY_SAVED;
+}
+
 static void step_new(struct blkback_device *dev, int64_t now_ms)
 {
 	struct rd_error err;
@@ -220,6 +245,7 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 		return;
 	}
 	if (blkback_device_guest_is_gone(dev)) {
+		keep_unseen(dev);
 		blkback_device_done(dev);
 		return;
 	}
@@ -235,7 +261,7 @@ static void step_new(struct blkback_device *dev, int64_t now_ms)
 	if (adopted)
 		return;
 	if (!rc && dev->online && is_unattached(dev))
-		blkback_device_start_worker(dev, now_ms);
+		begin(dev, now_ms);
 	else
 		refuse_device(dev, rc, &err);
 }
@@ -365,10 +391,28 @@ static void start_over(struct blkback_device *dev)
 	dev->domain_dirty = true;
 }
 
+/*
+ * What becomes of the attachment of a device that ends. A device that a tool
+ * detaches ends for good; but libxl asks for the end of each device of a domain
+ * that goes, and has then removed the frontend.
+ */
+static enum blkback_stay stay_of(struct blkback_device *dev)
+{
+	bool asked = dev->close_requested || !dev->online;
+
+	if (!dev->life.uuid[0] || dev->replaced ||
+	    dev->phase == BLKBACK_ATTACHING ||
+	    !blkback_device_guest_is_gone(dev) ||
+	    (dev->kind == BLKBACK_KIND_TOOL &&
+	     (asked || !dev->present || blkback_life_is_there(dev))))
+		return BLKBACK_STAY_NONE;
+	return blkback_life_decide(dev);
+}
+
 /* Observe the device. False when nothing may be decided now. */
 static bool observe(struct blkback_device *dev, int64_t now_ms)
 {
-	if (!blkback_device_observe(dev))
+	if (!blkback_device_observe(dev, now_ms))
 		return false;
 	if (dev->replaced &&
 	    (dev->phase == BLKBACK_DONE || dev->phase == BLKBACK_AWAITING)) {
@@ -377,8 +421,10 @@ static bool observe(struct blkback_device *dev, int64_t now_ms)
 	}
 	if ((!dev->present || dev->replaced ||
 	     blkback_device_guest_is_gone(dev)) &&
-	    blkback_device_has_worker(dev))
+	    blkback_device_has_worker(dev)) {
+		dev->stay = stay_of(dev);
 		blkback_device_end(dev, now_ms);
+	}
 	return true;
 }
 

@@ -16,9 +16,44 @@
 
 #include "drivers/blkback/common/control.h"
 #include "drivers/blkback/common/log.h"
+#include "drivers/blkback/common/record.h"
 #include "drivers/blkback/supervisor/xenbus.h"
 
 struct blkback_device;
+struct blkback_host;
+
+/*
+ * What becomes of the attachment of a device whose domain has gone; see
+ * device-life.h.
+ */
+enum blkback_stay {
+	BLKBACK_STAY_NONE, /* it ends */
+	BLKBACK_STAY_RETURNING, /* it is kept for a while: the domain may start again */
+	BLKBACK_STAY_SAVED, /* it is kept: the domain sleeps, or nobody saw why it went */
+};
+
+/*
+ * What the daemon does for attachments that outlive their domain's absence; see
+ * parked.h. NULL in struct blkback_host: none does.
+ */
+struct blkback_lives {
+	/* Write the record of @dev, or read it, as dev->life. */
+	void (*note)(struct blkback_host *host, struct blkback_device *dev);
+	bool (*recall)(struct blkback_host *host, struct blkback_device *dev);
+	/*
+	 * The domain of @dev sleeps. If another domain has its UUID, the domain moves
+	 * there: make the nodes of @dev for it.
+	 */
+	void (*prepare)(struct blkback_host *host, struct blkback_device *dev);
+	/*
+	 * Keep the attachment of @dev, whose domain has gone, as dev->stay says;
+	 * or give a kept one to @dev, whose domain is back. 0; -EWOULDBLOCK while
+	 * another process holds the disk's lock, to be called again; or -errno.
+	 * unpark() returns 1 if an earlier daemon has done it.
+	 */
+	int (*park)(struct blkback_host *host, struct blkback_device *dev);
+	int (*unpark)(struct blkback_host *host, struct blkback_device *dev);
+};
 
 /*
  * What a device needs of the daemon around it. The tests have functions of their
@@ -64,6 +99,8 @@ struct blkback_host {
 			       struct blkback_device *dev);
 	int (*end_leftovers)(struct blkback_host *host,
 			     struct blkback_device *dev);
+	const struct blkback_lives *lives; /* or NULL */
+	bool saw_all; /* a live update: nothing happened while no daemon ran */
 };
 
 /*
@@ -99,6 +136,29 @@ struct blkback_config {
 	bool writable;
 	bool private_view;
 	uint32_t sector_size; /* bytes; 512 or 4096 */
+	/* UUID of a domain that is back and has an attachment kept; or empty */
+	char returned[BLKBACK_UUID_MAX];
+};
+
+/* What is known of a device's domain; see device-life.h. */
+struct blkback_life {
+	char uuid[BLKBACK_UUID_MAX]; /* empty: not known */
+	char domain[BLKBACK_DOMAIN_MAX]; /* its name */
+	char vdev[32]; /* as the user typed it */
+	bool introduced; /* xenstored has seen the domain */
+	bool control_dirty, control_seen; /* the node control/shutdown */
+	bool watching; /* that node */
+	bool assumed; /* it may have been, while no daemon ran */
+	bool asked; /* the domain was asked to suspend, */
+	int64_t asked_at; /* then (ms, monotonic) */
+	uint32_t front_last; /* the frontend's last state that could be read */
+	/*
+	 * When @releaseDomain came last and the domain was still there (ms,
+	 * monotonic; 0: never), and how many requests were answered then.
+	 */
+	int64_t halted_at;
+	uint32_t halted_answered;
+	bool settled; /* halted_answered counts what was in flight, too */
 };
 
 struct blkback_device {
@@ -154,6 +214,8 @@ struct blkback_device {
 	int64_t messages_at;
 	unsigned failed_workers; /* in a row, that died without progress */
 	uint32_t answered_at_death; /* requests, when the last worker died */
+	struct blkback_life life;
+	enum blkback_stay stay; /* decided when the domain has gone */
 	bool other_build; /* the worker is of another build than the daemon */
 	bool handing_over; /* the worker was asked to hand over to a new one */
 	struct blkback_gate error_gate, failure_gate, info_gate, event_gate;
@@ -187,7 +249,8 @@ int blkback_device_watch_again(struct blkback_device *dev);
 /* Something may have changed since the last run. */
 static inline bool blkback_device_is_dirty(const struct blkback_device *dev)
 {
-	return dev->back_dirty || dev->front_dirty || dev->domain_dirty;
+	return dev->back_dirty || dev->front_dirty || dev->domain_dirty ||
+	       dev->life.control_dirty;
 }
 
 /* A worker that was not sent END. */

@@ -286,6 +286,14 @@ static int read_options(struct blkback_device *dev,
 				    dev->tool, strerror(-rc));
 	if (rc)
 		config->point[0] = '\0';
+	rc = blkback_xenbus_read(dev->host->xs, dev->tool, NODES_RETURNED,
+				 config->returned, sizeof(config->returned));
+	if (rc == -ENOENT)
+		config->returned[0] = '\0';
+	else if (rc || !blkback_record_is_uuid(config->returned))
+		return blkback_fail(err, rc ? rc : -EINVAL,
+				    "%s/" NODES_RETURNED " is not a UUID",
+				    dev->tool);
 	return read_sector_size(dev, config, err);
 }
 

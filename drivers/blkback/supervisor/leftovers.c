@@ -18,6 +18,7 @@
 #include "drivers/blkback/common/journal.h"
 #include "drivers/blkback/common/log.h"
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/record.h"
 #include "drivers/blkback/common/reconnect.h"
 
 #define KILL_TIMEOUT_MS 5000 /* for a killed process to end */
@@ -111,11 +112,25 @@ static void remove_file(int dir, const char *format, uint32_t domid,
 	unlinkat(dir, name, 0);
 }
 
+static void remove_files(struct rd_store *store, uint32_t domid, uint32_t devid,
+			 bool journal)
+{
+	int dir = open_store(store);
+
+	if (dir < 0)
+		return;
+	remove_file(dir, NODES_SOCKET, domid, devid);
+	remove_file(dir, RECORD_OF_DEVICE, domid, devid);
+	if (journal)
+		remove_file(dir, NODES_JOURNAL, domid, devid);
+	close(dir);
+}
+
 static int end_leftovers(struct rd_store *store, uint32_t domid, uint32_t devid,
 			 bool journal)
 {
 	char label[RD_LABEL_MAX];
-	int rc, dir;
+	int rc;
 
 	kill_worker(store, domid, devid);
 	snprintf(label, sizeof(label), NODES_LABEL, domid, devid);
@@ -126,13 +141,7 @@ static int end_leftovers(struct rd_store *store, uint32_t domid, uint32_t devid,
 		blkback_log(BLKBACK_ERROR,
 			    "%u/%u: cannot end the attachment: %s", domid,
 			    devid, strerror(-rc));
-	dir = open_store(store);
-	if (dir < 0)
-		return 0;
-	remove_file(dir, NODES_SOCKET, domid, devid);
-	if (journal)
-		remove_file(dir, NODES_JOURNAL, domid, devid);
-	close(dir);
+	remove_files(store, domid, devid, journal);
 	return 0;
 }
 
@@ -147,6 +156,40 @@ int blkback_leftovers_clear(struct rd_store *store, uint32_t domid,
 {
 	return end_leftovers(store, domid, devid,
 			     blkback_leftovers_exist(store, domid, devid));
+}
+
+/* ---- without a device --------------------------------------------------- */
+
+int blkback_leftovers_park(struct rd_store *store, uint32_t domid,
+			   uint32_t devid, const char *to)
+{
+	char label[RD_LABEL_MAX], id[RD_ID_MAX];
+	int rc;
+
+	kill_worker(store, domid, devid);
+	snprintf(label, sizeof(label), NODES_LABEL, domid, devid);
+	rc = rd_try_relabel(store, label, to);
+	/* A caller that was killed may have come so far. */
+	if (rc == -EEXIST && rd_find_durable(store, label, id))
+		rc = 0;
+	if (!rc)
+		remove_files(store, domid, devid, true);
+	return rc;
+}
+
+int blkback_leftovers_unpark(struct rd_store *store, const char *from,
+			     uint32_t domid, uint32_t devid)
+{
+	char label[RD_LABEL_MAX], id[RD_ID_MAX];
+	int rc;
+
+	snprintf(label, sizeof(label), NODES_LABEL, domid, devid);
+	rc = rd_find_durable(store, from, id);
+	if (rc == -ENOENT)
+		return rd_find_durable(store, label, id) ? -ENOENT : 1;
+	if (!rc)
+		rc = end_leftovers(store, domid, devid, true);
+	return rc ? rc : rd_try_relabel(store, from, label);
 }
 
 /* ---- all devices of the store ------------------------------------------- */

@@ -51,6 +51,18 @@ int blkback_leftovers_clear(struct rd_store *store, uint32_t domid,
 			    uint32_t devid);
 
 /*
+ * The attachment of a device becomes that of no device, with the label @to; or the
+ * other way round, after an earlier device of the same number has been cleared. Both
+ * may be called again after a caller was killed in the middle. 0; 1, of the second
+ * one: it was done before; -EWOULDBLOCK; -ENOENT: there is no such attachment; or
+ * another -errno.
+ */
+int blkback_leftovers_park(struct rd_store *store, uint32_t domid,
+			   uint32_t devid, const char *to);
+int blkback_leftovers_unpark(struct rd_store *store, const char *from,
+			     uint32_t domid, uint32_t devid);
+
+/*
  * blkback_leftovers_end() for every device of the store for which @known is
  * false.
  */

@@ -150,10 +150,10 @@ static void exec_daemon(const char *program, const char *upgraded,
 			const char *store,
 			const struct blkback_options *options)
 {
-	char level[32], poll_us[32];
+	char level[32], poll_us[32], saved_limit[32];
 	const char *argv[] = {
 		"xen-ramdiskd", upgraded, "--store", store, level,
-		NULL,           NULL,     NULL,      NULL,
+		NULL,           NULL,     NULL,      NULL,  NULL,
 	};
 	size_t n = 5;
 
@@ -165,6 +165,10 @@ static void exec_daemon(const char *program, const char *upgraded,
 	/* An older program may not have this option. */
 	if (options->poll_us != BLKBACK_POLL_DEFAULT)
 		argv[n++] = poll_us;
+	snprintf(saved_limit, sizeof(saved_limit), "--saved-limit=%u",
+		 options->saved_limit);
+	if (options->saved_limit)
+		argv[n++] = saved_limit;
 	snprintf(level, sizeof(level), "--log-level=%s",
 		 blkback_log_level_name(options->level));
 	execv(program, (char *const *)argv);

@@ -20,6 +20,7 @@
 #include "drivers/blkback/common/xenstore.h"
 #include "drivers/blkback/supervisor/connection.h"
 #include "drivers/blkback/supervisor/leftovers.h"
+#include "drivers/blkback/supervisor/parked.h"
 #include "drivers/blkback/supervisor/spawn.h"
 #include "drivers/blkback/supervisor/state.h"
 #include "include/private/clock.h"
@@ -259,6 +260,8 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	sup->host.count_answered = count_answered;
 	sup->host.clear_leftovers = clear_leftovers;
 	sup->host.end_leftovers = end_leftovers;
+	sup->host.lives = &blkback_parked_lives;
+	sup->host.saw_all = options->live_updated;
 	blkback_self_build(sup->build, sizeof(sup->build));
 	sup->host.build = sup->build;
 	rc = rd_store_open(&sup->store, options->store, err);

@@ -29,6 +29,7 @@ struct blkback_supervisor {
 	size_t nr_polls; /* allocated */
 	char build[BLKBACK_BUILD_MAX];
 	int64_t sweep_at; /* ms, monotonic: the next sweep for leftovers; 0: none */
+	int64_t parked_at; /* ms, monotonic: the next parked attachment ends; 0: none */
 	bool leaving; /* the daemon ends; the workers serve on */
 };
 

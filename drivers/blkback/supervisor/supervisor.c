@@ -21,8 +21,10 @@
 
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/supervisor/connection.h"
+#include "drivers/blkback/supervisor/device-life.h"
 #include "drivers/blkback/supervisor/leftovers.h"
 #include "drivers/blkback/supervisor/live-update.h"
+#include "drivers/blkback/supervisor/parked.h"
 #include "drivers/blkback/supervisor/state.h"
 #include "drivers/blkback/supervisor/watches.h"
 #include "include/private/clock.h"
@@ -237,6 +239,7 @@ static int64_t run_devices(struct blkback_supervisor *sup)
 		}
 		if (dev->kill_at && !dev->killed)
 			deadline = earlier(deadline, dev->kill_at);
+		deadline = earlier(deadline, blkback_life_settle(dev, now));
 		if (is_resuming(dev))
 			deadline = earlier(deadline,
 					   dev->worker_started_at + RESUME_MS);
@@ -262,13 +265,13 @@ static int64_t start_spare_if_due(struct blkback_supervisor *sup)
 
 static bool is_known(void *arg, uint32_t domid, uint32_t devid)
 {
-	const struct blkback_supervisor *sup = arg;
+	struct blkback_supervisor *sup = arg;
 	const struct blkback_device *dev;
 
 	for (dev = sup->devices; dev; dev = dev->next)
 		if (dev->domid == domid && dev->devid == devid)
 			return true;
-	return false;
+	return blkback_parked_rescue(sup, domid, devid);
 }
 
 /* End the leftovers of devices that ended while no daemon ran. */
@@ -290,6 +293,9 @@ static int64_t do_pending_work(struct blkback_supervisor *sup)
 	if (sup->sweep_at && clock_now_ms() >= sup->sweep_at)
 		sweep(sup);
 	deadline = earlier(deadline, sup->sweep_at);
+	if (sup->parked_at && clock_now_ms() >= sup->parked_at)
+		blkback_parked_expire(sup);
+	deadline = earlier(deadline, sup->parked_at);
 	replace_next_worker(sup);
 	if (sup->options.live_updated)
 		answer_live_update(sup);
@@ -417,6 +423,7 @@ static void take_over(struct blkback_supervisor *sup, int64_t *deadline)
 	}
 	if (blkback_watches_scan(sup))
 		sweep(sup);
+	blkback_parked_begin(sup);
 	/* Also answers a live update if there are no devices. */
 	*deadline = do_pending_work(sup);
 }

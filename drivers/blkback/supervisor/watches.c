@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/supervisor/parked.h"
 #include "drivers/blkback/supervisor/state.h"
 
 #define MAX_EVENTS 4096 /* of one turn of the loop */
@@ -139,6 +140,19 @@ static void mark_front(struct blkback_supervisor *sup, const char *label)
 		dev->front_dirty |= dev->domid == domid && dev->devid == devid;
 }
 
+/* A domain's control/shutdown has changed; @label is "domid/devid". */
+static void mark_control(struct blkback_supervisor *sup, const char *label)
+{
+	struct blkback_device *dev;
+	uint32_t domid, devid;
+
+	if (!take_number(&label, &domid) || !take_number(&label, &devid))
+		return;
+	for (dev = sup->devices; dev; dev = dev->next)
+		dev->life.control_dirty |= dev->domid == domid &&
+					   dev->devid == devid;
+}
+
 static void mark_domains(struct blkback_supervisor *sup)
 {
 	struct blkback_device *dev;
@@ -158,6 +172,10 @@ static void mark(struct blkback_supervisor *sup, const char *path,
 		mark_domains(sup);
 	else if (!strncmp(token, "front/", 6))
 		mark_front(sup, token + 6);
+	else if (!strncmp(token, "control/", 8))
+		mark_control(sup, token + 8);
+	else if (!strcmp(token, "vm"))
+		blkback_parked_look(sup, path);
 }
 
 int blkback_watches_drain(struct blkback_supervisor *sup)
@@ -188,7 +206,8 @@ int blkback_watches_set(struct blkback_supervisor *sup)
 {
 	if (xs_watch(sup->host.xs, NODES_BACKEND, "back") &&
 	    xs_watch(sup->host.xs, NODES_XL_BACKEND, "xl") &&
-	    xs_watch(sup->host.xs, "@releaseDomain", "release"))
+	    xs_watch(sup->host.xs, "@releaseDomain", "release") &&
+	    xs_watch(sup->host.xs, "/vm", "vm"))
 		return 0;
 	return errno ? -errno : -EIO;
 }

@@ -245,6 +245,12 @@ int rd_settle(struct rd_disk *d)
 	return 0;
 }
 
+int rd_try_relabel(struct rd_store *store, const char *from, const char *to)
+{
+	(void)store, (void)from, (void)to;
+	return -ENOENT;
+}
+
 int rd_try_end(struct rd_store *store, const char *label)
 {
 	(void)store, (void)label;

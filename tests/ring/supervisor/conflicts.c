@@ -49,7 +49,7 @@ static void removal(void)
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
 	CU_ASSERT_PTR_NULL(fake_xs_get(FRONT));
 	CU_ASSERT_PTR_NULL(sup.devices);
-	CU_ASSERT_EQUAL(fake_xs_watches, 3); /* the supervisor's own */
+	CU_ASSERT_EQUAL(fake_xs_watches, 4); /* the supervisor's own */
 	close(sup.signals);
 	free(sup.polls);
 }

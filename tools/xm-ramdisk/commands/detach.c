@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xen/io/xenbus.h>
 
 #include "include/private/clock.h"
@@ -21,6 +22,9 @@
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 #include "tools/xm-ramdisk/xen/daemon.h"
 #include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/domain.h"
+#include "tools/xm-ramdisk/xen/saved.h"
+#include "tools/xm-ramdisk/xen/who.h"
 
 #define DEFAULT_SECONDS 60
 
@@ -34,7 +38,8 @@ struct detach {
 
 static const char help[] =
 	"usage: xm-ramdisk detach [--force] [--timeout=SECONDS] DOMAIN VDEV\n\n"
-	"Detach VDEV from DOMAIN. The last detach discards what was written.\n\n"
+	"Detach VDEV from DOMAIN. The last detach discards what was written. DOMAIN\n"
+	"can be the name or the UUID of a saved domain.\n\n"
 	"  --force            do not ask DOMAIN: remove the device at once\n"
 	"  --timeout=SECONDS  for DOMAIN's frontend to close the device (60)";
 
@@ -173,6 +178,51 @@ static int detach_device(const struct detach *a, struct device *d)
 	return rc ? report_failure(a, d, rc, &s) : EXIT_DONE;
 }
 
+/* Whether DOMAIN is there now, so that a saved domain of its name is not meant. */
+static bool is_there(const char *domain)
+{
+	struct xs_handle *xs = who_xenstore();
+	bool there = xs && domain_exists(xs, domain);
+
+	if (xs)
+		xs_close(xs);
+	return there;
+}
+
+static int end_saved(const struct detach *a, struct rd_store *store)
+{
+	char label[RD_LABEL_MAX];
+	int rc = saved_find(store, a->domain, a->devid, label);
+
+	if (rc == -ENOTUNIQ)
+		return say_failed(
+			"several saved domains have the name %s; name one by its UUID, which 'xm-ramdisk list' shows",
+			a->domain);
+	if (rc)
+		return -1;
+	if (is_there(a->domain))
+		return -1;
+	rc = saved_end(store, label);
+	return rc ? say_failed("cannot end the attachment of %s: %s", a->domain,
+			       rc == -EBUSY || rc == -ENOENT
+				       ? "the domain is coming back"
+				       : strerror(-rc))
+		  : EXIT_DONE;
+}
+
+/* An exit status; -1 if DOMAIN is no saved domain with VDEV. */
+static int detach_saved(const struct detach *a)
+{
+	struct rd_store *store;
+	int rc;
+
+	if (geteuid() != 0 || rd_store_open_existing(&store, NULL, NULL))
+		return -1;
+	rc = end_saved(a, store);
+	rd_store_close(store);
+	return rc;
+}
+
 int cmd_detach(int argc, char **argv)
 {
 	struct detach a = { .seconds = DEFAULT_SECONDS };
@@ -182,6 +232,9 @@ int cmd_detach(int argc, char **argv)
 	if (rc)
 		return rc < 0 ? EXIT_DONE : rc;
 	rc = toolstack_xm_detach(a.domain, a.devid);
+	if (rc >= 0)
+		return rc;
+	rc = detach_saved(&a);
 	if (rc >= 0)
 		return rc;
 	rc = device_open(&d, "detach", a.domain, a.devid);

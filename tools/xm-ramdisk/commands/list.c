@@ -4,6 +4,7 @@
  * Xen too; domains are shown by number then, not by name.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/json.h"
@@ -19,7 +20,8 @@ static const char help[] =
 	"usage: xm-ramdisk list [--json]\n\n"
 	"Show every RAM disk, and a line for each attachment: the domain, its\n"
 	"virtual device, the mode, and what it has read and written. Disks of one\n"
-	"path or one file name have their ids beside them.\n\n"
+	"path or one file name have their ids beside them. A domain that sleeps in a\n"
+	"file is still attached, as \"saved\".\n\n"
 	"  --json  the same, for programs";
 
 /* ---- text -------------------------------------------------------------- */
@@ -31,11 +33,15 @@ static void print_attachment(struct xs_handle *xs,
 	char faults[FAULT_TEXT_MAX];
 	char pid[16] = "-"; /* a loop device's attachment has no process */
 
-	if (a->alive)
+	if (w.saved)
+		strcpy(pid, w.returning ? "ended" : "saved");
+	else if (a->alive)
 		snprintf(pid, sizeof(pid), "%d", a->pid);
 	printf("  %-20s %-8s %-4s %10s %10s %7s\n", text_shown(w.domain),
 	       w.vdev, report_mode(a), text_size(a->counters.read_bytes),
 	       text_size(a->counters.write_bytes), pid);
+	if (w.saved)
+		printf("      %s\n", who_saved(&w));
 	if (who_faults(xs, &w, faults)[0])
 		printf("      fault: %s\n", faults);
 }

@@ -66,6 +66,15 @@ static void attachment(struct json *j, struct xs_handle *xs,
 		json_number(j, "devid", w.devid);
 		json_string(j, "vdev", w.vdev);
 	}
+	json_bool(j, "saved", w.saved);
+	if (w.saved) {
+		json_string(j, "domain", w.domain);
+		json_string(j, "uuid", w.uuid);
+		json_number(j, "devid", w.devid);
+		json_string(j, "vdev", w.vdev);
+		json_bool(j, "returning", w.returning);
+		json_number(j, "saved_since", w.saved_since);
+	}
 	json_string(j, "mode", a->writable ? "w" : "r");
 	json_bool(j, "private", a->private_view);
 	if (a->private_view)

@@ -80,8 +80,13 @@ static void print_attachment(struct xs_handle *xs,
 	       a->private_view ? "private view"
 	       : a->writable   ? "writable"
 			       : "read-only",
-	       a->pid, a->alive ? "" : " (dead; xen-ramdiskd can restart it)",
+	       a->pid,
+	       a->alive  ? ""
+	       : w.saved ? " (ended)"
+			 : " (dead; xen-ramdiskd can restart it)",
 	       text);
+	if (w.saved)
+		printf("      %s\n", who_saved(&w));
 	if (a->private_view)
 		printf("      memory of its own: %s\n",
 		       text_size(a->view_bytes));

@@ -34,6 +34,7 @@
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/disk/target.h"
+#include "tools/xm-ramdisk/hotplug/life.h"
 #include "tools/xm-ramdisk/hotplug/lock.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
 #include "tools/xm-ramdisk/xen/host.h"
@@ -203,7 +204,7 @@ unsigned hotplug_clean(struct rd_store *store)
 		xs_close(c.xs);
 	if (c.locked >= 0)
 		close(c.locked);
-	return c.found;
+	return c.found + life_expire(store);
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -239,7 +240,7 @@ static int on_device(struct rd_store *store, const char *action,
 	if (!strcmp(action, "remove")) {
 		/* on backend/vbd3 the worker ends with the device */
 		if (!strcmp(kind, KERNEL_KIND))
-			hotplug_kernel_remove(store, h.label);
+			hotplug_kernel_end(store, h.label, h.domid, h.devid);
 		return EXIT_DONE;
 	}
 	if (strcmp(action, "add"))

@@ -30,6 +30,10 @@ int hotplug_kernel_add(struct hotplug *h);
 /* Remove the block devices and the attachment of @label, if there are any. */
 void hotplug_kernel_remove(struct rd_store *store, const char *label);
 
+/* The same, when libxl removes the device: if its domain sleeps, see life.h. */
+void hotplug_kernel_end(struct rd_store *store, const char *label,
+			unsigned domid, unsigned devid);
+
 /*
  * A descriptor: until it is closed, hotplug_clean() removes nothing. For an
  * attachment that is made before its device is in xenstore. -1 on failure.

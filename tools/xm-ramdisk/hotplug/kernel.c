@@ -23,8 +23,10 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/hotplug/life.h"
 #include "tools/xm-ramdisk/hotplug/loop.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
+#include "tools/xm-ramdisk/xen/saved.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 /* The disk as it is loaded, maybe with other options than h->disk. False: gone. */
@@ -126,10 +128,24 @@ static bool can_use_loop(struct hotplug *h, const struct rd_disk *disk)
 	       info.loaded == info.size;
 }
 
+/* A domain that was saved, or starts again: a loop device over what was kept. */
+static int add_kept(struct hotplug *h, const struct blkback_record *kept)
+{
+	int rc = life_take(h, kept);
+
+	return rc ? rc : attach_loop(h, kept->disk);
+}
+
 int hotplug_kernel_add(struct hotplug *h)
 {
+	struct blkback_record kept;
+	bool mode_differs;
 	struct rd_disk *disk;
 	int rc;
+
+	if (life_find(h, &kept, &mode_differs))
+		return mode_differs ? life_say_mode(&kept) : add_kept(h, &kept);
+	saved_await(h->store, &h->disk, h->stop);
 
 	if (h->disk.sector_size > 512)
 		return say_failed(
@@ -152,4 +168,12 @@ void hotplug_kernel_remove(struct rd_store *store, const char *label)
 	loop_remove(label);
 	nbd_remove(store, label);
 	rd_end(store, label);
+}
+
+void hotplug_kernel_end(struct rd_store *store, const char *label,
+			unsigned domid, unsigned devid)
+{
+	loop_remove(label);
+	if (!life_keep(store, label, domid, devid))
+		hotplug_kernel_remove(store, label);
 }

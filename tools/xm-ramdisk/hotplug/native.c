@@ -14,6 +14,10 @@
  *      offer_disk()
  *   5. wait_for_worker()  until the device's worker has attached
  *   6. rd_detach()        this process's own attachment ends
+ *
+ * For a domain that was saved or is starting again, xen-ramdiskd has kept its
+ * attachment. Then, instead of 2 to 6, the nodes name this attachment, and
+ * wait_for_worker() follows.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,8 +30,10 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/hotplug/life.h"
 #include "tools/xm-ramdisk/xen/daemon.h"
 #include "tools/xm-ramdisk/xen/journal.h"
+#include "tools/xm-ramdisk/xen/saved.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define WORKER_SECONDS 20 /* for the worker to attach; libxl waits 40 */
@@ -35,7 +41,9 @@
 /* The disk whose nodes are written, in one transaction. */
 struct offer {
 	struct hotplug *h;
-	const struct rd_disk *disk;
+	const char *seed, *id; /* of the disk */
+	const char *
+		returned; /* UUID of the domain, whose attachment was kept; or NULL */
 };
 
 static bool write_node(struct hotplug *h, xs_transaction_t t, const char *name,
@@ -57,8 +65,10 @@ static bool write_disk(xs_transaction_t t, void *arg)
 	snprintf(sector_size, sizeof(sector_size), "%u", h->disk.sector_size);
 	return write_node(h, t, "format", format) &&
 	       write_node(h, t, "store", rd_store_path(h->store)) &&
-	       write_node(h, t, "params", rd_seed(o->disk)) &&
-	       write_node(h, t, "disk", rd_id(o->disk)) &&
+	       write_node(h, t, "params", o->seed) &&
+	       write_node(h, t, "disk", o->id) &&
+	       (!o->returned ||
+		write_node(h, t, NODES_RETURNED, o->returned)) &&
 	       write_node(h, t, "private",
 			  h->disk.flags & RD_PRIVATE ? "1" : "0") &&
 	       (!h->disk.point || write_node(h, t, "point", h->disk.point)) &&
@@ -66,9 +76,10 @@ static bool write_disk(xs_transaction_t t, void *arg)
 		write_node(h, t, NODES_BLOCK_SIZE, sector_size));
 }
 
-static int offer_disk(struct hotplug *h, const struct rd_disk *disk)
+static int offer_disk(struct hotplug *h, const char *seed, const char *id,
+		      const char *returned)
 {
-	struct offer offer = { h, disk };
+	struct offer offer = { h, seed, id, returned };
 	int rc = xenstore_transaction(h->xs, write_disk, &offer);
 
 	return rc ? say_failed("cannot write %s to xenstore: %s", h->back,
@@ -129,17 +140,33 @@ static int add_disk(struct hotplug *h, const struct rd_disk *disk, int journal)
 		return rc;
 	/* on failure libxl removes the device, and xen-ramdiskd then the journal */
 	journal_publish(h->store, journal, h->domid, h->devid);
-	rc = offer_disk(h, disk);
+	rc = offer_disk(h, rd_seed(disk), rd_id(disk), NULL);
 	return rc == EXIT_DONE ? wait_for_worker(h) : rc;
+}
+
+/* ---- a domain that is back ------------------------------------------------ */
+
+static int add_kept(struct hotplug *h, const struct blkback_record *r)
+{
+	if (r->sector_size)
+		h->disk.sector_size = r->sector_size;
+	if (offer_disk(h, r->seed, r->disk, r->uuid))
+		return EXIT_FAILED;
+	return wait_for_worker(h);
 }
 
 int hotplug_native_add(struct hotplug *h)
 {
+	struct blkback_record kept;
+	bool mode_differs;
 	struct rd_disk *disk;
 	int rc = daemon_ensure(h->store), journal;
 
 	if (rc)
 		return rc;
+	if (life_find(h, &kept, &mode_differs))
+		return mode_differs ? life_say_mode(&kept) : add_kept(h, &kept);
+	saved_await(h->store, &h->disk, h->stop);
 	journal = journal_reserve(h->store);
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);
 	if (rc == EXIT_DONE) {

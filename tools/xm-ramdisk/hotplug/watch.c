@@ -28,6 +28,7 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/hotplug/life.h"
 #include "tools/xm-ramdisk/hotplug/lock.h"
 #include "tools/xm-ramdisk/xen/host.h"
 
@@ -85,7 +86,9 @@ static void clean_at_events(struct rd_store *store, struct xs_handle *xs,
 		if (!hotplug_clean(store))
 			return;
 		/* an nbdkit that was told to end is attached for a moment */
-		came = wait_event(xs, came ? AGAIN_SECONDS : IDLE_SECONDS,
+		came = wait_event(xs,
+				  came || life_expire(store) ? AGAIN_SECONDS
+							     : IDLE_SECONDS,
 				  stop);
 	}
 }

@@ -36,6 +36,7 @@
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/journal.h"
+#include "tools/xm-ramdisk/xen/saved.h"
 
 #define CLOSE_SECONDS 10 /* for a frontend to close after a failed attach */
 
@@ -206,6 +207,7 @@ static int attach_seed(const struct attach *a, struct device *d)
 
 	if (rc)
 		return rc;
+	saved_await(store, &a->disk, a->stop);
 	journal = journal_reserve(store);
 	rc = disk_attach(store, &a->disk, "xm-ramdisk attach", a->stop, &disk);
 	if (rc == EXIT_DONE) {

@@ -61,14 +61,24 @@ static bool find_by_name(struct xs_handle *xs, const char *text,
 	return found;
 }
 
+static bool find(struct xs_handle *xs, const char *text, unsigned *domid)
+{
+	if (parse_domid(text, domid))
+		return *domid == 0 || xs_is_domain_introduced(xs, *domid);
+	return find_by_name(xs, text, domid);
+}
+
+bool domain_exists(struct xs_handle *xs, const char *text)
+{
+	unsigned domid;
+
+	return find(xs, text, &domid);
+}
+
 int domain_find(struct xs_handle *xs, const char *text, unsigned *domid)
 {
-	if (parse_domid(text, domid)) {
-		if (*domid == 0 || xs_is_domain_introduced(xs, *domid))
-			return EXIT_DONE;
-	} else if (find_by_name(xs, text, domid)) {
+	if (find(xs, text, domid))
 		return EXIT_DONE;
-	}
 	return say_failed("no domain '%s'; 'xl list' shows the domains", text);
 }
 

@@ -3,6 +3,7 @@
 #ifndef XM_RAMDISK_DOMAIN_H
 #define XM_RAMDISK_DOMAIN_H
 
+#include <stdbool.h>
 #include <xenstore.h>
 
 #define DOMAIN_NAME_MAX 256
@@ -12,6 +13,8 @@
  * EXIT_FAILED after a message.
  */
 int domain_find(struct xs_handle *xs, const char *text, unsigned *domid);
+/* As domain_find(), without a message. */
+bool domain_exists(struct xs_handle *xs, const char *text);
 /*
  * The domain's name, or "domain N" if it has none or @xs is NULL. Returns
  * @name.

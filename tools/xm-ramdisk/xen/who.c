@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/xenstore.h"
@@ -12,6 +13,7 @@
 #include "tools/xm-ramdisk/xen/domain.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
 #include "tools/xm-ramdisk/xen/host.h"
+#include "tools/xm-ramdisk/xen/saved.h"
 #include "tools/xm-ramdisk/xen/vdev.h"
 
 static bool is_device(const char *format, const char *label, struct who *w)
@@ -20,6 +22,38 @@ static bool is_device(const char *format, const char *label, struct who *w)
 
 	return sscanf(label, format, &w->domid, &w->devid, &end) == 2 &&
 	       label[end] == 0;
+}
+
+static bool is_saved(const char *label, struct who *w)
+{
+	struct blkback_record r;
+
+	if (!saved_read(rd_store_default(), label, &r))
+		return false;
+	w->saved = true;
+	w->returning = r.returning;
+	w->saved_since = r.since;
+	w->domid = r.domid;
+	w->devid = r.devid;
+	memcpy(w->uuid, r.uuid, sizeof(w->uuid));
+	snprintf(w->domain, sizeof(w->domain), "%s", r.domain);
+	vdev_name(r.devid, w->vdev);
+	return true;
+}
+
+const char *who_saved(const struct who *w)
+{
+	static char text[128];
+	time_t since = (time_t)w->saved_since;
+	char when[32] = "?";
+	struct tm tm;
+
+	if (w->saved_since && localtime_r(&since, &tm))
+		strftime(when, sizeof(when), "%F %T", &tm);
+	snprintf(text, sizeof(text), "%s since %s, domain %s",
+		 w->returning ? "ended, may start again;" : "saved", when,
+		 w->uuid);
+	return text;
 }
 
 struct who who_is(struct xs_handle *xs, const char *label)
@@ -31,7 +65,7 @@ struct who who_is(struct xs_handle *xs, const char *label)
 	if (w.vbd) {
 		domain_name(xs, w.domid, w.domain);
 		vdev_name(w.devid, w.vdev);
-	} else {
+	} else if (!is_saved(label, &w)) {
 		snprintf(w.domain, sizeof(w.domain), "%s", label);
 	}
 	return w;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <xenstore.h>
 
+#include "drivers/blkback/common/record.h"
 #include "tools/xm-ramdisk/xen/domain.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
 #include "tools/xm-ramdisk/xen/vdev.h"
@@ -22,9 +23,16 @@ struct who {
 	unsigned domid, devid;
 	char domain[DOMAIN_NAME_MAX]; /* another program: the label */
 	char vdev[VDEV_NAME_MAX]; /* another program: "-" */
+	/* The domain is not there: domid is the one it had, saved_since when it went. */
+	bool saved;
+	bool returning; /* it may be starting again */
+	char uuid[BLKBACK_UUID_MAX];
+	uint64_t saved_since; /* seconds since 1970; 0: not known */
 };
 /* @xs may be NULL: then @domain is "domain N". */
 struct who who_is(struct xs_handle *xs, const char *label);
+/* "saved, UUID ..., since ...", for a person. Valid until the next call. */
+const char *who_saved(const struct who *who);
 /* The faults that are set for the device, as fault_text() prints them. */
 const char *who_faults(struct xs_handle *xs, const struct who *who,
 		       char text[FAULT_TEXT_MAX]);

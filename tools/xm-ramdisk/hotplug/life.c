@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See life.h. Why a domain ends is read from `xl list -v`: this runs inside xl's own
+ * hotplug script, before libxl destroys the domain. One thread.
+ */
+#include "tools/xm-ramdisk/hotplug/life.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "include/private/clock.h"
+#include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/xen/saved.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
+
+#define RETURN_MS 20000 /* for a toolstack to make the domain again */
+#define LOCK_TRIES 100 /* for the disk's lock */
+#define LOCK_PAUSE_NS 20000000
+#define SHUTDOWN_SUSPEND 2 /* of xen/sched.h */
+
+/* ---- a domain that is back ------------------------------------------------ */
+
+static bool read_uuid(struct hotplug *h, char uuid[BLKBACK_UUID_MAX])
+{
+	char dir[64], *vm, *slash;
+	bool ok;
+
+	snprintf(dir, sizeof(dir), "/local/domain/%u", h->domid);
+	vm = xenstore_read(h->xs, XBT_NULL, dir, "vm");
+	slash = vm ? strrchr(vm, '/') : NULL;
+	ok = slash && blkback_record_is_uuid(slash + 1);
+	if (ok)
+		memcpy(uuid, slash + 1, BLKBACK_UUID_MAX);
+	free(vm);
+	return ok;
+}
+
+bool life_find(struct hotplug *h, struct blkback_record *r, bool *mode_differs)
+{
+	char uuid[BLKBACK_UUID_MAX], label[RD_LABEL_MAX], id[RD_ID_MAX];
+
+	if (!read_uuid(h, uuid))
+		return false;
+	snprintf(label, sizeof(label), RECORD_LABEL, uuid, h->devid);
+	if (rd_find_durable(h->store, label, id) ||
+	    !saved_read(rd_store_path(h->store), label, r) || !r->disk[0])
+		return false;
+	*mode_differs = r->writable != h->writable ||
+			r->private_view != !!(h->disk.flags & RD_PRIVATE);
+	return true;
+}
+
+int life_say_mode(const struct blkback_record *r)
+{
+	return say_failed(
+		"%s had %s attached in another mode when it was saved or ended; give the disk line the same access= and private, or end that attachment: 'xm-ramdisk list' shows the domain's UUID, for 'xm-ramdisk detach'",
+		r->domain, r->seed);
+}
+
+static int relabel(struct rd_store *store, const char *from, const char *to)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	int i, rc = -EWOULDBLOCK;
+
+	for (i = 0; rc == -EWOULDBLOCK && i < LOCK_TRIES; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		rc = rd_try_relabel(store, from, to);
+	}
+	return rc;
+}
+
+int life_take(struct hotplug *h, const struct blkback_record *r)
+{
+	char label[RD_LABEL_MAX];
+	int rc;
+
+	snprintf(label, sizeof(label), RECORD_LABEL, r->uuid, r->devid);
+	rc = relabel(h->store, label, h->label);
+	if (rc)
+		return say_failed(
+			"cannot take over the attachment that %s had: %s",
+			r->domain, strerror(-rc));
+	saved_forget(h->store, label);
+	return EXIT_DONE;
+}
+
+/* ---- a domain that goes ----------------------------------------------------- */
+
+/*
+ * The name, UUID and shutdown code of a domain that has halted. False: it runs, or
+ * xl does not say.
+ */
+static bool read_end(unsigned domid, struct blkback_record *r, int *reason)
+{
+	char number[16], text[2048], *line, why[16];
+	const char *const argv[] = { "xl", "list", "-v", number, NULL };
+
+	snprintf(number, sizeof(number), "%u", domid);
+	if (program_read(argv, text, sizeof(text)))
+		return false;
+	line = strchr(text, '\n');
+	/* Name ID Mem VCPUs State Time(s) UUID Reason-Code ... */
+	if (!line ||
+	    sscanf(line + 1, "%255s %*s %*s %*s %*s %*s %36s %15s", r->domain,
+		   r->uuid, why) != 3 ||
+	    !blkback_record_is_uuid(r->uuid) || *why < '0' || *why > '9')
+		return false;
+	*reason = atoi(why);
+	return true;
+}
+
+/* What the attachment @label is, into @r. */
+static bool describe(struct rd_store *store, const char *label,
+		     struct blkback_record *r)
+{
+	struct rd_disk_info *disks;
+	bool found = false;
+	size_t count, i;
+	unsigned k;
+
+	if (rd_list(store, &disks, &count, NULL))
+		return false;
+	for (i = 0; i < count; i++)
+		for (k = 0; k < disks[i].attachments; k++) {
+			const struct rd_attachment_info *a =
+				&disks[i].attachment[k];
+
+			if (!a->durable || strcmp(a->label, label))
+				continue;
+			found = true;
+			r->writable = a->writable && !a->private_view;
+			r->private_view = a->private_view;
+			snprintf(r->seed, sizeof(r->seed), "%s", disks[i].seed);
+			snprintf(r->disk, sizeof(r->disk), "%s", disks[i].id);
+		}
+	rd_list_free(disks, count);
+	return found;
+}
+
+static int write_record(struct rd_store *store, const struct blkback_record *r)
+{
+	int rc, dir = open(rd_store_path(store),
+			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[128];
+
+	if (dir < 0)
+		return -errno;
+	snprintf(name, sizeof(name), RECORD_OF_SAVED_NAME, r->uuid, r->devid);
+	rc = blkback_record_write(dir, name, r);
+	close(dir);
+	return rc;
+}
+
+bool life_keep(struct rd_store *store, const char *label, unsigned domid,
+	       unsigned devid)
+{
+	struct blkback_record r = { .domid = domid,
+				    .devid = devid,
+				    .of_xl = true,
+				    .sector_size = RD_SECTOR };
+	char saved[RD_LABEL_MAX];
+	int reason;
+
+	if (!describe(store, label, &r) || !read_end(domid, &r, &reason))
+		return false;
+	r.since = (uint64_t)time(NULL);
+	r.returning = reason != SHUTDOWN_SUSPEND;
+	if (r.returning)
+		r.until = (uint64_t)clock_now_ms() + RETURN_MS;
+	snprintf(saved, sizeof(saved), RECORD_LABEL, r.uuid, devid);
+	if (write_record(store, &r))
+		return false;
+	if (!relabel(store, label, saved))
+		return true;
+	saved_forget(store, saved);
+	return false;
+}
+
+/* ---- the end ------------------------------------------------------------------ */
+
+static unsigned expire(struct rd_store *store, const char *label)
+{
+	struct blkback_record r;
+
+	if (!saved_read(rd_store_path(store), label, &r) || !r.returning ||
+	    !r.until)
+		return 0;
+	if ((int64_t)r.until > clock_now_ms())
+		return 1;
+	saved_end(store, label);
+	return 0;
+}
+
+unsigned life_expire(struct rd_store *store)
+{
+	struct rd_disk_info *disks;
+	unsigned k, n = 0;
+	size_t count, i;
+
+	if (rd_list(store, &disks, &count, NULL))
+		return 0;
+	for (i = 0; i < count; i++)
+		for (k = 0; k < disks[i].attachments; k++)
+			n += expire(store, disks[i].attachment[k].label);
+	rd_list_free(disks, count);
+	return n;
+}

@@ -513,7 +513,8 @@ const char *rd_unique_name(const struct rd_disk_info *disks, size_t count,
 /*
  * What happened, in one word. The library reports: "loaded", "attached", "restarted"
  * (a process took over a durable attachment), "detached", "discarded" (the disk's
- * contents), "reset", "memory-short" (a disk or an attachment was refused). Other
+ * contents), "reset", "point" and "rollback" (@text is the point's name),
+ * "memory-short" (a disk or an attachment was refused). Other
  * programs report with rd_event_send(): xen-ramdiskd "frontend-error". "lost" stands
  * for events that a watcher was too slow for. Other words may be added.
  */
@@ -527,7 +528,7 @@ struct rd_event {
 	char label[RD_LABEL_MAX]; /* of the attachment; or empty */
 	char mode; /* of the attachment: 'r', 'w', 'p' for a private view; 0 */
 	char seed[RD_EVENT_SEED_MAX]; /* the end of a longer one; or empty */
-	char text[RD_EVENT_TEXT_MAX]; /* a sentence; or empty */
+	char text[RD_EVENT_TEXT_MAX]; /* a sentence, a name; or empty */
 };
 
 struct rd_watch; /* a queue of the store's events */

@@ -761,6 +761,35 @@ static void refused(void)
 	rd_store_close(s);
 }
 
+static bool is_reported(struct rd_watch *w, const char *what, const char *text)
+{
+	struct rd_event e;
+
+	while (rd_watch_next(w, &e) == 1)
+		if (!strcmp(e.what, what))
+			return !strcmp(e.text, text);
+	return false;
+}
+
+static void events(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = load(s, make_seed("events", SIZE, 15), 0);
+	struct rd_watch *w;
+
+	CU_ASSERT_EQUAL_FATAL(rd_watch_open(s, &w, NULL), 0);
+	CU_ASSERT_EQUAL(rd_point(s, rd_id(d), "p", NULL), 0);
+	CU_ASSERT_EQUAL(rd_point(s, rd_id(d), "p", NULL), -EEXIST);
+	CU_ASSERT_TRUE(is_reported(w, "point", "p"));
+	CU_ASSERT_FALSE(is_reported(w, "point", "p"));
+	CU_ASSERT_EQUAL(rd_rollback(s, rd_id(d), "p", true, NULL, NULL, NULL),
+			0);
+	CU_ASSERT_TRUE(is_reported(w, "rollback", "p"));
+	rd_watch_close(w);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
 /* The time of a point does not depend on the size, nor on what is attached. */
 static void constant_time(void)
 {
@@ -812,6 +841,7 @@ static const struct test tests[] = {
 	{ "memory", memory },
 	{ "no memory", no_memory },
 	{ "what is refused", refused },
+	{ "events", events },
 	{ "taken in constant time", constant_time },
 };
 

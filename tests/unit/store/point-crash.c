@@ -5,11 +5,13 @@
  * After each kill all points hold what they held, the same call can be made again,
  * and no memory is left when the points are dropped.
  *
- * $CRASH_SEED: seed of the random numbers.
+ * Every third step in a run, so that all of them are walked in a few runs.
+ * $CRASH_MORE: every step. $CRASH_SEED: seed of the random numbers.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "drivers/block-ram/format/disk.h"
 #include "tests/unit/scratch.h"
@@ -327,18 +329,24 @@ static enum steps_end run_and_kill(const struct kase *k, unsigned n,
 	return end;
 }
 
+/* Every third step, another third each time; all of them with $CRASH_MORE. */
+static unsigned stride(void)
+{
+	return getenv("CRASH_MORE") ? 1 : 3;
+}
+
 static void walk(const struct kase *k)
 {
-	enum steps_end end;
-	unsigned n = 0;
+	unsigned n = 1 + (unsigned)(steps_random() % stride());
+	enum steps_end end = STEPS_KILLED;
 
 	failed_here = false;
-	do {
-		end = run_and_kill(k, ++n, 0);
+	for (; end == STEPS_KILLED && !failed_here; n += stride()) {
+		end = run_and_kill(k, n, 0);
 		if (end == STEPS_KILLED && !failed_here && n % 4 == 0)
 			run_and_kill(k, n, 1 + steps_random() % 400);
-	} while (end == STEPS_KILLED && !failed_here);
-	printf("# %s: %u steps\n", k->name, n - 1);
+	}
+	printf("# %s: %u steps\n", k->name, n - stride());
 	fflush(stdout);
 	CU_ASSERT_FALSE(failed_here);
 	CU_ASSERT_TRUE(n > 5);
@@ -353,7 +361,7 @@ static void walk_instructions(const struct kase *k)
 	failed_here = false;
 	for (more = 1; end == STEPS_KILLED && !failed_here; n++) {
 		end = run_and_kill(k, 0, more);
-		more += 1 + steps_random() % 120;
+		more += 1 + steps_random() % (120 * stride());
 	}
 	printf("# %s: %u instructions of %u\n", k->name, n, more);
 	CU_ASSERT_FALSE(failed_here);
@@ -503,8 +511,8 @@ int main(void)
 	const char *env = getenv("CRASH_SEED");
 	int rc;
 
-	if (env)
-		steps_random_state = strtoull(env, NULL, 0) | 1;
+	steps_random_state =
+		(env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL)) | 1;
 	printf("# CRASH_SEED=%llu\n", (unsigned long long)steps_random_state);
 	signal(SIGALRM, hangs);
 	scratch_make();

@@ -271,7 +271,7 @@ $(B)/tests/daemon/captured.so: tests/daemon/xen.c tests/daemon/takeover.c tests/
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -shared -o $@ $(filter %.c,$^)
-$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored): $(B)/%: %.c tests/daemon/xen.c tests/cunit.h \
+$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored): $(B)/%: %.c tests/daemon/xen.c $(wildcard tests/daemon/*.h) tests/cunit.h \
 		$(B)/libramdisk.a $(PROGRAMS) $(B)/tests/daemon/xen.so $(B)/tests/daemon/captured.so | test-packages
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)

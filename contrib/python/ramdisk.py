@@ -69,6 +69,9 @@ class _Counters(ctypes.Structure):
     ] + [
         ("read_latency", ctypes.c_uint32 * 24),
         ("write_latency", ctypes.c_uint32 * 24),
+    ] + [
+        (name, ctypes.c_uint64)
+        for name in ("read_us", "write_us", "no_memory")
     ]
 
 
@@ -84,6 +87,7 @@ class _Attachment(ctypes.Structure):
         ("since", ctypes.c_uint64),
         ("label", ctypes.c_char * 64),
         ("counters", _Counters),
+        ("restarts", ctypes.c_uint),
     ]
 
 

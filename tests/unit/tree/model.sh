@@ -50,7 +50,7 @@ weaker() { # MODEL FILE SED NAME
 lock=drivers/block-ram/format/block-lock
 weaker block-lock $lock.h 's/atomic_thread_fence\(memory_order_release\);/;/' "the writer's fence"
 weaker block-lock tests/model/block-lock.cpp 's/atomic_thread_fence\(memory_order_acquire\);/;/' "the reader's fence"
-weaker block-lock $lock.h '/owner \| \(\(value \+ 1\)/,/;/s/memory_order_acquire/memory_order_relaxed/' "the acquire of a lock"
+weaker block-lock $lock.h '/owner \| \(\(value \+ 1\)/,/;/s/memory_order_seq_cst/memory_order_relaxed/' "the acquire of a lock"
 weaker block-lock $lock.h '/\(value \+ 1\) & RD_SEQUENCE,/,/;/s/memory_order_release/memory_order_relaxed/' "the release of a lock"
 weaker block-lock $lock.c 's/(atomic_load_explicit\(lock, )memory_order_acquire/\1memory_order_relaxed/' "the acquire of a wait"
 weaker block-lock $lock.c 's/owned\(disk, value \+ 2\)/owned(disk, value)/' "the new sequence of an inherited lock"

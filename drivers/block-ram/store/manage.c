@@ -75,20 +75,6 @@ static int give_up_soon(void *arg, uint64_t done, uint64_t total)
 	return ++*tries > LOCK_TRIES;
 }
 
-/* The slot of the durable attachment @label in header @fd, or -1. */
-static int find_durable(int fd, const struct rd_header *h, const char *label)
-{
-	struct rd_slot s;
-	unsigned i;
-
-	for (i = 0; i < h->slots_used; i++)
-		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
-		    s.flags & RD_SLOT_DURABLE &&
-		    !strncmp(s.label, label, sizeof(s.label)))
-			return (int)i;
-	return -1;
-}
-
 static int end_slot(struct rd_store *store, const char *id, int fd,
 		    const struct end *end, unsigned slot)
 {
@@ -132,7 +118,7 @@ static int open_durable(struct rd_store *store, const char *id,
 
 	if (fd < 0)
 		return -1;
-	*slot = find_durable(fd, &h, label);
+	*slot = rd_slot_find_durable(fd, &h, label);
 	if (*slot >= 0)
 		return fd;
 	close(fd);

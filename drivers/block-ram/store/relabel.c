@@ -15,6 +15,7 @@
 
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/format/header.h"
+#include "drivers/block-ram/store/slot.h"
 #include "drivers/block-ram/store/store.h"
 #include "include/ramdisk.h"
 
@@ -57,20 +58,6 @@ struct relabel {
 	int rc;
 };
 
-/* The slot of durable attachment @label, or -1. */
-static int find(int fd, const struct rd_header *h, const char *label)
-{
-	struct rd_slot s;
-	unsigned i;
-
-	for (i = 0; i < h->slots_used; i++)
-		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
-		    s.flags & RD_SLOT_DURABLE &&
-		    !strncmp(s.label, label, sizeof(s.label)))
-			return (int)i;
-	return -1;
-}
-
 /* With RD_LOCK_DISK held. */
 static int relabel_locked(int fd, const char *id, const struct relabel *r)
 {
@@ -79,7 +66,7 @@ static int relabel_locked(int fd, const char *id, const struct relabel *r)
 
 	if (rc)
 		return rc;
-	slot = find(fd, &h, r->from);
+	slot = rd_slot_find_durable(fd, &h, r->from);
 	if (slot < 0)
 		return -ENOENT;
 	if (rd_slots_alive(fd, (unsigned)slot, 1))
@@ -97,7 +84,7 @@ static int relabel_in(struct rd_store *store, const char *id, void *arg)
 
 	if (fd < 0)
 		return 0;
-	has = find(fd, &h, r->from) >= 0;
+	has = rd_slot_find_durable(fd, &h, r->from) >= 0;
 	close(fd);
 	if (!has)
 		return 0;

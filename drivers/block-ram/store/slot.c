@@ -323,6 +323,19 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 	return 0;
 }
 
+int rd_slot_find_durable(int fd, const struct rd_header *h, const char *label)
+{
+	struct rd_slot s;
+	unsigned i;
+
+	for (i = 0; i < h->slots_used; i++)
+		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
+		    s.flags & RD_SLOT_DURABLE &&
+		    !strncmp(s.label, label, sizeof(s.label)))
+			return (int)i;
+	return -1;
+}
+
 void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req)
 {
 	struct rd_slot *s = own_slot(disk);

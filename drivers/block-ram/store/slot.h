@@ -31,6 +31,13 @@ void rd_slot_free(struct rd_disk *disk);
 /* Unmap the counters. Needs no lock. */
 void rd_slot_unmap(struct rd_disk *disk);
 
+/*
+ * The slot of the durable attachment @label in the header behind @fd, of which @header
+ * is a copy; or -1. Needs no lock, but the slot may change.
+ */
+int rd_slot_find_durable(int fd, const struct rd_header *header,
+			 const char *label);
+
 /* Whether @slot has a living or a durable attachment. */
 bool rd_slot_living(const struct rd_disk *disk, unsigned slot);
 

@@ -138,17 +138,17 @@ static int read_locked(struct rd_disk *disk, unsigned char *to, uint64_t off,
 	return 0;
 }
 
-/* For an attachment that sees the disk as of a point. */
-__attribute__((noinline)) static int
-read_block_at_point(struct rd_disk *disk, uint64_t block, void *to, size_t pos,
-		    size_t len, struct rd_waiter *w)
+int rd_read_block(struct rd_disk *disk, uint64_t block, void *to, size_t pos,
+		  size_t len, struct rd_waiter *w)
 {
 	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
 	uint64_t before;
 	int rc;
 
-	if (!disk->view)
+	if (disk->point && !disk->view)
 		return rd_point_read(disk, disk->point, block, pos, to, len, w);
+	if (rd_readers_lock(disk))
+		return read_locked(disk, to, block * RD_BLOCK + pos, &len, w);
 	do {
 		rc = rd_block_lock_wait_again(disk, lock, w, &before);
 		if (!rc && rd_at_point(disk, block))
@@ -158,28 +158,6 @@ read_block_at_point(struct rd_disk *disk, uint64_t block, void *to, size_t pos,
 			racy_copy(to, rd_block_read(disk, block) + pos, len);
 		if (rc)
 			return rc;
-		atomic_thread_fence(memory_order_acquire);
-	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
-	rd_waiter_next(w);
-	return 0;
-}
-
-int rd_read_block(struct rd_disk *disk, uint64_t block, void *to, size_t pos,
-		  size_t len, struct rd_waiter *w)
-{
-	rd_block_lock *lock = rd_block_lock_of(rd_top(disk), block);
-	uint64_t before;
-	int rc;
-
-	if (__builtin_expect(disk->point != 0, 0))
-		return read_block_at_point(disk, block, to, pos, len, w);
-	if (rd_readers_lock(disk))
-		return read_locked(disk, to, block * RD_BLOCK + pos, &len, w);
-	do {
-		rc = rd_block_lock_wait_again(disk, lock, w, &before);
-		if (rc)
-			return rc;
-		racy_copy(to, rd_block_read(disk, block) + pos, len);
 		atomic_thread_fence(memory_order_acquire);
 	} while (atomic_load_explicit(lock, memory_order_relaxed) != before);
 	rd_waiter_next(w);

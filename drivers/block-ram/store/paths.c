@@ -134,53 +134,49 @@ bool rd_paths_have(int dir, const char *id, const char *seed,
 	return have;
 }
 
-/* Append @path after the @length bytes of @text, unless it is there. */
-static int add_path(int fd, const char *text, size_t length, const char *path)
+/*
+ * Append @path behind the *@length bytes of @text, which has room, and to the file
+ * @fd, unless it is there. 1 if it was added; 0; or -errno.
+ */
+static int add_path(int fd, char *text, size_t *length, const char *path)
 {
 	size_t n = strlen(path) + 1;
 	ssize_t written;
 
-	if (contains(text, length, path))
+	if (contains(text, *length, path))
 		return 0;
-	if (length + n > RD_PATHS_BYTES)
+	if (*length + n > RD_PATHS_BYTES)
 		return -ENOSPC;
-	written = pwrite(fd, path, n, (off_t)length);
-	if (written == (ssize_t)n)
-		return 1;
-	return written < 0 ? -errno : -ENOSPC;
-}
-
-static int add_new(int dir, const char *id, const char *path)
-{
-	int fd = open_paths(dir, id, O_RDWR | O_CREAT), rc = -ENOMEM;
-	size_t length = 0;
-	char *text;
-
-	if (fd < 0)
-		return -errno;
-	text = read_paths(fd, &length);
-	if (text)
-		rc = add_path(fd, text, length, path);
-	free(text);
-	close(fd);
-	return rc;
+	written = pwrite(fd, path, n, (off_t)*length);
+	if (written != (ssize_t)n)
+		return written < 0 ? -errno : -ENOSPC;
+	memcpy(text + *length, path, n);
+	*length += n;
+	return 1;
 }
 
 int rd_paths_add(int dir, const struct rd_header *h,
 		 const struct rd_spelling *spelling)
 {
 	const char *const path[] = { spelling->absolute, spelling->last };
-	bool added = false;
-	unsigned i;
-	int rc;
+	char *text = NULL;
+	size_t length;
+	int i, fd = -1, rc = 0, added = 0;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; rc >= 0 && i < 2; i++) {
 		if (!*path[i] || !strcmp(path[i], h->seed))
 			continue;
-		rc = add_new(dir, h->id, path[i]);
-		if (rc < 0)
-			return rc;
+		if (fd < 0)
+			fd = open_paths(dir, h->id, O_RDWR | O_CREAT);
+		if (fd < 0)
+			return -errno;
+		if (!text)
+			text = read_paths(fd, &length);
+		rc = text ? add_path(fd, text, &length, path[i]) : -ENOMEM;
 		added |= rc > 0;
 	}
-	return added;
+	free(text);
+	if (fd >= 0)
+		close(fd);
+	return rc < 0 ? rc : added;
 }

@@ -208,8 +208,8 @@ int rd_memory_grow(int fd, uint64_t off, uint64_t len)
 	int rc = 0;
 
 	while (!rc && len) {
-		if (!rd_memory_admit(
-			    len)) /* again after each step: others take memory, too */
+		/* Again after each step: others take memory, too. */
+		if (!rd_memory_admit(len))
 			return -ENOSPC;
 		n = len < STEP ? len : STEP;
 		rc = rd_memory_take(fd, off, n);

@@ -10,8 +10,8 @@
 
 /*
  * Check that @need bytes for @what fit into the tmpfs of descriptor @dir, unless it
- * is negative, and, with the margin, into the machine's available memory. @path names the tmpfs in the
- * sentence. 0; -ENOSPC if the tmpfs is too small, -ENOMEM if the machine has too
+ * is negative, and, with the margin, into the machine's available memory. @path names
+ * the tmpfs in the sentence. 0; -ENOSPC if the tmpfs is too small, -ENOMEM if the machine has too
  * little memory, both with the numbers in @err; or -errno.
  */
 int rd_memory_check(int dir, const char *path, const char *what, uint64_t need,

@@ -147,8 +147,7 @@ uint64_t rd_block_locks_sweep(rd_block_lock *locks, uint64_t count,
  * Release those of @count locks that stay locked for RD_DISTRUST_MS, whoever owns
  * them: a last resort, after which an owner that is only slow may leave a torn block.
  * Not the locks of a freeze. Returns the number of released locks; none without
- * memory for the search. The locks are
- * mapped for writing.
+ * memory for the search. The locks are mapped for writing.
  */
 uint64_t rd_block_locks_repair(const struct rd_disk *disk, rd_block_lock *locks,
 			       uint64_t count);

@@ -173,9 +173,8 @@ struct rd_filename rd_view_name(const char *id, unsigned slot,
 				enum rd_file file);
 
 /*
- * Remove the contents (data, ranges, counters, paths, points and views) of disk @id; its
- * contents and its
- * header; or one view. Call with RD_LOCK_DISK held. @header is the mapped header,
+ * Remove the contents (data, ranges, counters, paths, points and views) of disk @id;
+ * its contents and its header; or one view. Call with RD_LOCK_DISK held. @header is the mapped header,
  * or NULL if there is none to trust. The caller may be killed in between: the
  * header's state becomes RD_EMPTY first, and the header is removed last.
  */

@@ -21,9 +21,9 @@ bool rd_block_is_hole(const struct rd_disk *disk, uint64_t block);
 /*
  * The address of @block's bytes for writing, under the block's lock; NULL without
  * memory, or if a point's block could not be read. Reserves memory for a block that
- * has none. With @whole the caller will write all of the block, so the old contents are not copied. Call
- * rd_block_written() after the bytes are written: until then readers see the old
- * contents.
+ * has none. With @whole the caller will write all of the block, so the old contents
+ * are not copied. Call rd_block_written() after the bytes are written: until then
+ * readers see the old contents.
  */
 unsigned char *rd_block_write(struct rd_disk *disk, uint64_t block, bool whole);
 void rd_block_written(struct rd_disk *disk, uint64_t block);
@@ -83,8 +83,8 @@ static inline bool rd_blocks_backed(const struct rd_layer *layer,
 
 /*
  * rd_block_write() for all blocks of @len bytes at @off; with @whole the caller will
- * write all of these bytes. Then rd_blocks_written(). 0;
- * -ENOSPC; -EIO if a point's block could not be read.
+ * write all of these bytes. Then rd_blocks_written(). 0; -ENOSPC; -EIO if a point's
+ * block could not be read.
  */
 int rd_blocks_make(struct rd_disk *disk, uint64_t off, size_t len, bool whole);
 void rd_blocks_written(struct rd_disk *disk, uint64_t first, uint64_t end);

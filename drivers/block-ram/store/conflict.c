@@ -37,20 +37,24 @@ static bool is_living(int fd, const struct rd_header *h)
 }
 
 /*
- * Whether disk @id is living; then its header is in *@h. The header is read again
- * after a lock was seen: a process that was making the disk during the first read
- * has written all of the header by then.
+ * Whether the disk of header @fd, which was read to *@h, is living. The header is read
+ * again after a lock was seen: a process that was making the disk during the first
+ * read has written all of the header by then.
  */
+static bool reread_living(int fd, const char *id, struct rd_header *h)
+{
+	return is_living(fd, h) && !rd_header_read(fd, id, h, NULL);
+}
+
+/* Whether disk @id is living; then its header is in *@h. */
 static bool read_living(struct rd_store *store, const char *id,
 			struct rd_header *h)
 {
 	int fd = rd_store_header(store, id, h);
-	bool living;
+	bool living = fd >= 0 && reread_living(fd, id, h);
 
-	if (fd < 0)
-		return false;
-	living = is_living(fd, h) && !rd_header_read(fd, id, h, NULL);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return living;
 }
 
@@ -104,15 +108,28 @@ static void take_note(struct search *s, const char *id,
 	s->olds++;
 }
 
+static bool matches(struct rd_store *store, const struct search *s,
+		    const struct rd_header *h)
+{
+	return !h->name[0] && (is_same(s->seed, h) || is_meant(store, s, h));
+}
+
+/* Most disks do not match: their locks are not looked at. */
 static int examine(struct rd_store *store, const char *id, void *arg)
 {
 	struct search *s = arg;
 	struct rd_header h;
+	int fd = -1;
 
-	if ((s->skip && !strcmp(id, s->skip)) || !read_living(store, id, &h))
+	if (!s->skip || strcmp(id, s->skip))
+		fd = rd_store_header(store, id, &h);
+	if (fd < 0)
 		return 0;
-	if (!h.name[0] && (is_same(s->seed, &h) || is_meant(store, s, &h)))
+	/* An empty disk may be one that is being made: its seed is not known yet. */
+	if ((h.state == RD_EMPTY || matches(store, s, &h)) &&
+	    reread_living(fd, id, &h) && matches(store, s, &h))
 		take_note(s, id, &h);
+	close(fd);
 	return 0;
 }
 

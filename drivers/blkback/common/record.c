@@ -222,16 +222,50 @@ int blkback_record_read(int dir, const char *name, struct blkback_record *r)
 	return rc;
 }
 
+/* ---- of saved attachments ----------------------------------------------- */
+
+/* Open the directory @store, and name the record. */
+static int open_saved(const char *store, const char *uuid, uint32_t devid,
+		      char name[128])
+{
+	int dir = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	snprintf(name, 128, RECORD_OF_SAVED_NAME, uuid, devid);
+	return dir < 0 ? -errno : dir;
+}
+
+int blkback_record_save(const char *store, const struct blkback_record *r)
+{
+	char name[128];
+	int rc, dir = open_saved(store, r->uuid, r->devid, name);
+
+	if (dir < 0)
+		return dir;
+	rc = blkback_record_write(dir, name, r);
+	close(dir);
+	return rc;
+}
+
 int blkback_record_find(const char *store, const char *uuid, uint32_t devid,
 			struct blkback_record *r)
 {
-	int rc, dir = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char name[128];
+	int rc, dir = open_saved(store, uuid, devid, name);
 
 	if (dir < 0)
-		return -errno;
-	snprintf(name, sizeof(name), RECORD_OF_SAVED_NAME, uuid, devid);
+		return dir;
 	rc = blkback_record_read(dir, name, r);
 	close(dir);
 	return rc;
+}
+
+void blkback_record_forget(const char *store, const char *uuid, uint32_t devid)
+{
+	char name[128];
+	int dir = open_saved(store, uuid, devid, name);
+
+	if (dir < 0)
+		return;
+	unlinkat(dir, name, 0);
+	close(dir);
 }

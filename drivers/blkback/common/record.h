@@ -26,6 +26,9 @@
 /* The label of such an attachment, again by UUID and devid. */
 #define RECORD_LABEL "saved/%s/%u"
 
+/* For a toolstack to make a domain that has ended again: xl waits for 2 s first. */
+#define BLKBACK_RETURN_MS 20000
+
 struct blkback_record {
 	char uuid[BLKBACK_UUID_MAX]; /* of the domain */
 	char domain[BLKBACK_DOMAIN_MAX]; /* its name */
@@ -60,8 +63,13 @@ int blkback_record_write(int dir, const char *name,
 			 const struct blkback_record *r);
 int blkback_record_read(int dir, const char *name, struct blkback_record *r);
 
-/* Read the record of a saved attachment in the directory @store. */
+/*
+ * The record of a saved attachment in the directory @store: write it under the UUID
+ * and devid that it has, read it, remove it. 0 or -errno, as above.
+ */
+int blkback_record_save(const char *store, const struct blkback_record *r);
 int blkback_record_find(const char *store, const char *uuid, uint32_t devid,
 			struct blkback_record *r);
+void blkback_record_forget(const char *store, const char *uuid, uint32_t devid);
 
 #endif

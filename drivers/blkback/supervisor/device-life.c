@@ -8,6 +8,7 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/supervisor/device-observe.h"
+#include "drivers/blkback/supervisor/return.h"
 #include "include/private/clock.h"
 
 #define ASSUMED_MS 600000 /* from a daemon's start */
@@ -69,9 +70,8 @@ static void read_names(struct blkback_device *dev)
 
 bool blkback_life_is_there(struct blkback_device *dev)
 {
-	char uuid[BLKBACK_UUID_MAX];
-
-	return read_uuid(dev, uuid) && !strcmp(uuid, dev->life.uuid);
+	return dev->domid &&
+	       blkback_return_is_there(dev->host, dev->domid, dev->life.uuid);
 }
 
 void blkback_life_learn(struct blkback_device *dev, bool adopted)

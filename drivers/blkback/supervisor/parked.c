@@ -21,8 +21,6 @@
 #include "drivers/blkback/supervisor/state.h"
 #include "include/private/clock.h"
 
-/* For a toolstack to make the domain again: xl waits for 2 s before it begins. */
-#define RETURN_MS 20000
 #define RETURNED_MS \
 	60000 /* for libxl to run the script of a domain that is back */
 #define RETRY_MS 1000
@@ -35,11 +33,6 @@ static struct blkback_supervisor *of(struct blkback_host *host)
 static int open_store(const struct blkback_supervisor *sup)
 {
 	return open(sup->host.store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static void name_of_saved(char name[128], const char *uuid, uint32_t devid)
-{
-	snprintf(name, 128, RECORD_OF_SAVED_NAME, uuid, devid);
 }
 
 static void label_of_saved(char label[RD_LABEL_MAX], const char *uuid,
@@ -70,29 +63,27 @@ static void fill_record(const struct blkback_device *dev,
 	r->faults = dev->faults;
 }
 
-static void write_record(struct blkback_supervisor *sup, const char *name,
-			 const struct blkback_record *r)
+/* @rc: of the write of @r. */
+static void log_write(const struct blkback_record *r, int rc)
 {
-	int dir = open_store(sup), rc = dir < 0 ? -errno : 0;
-
-	if (!rc)
-		rc = blkback_record_write(dir, name, r);
 	if (rc)
 		blkback_log(BLKBACK_ERROR,
-			    "%u/%u: cannot write the record %s: %s", r->domid,
-			    r->devid, name, strerror(-rc));
-	if (dir >= 0)
-		close(dir);
+			    "%u/%u: cannot write the record of domain %s: %s",
+			    r->domid, r->devid, r->uuid, strerror(-rc));
 }
 
 static void note(struct blkback_host *host, struct blkback_device *dev)
 {
+	int rc, dir = open_store(of(host));
 	struct blkback_record r;
 	char name[128];
 
 	fill_record(dev, &r);
 	snprintf(name, sizeof(name), RECORD_OF_DEVICE, dev->domid, dev->devid);
-	write_record(of(host), name, &r);
+	rc = dir < 0 ? -errno : blkback_record_write(dir, name, &r);
+	log_write(&r, rc);
+	if (dir >= 0)
+		close(dir);
 }
 
 static int read_device_record(struct blkback_supervisor *sup, uint32_t domid,
@@ -131,25 +122,12 @@ static void look_again_at(struct blkback_supervisor *sup, uint64_t when)
 		sup->parked_at = (int64_t)when;
 }
 
-static void remove_saved(struct blkback_supervisor *sup, const char *uuid,
-			 uint32_t devid)
-{
-	int dir = open_store(sup);
-	char name[128];
-
-	name_of_saved(name, uuid, devid);
-	if (dir >= 0) {
-		unlinkat(dir, name, 0);
-		close(dir);
-	}
-}
-
 static uint64_t limit_of(const struct blkback_supervisor *sup, bool returning)
 {
 	uint64_t now = (uint64_t)clock_now_ms();
 
 	if (returning)
-		return now + RETURN_MS;
+		return now + BLKBACK_RETURN_MS;
 	return sup->options.saved_limit
 		       ? now + 1000 * (uint64_t)sup->options.saved_limit
 		       : 0;
@@ -158,7 +136,7 @@ static uint64_t limit_of(const struct blkback_supervisor *sup, bool returning)
 /* @r: what the device was. 0; -EWOULDBLOCK; or -errno. */
 static int park_record(struct blkback_supervisor *sup, struct blkback_record *r)
 {
-	char name[128], label[RD_LABEL_MAX], own[RD_LABEL_MAX];
+	char label[RD_LABEL_MAX], own[RD_LABEL_MAX];
 	int rc;
 
 	/* The seed's path may have another file when the domain is back. */
@@ -169,13 +147,12 @@ static int park_record(struct blkback_supervisor *sup, struct blkback_record *r)
 		return -ENOENT;
 	r->since = (uint64_t)time(NULL);
 	r->until = limit_of(sup, r->returning);
-	name_of_saved(name, r->uuid, r->devid);
-	write_record(sup, name, r);
+	log_write(r, blkback_record_save(sup->host.store, r));
 	rc = blkback_leftovers_park(sup->store, r->domid, r->devid, label);
 	if (rc == -EWOULDBLOCK)
 		return rc;
 	if (rc) {
-		remove_saved(sup, r->uuid, r->devid);
+		blkback_record_forget(sup->host.store, r->uuid, r->devid);
 		blkback_log(BLKBACK_ERROR,
 			    "%u/%u: cannot keep the attachment: %s", r->domid,
 			    r->devid, strerror(-rc));
@@ -256,7 +233,7 @@ static int unpark(struct blkback_host *host, struct blkback_device *dev)
 		return rc == -ENOENT && is_moving(sup, dev) ? -EWOULDBLOCK : rc;
 	if (!blkback_record_find(host->store, uuid, dev->devid, &r))
 		dev->faults = r.faults;
-	remove_saved(sup, uuid, dev->devid);
+	blkback_record_forget(sup->host.store, uuid, dev->devid);
 	return rc;
 }
 
@@ -264,7 +241,6 @@ static int unpark(struct blkback_host *host, struct blkback_device *dev)
 static void give_back(struct blkback_supervisor *sup, struct blkback_record *r,
 		      uint32_t domid)
 {
-	char name[128];
 	int rc;
 
 	if (!r->of_xl) {
@@ -280,8 +256,7 @@ static void give_back(struct blkback_supervisor *sup, struct blkback_record *r,
 	if (!r->until)
 		return;
 	r->until = (uint64_t)clock_now_ms() + RETURNED_MS;
-	name_of_saved(name, r->uuid, r->devid);
-	write_record(sup, name, r);
+	log_write(r, blkback_record_save(sup->host.store, r));
 }
 
 static void prepare(struct blkback_host *host, struct blkback_device *dev)
@@ -371,7 +346,7 @@ static void expire(struct blkback_supervisor *sup, struct blkback_record *r)
 		BLKBACK_INFO,
 		"%u/%u: the attachment of domain %s to %s is not kept any longer",
 		r->domid, r->devid, r->domain, r->seed);
-	remove_saved(sup, r->uuid, r->devid);
+	blkback_record_forget(sup->host.store, r->uuid, r->devid);
 }
 
 void blkback_parked_expire(struct blkback_supervisor *sup)
@@ -387,7 +362,7 @@ static void check(struct blkback_supervisor *sup, struct blkback_record *r)
 
 	label_of_saved(label, r->uuid, r->devid);
 	if (rd_find_durable(sup->store, label, id) == -ENOENT)
-		remove_saved(sup, r->uuid, r->devid);
+		blkback_record_forget(sup->host.store, r->uuid, r->devid);
 	else
 		give_back_if_there(sup, r);
 }

@@ -6,12 +6,10 @@
 #include "tools/xm-ramdisk/hotplug/life.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
@@ -19,7 +17,6 @@
 #include "tools/xm-ramdisk/xen/saved.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
-#define RETURN_MS 20000 /* for a toolstack to make the domain again */
 #define LOCK_TRIES 100 /* for the disk's lock */
 #define LOCK_PAUSE_NS 20000000
 #define SHUTDOWN_SUSPEND 2 /* of xen/sched.h */
@@ -144,20 +141,6 @@ static bool describe(struct rd_store *store, const char *label,
 	return found;
 }
 
-static int write_record(struct rd_store *store, const struct blkback_record *r)
-{
-	int rc, dir = open(rd_store_path(store),
-			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char name[128];
-
-	if (dir < 0)
-		return -errno;
-	snprintf(name, sizeof(name), RECORD_OF_SAVED_NAME, r->uuid, r->devid);
-	rc = blkback_record_write(dir, name, r);
-	close(dir);
-	return rc;
-}
-
 bool life_keep(struct rd_store *store, const char *label, unsigned domid,
 	       unsigned devid)
 {
@@ -173,9 +156,9 @@ bool life_keep(struct rd_store *store, const char *label, unsigned domid,
 	r.since = (uint64_t)time(NULL);
 	r.returning = reason != SHUTDOWN_SUSPEND;
 	if (r.returning)
-		r.until = (uint64_t)clock_now_ms() + RETURN_MS;
+		r.until = (uint64_t)clock_now_ms() + BLKBACK_RETURN_MS;
 	snprintf(saved, sizeof(saved), RECORD_LABEL, r.uuid, devid);
-	if (write_record(store, &r))
+	if (blkback_record_save(rd_store_path(store), &r))
 		return false;
 	if (!relabel(store, label, saved))
 		return true;

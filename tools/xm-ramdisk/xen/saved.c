@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
@@ -68,14 +67,11 @@ int saved_find(struct rd_store *store, const char *domain, uint32_t devid,
 
 void saved_forget(struct rd_store *store, const char *label)
 {
-	char path[PATH_MAX + 128], uuid[BLKBACK_UUID_MAX];
+	char uuid[BLKBACK_UUID_MAX];
 	uint32_t devid;
 
-	if (!blkback_record_of_label(label, uuid, &devid))
-		return;
-	snprintf(path, sizeof(path), "%s/" RECORD_OF_SAVED_NAME,
-		 rd_store_path(store), uuid, devid);
-	unlink(path);
+	if (blkback_record_of_label(label, uuid, &devid))
+		blkback_record_forget(rd_store_path(store), uuid, devid);
 }
 
 int saved_end(struct rd_store *store, const char *label)

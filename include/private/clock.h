@@ -39,6 +39,15 @@ static inline int64_t clock_coarse_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* ms since 1970. */
+static inline uint64_t clock_wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* A deadline @seconds from now, in milliseconds. */
 static inline int64_t clock_deadline(int seconds)
 {

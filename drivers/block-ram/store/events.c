@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "drivers/block-ram/store/attach.h"
+#include "include/private/clock.h"
 
 /* Memory of a queue, beyond which events are dropped. */
 #define QUEUE_BYTES ((off_t)4 << 20)
@@ -93,7 +93,6 @@ void rd_events_put(int dir, const struct rd_event *event)
 	struct rd_event_record record = { .event = *event };
 	int fd = rd_events_folder(dir);
 	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-	struct timespec now;
 	struct dirent *e;
 
 	if (!folder) {
@@ -103,11 +102,8 @@ void rd_events_put(int dir, const struct rd_event *event)
 	}
 	memcpy(record.magic, RD_EVENT_MAGIC, sizeof(record.magic));
 	memcpy(record.end, RD_EVENT_MAGIC, sizeof(record.end));
-	if (!record.event.time_ms) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		record.event.time_ms = (uint64_t)now.tv_sec * 1000 +
-				       (uint64_t)now.tv_nsec / 1000000;
-	}
+	if (!record.event.time_ms)
+		record.event.time_ms = clock_wall_ms();
 	while ((e = readdir(folder)))
 		if (e->d_name[0] != '.')
 			append_to(fd, e->d_name, &record);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Small text files, as those of /sys and /proc are. */
+/* Small text files, as those of /sys and /proc are; files that appear whole. */
 #ifndef XM_RAMDISK_FILE_H
 #define XM_RAMDISK_FILE_H
 
@@ -12,5 +12,11 @@
  * empty.
  */
 bool file_first_line(const char *path, char *line, size_t size);
+
+/*
+ * Make a file beside @path, to be renamed to it when it is complete; its name in
+ * @temporary, of PATH_MAX bytes. A descriptor, or -1 after a message.
+ */
+int file_make_beside(const char *path, char *temporary);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/exposition.h"
+#include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/commands/metrics-report.h"
@@ -83,13 +84,9 @@ static int write_file(const struct picture *p, const char *file)
 	char temporary[PATH_MAX];
 	int rc, fd;
 
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file) >=
-	    (int)sizeof(temporary))
-		return say_failed("%s: %s", file, strerror(ENAMETOOLONG));
-	fd = mkostemp(temporary, O_CLOEXEC);
+	fd = file_make_beside(file, temporary);
 	if (fd < 0)
-		return say_failed("cannot write beside %s: %s", file,
-				  strerror(errno));
+		return EXIT_FAILED;
 	rc = fill(p, fd);
 	if (!rc && rename(temporary, file) < 0)
 		rc = -errno;

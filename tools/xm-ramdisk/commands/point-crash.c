@@ -22,7 +22,6 @@
 #include "tools/xm-ramdisk/xen/who.h"
 
 #define PREFIX "crash-"
-#define KEEP_DEFAULT 8
 #define MOST 256u /* crashed domains that are remembered */
 #define IDLE_MS 10000 /* a look without an event: the domain may attach later */
 
@@ -154,7 +153,7 @@ static int watch(struct crashes *c)
 
 int point_on_crash(struct disk_job *job, int keep)
 {
-	struct crashes c = { .job = job, .keep = keep ? keep : KEEP_DEFAULT };
+	struct crashes c = { .job = job, .keep = keep };
 	int rc = host_open("point", &c.xs);
 
 	if (rc)

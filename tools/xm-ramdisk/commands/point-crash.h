@@ -7,7 +7,7 @@
 
 /*
  * Take a point of the job's disk each time that a domain that has it attached
- * crashes, until a signal. At most @keep of them stay, 0 means the default. An exit
+ * crashes, until a signal. At most @keep of them stay. An exit
  * status, or -errno with the sentence in job->err.
  */
 int point_on_crash(struct disk_job *job, int keep);

@@ -175,17 +175,21 @@ static int take_dated(struct disk_job *job)
 	return point_take_named(job, name);
 }
 
+static int keep_of(const struct point_options *o)
+{
+	return o->keep ? o->keep : KEEP_DEFAULT;
+}
+
 static int every(struct disk_job *job)
 {
 	const struct point_options *o = job->arg;
 	const volatile sig_atomic_t *stop = signals_catch();
-	int keep = o->keep ? o->keep : KEEP_DEFAULT;
 	int64_t next = clock_now_ms(), left;
 	int rc = 0;
 
 	while (!rc && !*stop) {
 		/* Room first: 64 points are the most. */
-		rc = point_drop_oldest(job, EVERY_PREFIX, keep - 1);
+		rc = point_drop_oldest(job, EVERY_PREFIX, keep_of(o) - 1);
 		if (!rc)
 			rc = take_dated(job);
 		for (next += (int64_t)o->every * 1000;
@@ -206,7 +210,7 @@ static int point(struct disk_job *job)
 	if (o->every)
 		return every(job);
 	if (o->on_crash)
-		return point_on_crash(job, o->keep);
+		return point_on_crash(job, keep_of(o));
 	if (o->drop)
 		return rd_point_drop(job->store, job->id, job->words[1],
 				     &job->err);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
+#include "tools/xm-ramdisk/base/file.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/process.h"
 #include "tools/xm-ramdisk/base/signals.h"
@@ -126,13 +127,9 @@ static int save_to(struct rd_disk *disk, bool point, const char *file)
 	struct progress p;
 	int rc, fd;
 
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file) >=
-	    (int)sizeof(temporary))
-		return say_failed("%s: %s", file, strerror(ENAMETOOLONG));
-	fd = mkostemp(temporary, O_CLOEXEC);
+	fd = file_make_beside(file, temporary);
 	if (fd < 0)
-		return say_failed("cannot write beside %s: %s", file,
-				  strerror(errno));
+		return EXIT_FAILED;
 	process_remove_at_bus_error(temporary);
 	progress_start(&p, "saving", file, signals_catch());
 	rc = fill(disk, point, fd, &p);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "include/private/clock.h"
@@ -67,18 +66,10 @@ static void print(struct watcher *w, const struct rd_event *e)
 		  (w->o->until && !strcmp(w->o->until, e->what));
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Not counted: it says that the queue is there. */
 static void say_watching(const struct watcher *w)
 {
-	struct rd_event e = { .what = "watching", .time_ms = now_ms() };
+	struct rd_event e = { .what = "watching", .time_ms = clock_wall_ms() };
 
 	snprintf(e.text, sizeof(e.text), "%s", rd_store_path(w->store));
 	event_report(w->xs, &e, w->o->json);
@@ -105,7 +96,7 @@ static int print_queued(struct watcher *w)
 
 static struct rd_event event_of(const struct rd_disk_info *d, const char *what)
 {
-	struct rd_event e = { .time_ms = now_ms() };
+	struct rd_event e = { .time_ms = clock_wall_ms() };
 	size_t n = strlen(d->seed), most = sizeof(e.seed) - 1;
 
 	snprintf(e.what, sizeof(e.what), "%s", what);

@@ -19,8 +19,7 @@
 #define EVIL_RING 200u
 #define LIMIT_MS 5000
 
-static const char *program, *seed;
-static char dir[] = "/tmp/xen-ramdisk-captured-XXXXXX";
+static const char *seed;
 static pthread_t guest;
 
 static void both_connect(void)
@@ -192,22 +191,7 @@ int main(int argc, char **argv)
 		{ "the captured device is detached", detach_evil },
 		{ "the end", end },
 	};
-	char command[128];
-	int rc;
-
-	if (argc != 3 || !mkdtemp(dir))
+	if (!daemon_tests_begin(argc, argv))
 		return 2;
-	snprintf(command, sizeof(command), "%s/xen", dir);
-	setenv("FAKE_XEN", command, 1);
-	program = realpath(argv[1], NULL);
-	preload = realpath(argv[2], NULL);
-	scratch_make();
-	fake_xen_open();
-	xs = xs_open(0);
-	rc = RUN_TESTS("captured", tests);
-	if (daemon_pid() && !is_dead(daemon_pid()))
-		run(program, "--stop");
-	scratch_remove();
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) ? 1 : rc;
+	return daemon_tests_end(RUN_TESTS("captured", tests));
 }

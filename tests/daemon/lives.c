@@ -16,8 +16,6 @@
 #define OTHER_UUID "12345678-1234-1234-1234-123456789abd"
 #define SAVED "saved/" UUID "/" DEVID
 
-static const char *program;
-static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX";
 static const char *seed;
 static pthread_t guest;
 static unsigned domid, page; /* of the domain; of its ring */
@@ -509,22 +507,7 @@ int main(int argc, char **argv)
 		{ "shown, and ended by a person", shown_and_ended },
 		{ "names that are not unique", names_that_are_not_unique },
 	};
-	char command[128];
-	int rc;
-
-	if (argc != 3 || !mkdtemp(dir))
+	if (!daemon_tests_begin(argc, argv))
 		return 2;
-	snprintf(command, sizeof(command), "%s/xen", dir);
-	setenv("FAKE_XEN", command, 1);
-	program = realpath(argv[1], NULL);
-	preload = realpath(argv[2], NULL);
-	scratch_make();
-	fake_xen_open();
-	xs = xs_open(0);
-	rc = RUN_TESTS("lives", tests);
-	if (daemon_pid() && !is_dead(daemon_pid()))
-		run(program, "--stop");
-	scratch_remove();
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) ? 1 : rc;
+	return daemon_tests_end(RUN_TESTS("lives", tests));
 }

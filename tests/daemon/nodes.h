@@ -11,6 +11,8 @@
 #define FRONT_OF(device) "/local/domain/0/device/vbd/" device
 
 static struct xs_handle *xs;
+static const char *program; /* the daemon */
+static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX"; /* of the fake Xen */
 
 /*
  * Whether the guest gets right answers to requests that it sends from now on.
@@ -98,6 +100,35 @@ static void fill_disk(void)
 		take_response(i);
 	}
 	filling = false;
+}
+
+/* The start of a test's main(): its arguments are PROGRAM and PRELOAD. */
+static inline bool daemon_tests_begin(int argc, char **argv)
+{
+	char path[64];
+
+	if (argc != 3 || !mkdtemp(dir))
+		return false;
+	snprintf(path, sizeof(path), "%s/xen", dir);
+	setenv("FAKE_XEN", path, 1);
+	program = realpath(argv[1], NULL);
+	preload = realpath(argv[2], NULL);
+	scratch_make();
+	fake_xen_open();
+	xs = xs_open(0);
+	return true;
+}
+
+/* Its end, after tests that ended with @rc. An exit status. */
+static inline int daemon_tests_end(int rc)
+{
+	char command[64];
+
+	if (daemon_pid() && !is_dead(daemon_pid()))
+		run(program, "--stop");
+	scratch_remove();
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command) ? 1 : rc;
 }
 
 #endif

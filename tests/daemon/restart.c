@@ -22,9 +22,7 @@
 #define FRONT FRONT_OF(DEVICE)
 #define RING_REF 8u
 
-static const char *program;
-static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX", other[64],
-	    short_lived[64];
+static char other[64], short_lived[64];
 static pthread_t guest;
 
 /* ---- tests, each on the state that the one before it left --------------- */
@@ -565,23 +563,8 @@ int main(int argc, char **argv)
 		{ "--stop", stop_ends_daemon_and_spare },
 		{ "a relative path of the store", relative_store },
 	};
-	char command[128];
-	int rc;
-
-	if (argc != 3 || !mkdtemp(dir))
+	if (!daemon_tests_begin(argc, argv))
 		return 2;
-	snprintf(command, sizeof(command), "%s/xen", dir);
-	setenv("FAKE_XEN", command, 1);
-	program = realpath(argv[1], NULL);
-	preload = realpath(argv[2], NULL);
 	make_programs();
-	scratch_make();
-	fake_xen_open();
-	xs = xs_open(0);
-	rc = RUN_TESTS("daemon", tests);
-	if (daemon_pid() && !is_dead(daemon_pid()))
-		run(program, "--stop");
-	scratch_remove();
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) ? 1 : rc;
+	return daemon_tests_end(RUN_TESTS("daemon", tests));
 }

@@ -17,8 +17,8 @@
 #define BACK BACK_OF(DEVICE)
 #define FRONT FRONT_OF(DEVICE)
 
-static const char *program, *seed;
-static char dir[] = "/tmp/xen-ramdisk-daemon-XXXXXX", log_file[64];
+static const char *seed;
+static char log_file[64];
 static pthread_t guest;
 
 /* The lines of the daemon's log with @text so far. */
@@ -274,26 +274,15 @@ int main(int argc, char **argv)
 	char command[128];
 	int rc;
 
-	if (argc != 3 || !mkdtemp(dir))
+	if (!daemon_tests_begin(argc, argv))
 		return 2;
-	snprintf(command, sizeof(command), "%s/xen", dir);
-	setenv("FAKE_XEN", command, 1);
 	snprintf(log_file, sizeof(log_file), "%s/log", dir);
-	program = realpath(argv[1], NULL);
-	preload = realpath(argv[2], NULL);
-	scratch_make();
-	fake_xen_open();
-	xs = xs_open(0);
 	rc = RUN_TESTS("xenstored", tests);
-	if (daemon_pid() && !is_dead(daemon_pid()))
-		run(program, "--stop");
 	if (rc) {
 		snprintf(command, sizeof(command), "sed 's/^/# /' %s",
 			 log_file);
 		if (system(command))
 			rc = 1;
 	}
-	scratch_remove();
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) ? 1 : rc;
+	return daemon_tests_end(rc);
 }

@@ -11,18 +11,17 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <netdb.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "drivers/nbdkit/deny.h"
 #include "drivers/nbdkit/exports.h"
 #include "drivers/nbdkit/holder.h"
+#include "drivers/nbdkit/label.h"
 #include "drivers/nbdkit/limit.h"
 #include "drivers/nbdkit/pins.h"
 #include "drivers/nbdkit/version.h"
@@ -39,7 +38,6 @@
 static bool read_only;
 static unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP, RD_FRESH */
 static const char *given_point; /* of point=: of every export; or NULL */
-static const char *given_label; /* NULL: made from the client's address */
 
 /* ---- parameters -------------------------------------------------------- */
 
@@ -94,10 +92,8 @@ static int ramdisk_config(const char *key, const char *value)
 		given_point = value;
 		return 0;
 	}
-	if (!strcmp(key, "label")) {
-		given_label = value;
-		return 0;
-	}
+	if (!strcmp(key, "label"))
+		return label_config(value);
 	nbdkit_error("unknown parameter '%s'; see nbdkit-ramdisk-plugin(1)",
 		     key);
 	return -1;
@@ -289,32 +285,6 @@ static int ramdisk_get_ready(void)
 	return holder_get_pins();
 }
 
-/* Write the client's address, as far as it is known, as the label. */
-static void peer_label(char label[RD_LABEL_MAX])
-{
-	struct sockaddr_storage a;
-	socklen_t len = sizeof(a);
-	char host[48] = "", port[8] = "";
-	int64_t pid;
-
-	snprintf(label, RD_LABEL_MAX, "%s", given_label ? given_label : "nbd");
-	if (given_label)
-		return;
-	if (nbdkit_peer_name((struct sockaddr *)&a, &len) < 0)
-		return;
-	if (a.ss_family == AF_UNIX) {
-		pid = nbdkit_peer_pid();
-		if (pid > 0)
-			snprintf(label, RD_LABEL_MAX, "nbd/pid %" PRId64, pid);
-	} else if (!getnameinfo((struct sockaddr *)&a, len, host, sizeof(host),
-				port, sizeof(port),
-				NI_NUMERICHOST | NI_NUMERICSERV)) {
-		/* An IPv4 client on an IPv6 socket. */
-		snprintf(label, RD_LABEL_MAX, "nbd/%s %s",
-			 strncmp(host, "::ffff:", 7) ? host : host + 7, port);
-	}
-}
-
 /*
  * What clients see. `xm-ramdisk attach --remote` looks for the instance behind
  * "RAM disk ". A private view has none: a client that comes back has a new one. Nor
@@ -350,7 +320,7 @@ static void *ramdisk_open(int readonly)
 		free(c);
 		return NULL;
 	}
-	peer_label(label);
+	label_of_client(label);
 	rc = exports_find(name, &e);
 	if (!rc) {
 		holder_prepare();
@@ -456,32 +426,16 @@ static void log_no_memory(const struct rd_disk *disk)
 	nbdkit_error("%s", why.text);
 }
 
-/* Requests go on: only the log has it. At most one line of each kind a second. */
-static void log_damage(struct connection *c)
+static void say_damage(const struct rd_disk *disk, const char *text)
 {
-	static _Atomic int64_t last;
-	int64_t second = clock_now_ms() / 1000 + 1;
-	struct rd_damage damage = { .torn.n = 0 };
-	char text[DAMAGE_TEXT_MAX];
-
-	if (!damage_is_new(c->disk, &c->damage, &damage) ||
-	    atomic_exchange(&last, second) == second)
-		return;
-	if (damage.torn.n) {
-		damage_text_torn(&damage.torn, text);
-		nbdkit_error("disk %s: %s", rd_id(c->disk), text);
-	}
-	if (damage.stuck.n) {
-		damage_text_stuck(&damage.stuck, text);
-		nbdkit_error("disk %s: %s", rd_id(c->disk), text);
-	}
+	nbdkit_error("disk %s: %s", rd_id(disk), text);
 }
 
 static int answer(struct connection *c, int rc)
 {
 	struct rd_disk *disk = c->disk;
 
-	log_damage(c);
+	damage_log(disk, &c->damage, say_damage);
 	if (!rc)
 		return 0;
 	if (rc == -ENOSPC)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "include/private/clock.h"
 #include "include/ramdisk.h"
 
 #define DAMAGE_TEXT_MAX 256
@@ -50,6 +51,32 @@ static inline bool damage_is_new(struct rd_disk *disk, _Atomic uint64_t *seen,
 		return false;
 	n = rd_damage(disk, damage);
 	return atomic_exchange(seen, n) != n;
+}
+
+/*
+ * Have @say log what is new, at most one line of each kind a second of all disks.
+ * Requests go on: only the log has it. @seen as above, one for each attachment.
+ */
+static inline void damage_log(struct rd_disk *disk, _Atomic uint64_t *seen,
+			      void (*say)(const struct rd_disk *disk,
+					  const char *text))
+{
+	static _Atomic int64_t last;
+	struct rd_damage damage = { .torn.n = 0 };
+	int64_t second = clock_now_ms() / 1000 + 1;
+	char text[DAMAGE_TEXT_MAX];
+
+	if (!damage_is_new(disk, seen, &damage) ||
+	    atomic_exchange(&last, second) == second)
+		return;
+	if (damage.torn.n) {
+		damage_text_torn(&damage.torn, text);
+		say(disk, text);
+	}
+	if (damage.stuck.n) {
+		damage_text_stuck(&damage.stuck, text);
+		say(disk, text);
+	}
 }
 
 #endif

@@ -66,27 +66,9 @@ static bool sectors(const struct ram_vbd *v, uint64_t sector, int n,
 	return true;
 }
 
-/* At most one line of each kind a second. */
-static void log_damage(struct ram_vbd *v)
+static void say_damage(const struct rd_disk *disk, const char *text)
 {
-	struct rd_damage damage = { .torn.n = 0 };
-	int64_t second = clock_now_ms() / 1000 + 1;
-	static int64_t last;
-	char text[DAMAGE_TEXT_MAX];
-
-	if (!damage_is_new(v->disk, &v->damage, &damage) || last == second)
-		return;
-	last = second;
-	if (damage.torn.n) {
-		damage_text_torn(&damage.torn, text);
-		syslog(LOG_WARNING, "tapdisk_ram: disk %s: %s", rd_id(v->disk),
-		       text);
-	}
-	if (damage.stuck.n) {
-		damage_text_stuck(&damage.stuck, text);
-		syslog(LOG_WARNING, "tapdisk_ram: disk %s: %s", rd_id(v->disk),
-		       text);
-	}
+	syslog(LOG_WARNING, "tapdisk_ram: disk %s: %s", rd_id(disk), text);
 }
 
 /* 0 or -errno; not -EBUSY, -EAGAIN or -EINTR, which tapdisk retries. */
@@ -107,7 +89,7 @@ static int carry_out(struct ram_vbd *v, bool write, uint64_t sector, int n,
 	} else {
 		rc = write ? rd_write(v->disk, buf, off, len)
 			   : rd_read(v->disk, buf, off, len);
-		log_damage(v);
+		damage_log(v->disk, &v->damage, say_damage);
 	}
 	if (rc) {
 		v->errors++;

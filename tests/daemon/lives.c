@@ -471,6 +471,21 @@ static void shown_and_ended(void)
 	CU_ASSERT_TRUE(only_attachment_is(NULL));
 }
 
+/* Renamed while it runs: a supervisor that starts later knows the new name. */
+static void renamed(void)
+{
+	set_domain(domid, "name", "due");
+	killed(false, true);
+	CU_ASSERT_TRUE(guest_is_served());
+	guest_stops();
+	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
+	remove_domain();
+	CU_ASSERT_EQUAL_FATAL(run(program, NULL), 0);
+	CU_ASSERT_TRUE(await_attachment(SAVED));
+	CU_ASSERT_EQUAL(tool("list | grep -q '^ *due .* saved$'"), 0);
+	comes_back(domid + 1, "uno");
+}
+
 /* Two saved domains had one name: the name means neither. */
 static void names_that_are_not_unique(void)
 {
@@ -502,6 +517,7 @@ int main(int argc, char **argv)
 		{ "crashed, and restarted", crashed },
 		{ "migrated within the host", migrated },
 		{ "a checkpoint", checkpoint },
+		{ "renamed", renamed },
 		{ "destroyed", destroyed },
 		{ "a private view, and the limit", limit },
 		{ "shown, and ended by a person", shown_and_ended },

@@ -54,18 +54,28 @@ static bool read_uuid(struct blkback_device *dev, char uuid[BLKBACK_UUID_MAX])
 	return true;
 }
 
-static void read_names(struct blkback_device *dev)
+/* Both stay as they were if they cannot be read. Whether one has changed. */
+static bool read_names(struct blkback_device *dev)
 {
 	struct blkback_life *life = &dev->life;
-	char dir[BLKBACK_XPATH_MAX];
+	char dir[BLKBACK_XPATH_MAX], domain[sizeof(life->domain)],
+		vdev[sizeof(life->vdev)];
+	bool changed = false;
 
 	domain_dir(dev, dir);
-	if (blkback_xenbus_read(dev->host->xs, dir, "name", life->domain,
-				sizeof(life->domain)))
-		life->domain[0] = '\0';
-	if (blkback_xenbus_read(dev->host->xs, dev->back, "dev", life->vdev,
-				sizeof(life->vdev)))
-		life->vdev[0] = '\0';
+	if (!blkback_xenbus_read(dev->host->xs, dir, "name", domain,
+				 sizeof(domain)) &&
+	    strcmp(domain, life->domain)) {
+		memcpy(life->domain, domain, sizeof(domain));
+		changed = true;
+	}
+	if (!blkback_xenbus_read(dev->host->xs, dev->back, "dev", vdev,
+				 sizeof(vdev)) &&
+	    strcmp(vdev, life->vdev)) {
+		memcpy(life->vdev, vdev, sizeof(vdev));
+		changed = true;
+	}
+	return changed;
 }
 
 bool blkback_life_is_there(struct blkback_device *dev)
@@ -92,9 +102,12 @@ void blkback_life_learn(struct blkback_device *dev, bool adopted)
 		life->assumed = adopted && !dev->host->saw_all;
 		if (life->asked || life->assumed)
 			life->asked_at = life->halted_at = clock_now_ms();
+		if (read_names(dev))
+			dev->host->lives->note(dev->host, dev);
 	} else {
 		life->asked = false;
 		memcpy(life->uuid, uuid, sizeof(uuid));
+		life->domain[0] = life->vdev[0] = '\0';
 		read_names(dev);
 		dev->host->lives->note(dev->host, dev);
 	}
@@ -119,7 +132,7 @@ void blkback_life_observe_control(struct blkback_device *dev, int64_t now_ms)
 {
 	struct blkback_life *life = &dev->life;
 	char dir[BLKBACK_XPATH_MAX], value[16];
-	bool first = !life->control_seen, asked;
+	bool first = !life->control_seen, asked, renamed;
 
 	life->control_dirty = false;
 	domain_dir(dev, dir);
@@ -132,13 +145,14 @@ void blkback_life_observe_control(struct blkback_device *dev, int64_t now_ms)
 	 * asked for another shutdown closes its frontend: blkback_life_decide().
 	 */
 	asked = !strcmp(value, "suspend") || (!value[0] && !first);
-	if (asked)
+	if (asked) {
 		life->asked_at = now_ms;
-	if (asked && !life->asked) {
-		life->asked = true;
-		read_names(dev); /* it may have got another name */
-		dev->host->lives->note(dev->host, dev);
-	} else if (value[0] && !asked) {
+		renamed = read_names(dev);
+		if (renamed || !life->asked) {
+			life->asked = true;
+			dev->host->lives->note(dev->host, dev);
+		}
+	} else if (value[0]) {
 		life->asked = false;
 	}
 }

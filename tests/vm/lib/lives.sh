@@ -4,8 +4,8 @@
 # A disk through the life of its domain: for scenarios that save, restore and restart
 # guests. Such a scenario sources this file and sets
 #
-#   seed   the image that the guests write
 #   file   where xl save puts a guest
+#   xvdb   the number of the guests' device, 51728
 #
 #   attach ARGUMENT...       xm-ramdisk attach, with a time limit
 #   write_on NAME BASE       starts a writer in the guest: it writes numbered blocks into
@@ -21,7 +21,7 @@
 #   killed_save, killed_restore worker|supervisor|both NAME   xl save or restore, with a kill in it
 #   no_records               true if the store has no record of a saved attachment
 
-xvdb=51728
+# shellcheck disable=SC2154 # the scenario sets file and xvdb
 
 attach() { xm-ramdisk attach --timeout=120 "$@"; }
 

@@ -78,7 +78,7 @@ static void take_over(void)
 	req->seg[0].last_sect = 7;
 	__atomic_store_n(&r->req_prod, 1, __ATOMIC_RELEASE);
 	/* The worker is busy from now on: it uses the processor. */
-	for (i = 0; i < 1000 && user < 20; i++) {
+	for (i = 0; i < 6000 && user < 20; i++) {
 		FILE *f = open_of(worker_of("vbd/0/" EVIL), "stat");
 
 		usleep(10000);

@@ -27,6 +27,8 @@
  * the margin is checked.
  */
 #define STEP (32 * MIB)
+/* The same of rd_memory_reserve(): short, since requests end meanwhile. */
+#define RESERVE_STEP (8 * MIB)
 
 /* The margin, unless RD_MARGIN_VARIABLE is set: 1/50 of the memory, within these. */
 #define MARGIN_SHARE 50
@@ -219,9 +221,31 @@ int rd_memory_grow(int fd, uint64_t off, uint64_t len)
 	return rc;
 }
 
-int rd_memory_reserve(int fd, uint64_t size)
+int rd_memory_reserve(int fd, uint64_t size, uint64_t *taken)
 {
-	return rd_memory_grow(fd, 0, size);
+	uint64_t left = size - *taken;
+	uint64_t n = left < RESERVE_STEP ? left : RESERVE_STEP;
+	int rc = rd_memory_admit(left) ? rd_memory_take(fd, *taken, n)
+				       : -ENOSPC;
+
+	if (!rc)
+		*taken += n;
+	return rc;
+}
+
+int rd_memory_write(int fd, const void *from, uint64_t off, size_t len)
+{
+	const char *p = from;
+	ssize_t n;
+
+	for (; len; len -= (size_t)n, p += n, off += (uint64_t)n) {
+		n = pwrite(fd, p, len, (off_t)off);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		else if (n <= 0)
+			return n ? -errno : -ENOSPC;
+	}
+	return 0;
 }
 
 void *rd_memory_map_at(void *at, int fd, uint64_t size, int prot)

@@ -33,16 +33,21 @@ bool rd_memory_admit(uint64_t need);
 int rd_memory_grow(int fd, uint64_t off, uint64_t len);
 
 /*
- * The same for the first @size bytes of file @fd, so that no later write to them
- * fails for lack of memory. Holes still read as holes until they are written.
+ * The next step of taking memory for the first @size bytes of file @fd, so that no
+ * later write to them fails for lack of memory. *taken, 0 before the first step,
+ * becomes @size with the last one. A step takes a few milliseconds. Holes still
+ * read as holes until they are written. Returns as rd_memory_grow().
  */
-int rd_memory_reserve(int fd, uint64_t size);
+int rd_memory_reserve(int fd, uint64_t size, uint64_t *taken);
 
 /*
  * Take memory without the margin and in one call of the kernel: for a few pages,
  * without which nothing works.
  */
 int rd_memory_take(int fd, uint64_t off, uint64_t len);
+
+/* Write @len bytes to file @fd at @off. 0 or -errno. */
+int rd_memory_write(int fd, const void *from, uint64_t off, size_t len);
 
 /*
  * Map the first @size bytes of file @fd, shared, without taking memory for its holes,

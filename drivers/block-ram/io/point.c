@@ -35,21 +35,6 @@ static int read_all(int fd, void *to, size_t len, uint64_t off)
 	return 0;
 }
 
-static int write_all(int fd, const void *from, size_t len, uint64_t off)
-{
-	const char *p = from;
-	ssize_t n;
-
-	for (; len; len -= (size_t)n, p += n, off += (uint64_t)n) {
-		n = pwrite(fd, p, len, (off_t)off);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return n ? -errno : -ENOSPC;
-	}
-	return 0;
-}
-
 int rd_point_words(const struct rd_disk *disk, uint64_t block, uint64_t n,
 		   uint64_t *words)
 {
@@ -73,8 +58,8 @@ int rd_point_put(const struct rd_disk *disk, unsigned entry, uint64_t block,
 	/* A hole is a copy of zeros, and takes no memory. */
 	if (!memcmp(from, rd_zero_block, n))
 		return 0;
-	return write_all(disk->points.fd, from, n,
-			 rd_points_copy_at(disk->size, entry, block));
+	return rd_memory_write(disk->points.fd, from,
+			       rd_points_copy_at(disk->size, entry, block), n);
 }
 
 /* ---- the copy at the first change ------------------------------------------ */

@@ -1,142 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See nbd.h. Uses libnbd's asynchronous calls with a time limit of its own: with
+ * See nbd.h. The connections of an export, with a time limit of their own: with
  * a server that is cut off, an attach would else wait as long as TCP retries.
- * The mutex serialises the threads of a lazy disk.
  *
- * libnbd is loaded with dlopen(), so that hosts without NBD seeds need not
- * install it. RD_WITHOUT_NBD leaves out the part that needs libnbd (tapdisk driver).
+ * One thread at a time waits for all connections, without the mutex, and then
+ * processes their events with it. The other threads of a lazy disk wait for that
+ * thread, and one of them is the next. RD_WITHOUT_NBD leaves out the part that
+ * needs libnbd (tapdisk driver).
  */
 #include "drivers/block-ram/seed/nbd.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "drivers/block-ram/base/error.h"
+#include "drivers/block-ram/seed/connection.h"
 #include "drivers/block-ram/seed/tls.h"
 #include "include/private/clock.h"
 
-/* ---- URIs -------------------------------------------------------------- */
-
-#define NBD_PORT ":10809"
-
-/* The length of the scheme if @seed is an NBD URI, else 0. */
-static size_t scheme_length(const char *seed)
-{
-	static const char *const schemes[] = { "nbd",       "nbds",
-					       "nbd+unix",  "nbds+unix",
-					       "nbd+vsock", "nbds+vsock" };
-	const char *colon = strstr(seed, "://");
-	size_t i, n = colon ? (size_t)(colon - seed) : 0;
-
-	for (i = 0; n && i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (strlen(schemes[i]) == n &&
-		    !strncasecmp(seed, schemes[i], n))
-			return n;
-	return 0;
-}
-
-bool rd_nbd_is_uri(const char *seed)
-{
-	return scheme_length(seed) != 0;
-}
-
-bool rd_nbd_canonical(const char *uri, char text[RD_SEED_MAX])
-{
-	size_t i, scheme = scheme_length(uri), start = scheme + 3;
-	size_t host = strcspn(uri + start, "/?#"), port = strlen(NBD_PORT);
-	const char *rest = uri + start + host;
-	const char *at = memrchr(uri + start, '@', host);
-	size_t user = at ? (size_t)(at - uri)
-			 : 0; /* the case of a user name counts with TLS */
-
-	if (host >= port && !strncmp(rest - port, NBD_PORT, port))
-		host -= port;
-	if ((size_t)snprintf(text, RD_SEED_MAX, "%.*s%s%s", (int)(start + host),
-			     uri, *rest == '/' ? "" : "/", rest) >= RD_SEED_MAX)
-		return false;
-	for (i = 0; i < start + host; i++)
-		if (i < start || i >= user)
-			text[i] = (char)tolower((unsigned char)text[i]);
-	return true;
-}
-
-/* FNV-1a, 64 bits. rd_nbd_id() joins two hashes with different start values. */
-static uint64_t hash(const char *text, uint64_t h)
-{
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return h;
-}
-
-void rd_nbd_id(const char *canonical, char id[RD_ID_MAX])
-{
-	snprintf(id, RD_ID_MAX, "u-%016" PRIx64 "%016" PRIx64,
-		 hash(canonical, UINT64_C(0xcbf29ce484222325)),
-		 hash(canonical, UINT64_C(0x84222325cbf29ce4)));
-}
-
 #ifndef RD_WITHOUT_NBD
 
-#include <dlfcn.h>
-#include <libnbd.h>
+#include <poll.h>
 #include <pthread.h>
-#include <time.h>
 
-#define DEPTH 16 /* requests in flight */
 #define SILENCE_MS 30000 /* ms without an answer until the server is given up */
 #define POLL_MS 100
 #define STATUS_BYTES ((uint64_t)1 << 30) /* of one block status request */
 #define EXTENTS 1024u /* kept of one answer */
-
-/* ---- the library ------------------------------------------------------- */
-
-#define LIBRARY "libnbd.so.0"
-#define FUNCTIONS(f)                                                           \
-	f(create) f(close) f(get_version) f(get_error) f(get_errno)            \
-		f(add_meta_context) f(set_full_info) f(get_export_description) \
-			f(set_uri_allow_local_file) f(aio_connect_uri)         \
-				f(aio_is_connecting) f(aio_is_ready) f(poll)   \
-					f(get_size) f(can_meta_context)        \
-						f(aio_block_status)            \
-							f(aio_pread)
-
-#define DECLARE(name) __typeof__(&nbd_##name) name;
-static struct {
-	FUNCTIONS(DECLARE)
-	char missing[128]; /* why libnbd cannot be used; or empty */
-} lib;
-
-static pthread_once_t lib_once = PTHREAD_ONCE_INIT;
-
-static void *symbol(void *library, const char *name)
-{
-	void *p = dlsym(library, name);
-
-	if (!p && !lib.missing[0])
-		snprintf(lib.missing, sizeof(lib.missing), "%s lacks %s",
-			 LIBRARY, name);
-	return p;
-}
-
-static void open_library(void)
-{
-	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-
-	if (!library) {
-		snprintf(lib.missing, sizeof(lib.missing),
-			 "%s cannot be opened", LIBRARY);
-		return;
-	}
-#define FIND(name) lib.name = symbol(library, "nbd_" #name);
-	FUNCTIONS(FIND)
-}
-
-/* ---- a connection ------------------------------------------------------ */
 
 struct extent {
 	uint64_t end;
@@ -144,46 +36,31 @@ struct extent {
 };
 
 struct rd_nbd {
-	struct nbd_handle *h;
-	pthread_mutex_t mutex; /* held by rd_nbd_read() */
-	unsigned in_flight;
-	uint64_t done; /* bytes that have arrived and were not reported yet */
-	int failed; /* errno of the first request that failed */
-	int64_t last_activity; /* ms: last answer, or start of the wait */
+	char uri[RD_SEED_MAX];
+	uint64_t size;
+	pthread_mutex_t mutex; /* of all below; not held while a thread polls */
+	pthread_cond_t change; /* a thread has polled */
+	bool polling; /* a thread of rd_nbd_read() polls */
+	struct rd_connection connections[RD_NBD_CONNECTIONS];
+	unsigned count; /* of connections that were begun */
+	unsigned reads; /* started, and not done */
+	struct rd_nbd_request *again; /* reads of lost connections */
+	int failed; /* errno of the first failure */
 	char why[RD_TLS_WHY];
 	/* The answer to the last block status request. */
 	bool has_status;
-	bool status_pending; /* a block status request is in flight */
+	struct rd_status_request status;
 	uint64_t known_from, known_to;
 	struct extent extents[EXTENTS];
 	unsigned extent_count;
 };
 
-/* Record libnbd's message, unless an earlier one is recorded. Returns -EIO. */
-static int note_failure(struct rd_nbd *n)
+/* Keep the reason of @c unless there is one already. Returns -EIO. */
+static int note_failure(struct rd_nbd *n, const struct rd_connection *c)
 {
-	const char *text = lib.get_error();
-
 	if (!n->why[0])
-		snprintf(n->why, sizeof(n->why), "%s",
-			 text ? text : "the connection was lost");
+		snprintf(n->why, sizeof(n->why), "%s", c->why);
 	return -EIO;
-}
-
-/* Process the connection's events, POLL_MS at most. */
-static int poll_once(struct rd_nbd *n)
-{
-	int rc = lib.poll(n->h, POLL_MS);
-
-	if (rc > 0)
-		return 0;
-	if (rc < 0)
-		return lib.get_errno() == EINTR ? 0 : note_failure(n);
-	if (clock_now_ms() - n->last_activity < SILENCE_MS)
-		return 0;
-	snprintf(n->why, sizeof(n->why), "no answer for %d seconds",
-		 SILENCE_MS / 1000);
-	return -ETIMEDOUT;
 }
 
 const char *rd_nbd_why(const struct rd_nbd *n)
@@ -191,53 +68,203 @@ const char *rd_nbd_why(const struct rd_nbd *n)
 	return n->why[0] ? n->why : strerror(n->failed ? n->failed : EIO);
 }
 
-static int connect_to(struct rd_nbd *n, const char *uri)
-{
-	int rc = rd_tls_check(uri, lib.get_version(n->h), n->why);
+/* ---- all connections ------------------------------------------------------ */
 
-	if (rc)
+/* The connection with the fewest requests, of those that take one more; or NULL. */
+static struct rd_connection *choose(const struct rd_nbd *n)
+{
+	const struct rd_connection *c, *best = NULL;
+
+	for (c = n->connections; c < n->connections + n->count; c++)
+		if (c->state == RD_CONNECTION_READY &&
+		    c->in_flight < RD_NBD_DEPTH &&
+		    (!best || c->in_flight < best->in_flight))
+			best = c;
+	return (struct rd_connection *)best;
+}
+
+static bool is_up(const struct rd_nbd *n)
+{
+	unsigned i;
+
+	for (i = 0; i < n->count; i++)
+		if (n->connections[i].state == RD_CONNECTION_READY)
+			return true;
+	return false;
+}
+
+/* Poll without the mutex, POLL_MS at most, and process what has happened. */
+static void poll_once(struct rd_nbd *n, int patience)
+{
+	struct pollfd p[RD_NBD_CONNECTIONS];
+	unsigned i, count = n->count;
+	int rc;
+
+	for (i = 0; i < count; i++)
+		p[i] = rd_connection_events(&n->connections[i]);
+	pthread_mutex_unlock(&n->mutex);
+	rc = poll(p, count, patience < POLL_MS ? patience : POLL_MS);
+	pthread_mutex_lock(&n->mutex);
+	for (i = 0; i < count; i++)
+		rd_connection_process(&n->connections[i],
+				      rc > 0 ? p[i].revents : 0);
+}
+
+/* A further connection must lead to the same export. */
+static void check_further(struct rd_nbd *n, struct rd_connection *c)
+{
+	if (c != n->connections && c->state == RD_CONNECTION_READY &&
+	    !c->checked && rd_connection_size(c) != (int64_t)n->size) {
+		rd_connection_close(c);
+		c->state = RD_CONNECTION_DEAD;
+	}
+	c->checked = true;
+}
+
+/* Call @done of the reads of @c that have ended; keep those that are to be repeated. */
+static void deliver(struct rd_nbd *n, struct rd_connection *c)
+{
+	bool lost = c->state == RD_CONNECTION_DEAD;
+	struct rd_nbd_request *r;
+
+	while ((r = c->ended)) {
+		c->ended = r->next;
+		if (r->error && lost && is_up(n)) {
+			r->next = n->again;
+			n->again = r;
+			continue;
+		}
+		if (r->error && lost)
+			note_failure(n, c);
+		if (r->error && !n->failed)
+			n->failed = r->error;
+		n->reads--;
+		r->done(r);
+	}
+}
+
+/* Send a read on any connection. -EAGAIN: none takes one now. */
+static int send_read(struct rd_nbd *n, struct rd_nbd_request *r)
+{
+	struct rd_connection *c;
+
+	while ((c = choose(n))) {
+		if (!rd_connection_read(c, r))
+			return 0;
+		if (c->state != RD_CONNECTION_DEAD)
+			return note_failure(n, c);
+	}
+	return -EAGAIN;
+}
+
+static int send_again(struct rd_nbd *n)
+{
+	struct rd_nbd_request *r;
+	int rc = 0;
+
+	while (!rc && (r = n->again)) {
+		n->again = r->next; /* sending changes r->next */
+		rc = send_read(n, r);
+		if (rc) {
+			r->next = n->again;
+			n->again = r;
+		}
+	}
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+/* Whether the server owes @c an answer: a first connection, or a request's. */
+static bool waits(const struct rd_nbd *n, const struct rd_connection *c)
+{
+	return c->state == RD_CONNECTION_READY
+		       ? c->in_flight > 0
+		       : c->state == RD_CONNECTION_CONNECTING && !is_up(n);
+}
+
+static int check_server(struct rd_nbd *n)
+{
+	int64_t now = clock_now_ms();
+	unsigned i, dead = 0;
+
+	for (i = 0; i < n->count; i++) {
+		const struct rd_connection *c = &n->connections[i];
+
+		dead += c->state == RD_CONNECTION_DEAD;
+		if (!waits(n, c) || now - c->last_activity < SILENCE_MS)
+			continue;
+		snprintf(n->why, sizeof(n->why), "no answer for %d seconds",
+			 SILENCE_MS / 1000);
+		return -ETIMEDOUT;
+	}
+	return dead < n->count ? 0 : note_failure(n, n->connections);
+}
+
+/* One round of the connections' work. 0 or -errno, which is also in n->failed. */
+static int step(struct rd_nbd *n, int patience)
+{
+	unsigned i;
+	int rc;
+
+	poll_once(n, patience);
+	for (i = 0; i < n->count; i++)
+		check_further(n, &n->connections[i]);
+	for (i = 0; i < n->count; i++)
+		deliver(n, &n->connections[i]);
+	rc = send_again(n);
+	if (!rc)
+		rc = check_server(n);
+	if (rc && !n->failed)
+		n->failed = -rc;
+	return -n->failed;
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static int connect_first(struct rd_nbd *n)
+{
+	struct rd_connection *c = n->connections;
+	int64_t bytes;
+	int rc;
+
+	n->count = 1;
+	rc = rd_connection_begin(c, n->uri);
+	while (!rc && c->state == RD_CONNECTION_CONNECTING)
+		rc = step(n, POLL_MS);
+	if (!rc && c->state == RD_CONNECTION_DEAD)
+		rc = -EIO;
+	bytes = rc ? 0 : rd_connection_size(c);
+	if (bytes < 0)
+		rc = -EIO;
+	if (rc) {
+		note_failure(n, c);
 		return rc;
-	/* The administrator chose the URI: it may name files with keys. */
-	if (lib.set_uri_allow_local_file(n->h, true) ||
-	    lib.set_full_info(n->h, true) ||
-	    lib.add_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
-	    lib.aio_connect_uri(n->h, uri))
-		return note_failure(n);
-	n->last_activity = clock_now_ms();
-	while (!rc && lib.aio_is_connecting(n->h) > 0)
-		rc = poll_once(n);
-	if (!rc && lib.aio_is_ready(n->h) <= 0)
-		rc = note_failure(n);
-	return rc;
+	}
+	n->size = (uint64_t)bytes;
+	n->has_status = rd_connection_has_status(c);
+	return 0;
 }
 
 int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 		struct rd_error *err)
 {
+	const char *missing = rd_connection_missing();
 	struct rd_nbd *n;
-	int64_t bytes = 0;
 	int rc;
 
-	pthread_once(&lib_once, open_library);
-	if (lib.missing[0])
+	if (missing)
 		return rd_fail(
 			err, -ENOSYS,
 			"seed %s needs libnbd, and %s; on Debian: apt-get install libnbd0",
-			uri, lib.missing);
+			uri, missing);
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return rd_fail(err, -ENOMEM, "out of memory");
+	snprintf(n->uri, sizeof(n->uri), "%s", uri);
 	pthread_mutex_init(&n->mutex, NULL);
-	n->h = lib.create();
-	rc = n->h ? connect_to(n, uri) : note_failure(n);
-	if (!rc) {
-		bytes = lib.get_size(n->h);
-		n->has_status = lib.can_meta_context(
-					n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) >
-				0;
-		if (bytes < 0)
-			rc = note_failure(n);
-	}
+	pthread_cond_init(&n->change, NULL);
+	pthread_mutex_lock(&n->mutex);
+	rc = connect_first(n);
+	pthread_mutex_unlock(&n->mutex);
 	if (rc) {
 		if (strstr(n->why, "gnutls_"))
 			rd_tls_explain(uri, n->why);
@@ -245,24 +272,36 @@ int rd_nbd_open(struct rd_nbd **nbd, const char *uri, uint64_t *size,
 		rd_nbd_close(n);
 		return rc;
 	}
-	*size = (uint64_t)bytes;
+	*size = n->size;
 	*nbd = n;
 	return 0;
 }
 
+unsigned rd_nbd_spread(struct rd_nbd *n, uint64_t count)
+{
+	if (!rd_connection_may_share(n->connections))
+		return 1;
+	while (n->count < count && n->count < RD_NBD_CONNECTIONS)
+		rd_connection_begin(&n->connections[n->count++], n->uri);
+	return n->count;
+}
+
 void rd_nbd_close(struct rd_nbd *n)
 {
+	unsigned i;
+
 	if (!n)
 		return;
-	if (n->h)
-		lib.close(n->h);
+	for (i = 0; i < n->count; i++)
+		rd_connection_close(&n->connections[i]);
+	pthread_cond_destroy(&n->change);
 	pthread_mutex_destroy(&n->mutex);
 	free(n);
 }
 
 void rd_nbd_description(struct rd_nbd *n, char text[RD_DESCRIPTION_MAX])
 {
-	char *got = lib.get_export_description(n->h);
+	char *got = rd_connection_description(n->connections);
 
 	snprintf(text, RD_DESCRIPTION_MAX, "%s", got ? got : "");
 	free(got);
@@ -270,138 +309,128 @@ void rd_nbd_description(struct rd_nbd *n, char text[RD_DESCRIPTION_MAX])
 
 /* ---- reading ----------------------------------------------------------- */
 
-struct request {
-	struct rd_nbd *nbd;
-	size_t len;
-};
-
-static int ended(void *arg, int *error)
+/* The mutex is held. */
+static int start(struct rd_nbd *n, struct rd_nbd_request *r)
 {
-	struct request *r = arg;
-	struct rd_nbd *n = r->nbd;
+	int rc;
 
-	n->in_flight--;
-	n->last_activity = clock_now_ms();
-	if (*error && !n->failed)
-		n->failed = *error;
-	if (!*error)
-		n->done += r->len;
-	return 1; /* the command is complete */
+	n->reads++;
+	rc = send_read(n, r);
+	if (rc)
+		n->reads--;
+	return rc;
 }
 
 bool rd_nbd_room(const struct rd_nbd *n)
 {
-	return n->in_flight < DEPTH;
+	return !n->again && choose(n);
 }
 
 bool rd_nbd_busy(const struct rd_nbd *n)
 {
-	return n->in_flight > 0;
+	return n->reads > 0;
 }
 
-int rd_nbd_start(struct rd_nbd *n, void *to, uint64_t off, size_t len)
+int rd_nbd_start(struct rd_nbd *n, struct rd_nbd_request *r)
 {
-	struct request *r = malloc(sizeof(*r));
+	int rc;
 
-	if (!r)
-		return -ENOMEM;
-	*r = (struct request){ .nbd = n, .len = len };
-	if (!n->in_flight)
-		n->last_activity = clock_now_ms();
-	n->in_flight++;
-	/* libnbd frees r, also on failure. */
-	if (lib.aio_pread(n->h, to, len, off,
-			  (nbd_completion_callback){ .callback = ended,
-						     .user_data = r,
-						     .free = free },
-			  0) < 0) {
-		n->in_flight--;
-		return note_failure(n);
+	pthread_mutex_lock(&n->mutex);
+	rc = start(n, r);
+	pthread_mutex_unlock(&n->mutex);
+	return rc;
+}
+
+int rd_nbd_wait(struct rd_nbd *n, int patience)
+{
+	int rc;
+
+	pthread_mutex_lock(&n->mutex);
+	rc = step(n, patience);
+	pthread_mutex_unlock(&n->mutex);
+	return rc;
+}
+
+/* Let the connections' work go on, here or in the thread that is doing it. */
+static void take_turn(struct rd_nbd *n)
+{
+	if (n->polling) {
+		pthread_cond_wait(&n->change, &n->mutex);
+		return;
 	}
-	return 0;
+	n->polling = true;
+	step(n, POLL_MS);
+	n->polling = false;
+	pthread_cond_broadcast(&n->change);
 }
 
-int rd_nbd_wait(struct rd_nbd *n, uint64_t *done)
+static void read_done(struct rd_nbd_request *r)
 {
-	int rc = n->in_flight ? poll_once(n) : 0;
-
-	*done += n->done;
-	n->done = 0;
-	return n->failed ? -n->failed : rc;
+	*(bool *)r->arg = true;
 }
 
 int rd_nbd_read(struct rd_nbd *n, void *to, uint64_t off, size_t len)
 {
-	uint64_t done = 0;
+	bool done = false;
+	struct rd_nbd_request r = { .to = to,
+				    .off = off,
+				    .len = len,
+				    .done = read_done,
+				    .arg = &done };
 	int rc;
 
 	pthread_mutex_lock(&n->mutex);
-	rc = n->failed ? -n->failed : rd_nbd_start(n, to, off, len);
-	while (!rc && n->in_flight)
-		rc = rd_nbd_wait(n, &done);
 	/* A late answer must not be written to a buffer that is in other use. */
-	if (rc && !n->failed)
+	while (!n->failed && (rc = start(n, &r)) == -EAGAIN)
+		take_turn(n);
+	if (!n->failed && rc)
 		n->failed = -rc;
+	while (!done && !n->failed)
+		take_turn(n);
+	rc = done ? -r.error : -n->failed;
 	pthread_mutex_unlock(&n->mutex);
 	return rc;
 }
 
 /* ---- holes ------------------------------------------------------------- */
 
-static int on_extents(void *arg, const char *context, uint64_t off,
-		      uint32_t *entries, size_t count, int *error)
+static void on_extents(void *arg, uint64_t off, const uint32_t *numbers,
+		       size_t count)
 {
 	struct rd_nbd *n = arg;
 	uint64_t at = n->known_to;
 	size_t i;
 
-	if (*error || strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION) ||
-	    off != n->known_from)
-		return 0;
+	if (off != n->known_from)
+		return;
 	for (i = 0; i + 1 < count && n->extent_count < EXTENTS; i += 2) {
-		at += entries[i];
+		at += numbers[i];
 		n->extents[n->extent_count++] = (struct extent){
 			.end = at,
-			.zero = entries[i + 1] & LIBNBD_STATE_ZERO,
+			.zero = numbers[i + 1] & RD_STATUS_ZERO,
 		};
 	}
 	n->known_to = at;
-	return 0;
-}
-
-static int on_status(void *arg, int *error)
-{
-	struct rd_nbd *n = arg;
-
-	n->status_pending = false;
-	n->last_activity = clock_now_ms();
-	n->has_status &= !*error; /* reads will report the error */
-	return 1; /* the command is complete */
 }
 
 /* Request the block status at @off. If no answer comes, later reads fail, too. */
 static void request_status(struct rd_nbd *n, uint64_t off, uint64_t len)
 {
+	struct rd_connection *c;
 	int rc = 0;
 
 	n->known_from = n->known_to = off;
 	n->extent_count = 0;
-	n->status_pending = true;
-	if (!n->in_flight)
-		n->last_activity = clock_now_ms();
-	if (lib.aio_block_status(n->h, len, off,
-				 (nbd_extent_callback){ .callback = on_extents,
-							.user_data = n },
-				 (nbd_completion_callback){
-					 .callback = on_status,
-					 .user_data = n },
-				 0) < 0)
-		n->status_pending = n->has_status = false;
-	while (!rc && n->status_pending)
-		rc = poll_once(n);
-	if (rc && !n->failed)
-		n->failed = -rc;
-	n->has_status &= !rc && n->known_to > off;
+	n->status = (struct rd_status_request){ .extents = on_extents,
+						.arg = n };
+	while (!rc && !(c = choose(n)))
+		rc = step(n, POLL_MS);
+	if (!rc)
+		rc = rd_connection_status(c, off, len, &n->status);
+	while (!rc && n->status.pending)
+		rc = step(n, POLL_MS);
+	/* If the server refuses, all is data: reads will report the error. */
+	n->has_status &= !rc && !n->status.refused && n->known_to > off;
 }
 
 /* The extent at @off; data up to @size if the server has no block status. */
@@ -422,12 +451,15 @@ static struct extent extent_at(struct rd_nbd *n, uint64_t off, uint64_t size)
 void rd_nbd_next_extent(struct rd_nbd *n, uint64_t *off, uint64_t *end)
 {
 	uint64_t size = *end;
-	struct extent e = extent_at(n, *off, size);
+	struct extent e;
 
+	pthread_mutex_lock(&n->mutex);
+	e = extent_at(n, *off, size);
 	while (e.zero && e.end < size) {
 		*off = e.end;
 		e = extent_at(n, *off, size);
 	}
+	pthread_mutex_unlock(&n->mutex);
 	if (e.zero)
 		*off = size; /* a hole up to the end */
 	else if (e.end < size)
@@ -474,6 +506,13 @@ void rd_nbd_next_extent(struct rd_nbd *n, uint64_t *off, uint64_t *end)
 	(void)end;
 }
 
+unsigned rd_nbd_spread(struct rd_nbd *n, uint64_t count)
+{
+	(void)n;
+	(void)count;
+	return 1;
+}
+
 bool rd_nbd_room(const struct rd_nbd *n)
 {
 	(void)n;
@@ -486,15 +525,15 @@ bool rd_nbd_busy(const struct rd_nbd *n)
 	return false;
 }
 
-int rd_nbd_start(struct rd_nbd *n, void *to, uint64_t off, size_t len)
+int rd_nbd_start(struct rd_nbd *n, struct rd_nbd_request *r)
 {
-	return rd_nbd_read(n, to, off, len);
+	return rd_nbd_read(n, r->to, r->off, r->len);
 }
 
-int rd_nbd_wait(struct rd_nbd *n, uint64_t *done)
+int rd_nbd_wait(struct rd_nbd *n, int patience)
 {
 	(void)n;
-	(void)done;
+	(void)patience;
 	return -ENOSYS;
 }
 

@@ -113,9 +113,9 @@ static void place(struct rd_layer *layer, const struct layout *l,
 
 /* ---- making ------------------------------------------------------------ */
 
-/* Create a file of @size bytes; @reserve memory for all of them. */
+/* Create a file of @size bytes, which is a hole. */
 static int make_file(int dir, const struct rd_filename *name, uint64_t size,
-		     bool reserve, int *fd)
+		     int *fd)
 {
 	int f, rc;
 
@@ -123,10 +123,7 @@ static int make_file(int dir, const struct rd_filename *name, uint64_t size,
 		   O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (f < 0)
 		return -errno;
-	if (reserve)
-		rc = rd_memory_reserve(f, size);
-	else
-		rc = ftruncate(f, (off_t)size) < 0 ? -errno : 0;
+	rc = ftruncate(f, (off_t)size) < 0 ? -errno : 0;
 	if (rc || !fd)
 		close(f);
 	else
@@ -138,7 +135,7 @@ static int make_file(int dir, const struct rd_filename *name, uint64_t size,
 static int make_map(int dir, const struct rd_filename *name,
 		    const struct layout *l, int *fd)
 {
-	int f, rc = make_file(dir, name, l->end, false, &f);
+	int f, rc = make_file(dir, name, l->end, &f);
 
 	if (rc)
 		return rc;
@@ -152,13 +149,35 @@ static int make_map(int dir, const struct rd_filename *name,
 	return rc;
 }
 
-/* Reserve memory for an extent of a thin disk before the extent is read. */
-static int back_extent(void *arg, uint64_t off, uint64_t end,
-		       struct rd_error *err)
+/* What the functions that rd_load() calls work on. */
+struct making {
+	struct rd_layer layer;
+	uint64_t size;
+	uint64_t need; /* bytes of memory, all in all */
+	uint64_t reserved; /* bytes of the data */
+	bool refused; /* memory, or a file: there is no sentence yet */
+};
+
+static int reserve_step(void *arg, bool *all)
 {
-	struct rd_layer *layer = arg;
+	struct making *m = arg;
+	int rc = rd_memory_reserve(m->layer.fd, m->size, &m->reserved);
+
+	m->refused = rc != 0;
+	*all = !rc && m->reserved == m->size;
+	return rc;
+}
+
+/*
+ * Before a piece of an extent of a thin disk is read: is there memory for the rest
+ * of the extent? The write takes it.
+ */
+static int back_extent(void *arg, uint64_t off, uint64_t end,
+		       uint64_t extent_end, struct rd_error *err)
+{
+	struct rd_layer *layer = &((struct making *)arg)->layer;
 	uint64_t b, from = off / RD_BLOCK * RD_BLOCK;
-	int rc = rd_memory_grow(layer->fd, from, end - from);
+	int rc = rd_memory_admit(extent_end - from) ? 0 : -ENOSPC;
 
 	if (!rc) /* nobody else uses the disk yet */
 		rc = rd_groups_make(NULL, layer, off / RD_BLOCK, rd_blocks(end),
@@ -174,16 +193,15 @@ static int back_extent(void *arg, uint64_t off, uint64_t end,
 	return 0;
 }
 
-/* Map the files of a disk that is being made. */
+/* Map the locks and bits of a disk that is being made. */
 static int map_new(struct rd_layer *layer, const struct rd_header *header)
 {
-	const int prot = PROT_READ | PROT_WRITE;
 	struct layout l = base_layout(header->size, header->flags);
 
 	layer->map_bytes = l.end;
-	layer->data = rd_memory_map(layer->fd, header->size, prot);
-	layer->map = rd_memory_map(layer->map_fd, l.end, prot);
-	if (!layer->data || !layer->map)
+	layer->map = rd_memory_map(layer->map_fd, l.end,
+				   PROT_READ | PROT_WRITE);
+	if (!layer->map)
 		return -errno;
 	place(layer, &l, rd_blocks(header->size), RD_GROUP_SHIFT);
 	return 0;
@@ -202,26 +220,27 @@ static void unmap_layer(struct rd_layer *layer, uint64_t size)
 	*layer = (struct rd_layer){ .fd = -1, .map_fd = -1 };
 }
 
-static int load_bytes(struct rd_layer *layer, struct rd_header *header,
+static int load_bytes(struct making *m, struct rd_header *header,
 		      const struct rd_seed *seed, rd_progress_fn *progress,
 		      void *progress_arg, struct rd_error *err)
 {
 	struct rd_load what = {
 		.seed = seed,
+		.to = m->layer.fd,
+		.arg = m,
 		.loaded = &header->loaded,
 		.progress = progress,
 		.progress_arg = progress_arg,
 	};
-	int rc = map_new(layer, header);
+	int rc = map_new(&m->layer, header);
 
 	if (rc)
 		return rd_fail(err, rc, "cannot map the disk of %s: %s",
 			       seed->path, strerror(-rc));
-	what.to = layer->data;
-	if (layer->present) {
+	if (m->layer.present)
 		what.extent = back_extent;
-		what.extent_arg = layer;
-	}
+	else
+		what.reserve = reserve_step;
 	return rd_load(&what, err);
 }
 
@@ -229,7 +248,7 @@ static int load_bytes(struct rd_layer *layer, struct rd_header *header,
 static int make_counters(int dir, const char *id)
 {
 	struct rd_filename name = rd_file_name(id, RD_FILE_COUNTERS);
-	int fd, rc = make_file(dir, &name, RD_COUNTERS_BYTES, false, &fd);
+	int fd, rc = make_file(dir, &name, RD_COUNTERS_BYTES, &fd);
 
 	if (rc)
 		return rc;
@@ -239,65 +258,73 @@ static int make_counters(int dir, const char *id)
 }
 
 static int make_files(const struct rd_store *store, struct rd_header *header,
-		      const struct rd_seed *seed, struct rd_layer *layer,
-		      struct rd_error *err)
+		      struct making *m)
 {
 	struct rd_filename data_name = rd_file_name(header->id, RD_FILE_DATA);
 	struct rd_filename ranges_name = rd_file_name(header->id,
 						      RD_FILE_RANGES);
 	struct layout map = base_layout(header->size, header->flags);
-	uint64_t need = RD_FIRST_SLOTS * RD_BLOCK + whole_pages(map.holes) +
-			whole_pages(map.end - map.parts);
-	int rc;
+	int rc = make_counters(store->dir, header->id);
 
-	if (!(header->flags & RD_DISK_THIN)) /* a lazy disk must fit, too */
-		need += whole_pages(header->size);
-	rc = rd_memory_check(store->dir, store->path, seed->path, need, err);
-	if (rc)
-		return rc;
-	rc = make_counters(store->dir, header->id);
 	if (!rc)
-		rc = make_map(store->dir, &ranges_name, &map, &layer->map_fd);
+		rc = make_map(store->dir, &ranges_name, &map, &m->layer.map_fd);
 	if (!rc)
 		rc = rd_points_make(store->dir, header->id, header->size);
 	if (!rc)
 		rc = make_file(store->dir, &data_name, header->size,
-			       !(header->flags & (RD_DISK_THIN | RD_DISK_LAZY)),
-			       &layer->fd);
-	if (!rc)
-		return 0;
-	/* Another program took the memory: report what is available now. */
-	rd_remove_contents(store->dir, header->id, header);
+			       &m->layer.fd);
+	m->refused = rc != 0;
+	return rc;
+}
+
+static uint64_t memory_of(const struct rd_header *header)
+{
+	struct layout map = base_layout(header->size, header->flags);
+	uint64_t need = RD_FIRST_SLOTS * RD_BLOCK + whole_pages(map.holes) +
+			whole_pages(map.end - map.parts);
+
+	/* a lazy disk must fit, too */
+	return header->flags & RD_DISK_THIN ? need
+					    : need + whole_pages(header->size);
+}
+
+/* Another program took the memory: report what is available now. Returns @rc. */
+static int explain_refusal(const struct rd_store *store, const char *seed,
+			   uint64_t need, int rc, struct rd_error *err)
+{
 	if ((rc == -ENOSPC || rc == -ENOMEM) &&
-	    rd_memory_check(store->dir, store->path, seed->path, need, err))
+	    rd_memory_check(store->dir, store->path, seed, need, err))
 		return rc;
 	return rd_fail(err, rc, "cannot reserve %s of memory in %s for %s: %s",
-		       text_bytes(need).text, store->path, seed->path,
-		       strerror(-rc));
+		       text_bytes(need).text, store->path, seed, strerror(-rc));
 }
 
 int rd_contents_load(const struct rd_store *store, struct rd_header *header,
 		     const struct rd_seed *seed, rd_progress_fn *progress,
 		     void *progress_arg, struct rd_error *err)
 {
-	struct rd_layer layer = { .fd = -1, .map_fd = -1 };
+	struct making m = { .layer = { .fd = -1, .map_fd = -1 } };
 	int rc;
 
-	header->size = rd_disk_size(seed->size);
+	header->size = m.size = rd_disk_size(seed->size);
 	header->seed_size = seed->size;
 	header->seed_mtime = seed->mtime;
 	memcpy(header->seed, seed->path, sizeof(header->seed));
 	memcpy(header->seed_id, seed->id, sizeof(header->seed_id));
 	atomic_store(&header->loaded, 0);
 	atomic_store(&header->state, RD_LOADING);
-	rc = make_files(store, header, seed, &layer, err);
+	m.need = memory_of(header);
+	rc = rd_memory_check(store->dir, store->path, seed->path, m.need, err);
+	if (!rc)
+		rc = make_files(store, header, &m);
 	if (!rc && !(header->flags & RD_DISK_LAZY))
-		rc = load_bytes(&layer, header, seed, progress, progress_arg,
-				err);
-	unmap_layer(&layer, header->size);
+		rc = load_bytes(&m, header, seed, progress, progress_arg, err);
+	unmap_layer(&m.layer, m.size);
 	if (rc) {
 		rd_remove_contents(store->dir, header->id, header);
-		return rc;
+		return m.refused ? explain_refusal(store, seed->path, m.need,
+						   rc, err)
+				 : rc;
 	}
 	if (!(header->flags & RD_DISK_LAZY))
 		atomic_store(&header->loaded, header->size);
@@ -476,8 +503,7 @@ int rd_view_map(struct rd_disk *disk, bool make, struct rd_error *err)
 		rd_remove_view(disk->dir, disk->id, disk->slot);
 		rc = make_map(disk->dir, &map, &l, NULL);
 		if (!rc)
-			rc = make_file(disk->dir, &data, disk->size, false,
-				       NULL);
+			rc = make_file(disk->dir, &data, disk->size, NULL);
 		if (rc)
 			rd_fail(err, rc, "cannot make a private view: %s",
 				strerror(-rc));

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The historic driver read with O_DIRECT into a buffer that is not aligned, which
- * some file systems refuse. The loader must read the same file into the same
- * buffer. The kernel and the device decide which misalignment is refused, so the
- * test tries several. If the file system refuses none, the test mounts an ext4
- * with sectors of 4 KiB.
+ * some file systems refuse. The loader must read the same file, and rd_seed_read() into
+ * the same buffer. The kernel and the device decide which misalignment is refused,
+ * so the test tries several. If the file system refuses none, the test mounts an
+ * ext4 with sectors of 4 KiB.
  */
+#include <sys/mman.h>
+
 #include "drivers/block-ram/seed/loader.h"
 #include "tests/tapdisk/direct.h"
 
@@ -29,14 +31,16 @@ static void loader_reads_where_historic_fails(const char *path)
 {
 	size_t i, bad, at = refused_at(path);
 	struct rd_seed seed;
-	struct rd_load what = { .seed = &seed, .to = page + at };
+	struct rd_load what = { .seed = &seed,
+				.to = memfd_create("loaded", MFD_CLOEXEC) };
 
 	printf("# %s: refused at %zu bytes into a page\n", path, at);
 	CU_ASSERT_NOT_EQUAL_FATAL(at, 0);
 	CU_ASSERT_EQUAL_FATAL(rd_seed_open(&seed, path, NULL), 0);
 	CU_ASSERT_TRUE(seed.direct >= 0);
-	memset(page, 0, 4 * MIB + 4096);
 	CU_ASSERT_EQUAL(rd_load(&what, NULL), 0);
+	CU_ASSERT_EQUAL(pread(what.to, page + at, SIZE, 0), SIZE);
+	close(what.to);
 	for (i = 0; i < SIZE && page[at + i] == pattern(i, 5); i++)
 		;
 	CU_ASSERT_EQUAL(i, SIZE);

@@ -43,7 +43,7 @@ equals() { # NAME WANTED GOT
 # ---- several connections ----------------------------------------------------
 
 # A command connects once to look, and once or more to read.
-logged "$seeds/m.sock" --filter=multi-conn --filter=delay file "$seeds/image" multi-conn-mode=disable rdelay=200ms
+logged "$seeds/m.sock" --filter=multi-conn --filter=delay file "$seeds/image" multi-conn-mode=disable rdelay=1
 loads "a server without multi-conn" "$uri" "$seeds/image"
 one=$(connections)
 equals "16 reads at once" 16 "$(at_once)"

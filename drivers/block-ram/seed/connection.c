@@ -22,15 +22,15 @@
 
 #define LIBRARY "libnbd.so.0"
 #define FUNCTIONS(f)                                                          \
-	f(create) f(close) f(get_version) f(get_error) f(add_meta_context)    \
-		f(set_full_info) f(get_export_description)                    \
-			f(set_uri_allow_local_file) f(aio_connect_uri)        \
-				f(aio_is_connecting) f(aio_is_ready)          \
-					f(get_size) f(can_meta_context)       \
-						f(can_multi_conn) f(aio_pread) \
-							f(aio_block_status)   \
-	f(aio_get_fd) f(aio_get_direction) f(aio_notify_read)                 \
-		f(aio_notify_write) f(aio_is_dead) f(aio_is_closed)
+	f(create) f(close) f(get_version) f(get_error) f(add_meta_context) f( \
+		set_full_info) f(get_export_description)                      \
+		f(set_uri_allow_local_file) f(aio_connect_uri) f(             \
+			aio_is_connecting) f(aio_is_ready) f(get_size)        \
+			f(can_meta_context) f(can_multi_conn) f(aio_pread)    \
+				f(aio_block_status) f(aio_get_fd) f(          \
+					aio_get_direction) f(aio_notify_read) \
+					f(aio_notify_write) f(aio_is_dead)    \
+						f(aio_is_closed)
 
 #define DECLARE(name) __typeof__(&nbd_##name) name;
 static struct {
@@ -271,8 +271,7 @@ void rd_connection_process(struct rd_connection *c, short revents)
 	if (revents && notify(c, revents) < 0)
 		note_failure(c);
 	check_over(c);
-	if (c->state == RD_CONNECTION_CONNECTING &&
-	    lib.aio_is_ready(c->h) > 0)
+	if (c->state == RD_CONNECTION_CONNECTING && lib.aio_is_ready(c->h) > 0)
 		c->state = RD_CONNECTION_READY;
 }
 

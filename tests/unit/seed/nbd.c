@@ -202,12 +202,10 @@ static void loads(void)
 /* A request fails: the load does, with the connections' requests in flight. */
 static void request_fails(void)
 {
-	static const char *const bad[] = { "--filter=error",
-					   "pattern",
-					   "48M",
-					   "error-pread=EIO",
-					   "error-pread-rate=10%",
-					   NULL };
+	static const char *const bad[] = {
+		"--filter=error",       "pattern", "48M", "error-pread=EIO",
+		"error-pread-rate=10%", NULL
+	};
 	struct rd_error err = { "" };
 
 	serve(bad);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A seed on an NBD server, read through libnbd. Only nbd.c and connection.c use NBD, as only
- * seed.c uses files.
+ * A seed on an NBD server, read through libnbd. Only nbd.c and connection.c use NBD,
+ * as only seed.c uses files.
  */
 #ifndef BLOCK_RAM_NBD_H
 #define BLOCK_RAM_NBD_H

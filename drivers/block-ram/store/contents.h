@@ -18,9 +18,9 @@
 #include "drivers/block-ram/format/disk.h"
 
 /*
- * Make the contents of @header's disk from @seed: first the memory (a thin or lazy
- * disk gets it later, block by block or part by part), then the bytes (unless the
- * disk is lazy). No contents exist before. On success the state is RD_READY; on
+ * Make the contents of @header's disk from @seed: all memory, while the first bytes
+ * are read and before the first report (a thin or lazy disk gets it later, block by
+ * block or part by part), and the bytes (unless the disk is lazy). No contents exist before. On success the state is RD_READY; on
  * failure no file is left.
  */
 int rd_contents_load(const struct rd_store *store, struct rd_header *header,

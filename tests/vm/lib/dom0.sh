@@ -10,6 +10,9 @@
 #   wait_for SECONDS COMMAND...           repeats COMMAND until it succeeds; fails after SECONDS,
 #                                         which are only to end a hang
 #   show COMMAND...                       runs COMMAND and prints its output indented
+#   guide FILE                            runs the commands of the guide docs/FILE as they are written:
+#                                         each block is a check, in a shell of its own in Domain-0
+#                                         or in the guest that the block names
 #
 # COMMAND may be a function and runs in this shell. A failed check prints the
 # command's output, and the scenario goes on; with verbose=yes a passed check prints it too.
@@ -129,4 +132,22 @@ show() {
 	status=$?
 	vm_indent "$vm_out"
 	return $status
+}
+
+guide() { # FILE
+	local dir=/run/vm/${1%.md} f where
+	mkdir -p "$dir"
+	awk -f /usr/lib/vm/guide-blocks dir="$dir" "/usr/lib/vm/docs/$1"
+	check "$1 has commands" test -n "$(ls "$dir")"
+	for f in "$dir"/*; do
+		where=${f##*.}
+		f=${f%.*}
+		case $where in
+		host) check "$1, line ${f##*/}" bash -eu -o pipefail "$f.host" ;;
+		*)
+			[ "$(guest_state "$where")" = gone ] || guest_wait "$where"
+			check "$1, line ${f##*/}, in $where" guest_run "$where" "set -eu
+$(cat "$f.$where")" ;;
+		esac
+	done
 }

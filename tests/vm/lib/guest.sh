@@ -15,8 +15,8 @@
 #   guest_console NAME [LINES]       prints the last lines of its console's log
 #   root_image FILE MIB              makes an image that a guest with the option root boots from
 #
-# OPTION: pvh; no-blkfront (a guest whose frontend never answers); fio, fs (fio,
-# or file systems with their tools, are there, 160 MB more memory); root (its root
+# OPTION: pvh; no-blkfront (a guest whose frontend never answers); fio, fs, iscsi (fio, file
+# systems, or iSCSI's two sides, with their tools, are there, 160 MB more memory); root (its root
 # file system is on its disk xvda); mem=MIB; vcpus=N;
 # suite=SUITE (its kernel; the scenario has guest=SUITE); with=FILE (a program, in
 # /usr/bin); paused; words=WORDS for the kernel's command line; or key=value in
@@ -87,7 +87,7 @@ guest_create() { # NAME [OPTION...]
 		pv | pvh) type=$o ;;
 		no-blkfront) words+=" $o" ;;
 		root) with+=(/usr/lib/vm/root-init) words+=" rdinit=/usr/bin/root-init" ;;
-		fio | fs) parts+=("guest-$o") mem=$((mem + 160)) ;;
+		fio | fs | iscsi) parts+=("guest-$o") mem=$((mem + 160)) ;;
 		suite=*) from=/share/in/guest-${o#*=} kernel=$from/vmlinux ;;
 		with=*) with+=("${o#*=}") ;;
 		words=*) words+=" ${o#*=}" ;;

@@ -13,11 +13,13 @@
 #   guest_state NAME                 prints running, paused, crashed, shutdown or gone
 #   guest_destroy NAME               xl destroy, and waits until it is gone
 #   guest_console NAME [LINES]       prints the last lines of its console's log
+#   guest_bridge                     makes the bridge vmbr0 in Domain-0, which has 10.0.0.254
 #   root_image FILE MIB              makes an image that a guest with the option root boots from
 #
 # OPTION: pvh; no-blkfront (a guest whose frontend never answers); fio, fs, iscsi (fio, file
 # systems, or iSCSI's two sides, with their tools, are there, 160 MB more memory); root (its root
-# file system is on its disk xvda); mem=MIB; vcpus=N;
+# file system is on its disk xvda); mem=MIB; vcpus=N; net=N (an
+# interface on the bridge, number N);
 # suite=SUITE (its kernel; the scenario has guest=SUITE); with=FILE (a program, in
 # /usr/bin); paused; words=WORDS for the kernel's command line; or key=value in
 # quotes, a line of the guest's xl.cfg such as 'disk=["phy:/dev/ram0,xvdc,w"]'. For a
@@ -94,6 +96,7 @@ guest_create() { # NAME [OPTION...]
 		paused) paused=(-p) ;;
 		mem=*) mem=${o#*=} ;;
 		vcpus=*) vcpus=${o#*=} ;;
+		net=*) lines+="vif=[\"mac=00:16:3e:00:00:0${o#*=},script=/usr/lib/vm/vif-bridge\"]"$'\n' ;;
 		*=*) lines+=$o$'\n' ;;
 		*) echo "guest_create: unknown option $o" >&2; return 2 ;;
 		esac
@@ -157,6 +160,11 @@ vm_emulator_lost() { # NAME
 	faults=$(vm_triple_faults | grep "^d${id:-.*}v") || return
 	echo "# guest $1: lost by the emulator (${faults//$'\n'/ }: triple fault), created again" >&2
 	echo "$faults" >>/run/vm/made-again
+}
+
+guest_bridge() {
+	modprobe bridge && modprobe xen-netback && busybox brctl addbr vmbr0 &&
+		busybox ifconfig vmbr0 10.0.0.254 up
 }
 
 # The contents of the guests' initial RAM disk as a file system.

@@ -1,129 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Long random sequences of operations on one disk, against a model that is an
- * array for the disk, one for each point, and one a slot. A sequence is a list of numbers. A sequence that fails is
- * shrunk by removing steps as long as it still fails, and printed.
+ * array for the disk, one for each point, and one for each user. A sequence is a list
+ * of numbers. A sequence that fails is shrunk by removing steps as long as it still
+ * fails, and printed.
  *
- * $MODEL_SEED: seed of the random numbers. $MODEL_RUNS: number of sequences
- * (default 30).
+ * $MODEL_SEED: seed of the random numbers. $MODEL_RUNS: number of sequences of STEPS
+ * steps for each of the four kinds of disk (default 30; `make check-long` takes 2100,
+ * a million steps).
  */
-#include <errno.h>
 #include <time.h>
 
-#include "tests/unit/scratch.h"
-
-#define SIZE ((size_t)300 * 1024 + 512) /* two parts, and a partial block */
-#define USERS 4u
-#define STEPS 120u
-#define KIND_MAX 16u
-#define POINTS 6u /* at once; more are refused by the model only */
-
-struct step {
-	uint32_t kind, who, a, b;
-};
-
-struct user {
-	struct rd_disk *d;
-	bool writable, view;
-	bool at_point;
-	unsigned point; /* the name of the point, if at_point */
-	unsigned char *own; /* contents of a private view or of a point */
-};
-
-struct point {
-	unsigned name; /* a number; 0: none */
-	unsigned char bytes[SIZE];
-};
-
-struct model {
-	struct rd_store *s;
-	unsigned flags; /* of the attach that loads */
-	bool there, keep;
-	struct user user[USERS];
-	unsigned char base[SIZE];
-	struct point point[POINTS]; /* in no order */
-	unsigned names;
-};
-
-static unsigned char seed_bytes[SIZE], got[SIZE];
-static const char *seed;
-static struct model m;
-static bool verbose;
-static char alias[128];
-
-static uint64_t random_state;
-
-static uint32_t draw(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 16);
-}
-
-static bool print_step(const char *what, uint64_t off, uint64_t len, int rc)
-{
-	if (verbose)
-		printf("#   %s %llu+%llu: %d\n", what, (unsigned long long)off,
-		       (unsigned long long)len, rc);
-	return true;
-}
-
-static unsigned count(bool writers, bool views)
-{
-	unsigned i, n = 0;
-
-	for (i = 0; i < USERS; i++)
-		n += m.user[i].d &&
-		     (!writers || (m.user[i].writable && !m.user[i].view)) &&
-		     (!views || (m.user[i].view && !m.user[i].at_point));
-	return n;
-}
-
-static unsigned char *contents(const struct user *u)
-{
-	return u->view || u->at_point ? u->own : m.base;
-}
-
-static const char *point_name(unsigned name)
-{
-	static char text[16];
-
-	snprintf(text, sizeof(text), "p%u", name);
-	return text;
-}
-
-/* One of the points that there are, or NULL. */
-static struct point *some_point(uint32_t a)
-{
-	unsigned i;
-
-	for (i = 0; i < POINTS; i++)
-		if (m.point[(a + i) % POINTS].name)
-			return &m.point[(a + i) % POINTS];
-	return NULL;
-}
-
-static bool at_point(unsigned name)
-{
-	unsigned i;
-
-	for (i = 0; i < USERS; i++)
-		if (m.user[i].d && m.user[i].at_point &&
-		    m.user[i].point == name)
-			return true;
-	return false;
-}
-
-/* The disk is discarded with its last attachment, and its points with it. */
-static void gone_if_unused(void)
-{
-	unsigned i;
-
-	m.there = m.keep || count(false, false);
-	for (i = 0; i < POINTS && !m.there; i++)
-		m.point[i].name = 0;
-}
+#include "tests/unit/store/model-durable.h"
+#include "tests/unit/store/model.h"
 
 /* Attach through the path, an alias, or the id; read, write or private. */
 static bool step_attach(struct user *u, uint32_t a, uint32_t b)
@@ -134,19 +23,19 @@ static bool step_attach(struct user *u, uint32_t a, uint32_t b)
 		.writable = writable,
 		.flags = m.flags | (view ? RD_PRIVATE : 0) |
 			 (b % 7 == 0 ? RD_KEEP : 0),
-		.label = "model",
 	};
 	int rc, want = 0;
 
-	if (u->d)
+	if (is_attached(u))
 		return true;
+	name_user(u, b / 64, &req);
 	if ((view && count(true, false)) || (writable && count(false, true)))
 		want = -EBUSY;
 	rc = rd_attach(m.s, &req, &u->d, NULL);
 	print_step(view       ? "attach private"
 		   : writable ? "attach rw"
 			      : "attach ro",
-		   0, 0, rc);
+		   u->label, 0, rc);
 	if (rc != want)
 		return false;
 	if (rc) {
@@ -174,20 +63,6 @@ static bool step_detach(struct user *u)
 	u->d = NULL;
 	gone_if_unused();
 	return true;
-}
-
-static void range(uint32_t a, uint32_t b, uint64_t *off, uint64_t *len)
-{
-	static const uint32_t lengths[] = { 1, 512, 4096, 8192, 20000, 270000 };
-
-	*off = a % (SIZE + 1);
-	if (b & 1)
-		*off -= *off % RD_BLOCK;
-	*len = lengths[b / 2 % 6];
-	if (b & 64)
-		*len = a / 7 % *len;
-	if (*len > SIZE - *off && b & 0xf00) /* else: outside, mostly */
-		*len = SIZE - *off;
 }
 
 static bool step_read(struct user *u, uint32_t a, uint32_t b)
@@ -262,8 +137,6 @@ static bool step_extent(struct user *u)
 	return true;
 }
 
-static bool id_of(char id[RD_ID_MAX]);
-
 /* Attach at a point: read-only, or with a view beside writers. */
 static bool step_attach_point(struct user *u, uint32_t a, uint32_t b)
 {
@@ -272,14 +145,14 @@ static bool step_attach_point(struct user *u, uint32_t a, uint32_t b)
 	struct rd_attach_request req = {
 		.name = id,
 		.flags = b % 2 ? RD_PRIVATE : 0,
-		.label = "model",
 	};
 	int rc;
 
-	if (u->d || !p)
+	if (is_attached(u) || !p)
 		return true;
 	if (!id_of(id))
 		return false;
+	name_user(u, b / 64, &req);
 	rc = rd_attach_point(m.s, &req, point_name(p->name), &u->d, NULL);
 	print_step("attach at a point", p->name, b % 2, rc);
 	if (rc) {
@@ -295,18 +168,13 @@ static bool step_attach_point(struct user *u, uint32_t a, uint32_t b)
 
 static bool step_point(void)
 {
-	char id[RD_ID_MAX];
-	unsigned i;
+	struct point *p = free_point();
 
-	for (i = 0; i < POINTS && m.point[i].name; i++)
-		;
-	if (i == POINTS || !m.there)
+	if (!p || !m.there)
 		return true;
-	if (!id_of(id) || rd_point(m.s, id, point_name(++m.names), NULL))
+	if (!take_point(p))
 		return false;
-	print_step("point", m.names, 0, 0);
-	m.point[i].name = m.names;
-	memcpy(m.point[i].bytes, m.base, SIZE);
+	memcpy(p->bytes, m.base, SIZE);
 	return true;
 }
 
@@ -343,11 +211,6 @@ static bool step_rollback(uint32_t a)
 	if (!rc)
 		memcpy(m.base, p->bytes, SIZE);
 	return rc == want;
-}
-
-static bool id_of(char id[RD_ID_MAX])
-{
-	return rd_find(m.s, seed, id, NULL) == 0;
 }
 
 static bool step_reset(uint32_t a)
@@ -418,13 +281,21 @@ static bool step_kill(uint32_t a)
 	return rd_reap(m.s) == (may && !m.there);
 }
 
-static unsigned all_views(void)
+/* Whether one user has the attachment that was listed. */
+static bool is_right(const struct rd_attachment_info *a)
 {
 	unsigned i, n = 0;
 
-	for (i = 0; i < USERS; i++)
-		n += m.user[i].d && m.user[i].view;
-	return n;
+	for (i = 0; i < USERS; i++) {
+		const struct user *u = &m.user[i];
+
+		n += is_attached(u) &&
+		     !strcmp(a->label, label_name(u->label)) &&
+		     a->durable == (u->label != 0) && a->alive == !u->dead &&
+		     a->writable == u->writable && a->private_view == u->view &&
+		     a->restarts == u->restarts;
+	}
+	return a->durable ? n == 1 : n > 0;
 }
 
 static bool step_list(void)
@@ -438,12 +309,13 @@ static bool step_list(void)
 		return false;
 	ok = n == m.there;
 	if (n) {
-		for (j = 0; j < l[0].attachments; j++)
+		for (j = 0; j < l[0].attachments; j++) {
 			views += l[0].attachment[j].private_view;
+			ok &= is_right(&l[0].attachment[j]);
+		}
 		ok &= l[0].attachments == count(false, false) &&
 		      l[0].keep == m.keep && !l[0].half_reset &&
-		      !l[0].loading && l[0].seed_now == RD_SEED_SAME &&
-		      views == all_views();
+		      !l[0].loading && l[0].seed_now == RD_SEED_SAME;
 	}
 	rd_list_free(l, n);
 	return ok && store_files() == 5 * n + 2 * views;
@@ -482,8 +354,21 @@ static bool take(const struct step *s)
 		return s->b % 5 || step_rollback(s->a);
 	case 14:
 		return step_attach_point(u, s->a, s->b);
-	default:
+	case 15:
 		return s->b % 4 || step_list();
+	case 16:
+		return step_die(u);
+	case 17:
+		return step_resume(durable_from(u, s->b % 2));
+	case 18:
+		return s->b % 3 || step_end(durable_from(u, s->b % 5));
+	case 19:
+		return s->b % 3 ||
+		       step_relabel(durable_from(u, s->b % 5), s->a);
+	case 20:
+		return step_interrupted(u, s->a, s->b);
+	default:
+		return s->b % 4 || step_killed(u);
 	}
 }
 
@@ -510,6 +395,23 @@ static bool points_are_right(void)
 	return same;
 }
 
+/* Detach user @u. Whether it had its contents, also if its process had died. */
+static bool is_right_and_goes(struct user *u)
+{
+	bool ok = !u->dead || step_resume(u);
+
+	if (u->d)
+		ok = ok && !rd_read(u->d, got, 0, SIZE) &&
+		     !memcmp(got, contents(u), SIZE);
+	if (u->d)
+		rd_detach(u->d);
+	else if (u->dead)
+		rd_end(m.s, label_name(u->label));
+	u->d = NULL;
+	u->dead = false;
+	return ok;
+}
+
 /* The index of the step that fails, or @n. The store is empty afterwards. */
 static unsigned play(const struct step *steps, unsigned n, unsigned flags)
 {
@@ -526,14 +428,8 @@ static unsigned play(const struct step *steps, unsigned n, unsigned flags)
 	if (bad == n && !points_are_right())
 		bad = n - 1;
 	for (j = 0; j < USERS; j++)
-		if (m.user[j].d) {
-			if (bad == n &&
-			    (rd_read(m.user[j].d, got, 0, SIZE) ||
-			     memcmp(got, contents(&m.user[j]), SIZE)))
-				bad = n - 1;
-			rd_detach(m.user[j].d);
-			m.user[j].d = NULL;
-		}
+		if (!is_right_and_goes(&m.user[j]) && bad == n)
+			bad = n - 1;
 	if (id_of(id))
 		rd_keep(m.s, id, false, NULL);
 	rd_reap(m.s);
@@ -565,14 +461,28 @@ static unsigned shrink(struct step *steps, unsigned n, unsigned flags)
 	return n;
 }
 
+static void report_done(unsigned runs)
+{
+	const struct done *d = &m.done;
+
+	printf("# %u steps; durable: %u takeovers, %u ends, %u relabels, %u killed, %u interrupted writes, %u of them with a point\n",
+	       runs * STEPS, d->takeovers, d->ends, d->relabels, d->killed,
+	       d->interrupted, d->points);
+	fflush(stdout);
+	if (runs >= 30)
+		CU_ASSERT_TRUE(d->takeovers && d->ends && d->relabels &&
+			       d->killed && d->interrupted && d->points);
+}
+
 static void sequences(unsigned flags)
 {
 	const char *env = getenv("MODEL_RUNS");
-	unsigned runs = env ? (unsigned)atoi(env) : 30, i, bad;
+	unsigned runs = env ? (unsigned)atoi(env) : 30, run, i, bad = STEPS;
 	struct step steps[STEPS];
 
 	m.s = open_store();
-	while (runs--) {
+	memset(&m.done, 0, sizeof(m.done));
+	for (run = 0; run < runs; run++) {
 		for (i = 0; i < STEPS; i++)
 			steps[i] = (struct step){ draw(), draw(), draw(),
 						  draw() };
@@ -590,6 +500,8 @@ static void sequences(unsigned flags)
 		verbose = false;
 		break;
 	}
+	if (bad == STEPS)
+		report_done(runs);
 	rd_store_close(m.s);
 }
 

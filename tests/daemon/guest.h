@@ -36,8 +36,18 @@ struct slot {
 };
 
 static struct slot slot[DEPTH];
-static uint64_t value[BLOCKS], last_value;
+static uint64_t value[BLOCKS];
+static _Atomic uint64_t last_value; /* that was sent */
 static bool busy[BLOCKS], filling, guest_began;
+
+/*
+ * Of the write of value v: its block, and the last value that was sent when the write
+ * was answered, so that every greater one was sent after the answer; 0: no answer yet.
+ * Entry v % WRITES.
+ */
+#define WRITES (1u << 20)
+static _Atomic uint8_t block_of[WRITES];
+static _Atomic uint64_t answered_at[WRITES];
 
 static bool is_filled(const uint8_t *page, uint64_t with)
 {
@@ -61,8 +71,11 @@ static void send_request(uint32_t index)
 	*s = (struct slot){ filling || rand() & 1, b, (int64_t)clock_now_us() };
 	busy[b] = true;
 	memset(page, 0xaa, 4096);
-	if (s->write)
+	if (s->write) {
+		block_of[(last_value + 1) % WRITES] = (uint8_t)b;
+		answered_at[(last_value + 1) % WRITES] = 0;
 		value[b] = ++last_value;
+	}
 	for (i = 0; s->write && i < 4096; i += 8)
 		memcpy(page + i, &value[b], 8);
 	memset(r, 0, sizeof(*r));
@@ -85,6 +98,8 @@ static void take_response(uint32_t index)
 	if (!s->write)
 		bad += !is_filled(fake_pages[FIRST_PAGE + index % DEPTH],
 				  value[s->block]);
+	else
+		answered_at[value[s->block] % WRITES] = last_value;
 	busy[s->block] = false;
 	if (us > worst_us)
 		worst_us = us;

@@ -54,20 +54,23 @@ static pid_t daemon_pid(void)
 	return pid;
 }
 
+/* Of the only durable attachment: not of one that the test itself has. */
 static inline pid_t worker_pid(void)
 {
 	struct rd_disk_info *disks;
 	struct rd_store *store;
+	unsigned i;
 	size_t n = 0;
 	pid_t pid = 0;
 
 	CU_ASSERT_EQUAL_FATAL(rd_store_open(&store, scratch_store, NULL), 0);
 	CU_ASSERT_EQUAL(rd_list(store, &disks, &n, NULL), 0);
-	if (n == 1 && disks[0].attachments == 1)
-		pid = disks[0].attachment[0].pid;
+	for (i = 0; n == 1 && i < disks[0].attachments; i++)
+		if (disks[0].attachment[i].durable)
+			pid = pid ? -1 : disks[0].attachment[i].pid;
 	rd_list_free(disks, n);
 	rd_store_close(store);
-	return pid;
+	return pid > 0 ? pid : 0;
 }
 
 /* A file of the process in /proc; NULL: there is no such process. */

@@ -11,6 +11,7 @@
  * default is 2.
  */
 #include "drivers/blkback/common/nodes.h"
+#include "tests/daemon/moments.h"
 #include "tests/daemon/nodes.h"
 
 #include <limits.h>
@@ -304,6 +305,83 @@ static void upgrade_is_accepted(void)
 	CU_ASSERT_TRUE(runs(worker_pid(), other));
 }
 
+/* ---- points of the disk ------------------------------------------------------ */
+
+static void points_are_taken(void)
+{
+	unsigned i;
+
+	moments_store = open_store();
+	for (i = 0; i < 3; i++)
+		CU_ASSERT_TRUE(take_moment(NULL));
+	CU_ASSERT_TRUE(view_begins());
+}
+
+static void kill_worker(void)
+{
+	CU_ASSERT_TRUE(ends(worker_pid(), SIGKILL));
+}
+
+static void points_while_workers_are_killed(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		CU_ASSERT_TRUE(take_moment(kill_worker));
+		CU_ASSERT_TRUE(guest_is_served());
+	}
+}
+
+/* The worker dies with half of a copy written, and the block's lock held. */
+static void die_in_copy(void)
+{
+	int64_t end = (int64_t)clock_now_us() + PATIENCE * 1000;
+	pid_t pid = worker_pid();
+
+	*fake_die_in_copy = true;
+	while (!is_dead(pid) && (int64_t)clock_now_us() < end)
+		usleep(1000);
+	CU_ASSERT_TRUE(is_dead(pid));
+	CU_ASSERT_FALSE(*fake_die_in_copy);
+}
+
+static void worker_dies_in_a_copy(void)
+{
+	pid_t pid = worker_pid();
+
+	CU_ASSERT_TRUE(take_moment(die_in_copy));
+	CU_ASSERT_TRUE(guest_is_served());
+	CU_ASSERT_NOT_EQUAL(worker_pid(), pid);
+}
+
+static void points_outlive_processes(void)
+{
+	CU_ASSERT_TRUE(take_moment(supervisor_killed));
+	CU_ASSERT_TRUE(take_moment(both_killed));
+	CU_ASSERT_TRUE(take_moment(supervisor_ends));
+	CU_ASSERT_TRUE(moments_stay());
+	CU_ASSERT_TRUE(view_stays());
+}
+
+/* Updates to @program and back. */
+static void points_outlive_a_live_update(void)
+{
+	CU_ASSERT_TRUE(take_moment(upgrade_is_accepted));
+	CU_ASSERT_TRUE(moments_stay());
+	CU_ASSERT_TRUE(view_stays());
+}
+
+static void points_stay(void)
+{
+	CU_ASSERT_TRUE(take_moment(NULL));
+	CU_ASSERT_TRUE(moments_stay());
+	CU_ASSERT_TRUE(view_stays());
+	CU_ASSERT_TRUE(drop_moments());
+	CU_ASSERT_TRUE(guest_is_served());
+}
+
+/* ---- a live update that goes wrong ------------------------------------------- */
+
 static pid_t updating; /* the command --live-update */
 
 /*
@@ -549,14 +627,24 @@ int main(int argc, char **argv)
 		  next_daemon_waits_for_the_lock },
 		{ "the supervisor ends by SIGTERM", supervisor_ends },
 		{ "a daemon closes its output", daemon_closes_its_output },
+		{ "points are moments of the guest's disk", points_are_taken },
+		{ "points while workers are killed",
+		  points_while_workers_are_killed },
+		{ "a worker dies in a copy for a point",
+		  worker_dies_in_a_copy },
+		{ "points outlive workers and supervisors",
+		  points_outlive_processes },
 		{ "--live-update to another program",
 		  live_update_to_another_program },
 		{ "--upgrade, the old name", upgrade_is_accepted },
+		{ "points outlive a live update",
+		  points_outlive_a_live_update },
 		{ "--live-update waits until the spare is loaded",
 		  live_update_waits_for_the_spare },
 		{ "live updates to unfit programs",
 		  live_update_to_unfit_programs },
 		{ "again and again", again_and_again },
+		{ "points and a view of one are what they were", points_stay },
 		{ "the guest detaches", guest_detaches },
 		{ "a spare that nobody adopts ends",
 		  spare_ends_unless_adopted },

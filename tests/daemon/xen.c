@@ -41,9 +41,12 @@ static struct {
 	} node[NODES];
 	uint64_t changes;
 	char change[CHANGES][PATH];
+	_Atomic bool die_in_copy;
 } * shared;
 
 uint8_t (*fake_pages)[4096];
+_Atomic bool *fake_die_in_copy;
+static bool is_worker;
 
 static void *map(const char *suffix, size_t size)
 {
@@ -74,7 +77,8 @@ static void hold_workers(void)
 	if (f)
 		fclose(f);
 	snprintf(path, sizeof(path), "%s.hold", getenv("FAKE_XEN"));
-	if (memmem(line, n, "--worker", 8))
+	is_worker = memmem(line, n, "--worker", 8);
+	if (is_worker)
 		while (!syscall(SYS_faccessat, AT_FDCWD, path, F_OK))
 			usleep(1000);
 }
@@ -85,6 +89,7 @@ __attribute__((constructor)) void fake_xen_open(void)
 		return;
 	hold_workers();
 	shared = map("xenstore", sizeof(*shared));
+	fake_die_in_copy = &shared->die_in_copy;
 	fake_pages = map("pages", FAKE_PAGES * 4096u);
 }
 
@@ -105,6 +110,17 @@ int access(const char *path, int mode)
 	if (!strncmp(path, "/dev/xen/", 9) || !strncmp(path, "/proc/xen/", 10))
 		return 0;
 	return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
+}
+
+/* The store copies blocks for points with calls of one block. */
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t off)
+{
+	if (n == 4096 && is_worker &&
+	    atomic_exchange(fake_die_in_copy, false)) {
+		syscall(SYS_pwrite64, fd, buf, n / 2, off);
+		__builtin_trap();
+	}
+	return syscall(SYS_pwrite64, fd, buf, n, off);
 }
 
 /* ---- xenstore ----------------------------------------------------------- */

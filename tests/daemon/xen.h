@@ -24,6 +24,9 @@ extern uint8_t (*fake_pages)[4096]; /* by grant reference */
 void fake_xenstored_end(void);
 void fake_xenstored_begin(bool keeps);
 
+/* The next worker that copies a block for a point dies in the middle of the copy. */
+extern _Atomic bool *fake_die_in_copy;
+
 /*
  * A worker that copies from this reference is taken over by its guest: takeover.c,
  * which is in captured.so only.

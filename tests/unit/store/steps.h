@@ -31,6 +31,16 @@ enum steps_end {
 	STEPS_FAILED
 };
 
+/*
+ * ThreadSanitizer's pthread_create() waits until the new thread has begun, so a thread
+ * that stays stopped would stop its process for ever: threads run there, untraced.
+ */
+#ifdef __SANITIZE_THREAD__
+#define STEPS_THREADS 0
+#else
+#define STEPS_THREADS PTRACE_O_TRACECLONE
+#endif
+
 static uint64_t steps_random_state = 88172645463325252u;
 
 static inline uint64_t steps_random(void)
@@ -112,7 +122,7 @@ static inline enum steps_end steps_kill(const struct steps *s, unsigned n,
 		return STEPS_FAILED;
 	}
 	ptrace(PTRACE_SETOPTIONS, pid, NULL,
-	       (void *)(uintptr_t)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
+	       (void *)(uintptr_t)(PTRACE_O_TRACESYSGOOD | STEPS_THREADS |
 				   PTRACE_O_EXITKILL));
 	while (alive && n--)
 		alive = steps_one(pid, PTRACE_SYSCALL, &status);

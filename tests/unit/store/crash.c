@@ -9,7 +9,6 @@
  * every fourth step), and at every instruction of a write. $CRASH_SEED: seed of
  * the random numbers.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <libaio.h>
 #include <sys/syscall.h>
@@ -245,19 +244,6 @@ static void check_contents(struct rd_disk *d, bool pristine)
 		      got[5 * RD_BLOCK] != NEW);
 }
 
-/* As store_files(), without the cost of a shell. */
-static unsigned store_count(void)
-{
-	unsigned n = 0;
-	struct dirent *e;
-	DIR *d = opendir(scratch_store);
-
-	while (d && (e = readdir(d)))
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 struct state {
 	size_t disks;
 	unsigned alive, dead, views;
@@ -364,7 +350,7 @@ static void check_after_kill(struct rd_store *s, struct rd_disk *survivor)
 	CHECK(state.alive == (survivor != NULL));
 	CHECK(!survivor || state.disks);
 	CHECK(rd_reap(s) >= 0);
-	CHECK(store_count() == 5 * state.disks + 2 * state.views);
+	CHECK(store_files() == 5 * state.disks + 2 * state.views);
 	if (now->flags & RD_DURABLE)
 		check_durable(s, state.dead);
 	else
@@ -378,7 +364,7 @@ static void check_after_kill(struct rd_store *s, struct rd_disk *survivor)
 	rd_detach(survivor);
 	if (state.keep)
 		CHECK(!rd_keep(s, state.id, false, NULL));
-	CHECK(store_count() == 0);
+	CHECK(store_files() == 0);
 }
 
 static int scratch_remove_file(const char *path, const struct stat *st,

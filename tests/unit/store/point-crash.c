@@ -8,7 +8,6 @@
  * Every third step in a run, so that all of them are walked in a few runs.
  * $CRASH_MORE: every step. $CRASH_SEED: seed of the random numbers.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -288,19 +287,6 @@ static void hangs(int sig)
 	_exit(1);
 }
 
-/* As store_files(), without the cost of a shell. */
-static unsigned store_count(void)
-{
-	unsigned n = 0;
-	struct dirent *e;
-	DIR *d = opendir(scratch_store);
-
-	while (d && (e = readdir(d)))
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 static enum steps_end run_and_kill(const struct kase *k, unsigned n,
 				   unsigned more)
 {
@@ -323,7 +309,7 @@ static enum steps_end run_and_kill(const struct kase *k, unsigned n,
 	drop_all(s);
 	rd_detach(d);
 	rd_reap(s);
-	CHECK(store_count() == 0);
+	CHECK(store_files() == 0);
 	alarm(0);
 	rd_store_close(s);
 	return end;

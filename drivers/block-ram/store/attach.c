@@ -150,7 +150,7 @@ static int map_and_claim(struct rd_disk *disk,
 	int rc;
 
 	disk->size = disk->header->size;
-	rc = point ? rd_point_choose(disk, point, target->what, err) : 0;
+	rc = point ? rd_point_choose(disk, point, err) : 0;
 	if (!rc)
 		rc = rd_slot_admit(disk, req, target->what, err);
 	if (!rc)

@@ -210,7 +210,7 @@ static int finish_others(struct rd_disk *disk, struct rd_error *err)
 static int drop(struct rd_disk *disk, const char *name, struct rd_error *err)
 {
 	struct rd_header *h = disk->header;
-	int entry = rd_point_need(h, name, h->seed, err);
+	int entry = rd_point_need(h, name, err);
 	unsigned n;
 
 	if (entry < 0)

@@ -50,7 +50,7 @@ int rd_point_find(const struct rd_header *header, const char *name)
 }
 
 int rd_point_need(const struct rd_header *header, const char *name,
-		  const char *what, struct rd_error *err)
+		  struct rd_error *err)
 {
 	int entry = rd_point_find(header, name);
 
@@ -59,13 +59,13 @@ int rd_point_need(const struct rd_header *header, const char *name,
 	return rd_fail(
 		err, -ENOENT,
 		"the disk of %s has no point '%s'; 'xm-ramdisk point --list' shows those that it has",
-		what, name);
+		header->seed, name);
 }
 
-int rd_point_choose(struct rd_disk *disk, const char *name, const char *what,
+int rd_point_choose(struct rd_disk *disk, const char *name,
 		    struct rd_error *err)
 {
-	int entry = rd_point_need(disk->header, name, what, err);
+	int entry = rd_point_need(disk->header, name, err);
 
 	if (entry < 0)
 		return entry;

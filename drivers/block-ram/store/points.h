@@ -8,12 +8,12 @@
 /* The entry of the point @name, or -1. Not of one that is being dropped. */
 int rd_point_find(const struct rd_header *header, const char *name);
 
-/* The same, or -ENOENT with a sentence; @what names the disk in it. */
+/* The same, or -ENOENT with a sentence, which names the disk by its seed. */
 int rd_point_need(const struct rd_header *header, const char *name,
-		  const char *what, struct rd_error *err);
+		  struct rd_error *err);
 
 /* Set disk->point to the number of the point @name. 0 or -ENOENT. */
-int rd_point_choose(struct rd_disk *disk, const char *name, const char *what,
+int rd_point_choose(struct rd_disk *disk, const char *name,
 		    struct rd_error *err);
 
 /*

@@ -209,7 +209,7 @@ int rd_rollback(struct rd_store *store, const char *id, const char *point,
 	if (rc)
 		return rc;
 	rd_points_recover(disk->header);
-	entry = rd_point_need(disk->header, point, disk->header->seed, err);
+	entry = rd_point_need(disk->header, point, err);
 	rc = entry < 0 ? entry : may_roll_back(disk, force, err);
 	if (!rc) {
 		r.number = disk->header->point[entry].number;

@@ -77,7 +77,7 @@ does "save of a point" xm-ramdisk save --point=clean lab "$seeds/saved"
 does "the saved file equals the seed" cmp "$seeds/lab" "$seeds/saved"
 does "save of the second point" xm-ramdisk save --force --point=second lab "$seeds/saved"
 does "the saved file has the first change" holds "$seeds/saved" 8192 first
-says "save of a point that does not exist" 1 "has no point 'none'; 'xm-ramdisk point --list' shows" save --point=none lab "$seeds/none"
+says "save of a point that does not exist" 1 "the disk of /.* has no point 'none'; 'xm-ramdisk point --list' shows" save --point=none lab "$seeds/none"
 does "no file of it is left" test ! -e "$seeds/none"
 
 says "a difference to a point" 0 '^8192 4096$' diff --from=clean lab

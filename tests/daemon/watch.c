@@ -6,17 +6,14 @@
  *
  *   watch PROGRAM PRELOAD
  */
+#include "tests/daemon/socket.h"
 #include "tests/daemon/xen.h"
 
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdarg.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <xen/io/xs_wire.h>
 #include <xenstore.h>
 #include "include/private/clock.h"
 
@@ -300,37 +297,6 @@ static void fault_by_id(void)
 
 /* ---- set-up ------------------------------------------------------------- */
 
-/* To the command's question whether xenstored answers. */
-static void *answer_as_xenstored(void *arg)
-{
-	static const char error[] = "ENOENT";
-	struct xsd_sockmsg m = { .type = XS_ERROR, .len = sizeof(error) };
-	int listener = *(int *)arg, fd;
-	char question[64];
-
-	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-		if (read(fd, question, sizeof(question)) > 0 &&
-		    send(fd, &m, sizeof(m), MSG_NOSIGNAL) > 0)
-			send(fd, error, sizeof(error), MSG_NOSIGNAL);
-		close(fd);
-	}
-	return NULL;
-}
-
-/* The command checks that xenstored's socket accepts connections. */
-static int listen_as_xenstored(void)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s/socket", dir);
-	setenv("XENSTORED_PATH", a.sun_path, 1);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
-	    listen(fd, 100))
-		return -1;
-	return fd;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -341,9 +307,8 @@ int main(int argc, char **argv)
 		{ "a disk line whose seed is replaced", a_seed_is_replaced },
 		{ "fault by a disk's id", fault_by_id },
 	};
-	pthread_t answering;
 	char path[64];
-	int rc, fd;
+	int rc;
 
 	if (argc != 3 || !mkdtemp(dir))
 		return 2;
@@ -352,12 +317,8 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/fake", dir);
 	setenv("FAKE_XEN", path, 1);
 	fake_xen_open();
-	fd = listen_as_xenstored();
-	if (fd < 0) {
-		perror(dir);
+	if (!answer_in(dir))
 		return 1;
-	}
-	pthread_create(&answering, NULL, answer_as_xenstored, &fd);
 	scratch_make();
 	xs = xs_open(0);
 	xs_write(xs, XBT_NULL, "/local/domain/0/name", "Domain-0", 8);
@@ -366,7 +327,6 @@ int main(int argc, char **argv)
 	rc = RUN_TESTS("hotplug", tests);
 	rd_store_close(store);
 	xs_close(xs);
-	close(fd);
 	scratch_remove();
 	nftw(dir, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return rc;

@@ -29,7 +29,7 @@
 #define VALUE 1024u /* longer than an error of a worker */
 #define CHANGES 1024u
 #define WATCHES 32u
-#define HOME "/local/domain/0/"
+#define HOME "/local/domain/%u/"
 
 static struct {
 	int lock;
@@ -180,12 +180,54 @@ const char *xs_daemon_socket(void)
 	return path ? path : "/nonexistent/socket";
 }
 
+/* The domain that this process is in: $FAKE_XEN_DOMID, or Domain-0. */
+static unsigned own_domid(void)
+{
+	const char *text = getenv("FAKE_XEN_DOMID");
+
+	return text ? (unsigned)atoi(text) : 0;
+}
+
+static const char *home(char buf[PATH])
+{
+	snprintf(buf, PATH, HOME, own_domid());
+	return buf;
+}
+
 static const char *absolute(const char *path, char buf[PATH])
 {
+	size_t n;
+
 	if (path[0] == '/')
 		return path;
-	snprintf(buf, PATH, HOME "%s", path);
+	n = strlen(home(buf));
+	snprintf(buf + n, PATH - n, "%s", path);
 	return buf;
+}
+
+/*
+ * Domain-0 may do all. Another domain owns what is below its own directory, and reads
+ * the frontends of others, as the toolstack permits it. It gets EACCES, also
+ * for what is not there; and no event of @releaseDomain, which is a node of Domain-0
+ * here.
+ */
+static bool may_write(const char *path)
+{
+	char buf[PATH];
+
+	errno = EACCES;
+	return !own_domid() || !strncmp(path, home(buf), strlen(home(buf)));
+}
+
+static bool may_read(const char *path)
+{
+	return may_write(path) || strstr(path, "/device/vbd/");
+}
+
+/* As above, of a node that is not there. */
+static int missing(const char *path)
+{
+	return may_write(path) ? ENOENT : EACCES;
 }
 
 static int find(const char *path)
@@ -277,10 +319,10 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path,
 	len = strcmp(path, "/") ? strlen(path) : 0;
 	*num = 0;
 	lock();
-	if (len && find(path) < 0) {
+	if (!may_read(path) || (len && find(path) < 0)) {
 		unlock();
 		free(list);
-		errno = ENOENT;
+		errno = missing(path);
 		return NULL;
 	}
 	for (i = 0; i < shared->n; i++) {
@@ -305,15 +347,16 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
 	(void)t;
 	if (broken(h))
 		return NULL;
+	path = absolute(path, buf);
 	lock();
-	i = find(absolute(path, buf));
+	i = may_read(path) ? find(path) : -1;
 	if (i >= 0) {
 		copy = strdup(shared->node[i].value);
 		*len = shared->node[i].len;
 	}
 	unlock();
 	if (!copy)
-		errno = ENOENT;
+		errno = missing(path);
 	return copy;
 }
 
@@ -326,6 +369,8 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
 	if (broken(h))
 		return false;
 	path = absolute(path, buf);
+	if (!may_write(path))
+		return false;
 	lock();
 	set(path, data, len);
 	record_change(path);
@@ -356,14 +401,22 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 	if (broken(h))
 		return false;
 	path = absolute(path, buf);
+	if (!may_write(path))
+		return false;
 	lock();
 	there = find(path) >= 0;
 	while (i < shared->n)
-		if (below(shared->node[i].path, path))
+		if (below(shared->node[i].path, path)) {
+			char gone[PATH];
+
+			memcpy(gone, shared->node[i].path, PATH);
 			shared->node[i] = shared->node[--shared->n];
-		else
+			record_change(gone);
+		} else {
 			i++;
-	record_change(path);
+		}
+	if (!there)
+		record_change(path);
 	unlock();
 	if (!there)
 		errno = ENOENT;
@@ -428,10 +481,12 @@ char **xs_check_watch(struct xs_handle *h)
 		while (h->at < h->n) {
 			const char *watched = h->watch[i = h->at++].path;
 
-			if (!below(path, absolute(watched, buf)))
+			if (!below(path, absolute(watched, buf)) ||
+			    !may_read(path))
 				continue;
-			return event(watched[0] == '/' ? path
-						       : path + strlen(HOME),
+			return event(watched[0] == '/'
+					     ? path
+					     : path + strlen(home(buf)),
 				     h->watch[i].token);
 		}
 	}
@@ -453,7 +508,7 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort_it)
 	return !broken(h);
 }
 
-/* Domains that have a directory, and Domain-0. */
+/* Domains that have a name, and Domain-0. */
 bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
 {
 	char path[PATH];
@@ -461,7 +516,11 @@ bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
 
 	if (broken(h))
 		return false;
-	snprintf(path, sizeof(path), "/local/domain/%u", domid);
+	if (own_domid()) { /* only Domain-0 may ask */
+		errno = EACCES;
+		return false;
+	}
+	snprintf(path, sizeof(path), HOME "name", domid);
 	lock();
 	there = !domid || find(path) >= 0;
 	unlock();

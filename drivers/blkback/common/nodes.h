@@ -3,8 +3,10 @@
  * The xenstore nodes of a vbd of kind "ramdisk", and the files of the store's
  * directory: the contract between the tool and xen-ramdiskd. No functions.
  *
- * In the backend's domain (always Domain-0), under
- * /local/domain/0/backend/ramdisk/<domid>/<devid>, readable by the frontend:
+ * In the backend's domain, which is Domain-0 or a driver domain, under
+ * /local/domain/<backend's domid>/backend/ramdisk/<domid>/<devid>, owned by the
+ * backend's domain and readable by the frontend's. The directories above it are the
+ * driver domain's, too, so that xen-ramdiskd can remove them when they are empty.
  *
  *   by the tool, in one transaction with the frontend's nodes
  *     frontend     path of the frontend's directory
@@ -18,7 +20,8 @@
  *     mode         r or w
  *     disk         id of the disk, to which the tool is attached until the device
  *                  is connected; missing: the seed's own disk, loaded if it is
- *                  not loaded
+ *                  not loaded. The tool cannot attach in a driver domain: there
+ *                  disk is missing, or the id or name of a disk that was loaded there
  *     private      1: a private copy-on-write view; missing: 0
  *     point        the point of the disk that is attached, read-only or as a private
  *                  view; missing: the disk as it is
@@ -59,7 +62,7 @@
  *   closed and the worker has detached: a missing directory means detached.
  *
  * xl of Xen 4.19 and later makes a device of another kind for a disk with
- * backendtype=tap, under /local/domain/0/backend/vbd3/<domid>/<devid>. 
+ * backendtype=tap, under backend/vbd3/<domid>/<devid> of the backend's domain.
  * xen-ramdiskd serves the devices whose script node names NODES_XL_SCRIPT;
  * tapback serves the others. libxl writes frontend, frontend-id, online, state
  * and mode, and removes the directory. libxl waits for state 2 (InitWait) before
@@ -70,13 +73,14 @@
  * "connected".
  *
  * In the frontend's domain, under /local/domain/<domid>/device/vbd/<devid>,
- * owned by that domain and readable by Domain-0: the tool writes backend,
+ * owned by that domain and readable by the backend's: the tool writes backend,
  * backend-id, virtual-device, device-type and state = 1; the frontend writes the
- * rest.
+ * rest. A driver domain cannot remove these nodes; the toolstack does.
  *
  * By xen-ramdiskd, under its own domain's directory: data/xen-ramdiskd-<pid>, its
  * version, while it runs. A xenstored that does not have the node any more has lost
- * its contents.
+ * its contents. Below it are format and store, as in a device: a tool in Domain-0
+ * finds the daemon of a driver domain by them.
  *
  * <devid> is the number of xen/io/blkif.h and docs/man/xen-vbd-interface.7 of
  * Xen: 202 << 8 | disk << 4 | partition for xvda to xvdp, 1 << 28 | ... above.
@@ -100,7 +104,9 @@
 #define NODES_FAULT "fault"
 #define NODES_FAULT_ACTIVE "fault-active"
 #define NODES_DAEMON_FILE "xen-ramdiskd.pid"
-#define NODES_MARK "data/xen-ramdiskd-%u"
+#define NODES_DATA "data"
+#define NODES_MARK_NAME "xen-ramdiskd-%u"
+#define NODES_MARK NODES_DATA "/" NODES_MARK_NAME
 /* printf and scanf format of an attachment's label: domid, devid */
 #define NODES_LABEL "vbd/%u/%u"
 /*

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -132,6 +133,24 @@ struct xs_handle *blkback_xenstore_open(int *fd, bool *by_socket)
 	*by_socket = S_ISSOCK(st.st_mode);
 	*fd = *by_socket || S_ISCHR(st.st_mode) ? next : -1;
 	return xs;
+}
+
+uint32_t blkback_xenstore_domid(struct xs_handle *xs)
+{
+	unsigned len;
+	char *text = xs_read(xs, XBT_NULL, "domid", &len);
+	uint32_t domid = text ? (uint32_t)strtoul(text, NULL, 10) : 0;
+
+	free(text);
+	return domid;
+}
+
+bool blkback_xenstore_domain_is_gone(struct xs_handle *xs, uint32_t domid)
+{
+	if (!domid)
+		return false; /* Domain-0, which is always there */
+	errno = 0;
+	return !xs_is_domain_introduced(xs, domid) && errno != EACCES;
 }
 
 void blkback_xenstore_guard(int fd, unsigned seconds)

@@ -14,6 +14,7 @@
 #define BLKBACK_XENSTORE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <xenstore.h>
 
 /*
@@ -32,6 +33,19 @@ int blkback_xenstore_probe(int ms);
  * *by_socket: whether it is xenstored's socket.
  */
 struct xs_handle *blkback_xenstore_open(int *fd, bool *by_socket);
+
+/*
+ * The number of the domain that this process runs in. Toolstacks write the node domid
+ * for each domain; without it, 0.
+ */
+uint32_t blkback_xenstore_domid(struct xs_handle *xs);
+
+/*
+ * Whether there is no domain @domid; also if xenstore does not answer. Only a privileged
+ * domain may ask: in another one this is false, and what shows the end of a domain is
+ * the end of its nodes.
+ */
+bool blkback_xenstore_domain_is_gone(struct xs_handle *xs, uint32_t domid);
 
 /*
  * In @seconds from now, unless called again before, with any @seconds and 0 for

@@ -35,17 +35,64 @@ static void name_mark(char path[BLKBACK_XPATH_MAX])
 	snprintf(path, BLKBACK_XPATH_MAX, NODES_MARK, (unsigned)getpid());
 }
 
+static bool write_in_mark(struct blkback_supervisor *sup, const char *mark,
+			  const char *node, const char *value)
+{
+	char path[BLKBACK_XPATH_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s%s", mark, node);
+	return xs_write(sup->host.xs, XBT_NULL, path, value,
+			(unsigned)strlen(value));
+}
+
+/* The store is last: a tool that reads it relies on the rest. */
+static bool write_mark(struct blkback_supervisor *sup)
+{
+	char mark[BLKBACK_XPATH_MAX], format[12];
+
+	name_mark(mark);
+	snprintf(format, sizeof(format), "%u", RD_FORMAT);
+	return write_in_mark(sup, mark, "", RD_VERSION) &&
+	       write_in_mark(sup, mark, "/format", format) &&
+	       write_in_mark(sup, mark, "/store", sup->host.store);
+}
+
+/* Remove @name of NODES_DATA, if it is the mark of a daemon of this store. */
+static void remove_mark(struct blkback_supervisor *sup, const char *name)
+{
+	char path[BLKBACK_XPATH_MAX], store[BLKBACK_PATH_MAX];
+	unsigned pid;
+
+	if (sscanf(name, NODES_MARK_NAME, &pid) != 1 ||
+	    pid == (unsigned)getpid())
+		return;
+	snprintf(path, sizeof(path), NODES_MARK, pid);
+	if (!blkback_xenbus_read(sup->host.xs, path, "store", store,
+				 sizeof(store)) &&
+	    !strcmp(store, sup->host.store))
+		xs_rm(sup->host.xs, XBT_NULL, path);
+}
+
+/* This daemon holds the store's lock, so the others of the store were killed. */
+static void remove_old_marks(struct blkback_supervisor *sup)
+{
+	unsigned n = 0, i;
+	char **names = xs_directory(sup->host.xs, XBT_NULL, NODES_DATA, &n);
+
+	for (i = 0; names && i < n; i++)
+		remove_mark(sup, names[i]);
+	free(names);
+}
+
 int blkback_connection_begin(struct blkback_supervisor *sup)
 {
-	char path[BLKBACK_XPATH_MAX];
 	int rc = blkback_watches_set(sup);
 
 	if (rc)
 		return rc;
-	name_mark(path);
+	remove_old_marks(sup);
 	/* Without it every xenstored is taken for one that has kept its contents. */
-	sup->marked = xs_write(sup->host.xs, XBT_NULL, path, RD_VERSION,
-			       strlen(RD_VERSION));
+	sup->marked = write_mark(sup);
 	return 0;
 }
 
@@ -106,7 +153,7 @@ static bool has_contents(struct blkback_supervisor *sup)
 	name_mark(path);
 	value = xs_read(sup->host.xs, XBT_NULL, path, &n);
 	free(value);
-	return value || errno != ENOENT;
+	return value || (errno != ENOENT && errno != EACCES);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/xenstore.h"
 #include "drivers/blkback/supervisor/device-life.h"
 #include "drivers/blkback/supervisor/frontend.h"
 
@@ -103,13 +104,10 @@ static bool is_expected(struct blkback_device *dev)
 
 static bool is_domain_gone(struct blkback_device *dev)
 {
-	bool introduced;
+	bool gone = blkback_xenstore_domain_is_gone(dev->host->xs, dev->domid);
 
-	if (!dev->domid)
-		return false; /* this daemon's own domain exists */
-	introduced = xs_is_domain_introduced(dev->host->xs, dev->domid);
-	dev->life.introduced |= introduced;
-	return !introduced && !is_expected(dev);
+	dev->life.introduced |= !gone;
+	return gone && !is_expected(dev);
 }
 
 /*

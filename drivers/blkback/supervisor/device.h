@@ -62,6 +62,7 @@ struct blkback_lives {
  */
 struct blkback_host {
 	struct xs_handle *xs;
+	uint32_t domid; /* of the domain that this daemon runs in */
 	const char *store; /* canonical path of the store served */
 	struct rd_store
 		*events; /* that store, whose watchers get events; or NULL */

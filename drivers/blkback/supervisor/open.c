@@ -44,7 +44,7 @@ static int check_xen(struct rd_error *err)
 			continue;
 		return blkback_fail(
 			err, -ENODEV,
-			"no Xen here: %s is missing; this is for Domain-0 with the modules xen-evtchn and xen-gntdev loaded (without Xen, try `make demo`)",
+			"no Xen here: %s is missing; this is for Domain-0, or a driver domain, with the modules xen-evtchn and xen-gntdev loaded (without Xen, try `make demo`)",
 			nodes[i]);
 	}
 	return 0;
@@ -145,10 +145,12 @@ static int open_xenstore(struct blkback_supervisor *sup, struct rd_error *err)
 			strerror(errno));
 	}
 	if (!blkback_xenbus_answers(sup->host.xs, "/")) {
-		return blkback_fail(err, -EIO,
-				    "xenstore answers: %s; is this Domain-0?",
-				    strerror(errno));
+		return blkback_fail(
+			err, -EIO,
+			"xenstore answers: %s; is this a Xen domain?",
+			strerror(errno));
 	}
+	sup->host.domid = blkback_xenstore_domid(sup->host.xs);
 	return 0;
 }
 

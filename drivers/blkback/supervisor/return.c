@@ -93,7 +93,7 @@ static bool write_backend(const struct writing *w, struct blkback_host *host,
 			  const char *front, uint32_t domid,
 			  const struct blkback_record *r)
 {
-	return make_dir(w, 0, domid) && put(w, "frontend", front) &&
+	return make_dir(w, host->domid, domid) && put(w, "frontend", front) &&
 	       put_number(w, "frontend-id", domid) && put(w, "online", "1") &&
 	       put_number(w, "format", RD_FORMAT) &&
 	       put(w, "store", host->store) && put(w, "params", r->seed) &&
@@ -108,11 +108,11 @@ static bool write_backend(const struct writing *w, struct blkback_host *host,
 	       put_number(w, "state", XenbusStateInitialising);
 }
 
-static bool write_frontend(const struct writing *w, const char *back,
-			   uint32_t domid, uint32_t devid)
+static bool write_frontend(const struct writing *w, struct blkback_host *host,
+			   const char *back, uint32_t domid, uint32_t devid)
 {
-	return make_dir(w, domid, 0) && put(w, "backend", back) &&
-	       put(w, "backend-id", "0") &&
+	return make_dir(w, domid, host->domid) && put(w, "backend", back) &&
+	       put_number(w, "backend-id", host->domid) &&
 	       put_number(w, "virtual-device", devid) &&
 	       put(w, "device-type", "disk") &&
 	       put_number(w, "state", XenbusStateInitialising);
@@ -138,8 +138,8 @@ static int try_write(struct blkback_host *host, uint32_t domid,
 	struct writing f = { .xs = host->xs, .dir = front };
 	int rc = 0;
 
-	snprintf(back, sizeof(back), DOMAINS "/0/" NODES_BACKEND "/%u/%u",
-		 domid, r->devid);
+	snprintf(back, sizeof(back), DOMAINS "/%u/" NODES_BACKEND "/%u/%u",
+		 host->domid, domid, r->devid);
 	snprintf(front, sizeof(front), DOMAINS "/%u/device/vbd/%u", domid,
 		 r->devid);
 	b.t = f.t = xs_transaction_start(host->xs);
@@ -150,7 +150,7 @@ static int try_write(struct blkback_host *host, uint32_t domid,
 	else if (has(&f, "backend"))
 		rc = -EBUSY;
 	else if (!write_backend(&b, host, front, domid, r) ||
-		 !write_frontend(&f, back, domid, r->devid))
+		 !write_frontend(&f, host, back, domid, r->devid))
 		rc = errno ? -errno : -EIO;
 	if (!xs_transaction_end(host->xs, b.t, rc != 0) && !rc)
 		rc = errno ? -errno : -EIO;

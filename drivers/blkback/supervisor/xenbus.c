@@ -14,6 +14,17 @@ static int last_error(void)
 	return errno ? -errno : -EIO;
 }
 
+/*
+ * Xenstored tells a domain without privilege EACCES, not ENOENT, of a node that is
+ * not there, unless the domain may read the directory above it.
+ */
+static int read_error(void)
+{
+	int rc = last_error();
+
+	return rc == -EACCES ? -ENOENT : rc;
+}
+
 static int join(char *path, size_t size, const char *dir, const char *node)
 {
 	int n = snprintf(path, size, "%s/%s", dir, node);
@@ -34,7 +45,7 @@ static int read_in(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 		return rc;
 	value = xs_read(xs, t, path, &len);
 	if (!value)
-		return last_error();
+		return read_error();
 	if (len >= size)
 		rc = -E2BIG;
 	else if (memchr(value, '\0', len))
@@ -95,7 +106,7 @@ static int look_up(struct xs_handle *xs, const char *dir)
 	char **list = xs_directory(xs, XBT_NULL, dir, &n);
 
 	if (!list)
-		return last_error();
+		return read_error();
 	free(list);
 	return 0;
 }
@@ -201,6 +212,13 @@ static bool belongs(struct xs_handle *xs, xs_transaction_t t, const char *front,
 	return ours;
 }
 
+/* As xs_rm(), for what only a privileged domain may be able to remove. */
+static int remove_if_may(struct xs_handle *xs, xs_transaction_t t,
+			 const char *path)
+{
+	return xs_rm(xs, t, path) || errno == EACCES ? 0 : last_error();
+}
+
 static int try_remove(struct xs_handle *xs, const char *dir, const char *front,
 		      uint32_t expect, unsigned levels)
 {
@@ -216,14 +234,13 @@ static int try_remove(struct xs_handle *xs, const char *dir, const char *front,
 	rc = check_state(xs, t, dir, expect);
 	if (!rc && !xs_rm(xs, t, path))
 		rc = last_error();
-	if (!rc && belongs(xs, t, front, dir) && !xs_rm(xs, t, front))
-		rc = last_error();
+	if (!rc && belongs(xs, t, front, dir))
+		rc = remove_if_may(xs, t, front);
 	while (!rc && levels-- && (slash = strrchr(path, '/'))) {
 		*slash = '\0';
 		if (!is_empty(xs, t, path))
 			break;
-		if (!xs_rm(xs, t, path))
-			rc = last_error();
+		rc = remove_if_may(xs, t, path);
 	}
 	if (!xs_transaction_end(xs, t, rc != 0) && !rc)
 		rc = last_error();

@@ -21,8 +21,9 @@ struct blkback_node {
 };
 
 /*
- * Read @dir/@node into @buf. 0; -ENOENT; -E2BIG when it does not fit; -EINVAL
- * when it holds a NUL; another -errno when xenstore failed.
+ * Read @dir/@node into @buf. 0; -ENOENT, also for what this domain may not read;
+ * -E2BIG when it does not fit; -EINVAL when it holds a NUL; another -errno when
+ * xenstore failed.
  */
 int blkback_xenbus_read(struct xs_handle *xs, const char *dir, const char *node,
 			char *buf, size_t size);
@@ -58,7 +59,8 @@ int blkback_xenbus_update(struct xs_handle *xs, const char *dir,
 /*
  * Remove @dir, if its state node still is @expect; the frontend's directory
  * @front, if its node backend still names @dir; and up to @levels directories
- * above @dir that are empty then.
+ * above @dir that are empty then. A driver domain may not remove a frontend, which
+ * it then leaves to the toolstack.
  */
 int blkback_xenbus_remove(struct xs_handle *xs, const char *dir,
 			  const char *front, uint32_t expect, unsigned levels);

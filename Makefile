@@ -271,7 +271,7 @@ $(B)/tests/daemon/captured.so: tests/daemon/xen.c tests/daemon/takeover.c tests/
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -shared -o $@ $(filter %.c,$^)
-$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored): $(B)/%: %.c tests/daemon/xen.c $(wildcard tests/daemon/*.h) tests/cunit.h \
+$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored driver-domain): $(B)/%: %.c tests/daemon/xen.c $(wildcard tests/daemon/*.h) tests/cunit.h \
 		$(B)/libramdisk.a $(PROGRAMS) $(B)/tests/daemon/xen.so $(B)/tests/daemon/captured.so | test-packages
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
@@ -315,7 +315,7 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 		$(filter %.c,$^) -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 
 # With the benchmarks, so that a change that breaks their build is seen.
-test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
+test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored driver-domain) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 # The programs and tests for arm64, where they are not this machine's: for tests/unit/tree/cross.sh
 # and the scenarios on arm64.

@@ -131,7 +131,7 @@ _xm_ramdisk_subcommands() {
 _xm_ramdisk_options() {
 	case $1 in
 	'') echo '--help --version' ;;
-	'attach') echo '--name= --fresh --thin --lazy --keep --private --point= --sector-size= --timeout= --remote --remote= --toolstack= --dry-run --help' ;;
+	'attach') echo '--name= --fresh --thin --lazy --keep --private --point= --sector-size= --timeout= --remote --remote= --backend= --toolstack= --dry-run --help' ;;
 	'detach') echo '--force --timeout= --help' ;;
 	'list') echo '--json --help' ;;
 	'show') echo '--json --debug --help' ;;
@@ -166,6 +166,7 @@ _xm_ramdisk_values() {
 	'attach:--sector-size') echo '512|4096' ;;
 	'attach:--timeout') echo 'none' ;;
 	'attach:--remote') echo 'none' ;;
+	'attach:--backend') echo 'none' ;;
 	'attach:--toolstack') echo 'direct|xl|xm' ;;
 	'detach:--timeout') echo 'none' ;;
 	'watch:--until') echo 'none' ;;

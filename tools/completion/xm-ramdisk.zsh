@@ -74,6 +74,7 @@ _xm_ramdisk() {
 			'--sector-size=[logical sector that DOMAIN sees]:512|4096:(512 4096)' \
 			'--timeout=[for DOMAIN'\''s frontend to connect]:SECONDS:' \
 			'--remote=-[SEED is nbd\://HOST/DISK or the like]::SECONDS:' \
+			'--backend=[xen-ramdiskd of this driver domain serves the disk]:DOMAIN:' \
 			'--toolstack=[instead of the first that this host has]:direct|xl|xm:(direct xl xm)' \
 			'--dry-run[print the toolstack, the reason for it, and what it would run or write]' \
 			'--help[print the arguments and options]' \

@@ -49,7 +49,12 @@ static void failed(void)
 				     .front = 4,
 				     .domain_gone = true };
 
+	struct device_state driver_gone = { .back = XenbusStateConnected,
+					    .front = 4,
+					    .backend_gone = true };
+
 	CU_ASSERT_EQUAL(toolstack_direct_result(&error, false), -1);
+	CU_ASSERT_EQUAL(toolstack_direct_result(&driver_gone, false), -1);
 	CU_ASSERT_EQUAL(toolstack_direct_result(&gone, false), -1);
 	/* The backend's nodes are removed. */
 	CU_ASSERT_EQUAL(result(0, 4, false), -1);

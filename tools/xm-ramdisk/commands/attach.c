@@ -40,6 +40,8 @@ static const char help[] =
 	"  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
 	"  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: load no copy of it,\n"
 	"               but share the disk of HOST; reconnect for so long (60)\n"
+	"  --backend=DOMAIN  xen-ramdiskd of this driver domain serves the disk; SEED is\n"
+	"               a path there, or the name or id of a disk that is loaded there\n"
 	"  --toolstack=direct|xl|xm  instead of the first that this host has\n"
 	"  --dry-run    print the toolstack, the reason for it, and what it would run or write";
 
@@ -69,6 +71,24 @@ static int parse_mode(const char *text, bool *writable)
 	return EXIT_DONE;
 }
 
+/* In a driver domain nobody but xen-ramdiskd there reads the options. */
+static int check_backend(const struct attach *a, bool uri)
+{
+	if (a->disk.name || a->disk.flags & ~RD_PRIVATE ||
+	    (a->toolstack != TOOLSTACK_NONE &&
+	     a->toolstack != TOOLSTACK_DIRECT))
+		return say_usage(
+			"attach",
+			"--name, --fresh, --thin, --lazy, --keep and --toolstack=xl or xm cannot be used with --backend: load the disk there with 'xm-ramdisk load', and attach it by its name");
+	if (uri || (strchr(a->disk.seed, '/') && a->disk.seed[0] != '/') ||
+	    (a->disk.seed[0] != '/' && strlen(a->disk.seed) >= RD_ID_MAX))
+		return say_usage(
+			"attach",
+			"with --backend, SEED is an absolute path in domain %s, or the name or id of a disk that is loaded there; '%s' is neither",
+			a->backend, a->disk.seed);
+	return EXIT_DONE;
+}
+
 /* A seed on a server has an option of its own, and cannot have some others. */
 static int check_seed(const struct attach *a)
 {
@@ -80,16 +100,18 @@ static int check_seed(const struct attach *a)
 			"attach",
 			"--remote is for a disk that another host serves, such as nbd://HOST/DISK; %s is not one",
 			a->disk.seed);
-	if (a->remote &&
-	    (a->disk.name || a->disk.point || a->disk.flags ||
-	     a->disk.sector_size || a->toolstack != TOOLSTACK_NONE))
+	if (a->remote && (a->disk.name || a->disk.point || a->disk.flags ||
+			  a->disk.sector_size || a->backend ||
+			  a->toolstack != TOOLSTACK_NONE))
 		return say_usage(
 			"attach",
-			"--remote takes the disk as the other host serves it; --name, --fresh, --private, --point, --thin, --lazy, --keep, --sector-size and --toolstack are for disks of this host");
+			"--remote takes the disk as the other host serves it; --name, --fresh, --private, --point, --thin, --lazy, --keep, --sector-size, --backend and --toolstack are for disks of this host");
 	if (a->disk.point && a->writable && !(a->disk.flags & RD_PRIVATE))
 		return say_usage(
 			"attach",
 			"a point cannot be written: add --private, or attach it read only (r)");
+	if (a->backend)
+		return check_backend(a, uri);
 	if (uri && a->disk.flags & RD_LAZY)
 		return say_usage(
 			"attach",
@@ -140,6 +162,7 @@ static int parse(struct attach *a, int argc, char **argv)
 		  .parse = parse_seconds,
 		  .to = &a->remote,
 		  .expected = SECONDS_EXPECTED },
+		{ .name = "backend", .text = &a->backend },
 		{ .name = "toolstack",
 		  .parse = parse_toolstack,
 		  .to = &a->toolstack,
@@ -170,6 +193,17 @@ static int attach_remote(struct attach *a)
 	return toolstack_remote_attach(a);
 }
 
+/* A disk of a driver domain. */
+static int attach_driver(struct attach *a)
+{
+	if (a->dry_run) {
+		toolstack_driver_show(a);
+		return EXIT_DONE;
+	}
+	a->stop = signals_catch();
+	return toolstack_driver_attach(a);
+}
+
 /* A disk of this host, by a->toolstack, which was chosen for the reason @why. */
 static int attach_local(struct attach *a, const char *why)
 {
@@ -198,6 +232,8 @@ int cmd_attach(int argc, char **argv)
 		return rc < 0 ? EXIT_DONE : rc;
 	if (a.remote)
 		return attach_remote(&a);
+	if (a.backend)
+		return attach_driver(&a);
 	if (a.toolstack == TOOLSTACK_NONE)
 		a.toolstack = toolstack_choose(why, sizeof(why));
 	return attach_local(&a, why);

@@ -152,7 +152,10 @@ static int detach_device(const struct detach *a, struct device *d)
 {
 	struct device_state s;
 	int rc = toolstack_remote_detach(d, a->force, a->seconds, a->stop);
+	bool elsewhere = rc < 0 && device_in_driver_domain(d);
 
+	if (elsewhere)
+		rc = toolstack_driver_detach(d, a->force, a->seconds, a->stop);
 	if (rc < 0)
 		rc = detach_of_xl(a, d);
 	if (rc >= 0)
@@ -163,7 +166,7 @@ static int detach_device(const struct detach *a, struct device *d)
 	device_read(d, &s);
 	if (s.back == 0)
 		return EXIT_DONE; /* only a frontend was left */
-	rc = ensure_daemon();
+	rc = elsewhere ? EXIT_DONE : ensure_daemon();
 	if (rc)
 		return rc;
 	if (a->force) {
@@ -175,7 +178,11 @@ static int detach_device(const struct detach *a, struct device *d)
 		return rc;
 	rc = device_wait(d, is_removed, &s, clock_deadline(a->seconds),
 			 a->stop);
-	return rc ? report_failure(a, d, rc, &s) : EXIT_DONE;
+	if (rc)
+		return report_failure(a, d, rc, &s);
+	if (elsewhere) /* xen-ramdiskd of a driver domain may not */
+		device_remove_frontend(d);
+	return EXIT_DONE;
 }
 
 /* Whether DOMAIN is there now, so that a saved domain of its name is not meant. */

@@ -13,6 +13,7 @@
 #include "tools/xm-ramdisk/commands/report.h"
 #include "tools/xm-ramdisk/disk/command.h"
 #include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/xen/driver-device.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
 #include "tools/xm-ramdisk/xen/who.h"
 
@@ -21,7 +22,8 @@ static const char help[] =
 	"Show every RAM disk, and a line for each attachment: the domain, its\n"
 	"virtual device, the mode, and what it has read and written. Disks of one\n"
 	"path or one file name have their ids beside them. A domain that sleeps in a\n"
-	"file is still attached, as \"saved\".\n\n"
+	"file is still attached, as \"saved\". Without --json, the devices that a driver\n"
+	"domain serves follow.\n\n"
 	"  --json  the same, for programs";
 
 /* ---- text -------------------------------------------------------------- */
@@ -83,6 +85,23 @@ static void print_text(struct xs_handle *xs, const struct disk_list *l)
 	}
 }
 
+static void print_driver_device(const struct driver_device *v, void *arg)
+{
+	bool *said = arg;
+
+	if (!*said)
+		puts("in driver domains:");
+	*said = true;
+	printf("  %-20s %-8s %-4s ", text_shown(v->domain), v->vdev, v->mode);
+	if (v->backend_gone)
+		printf("domain %u, which had the disk, is gone; %s\n",
+		       v->backend, v->connected ? "detach it" : "closed");
+	else
+		printf("%s in %s, %s\n", text_shown(v->seed),
+		       text_shown(v->backend_domain),
+		       v->connected ? "connected" : "not connected");
+}
+
 static void print_json(struct xs_handle *xs, const struct disk_list *l)
 {
 	struct json j = { .out = stdout };
@@ -99,16 +118,18 @@ static void print_json(struct xs_handle *xs, const struct disk_list *l)
 
 static int list(struct disk_job *job)
 {
-	bool json = *(const bool *)job->arg;
+	bool json = *(const bool *)job->arg, said = false;
 	struct disk_list l;
 	struct xs_handle *xs;
 	int rc = disk_list(job->store, &l);
 
-	xs = l.count ? who_open() : NULL;
+	xs = l.count || !json ? who_open() : NULL;
 	who_guard(xs != NULL);
 	/* after an error "no RAM disks" could be wrong: there may be one */
 	if (json || l.count || !rc)
 		(json ? print_json : print_text)(xs, &l);
+	if (xs && !json)
+		driver_devices_each(xs, print_driver_device, &said);
 	who_guard(false);
 	who_close(xs);
 	rd_list_free(l.disks, l.count);

@@ -21,6 +21,7 @@
  */
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #include <unistd.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/xenstore.h"
 #include "tools/xm-ramdisk/base/arguments.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
@@ -42,7 +44,6 @@
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define KERNEL_KIND "vbd"
-#define OWN_DOMAIN "/local/domain/0/"
 #define WATCH_NICE 19
 
 static const char help[] =
@@ -58,7 +59,10 @@ static const char help[] =
 
 /* ---- the device, from its path and its nodes ---------------------------- */
 
-/* Set domid, devid, back and label from @path. The backend's kind; or NULL. */
+/*
+ * Set domid, devid, back and label from @path. The backend's kind; or NULL. The backend
+ * is in this domain, and so back stays relative to its directory.
+ */
 static const char *parse_path(struct hotplug *h, const char *path)
 {
 	static const char *const kinds[] = { KERNEL_KIND, NODES_XL_KIND };
@@ -66,16 +70,16 @@ static const char *parse_path(struct hotplug *h, const char *path)
 	size_t i;
 	int end;
 
-	if (!strncmp(path, OWN_DOMAIN, strlen(OWN_DOMAIN)))
-		path += strlen(OWN_DOMAIN);
+	end = 0;
+	if (sscanf(path, "/local/domain/%*u/%n", &end) >= 0)
+		path += end;
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		end = 0;
 		snprintf(format, sizeof(format), "backend/%s/%%u/%%u%%n",
 			 kinds[i]);
 		if (sscanf(path, format, &h->domid, &h->devid, &end) == 2 &&
 		    end && !path[end]) {
-			snprintf(h->back, sizeof(h->back), OWN_DOMAIN "%s",
-				 path);
+			snprintf(h->back, sizeof(h->back), "%s", path);
 			snprintf(h->label, sizeof(h->label), HOTPLUG_LABEL,
 				 h->domid, h->devid);
 			return kinds[i];
@@ -122,10 +126,10 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid,
 {
 	char dir[96], *state;
 
-	if (domid && !xs_is_domain_introduced(xs, domid))
+	if (blkback_xenstore_domain_is_gone(xs, domid))
 		return false;
-	snprintf(dir, sizeof(dir), OWN_DOMAIN "backend/" KERNEL_KIND "/%u/%u",
-		 domid, devid);
+	snprintf(dir, sizeof(dir), "backend/" KERNEL_KIND "/%u/%u", domid,
+		 devid);
 	state = xenstore_read(xs, XBT_NULL, dir, "state");
 	free(state);
 	return state != NULL;
@@ -135,9 +139,11 @@ static bool answers(struct xs_handle *xs)
 {
 	unsigned n;
 	char **names = xs_directory(xs, XBT_NULL, "/", &n);
+	/* a driver domain may not list it */
+	bool yes = names || errno == EACCES;
 
 	free(names);
-	return names != NULL;
+	return yes;
 }
 
 /* Lock and xenstore are opened for the first label: most commands find none. */

@@ -33,7 +33,7 @@
 #include "tools/xm-ramdisk/xen/host.h"
 
 #define LOCK_FILE "watch.lock"
-#define BACKENDS "/local/domain/0/backend/vbd"
+#define BACKENDS "backend/vbd"
 #define TOGETHER 500000000 /* ns after an event: one clean for several events */
 #define AGAIN_SECONDS 1 /* until the next clean, after an event */
 #define IDLE_SECONDS 30 /* without an event: xenstored may have died */

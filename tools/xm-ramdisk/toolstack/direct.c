@@ -44,7 +44,7 @@
 
 int toolstack_direct_result(const struct device_state *s, bool late)
 {
-	if (s->error[0] || s->domain_gone || s->back == 0)
+	if (s->error[0] || s->domain_gone || s->backend_gone || s->back == 0)
 		return -1;
 	/*
 	 * GRUB's frontend stays Initialised while it is connected, then closes
@@ -103,6 +103,10 @@ static int say_why(const struct attach *a, const struct device *d,
 	if (s->domain_gone)
 		return say_failed("%s ended while %s was being attached",
 				  d->domain, d->vdev);
+	if (s->backend_gone)
+		return say_failed(
+			"domain %s ended while its disk was being attached",
+			a->backend);
 	if (rc == -EINTR)
 		return say_failed("interrupted; %s is not attached", d->vdev);
 	if (rc && rc != -ETIMEDOUT)
@@ -124,7 +128,7 @@ static int say_why(const struct attach *a, const struct device *d,
 		d->domain, a->seconds);
 }
 
-static int connect_device(const struct attach *a, struct device *d)
+int toolstack_direct_connect(const struct attach *a, struct device *d)
 {
 	struct device_state s;
 	int rc;
@@ -152,23 +156,24 @@ static int create(const struct attach *a, struct device *d,
 		  int journal)
 {
 	bool left = journal_publish(store, journal, d->domid, d->devid);
-	int rc = device_create(d, rd_store_path(store), disk, a->writable,
-			       &a->disk);
+	const struct device_disk wanted = { rd_store_path(store), rd_seed(disk),
+					    rd_id(disk), a->writable,
+					    &a->disk };
+	int rc = device_create(d, &wanted);
 
 	if (rc != EXIT_DONE && left)
 		journal_remove(store, d->domid, d->devid);
 	return rc;
 }
 
-/* The result. If it cannot be printed, the device is removed again. */
-static int say_attached(const struct attach *a, struct device *d,
-			const struct rd_disk *disk)
+int toolstack_direct_say(const struct attach *a, struct device *d,
+			 uint64_t size, const char *seed)
 {
 	struct device_state s;
 	int rc;
 
 	printf("%s of %s: %s from %s%s%s, %s\n", d->vdev, text_shown(d->domain),
-	       text_size(rd_size(disk)), text_shown(rd_seed(disk)),
+	       text_size(size), text_shown(seed),
 	       a->disk.point ? " at point " : "",
 	       a->disk.point ? a->disk.point : "",
 	       a->disk.flags & RD_PRIVATE ? "a private view"
@@ -194,8 +199,9 @@ static int attach_disk(const struct attach *a, struct device *d,
 	if (rc == EXIT_DONE)
 		rc = create(a, d, store, disk, journal);
 	if (rc == EXIT_DONE)
-		rc = connect_device(a, d);
-	return rc ? rc : say_attached(a, d, disk);
+		rc = toolstack_direct_connect(a, d);
+	return rc ? rc
+		  : toolstack_direct_say(a, d, rd_size(disk), rd_seed(disk));
 }
 
 /* Steps 2 to 7. */

@@ -28,6 +28,8 @@ struct attach {
 	int seconds; /* to wait for the frontend */
 	/* A disk of another host: seconds to reconnect for. 0: one of this host. */
 	int remote;
+	const char *
+		backend; /* the driver domain of the backend; or NULL: this one */
 	enum toolstack toolstack;
 	bool dry_run;
 	const volatile sig_atomic_t *stop; /* set by SIGINT and SIGTERM */
@@ -52,6 +54,17 @@ int toolstack_direct_attach(const struct attach *a);
  */
 int toolstack_direct_result(const struct device_state *state, bool late);
 void toolstack_direct_show(const struct attach *a);
+/*
+ * The device is in xenstore: wait until it is connected, and remove it if that fails.
+ * An exit status.
+ */
+int toolstack_direct_connect(const struct attach *a, struct device *d);
+/*
+ * Print what was attached: @size bytes of @seed. If that cannot be printed, the device
+ * is removed again. An exit status.
+ */
+int toolstack_direct_say(const struct attach *a, struct device *d,
+			 uint64_t size, const char *seed);
 int toolstack_xl_attach(const struct attach *a);
 void toolstack_xl_show(const struct attach *a);
 int toolstack_xm_attach(const struct attach *a);
@@ -73,6 +86,16 @@ int toolstack_xm_detach(const char *domain, unsigned devid);
 int toolstack_remote_attach(const struct attach *a);
 void toolstack_remote_show(const struct attach *a);
 int toolstack_remote_detach(struct device *d, bool force, int seconds,
+			    const volatile sig_atomic_t *stop);
+
+/* A disk that xen-ramdiskd of a driver domain serves, a->backend. */
+int toolstack_driver_attach(const struct attach *a);
+void toolstack_driver_show(const struct attach *a);
+/*
+ * Close a device whose driver domain is gone; with @force remove it, too. An exit
+ * status; -1 if the domain is there.
+ */
+int toolstack_driver_detach(struct device *d, bool force, int seconds,
 			    const volatile sig_atomic_t *stop);
 
 /* Remove the aliases of domains that xm does not list any more. */

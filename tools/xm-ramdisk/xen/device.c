@@ -34,6 +34,7 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/xenstore.h"
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/disk/disk.h"
@@ -42,8 +43,10 @@
 #include "tools/xm-ramdisk/xen/vdev.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
-static void init(struct device *d, struct xs_handle *xs, unsigned domid,
-		 unsigned devid)
+#define DOMAIN "/local/domain/%u/"
+
+void device_of(struct device *d, struct xs_handle *xs, unsigned domid,
+	       unsigned devid)
 {
 	memset(d, 0, sizeof(*d));
 	d->xs = xs;
@@ -51,10 +54,16 @@ static void init(struct device *d, struct xs_handle *xs, unsigned domid,
 	d->devid = devid;
 	domain_name(xs, domid, d->domain);
 	vdev_name(devid, d->vdev);
-	snprintf(d->back, sizeof(d->back), "/local/domain/0/%s/%u/%u",
-		 NODES_BACKEND, domid, devid);
-	snprintf(d->front, sizeof(d->front), "/local/domain/%u/device/vbd/%u",
-		 domid, devid);
+	snprintf(d->front, sizeof(d->front), DOMAIN "device/vbd/%u", domid,
+		 devid);
+	device_use_backend(d, blkback_xenstore_domid(xs));
+}
+
+void device_use_backend(struct device *d, unsigned domid)
+{
+	d->backend = domid;
+	snprintf(d->back, sizeof(d->back), DOMAIN NODES_BACKEND "/%u/%u", domid,
+		 d->domid, d->devid);
 }
 
 int device_open(struct device *d, const char *what, const char *domain,
@@ -70,7 +79,7 @@ int device_open(struct device *d, const char *what, const char *domain,
 	if (rc)
 		xs_close(xs);
 	else
-		init(d, xs, domid, devid);
+		device_of(d, xs, domid, devid);
 	return rc;
 }
 
@@ -102,17 +111,51 @@ int device_backend(struct device *d, char **path)
 	return *path ? 0 : -errno;
 }
 
-/* Set d->back to xl's directory, if xl attached the device to xen-ramdiskd. */
+/*
+ * Whether @path is the directory of a xen-ramdiskd in another domain than @d's, for the
+ * device of @d; then *domid is that domain. The frontend's domain can write the path.
+ */
+static bool is_elsewhere(const struct device *d, const char *path,
+			 unsigned *domid)
+{
+	unsigned front, dev;
+	int end = 0;
+
+	return sscanf(path, DOMAIN NODES_BACKEND "/%u/%u%n", domid, &front,
+		      &dev, &end) == 3 &&
+	       !path[end] && front == d->domid && dev == d->devid &&
+	       *domid != d->backend;
+}
+
+bool device_in_driver_domain(struct device *d)
+{
+	unsigned domid;
+	bool elsewhere;
+	char *path;
+
+	if (device_backend(d, &path))
+		return false;
+	elsewhere = is_elsewhere(d, path, &domid);
+	if (elsewhere)
+		device_use_backend(d, domid);
+	free(path);
+	return elsewhere;
+}
+
+/*
+ * Set d->back to the directory that the device has, if xl attached it to xen-ramdiskd,
+ * or if its backend is in a driver domain.
+ */
 static void find_backend(struct device *d)
 {
 	char path[sizeof(d->back)], *there;
 
 	there = read_node(d, XBT_NULL, d->back, "state");
 	free(there);
-	if (there)
+	if (there || device_in_driver_domain(d))
 		return;
-	snprintf(path, sizeof(path), "/local/domain/0/%s/%u/%u",
-		 NODES_XL_BACKEND, d->domid, d->devid);
+	snprintf(path, sizeof(path), DOMAIN NODES_XL_BACKEND "/%u/%u",
+		 d->backend, d->domid, d->devid);
 	there = read_node(d, XBT_NULL, path, NODES_XL_FOLDER "/format");
 	free(there);
 	if (there)
@@ -121,7 +164,7 @@ static void find_backend(struct device *d)
 
 void device_select(struct device *d, unsigned devid)
 {
-	init(d, d->xs, d->domid, devid);
+	device_of(d, d->xs, d->domid, devid);
 	find_backend(d);
 }
 
@@ -156,8 +199,9 @@ void device_read(struct device *d, struct device_state *state)
 	memset(state, 0, sizeof(*state));
 	state->back = read_state(d, d->back);
 	state->front = read_state(d, d->front);
-	state->domain_gone = d->domid != 0 &&
-			     !xs_is_domain_introduced(d->xs, d->domid);
+	state->domain_gone = blkback_xenstore_domain_is_gone(d->xs, d->domid);
+	state->backend_gone = blkback_xenstore_domain_is_gone(d->xs,
+							      d->backend);
 	error = read_node(d, XBT_NULL, d->back, "error");
 	if (error)
 		snprintf(state->error, sizeof(state->error), "%s", error);
@@ -199,25 +243,43 @@ static bool make_dir(struct device *d, xs_transaction_t t, const char *dir,
 /* What is attached, and how. */
 struct wanted {
 	const char *phy; /* block device for the kernel's blkback; or NULL */
-	const char *store;
-	const struct rd_disk *disk;
+	const struct device_disk *disk; /* for xen-ramdiskd */
 	bool writable;
-	const struct disk_options *options;
 };
 
+/*
+ * A driver domain gets the directories above its device's, too, and can remove them.
+ * Domain-0 needs no right for that.
+ */
+static bool make_backend_dir(struct device *d, xs_transaction_t t)
+{
+	char path[sizeof(d->back)];
+
+	if (d->backend) {
+		snprintf(path, sizeof(path), DOMAIN NODES_BACKEND, d->backend);
+		if (!make_dir(d, t, path, d->backend, d->backend))
+			return false;
+		snprintf(path, sizeof(path), DOMAIN NODES_BACKEND "/%u",
+			 d->backend, d->domid);
+		if (!make_dir(d, t, path, d->backend, d->backend))
+			return false;
+	}
+	return make_dir(d, t, d->back, d->backend, d->domid);
+}
+
 static bool write_backend(struct device *d, xs_transaction_t t,
-			  const struct wanted *w)
+			  const struct device_disk *w)
 {
 	unsigned sector = w->options->sector_size;
 
-	return make_dir(d, t, d->back, 0, d->domid) &&
+	return make_backend_dir(d, t) &&
 	       write_node(d, t, d->back, "frontend", d->front) &&
 	       write_number(d, t, d->back, "frontend-id", d->domid) &&
 	       write_node(d, t, d->back, "online", "1") &&
 	       write_number(d, t, d->back, "format", RD_FORMAT) &&
 	       write_node(d, t, d->back, "store", w->store) &&
-	       write_node(d, t, d->back, "params", rd_seed(w->disk)) &&
-	       write_node(d, t, d->back, "disk", rd_id(w->disk)) &&
+	       write_node(d, t, d->back, "params", w->seed) &&
+	       (!w->id || write_node(d, t, d->back, "disk", w->id)) &&
 	       write_node(d, t, d->back, "private",
 			  w->options->flags & RD_PRIVATE ? "1" : "0") &&
 	       (!w->options->point ||
@@ -241,7 +303,7 @@ static bool write_kernel_backend(struct device *d, xs_transaction_t t,
 	if (stat(w->phy, &st) == 0)
 		snprintf(number, sizeof(number), "%x:%x", major(st.st_rdev),
 			 minor(st.st_rdev));
-	return make_dir(d, t, d->back, 0, d->domid) &&
+	return make_dir(d, t, d->back, d->backend, d->domid) &&
 	       write_node(d, t, d->back, "frontend", d->front) &&
 	       write_number(d, t, d->back, "frontend-id", d->domid) &&
 	       write_node(d, t, d->back, "online", "1") &&
@@ -260,17 +322,30 @@ static bool write_kernel_backend(struct device *d, xs_transaction_t t,
 
 static bool write_frontend(struct device *d, xs_transaction_t t)
 {
-	return make_dir(d, t, d->front, d->domid, 0) &&
+	return make_dir(d, t, d->front, d->domid, d->backend) &&
 	       write_node(d, t, d->front, "backend", d->back) &&
-	       write_node(d, t, d->front, "backend-id", "0") &&
+	       write_number(d, t, d->front, "backend-id", d->backend) &&
 	       write_number(d, t, d->front, "virtual-device", d->devid) &&
 	       write_node(d, t, d->front, "device-type", "disk") &&
 	       write_number(d, t, d->front, "state", XenbusStateInitialising);
 }
 
 /*
+ * Whether the frontend is of a driver domain that is gone. Linux cannot connect it
+ * again, also when it has closed; see device_bury().
+ */
+static bool is_orphan(struct device *d, const char *backend)
+{
+	unsigned domid;
+
+	return is_elsewhere(d, backend, &domid) &&
+	       blkback_xenstore_domain_is_gone(d->xs, domid);
+}
+
+/*
  * The backend that uses the vdev, as a path for the caller to free; NULL if the
- * vdev is free. A frontend whose backend is gone does not use it.
+ * vdev is free. A frontend whose backend is gone does not use it, unless that was in
+ * a driver domain.
  */
 static char *find_user(struct device *d, xs_transaction_t t)
 {
@@ -284,7 +359,7 @@ static char *find_user(struct device *d, xs_transaction_t t)
 	backend = read_node(d, t, d->front, "backend");
 	there = backend ? xs_read(d->xs, t, backend, &len) : NULL;
 	free(there);
-	if (there)
+	if (there || (backend && is_orphan(d, backend)))
 		return backend;
 	free(backend);
 	return NULL;
@@ -324,7 +399,7 @@ static bool write_device(xs_transaction_t t, void *arg)
 		return false;
 	xs_rm(d->xs, t, d->front); /* what an earlier frontend left */
 	return (c->w->phy ? write_kernel_backend(d, t, c->w)
-			  : write_backend(d, t, c->w)) &&
+			  : write_backend(d, t, c->w->disk)) &&
 	       write_frontend(d, t);
 }
 
@@ -341,18 +416,15 @@ static int create(struct device *d, const struct wanted *w)
 		  : EXIT_DONE;
 }
 
-int device_create(struct device *d, const char *store,
-		  const struct rd_disk *disk, bool writable,
-		  const struct disk_options *options)
+int device_create(struct device *d, const struct device_disk *disk)
 {
-	return create(d,
-		      &(struct wanted){ NULL, store, disk, writable, options });
+	return create(d, &(struct wanted){ .disk = disk });
 }
 
 void device_use_kernel(struct device *d)
 {
-	snprintf(d->back, sizeof(d->back), "/local/domain/0/backend/vbd/%u/%u",
-		 d->domid, d->devid);
+	snprintf(d->back, sizeof(d->back), DOMAIN "backend/vbd/%u/%u",
+		 d->backend, d->domid, d->devid);
 }
 
 int device_create_kernel(struct device *d, const char *path, bool writable)
@@ -386,6 +458,33 @@ void device_remove(struct device *d)
 {
 	device_remove_frontend(d);
 	xs_rm(d->xs, XBT_NULL, d->back);
+}
+
+static bool write_end(xs_transaction_t t, void *arg)
+{
+	struct device *d = arg;
+
+	return make_dir(d, t, d->back, 0, d->domid) && write_closing(t, d);
+}
+
+static bool front_has_closed(const struct device_state *s)
+{
+	return s->front != XenbusStateConnected &&
+	       s->front != XenbusStateClosing;
+}
+
+void device_bury(struct device *d, int64_t deadline,
+		 const volatile sig_atomic_t *stop)
+{
+	char home[sizeof(d->back)];
+	struct device_state s;
+
+	if (!xenstore_transaction(d->xs, write_end, d))
+		device_wait(d, front_has_closed, &s, deadline, stop);
+	/* The number can be a domain's again. */
+	snprintf(home, sizeof(home), "/local/domain/%u", d->backend);
+	if (blkback_xenstore_domain_is_gone(d->xs, d->backend))
+		xs_rm(d->xs, XBT_NULL, home);
 }
 
 /* ---- waiting ----------------------------------------------------------- */

@@ -20,6 +20,7 @@
 struct device {
 	struct xs_handle *xs;
 	unsigned domid, devid;
+	unsigned backend; /* the backend's domain: this one, or a driver domain */
 	char domain[DOMAIN_NAME_MAX]; /* its name, for messages */
 	char vdev[VDEV_NAME_MAX];
 	char back[96], front[96]; /* xenstore directories of both ends */
@@ -28,7 +29,7 @@ struct device {
 /* The nodes of a device, read at one moment (not in a transaction). */
 struct device_state {
 	int back, front; /* enum xenbus_state, 0 if the node is missing */
-	bool domain_gone;
+	bool domain_gone, backend_gone;
 	char error[512]; /* the backend's last error, or empty */
 	struct blkback_fault_set faults; /* set for the device */
 	struct blkback_fault_set faults_active; /* taken up by its worker */
@@ -42,6 +43,9 @@ struct device_state {
 int device_open(struct device *d, const char *what, const char *domain,
 		unsigned devid);
 void device_close(struct device *d);
+/* A device over @xs, which stays the caller's, with its backend in this domain. */
+void device_of(struct device *d, struct xs_handle *xs, unsigned domid,
+	       unsigned devid);
 /* Switch to another device of the domain, attached by the tool or by xl. */
 void device_select(struct device *d, unsigned devid);
 /* The faults that are set for a device; none if @xs is NULL. */
@@ -52,13 +56,24 @@ void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
  * again; this check comes before a seed is loaded.
  */
 int device_check_free(struct device *d);
+/* What is attached, and how. */
+struct device_disk {
+	const char *store; /* of the xen-ramdiskd that serves the device */
+	const char *seed;
+	const char *id; /* of a loaded disk, or NULL: the seed's */
+	bool writable;
+	const struct disk_options *options;
+};
+
 /*
  * Write both directories in one transaction, for xen-ramdiskd. EXIT_FAILED,
  * after a message, if the vdev is in use or xenstore refuses.
  */
-int device_create(struct device *d, const char *store,
-		  const struct rd_disk *disk, bool writable,
-		  const struct disk_options *options);
+int device_create(struct device *d, const struct device_disk *disk);
+/* The backend is in domain @domid. Called before the functions above. */
+void device_use_backend(struct device *d, unsigned domid);
+/* The backend that the frontend has, if that is xen-ramdiskd of a driver domain. */
+bool device_in_driver_domain(struct device *d);
 /*
  * The same for the kernel's blkback over block device @path of this host.
  * device_use_kernel() is called before: it sets @d->back.
@@ -69,6 +84,14 @@ int device_create_kernel(struct device *d, const char *path, bool writable);
 int device_ask_to_close(struct device *d);
 void device_remove_frontend(struct device *d);
 void device_remove(struct device *d);
+/*
+ * The driver domain of the backend is gone, and nobody answers the frontend: close it
+ * in the name of the backend, wait for it until @deadline, and remove the backend's
+ * nodes. The frontend's stay: if they went, Linux would remove the device, and wait for
+ * its requests under way for ever, in the thread that all of its devices need.
+ */
+void device_bury(struct device *d, int64_t deadline,
+		 const volatile sig_atomic_t *stop);
 /*
  * The backend's directory as the frontend has it: 0 and *path, for the caller
  * to free; -ENOENT if nothing is attached there; -errno.

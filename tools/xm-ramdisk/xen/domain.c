@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers/blkback/common/xenstore.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
@@ -64,7 +65,7 @@ static bool find_by_name(struct xs_handle *xs, const char *text,
 static bool find(struct xs_handle *xs, const char *text, unsigned *domid)
 {
 	if (parse_domid(text, domid))
-		return *domid == 0 || xs_is_domain_introduced(xs, *domid);
+		return !blkback_xenstore_domain_is_gone(xs, *domid);
 	return find_by_name(xs, text, domid);
 }
 

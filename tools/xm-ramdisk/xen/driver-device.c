@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See driver-device.h. No state; one thread. */
+#include "tools/xm-ramdisk/xen/driver-device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xen/io/xenbus.h>
+
+#include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/xenstore.h"
+
+#define DOMAINS "/local/domain"
+
+struct walk {
+	struct xs_handle *xs;
+	void (*fn)(const struct driver_device *, void *);
+	void *arg;
+};
+
+/* The driver domain writes these nodes. */
+static const char *mode_of(const char *mode, const char *private)
+{
+	if (!mode)
+		return "-";
+	if (private && !strcmp(private, "1"))
+		return "p";
+	return strcmp(mode, "w") ? "r" : "w";
+}
+
+static void report(const struct walk *w, struct device *d)
+{
+	struct driver_device v = { .backend = d->backend };
+	char *mode = xenstore_read(w->xs, XBT_NULL, d->back, "mode");
+	char *private = xenstore_read(w->xs, XBT_NULL, d->back, "private");
+	char *seed = xenstore_read(w->xs, XBT_NULL, d->back, "params");
+	struct device_state s;
+
+	device_read(d, &s);
+	snprintf(v.domain, sizeof(v.domain), "%s", d->domain);
+	snprintf(v.vdev, sizeof(v.vdev), "%s", d->vdev);
+	domain_name(w->xs, d->backend, v.backend_domain);
+	v.backend_gone = s.backend_gone;
+	v.connected = s.front == XenbusStateConnected;
+	v.mode = mode_of(mode, private);
+	v.seed = seed ? seed : "?";
+	w->fn(&v, w->arg);
+	free(seed);
+	free(private);
+	free(mode);
+}
+
+/* Sorts out most devices with one read. */
+static bool has_our_kind(const struct walk *w, const char *dir,
+			 const char *devid)
+{
+	char path[96], *backend;
+	bool ours;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, devid);
+	backend = xenstore_read(w->xs, XBT_NULL, path, "backend");
+	ours = backend && strstr(backend, "/" NODES_BACKEND "/");
+	free(backend);
+	return ours;
+}
+
+static void walk_domain(const struct walk *w, const char *domid)
+{
+	char dir[64], **devids;
+	struct device d;
+	unsigned n = 0, i;
+
+	snprintf(dir, sizeof(dir), DOMAINS "/%s/device/vbd", domid);
+	devids = xs_directory(w->xs, XBT_NULL, dir, &n);
+	for (i = 0; devids && i < n; i++) {
+		if (!has_our_kind(w, dir, devids[i]))
+			continue;
+		device_of(&d, w->xs, (unsigned)strtoul(domid, NULL, 10),
+			  (unsigned)strtoul(devids[i], NULL, 10));
+		if (device_in_driver_domain(&d))
+			report(w, &d);
+	}
+	free(devids);
+}
+
+void driver_devices_each(struct xs_handle *xs,
+			 void (*fn)(const struct driver_device *, void *),
+			 void *arg)
+{
+	const struct walk w = { xs, fn, arg };
+	unsigned n = 0, i;
+	char **domids = xs_directory(xs, XBT_NULL, DOMAINS, &n);
+
+	for (i = 0; domids && i < n; i++)
+		walk_domain(&w, domids[i]);
+	free(domids);
+}

@@ -376,6 +376,42 @@ static void migrated(void)
 	CU_ASSERT_TRUE(only_attachment_is(own_label()));
 }
 
+/* The guest has all answers within the test's patience. */
+static bool guest_ends(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += PATIENCE / 1000;
+	stop = true;
+	return !pthread_timedjoin_np(guest, NULL, &end);
+}
+
+/*
+ * xm-ramdisk detach --force: a guest that syncs a file system waits for each answer
+ * before it lets go of the ring. Then the same vdev again.
+ */
+static void detached_by_force(void)
+{
+	unsigned long before;
+
+	xs_rm(xs, XBT_NULL, front(""));
+	xs_rm(xs, XBT_NULL, back(""));
+	usleep(500000);
+	before = answers;
+	usleep(500000);
+	CU_ASSERT_TRUE(answers > before);
+	CU_ASSERT_TRUE(bad > 0); /* these were errors */
+	attach_domain("w", "0"); /* waits until the old device has ended */
+	CU_ASSERT_TRUE_FATAL(guest_ends());
+	bad = 0;
+	connect_frontend();
+	memset(busy, 0, sizeof(busy));
+	fill_disk();
+	guest_runs();
+	CU_ASSERT_TRUE(only_attachment_is(own_label()));
+}
+
 /* A checkpoint: the domain sleeps, and goes on as it was. */
 static void checkpoint(void)
 {
@@ -516,6 +552,7 @@ int main(int argc, char **argv)
 		{ "rebooted", rebooted },
 		{ "crashed, and restarted", crashed },
 		{ "migrated within the host", migrated },
+		{ "detached by force", detached_by_force },
 		{ "a checkpoint", checkpoint },
 		{ "renamed", renamed },
 		{ "destroyed", destroyed },

@@ -188,7 +188,8 @@ static void keep_devices(struct blkback_supervisor *sup)
 	unsigned n = 0;
 
 	for (dev = sup->devices; dev; dev = dev->next) {
-		dev->nodes_lost = blkback_device_has_worker(dev);
+		dev->nodes_lost = blkback_device_has_worker(dev) &&
+				  dev->phase != BLKBACK_DRAINING;
 		n += dev->nodes_lost;
 	}
 	blkback_log(

@@ -23,6 +23,8 @@
 #include "include/private/clock.h"
 
 #define END_TIMEOUT_MS 5000 /* for a worker to detach and end */
+#define DRAIN_QUIET_MS 5000 /* without a request: the frontend is gone */
+#define DRAIN_LIMIT_MS 30000 /* for a guest that sends on and on */
 
 static int update(struct blkback_device *dev, uint32_t state,
 		  struct blkback_node *nodes, size_t n)
@@ -281,12 +283,13 @@ bool blkback_device_adopt(struct blkback_device *dev, int64_t now_ms)
 	return true;
 }
 
-static int send_faults(struct blkback_device *dev)
+static int send_faults(struct blkback_device *dev,
+		       const struct blkback_fault_set *set)
 {
 	static struct blkback_message msg;
 
 	blkback_message_init(&msg, BLKBACK_FAULT);
-	msg.u.fault = dev->faults;
+	msg.u.fault = *set;
 	return blkback_control_send(dev->sock, &msg);
 }
 
@@ -302,7 +305,10 @@ void blkback_device_faults(struct blkback_device *dev)
 	struct blkback_node node = { NODES_FAULT_ACTIVE, NULL };
 	int rc;
 
-	if (dev->faults_unsent && can_receive && !send_faults(dev))
+	if (dev->phase == BLKBACK_DRAINING)
+		return; /* it has faults of its own */
+	if (dev->faults_unsent && can_receive &&
+	    !send_faults(dev, &dev->faults))
 		dev->faults_unsent = false;
 	if (!dev->faults_unwritten)
 		return;
@@ -422,6 +428,64 @@ void blkback_device_disconnect(struct blkback_device *dev)
 	(void)blkback_control_send_type(dev->sock, BLKBACK_DISCONNECT);
 }
 
+/* Whether the domain is there, and not being removed by its toolstack. */
+static bool domain_stays(struct blkback_device *dev)
+{
+	char dir[BLKBACK_XPATH_MAX];
+
+	snprintf(dir, sizeof(dir), "/local/domain/%" PRIu32, dev->domid);
+	return !dev->domain_gone && blkback_xenbus_exists(dev->host->xs, dir);
+}
+
+static bool begin_drain(struct blkback_device *dev, int64_t now_ms)
+{
+	static const struct blkback_fault_set all = {
+		.errors = BLKBACK_FAULT_READS | BLKBACK_FAULT_WRITES,
+		.ratio = BLKBACK_FAULT_ALWAYS,
+	};
+
+	/* libxl asks the frontend to close before it removes its nodes. */
+	if (dev->kind != BLKBACK_KIND_TOOL || dev->phase != BLKBACK_SERVING ||
+	    dev->sock < 0 || !domain_stays(dev) || send_faults(dev, &all))
+		return false;
+	dev->phase = BLKBACK_DRAINING;
+	dev->drain_answered = dev->host->count_answered(dev->host, dev);
+	dev->drain_at = now_ms + DRAIN_QUIET_MS;
+	dev->drain_end = now_ms + DRAIN_LIMIT_MS;
+	blkback_log(
+		BLKBACK_INFO,
+		"%s: its nodes were removed; its requests get errors until none comes for %d seconds",
+		dev->label, DRAIN_QUIET_MS / 1000);
+	return true;
+}
+
+/* False: no request has come for long enough, or the domain goes. */
+static bool goes_on_draining(struct blkback_device *dev, int64_t now_ms)
+{
+	uint32_t answered;
+
+	if (dev->sock < 0 || !domain_stays(dev) || now_ms >= dev->drain_end)
+		return false;
+	if (now_ms < dev->drain_at)
+		return true;
+	answered = dev->host->count_answered(dev->host, dev);
+	if (answered == dev->drain_answered)
+		return false;
+	dev->drain_answered = answered;
+	dev->drain_at = now_ms + DRAIN_QUIET_MS;
+	return true;
+}
+
+bool blkback_device_drain(struct blkback_device *dev, int64_t now_ms)
+{
+	if (dev->phase != BLKBACK_DRAINING)
+		return begin_drain(dev, now_ms);
+	if (goes_on_draining(dev, now_ms))
+		return true;
+	dev->drain_at = 0;
+	return false;
+}
+
 /* The worker leaves the attachment behind. False: it cannot be asked. */
 static bool ask_to_leave(struct blkback_device *dev)
 {
@@ -467,7 +531,7 @@ void blkback_device_done(struct blkback_device *dev)
 {
 	close_socket(dev);
 	dev->pid = 0;
-	dev->kill_at = 0;
+	dev->kill_at = dev->drain_at = 0;
 	/*
 	 * Before Closed is written, since a tool that reads Closed may attach
 	 * again.

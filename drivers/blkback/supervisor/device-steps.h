@@ -63,6 +63,14 @@ void blkback_device_faults(struct blkback_device *dev);
 /* Send DISCONNECT to the worker. */
 void blkback_device_disconnect(struct blkback_device *dev);
 
+/*
+ * The nodes were removed under a connected frontend. Linux syncs the disk before
+ * it lets go of the ring, and waits for the answers for ever: so have the worker
+ * answer all requests with errors, until none has come for a while. False: it is
+ * over, or there is no such frontend, and END is due.
+ */
+bool blkback_device_drain(struct blkback_device *dev, int64_t now_ms);
+
 /* Send END to the worker, and kill it if it does not end in time. */
 void blkback_device_end(struct blkback_device *dev, int64_t now_ms);
 

@@ -86,7 +86,9 @@ static void on_message(struct blkback_device *dev,
 			dev->phase = BLKBACK_IDLE;
 		break;
 	case BLKBACK_FAULT_SET:
-		if (!blkback_fault_valid(&msg->u.fault))
+		/* The nodes, if there are any, are those of another device. */
+		if (dev->phase == BLKBACK_DRAINING ||
+		    !blkback_fault_valid(&msg->u.fault))
 			break;
 		dev->faults_active = msg->u.fault;
 		dev->faults_unwritten = true;
@@ -212,7 +214,8 @@ void blkback_device_worker_died(struct blkback_device *dev, int status,
 	if (dev->pidfd >= 0)
 		close(dev->pidfd);
 	dev->pidfd = -1;
-	if (dev->phase == BLKBACK_ENDING || dev->host->stopping) {
+	if (dev->phase == BLKBACK_DRAINING || dev->phase == BLKBACK_ENDING ||
+	    dev->host->stopping) {
 		blkback_device_done(dev);
 		return;
 	}

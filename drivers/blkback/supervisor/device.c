@@ -367,6 +367,7 @@ static void step(struct blkback_device *dev, int64_t now_ms)
 	case BLKBACK_RESUMING:
 	case BLKBACK_CONNECTING:
 	case BLKBACK_DISCONNECTING:
+	case BLKBACK_DRAINING:
 		break;
 	case BLKBACK_ENDING:
 		/* Another process held the disk's lock: try again. */
@@ -409,6 +410,17 @@ static enum blkback_stay stay_of(struct blkback_device *dev)
 	return blkback_life_decide(dev);
 }
 
+/* Its nodes, its frontend or its domain are gone. */
+static void end_removed(struct blkback_device *dev, int64_t now_ms)
+{
+	/* What is drained was decided to end. */
+	if (dev->phase != BLKBACK_DRAINING)
+		dev->stay = stay_of(dev);
+	if (dev->stay == BLKBACK_STAY_NONE && blkback_device_drain(dev, now_ms))
+		return;
+	blkback_device_end(dev, now_ms);
+}
+
 /* Observe the device. False when nothing may be decided now. */
 static bool observe(struct blkback_device *dev, int64_t now_ms)
 {
@@ -421,16 +433,15 @@ static bool observe(struct blkback_device *dev, int64_t now_ms)
 	}
 	if ((!dev->present || dev->replaced ||
 	     blkback_device_guest_is_gone(dev)) &&
-	    blkback_device_has_worker(dev)) {
-		dev->stay = stay_of(dev);
-		blkback_device_end(dev, now_ms);
-	}
+	    blkback_device_has_worker(dev))
+		end_removed(dev, now_ms);
 	return true;
 }
 
 static bool is_over(const struct blkback_device *dev)
 {
-	return !dev->present && dev->phase != BLKBACK_ENDING;
+	return !dev->present && dev->phase != BLKBACK_ENDING &&
+	       dev->phase != BLKBACK_DRAINING;
 }
 
 static void kill_if_late(struct blkback_device *dev, int64_t now_ms)

@@ -125,6 +125,7 @@ enum blkback_phase {
 	BLKBACK_CONNECTING, /* the worker maps the ring */
 	BLKBACK_SERVING, /* the worker serves the ring */
 	BLKBACK_DISCONNECTING, /* the worker unmaps the ring */
+	BLKBACK_DRAINING, /* without nodes: the worker answers with errors */
 	BLKBACK_ENDING, /* the worker, then the leftovers, are being ended */
 	BLKBACK_DONE, /* no worker; the nodes stay until removed */
 };
@@ -208,6 +209,9 @@ struct blkback_device {
 	int sock; /* to the worker; -1: none */
 	bool killed; /* by this daemon, with SIGKILL */
 	int64_t kill_at; /* ms, monotonic: kill the worker then; 0: not set */
+	int64_t drain_at; /* ms, monotonic: look at the drain then; 0: none */
+	int64_t drain_end; /* ms, monotonic: it ends then at the latest */
+	uint32_t drain_answered; /* requests, when it was looked at last */
 	enum blkback_resume resume; /* sent to the worker in ATTACH */
 	int64_t worker_started_at; /* ms, monotonic */
 	/* Messages of the worker since messages_at (ms, monotonic). */

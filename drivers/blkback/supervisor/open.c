@@ -204,8 +204,9 @@ static uint32_t count_answered(struct blkback_host *host,
 					  dev->devid);
 }
 
-/* Whether a device of the other kind has the same number and a worker. */
-static bool is_taken(struct blkback_host *host, struct blkback_device *dev)
+/* The device of the other kind that has the same number and a worker; or NULL. */
+static const struct blkback_device *find_other(struct blkback_host *host,
+					       const struct blkback_device *dev)
 {
 	struct blkback_supervisor *sup = (struct blkback_supervisor *)host;
 	const struct blkback_device *other;
@@ -214,15 +215,17 @@ static bool is_taken(struct blkback_host *host, struct blkback_device *dev)
 		if (other != dev && other->domid == dev->domid &&
 		    other->devid == dev->devid &&
 		    blkback_device_has_worker(other))
-			return true;
-	return false;
+			return other;
+	return NULL;
 }
 
 static int clear_leftovers(struct blkback_host *host,
 			   struct blkback_device *dev)
 {
-	if (is_taken(host, dev))
-		return 0;
+	const struct blkback_device *other = find_other(host, dev);
+
+	if (other)
+		return other->phase == BLKBACK_DRAINING ? -EWOULDBLOCK : 0;
 	return blkback_leftovers_clear(store_of(host), dev->domid, dev->devid);
 }
 
@@ -230,7 +233,7 @@ static int end_leftovers(struct blkback_host *host, struct blkback_device *dev)
 {
 	/* The attachment of a worker that died before it made it durable. */
 	rd_reap(store_of(host));
-	if (is_taken(host, dev))
+	if (find_other(host, dev))
 		return 0;
 	return blkback_leftovers_end(store_of(host), dev->domid, dev->devid);
 }

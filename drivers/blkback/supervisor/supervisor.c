@@ -212,7 +212,8 @@ static bool needs_run(const struct blkback_device *dev, int64_t now)
 {
 	return (blkback_device_is_dirty(dev) &&
 		!(dev->disk_locked && now < dev->retry_at)) ||
-	       (dev->kill_at && now >= dev->kill_at && !dev->killed);
+	       (dev->kill_at && now >= dev->kill_at && !dev->killed) ||
+	       (dev->drain_at && now >= dev->drain_at);
 }
 
 /* The earlier of two deadlines, of which 0 is none. */
@@ -239,6 +240,7 @@ static int64_t run_devices(struct blkback_supervisor *sup)
 		}
 		if (dev->kill_at && !dev->killed)
 			deadline = earlier(deadline, dev->kill_at);
+		deadline = earlier(deadline, dev->drain_at);
 		deadline = earlier(deadline, blkback_life_settle(dev, now));
 		if (is_resuming(dev))
 			deadline = earlier(deadline,

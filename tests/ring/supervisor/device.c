@@ -198,17 +198,104 @@ static void frontend_not_there_yet(void)
 	teardown();
 }
 
-static void backend_removed(void)
+static void run_at(int64_t ms)
+{
+	dev->back_dirty = dev->front_dirty = dev->domain_dirty = true;
+	is_over = !blkback_device_run(dev, ms);
+}
+
+/* detach --force: both ends' nodes go, and the worker has to fail all requests. */
+static void remove_by_force(void)
 {
 	struct blkback_message msg;
 
 	setup_connected();
+	fake_xs_set("/local/domain/5/name", "guest");
+	fake_xs_rm(FRONT);
 	fake_xs_rm(BACK);
-	run_device();
-	CU_ASSERT_EQUAL(received(&msg), BLKBACK_END);
+	run_at(1000);
+	CU_ASSERT_EQUAL(received(&msg), BLKBACK_FAULT);
+	CU_ASSERT_EQUAL(msg.u.fault.errors,
+			BLKBACK_FAULT_READS | BLKBACK_FAULT_WRITES);
+	CU_ASSERT_EQUAL(msg.u.fault.ratio, BLKBACK_FAULT_ALWAYS);
+	CU_ASSERT_EQUAL(msg.u.fault.range_len, 0);
+	CU_ASSERT_EQUAL(msg.u.fault.freeze, 0);
+	CU_ASSERT_FALSE(is_over);
+}
+
+/* The next message at @ms, and that the device is there still. */
+static int message_at(int64_t ms)
+{
+	struct blkback_message msg;
+
+	run_at(ms);
+	CU_ASSERT_FALSE(is_over);
+	return received(&msg);
+}
+
+static void end_of_removed(void)
+{
 	worker_dies(0);
 	CU_ASSERT_TRUE(is_over);
+	CU_ASSERT_EQUAL(leftovers_ended, 1);
 	CU_ASSERT_PTR_NULL(fake_xs_get(BACK));
+	teardown();
+}
+
+static void backend_removed(void)
+{
+	remove_by_force();
+	CU_ASSERT_EQUAL(message_at(5999), 0);
+	answered = 7; /* the guest syncs its file system */
+	CU_ASSERT_EQUAL(message_at(6000), 0);
+	CU_ASSERT_EQUAL(message_at(10999), 0);
+	CU_ASSERT_EQUAL(message_at(11000), BLKBACK_END);
+	end_of_removed();
+}
+
+/* A guest that sends requests for ever does not keep the disk. */
+static void drained_for_a_while(void)
+{
+	int64_t ms;
+
+	remove_by_force();
+	for (ms = 2000; ms < 31000; ms += 1000) {
+		answered++;
+		CU_ASSERT_EQUAL(message_at(ms), 0);
+	}
+	answered++;
+	CU_ASSERT_EQUAL(message_at(31000), BLKBACK_END);
+	end_of_removed();
+}
+
+static void drained_until_the_domain_ends(void)
+{
+	remove_by_force();
+	fake_xs_introduce(5, false);
+	CU_ASSERT_EQUAL(message_at(1100), BLKBACK_END);
+	end_of_removed();
+}
+
+static void drained_by_a_worker_that_dies(void)
+{
+	remove_by_force();
+	end_of_removed();
+	CU_ASSERT_EQUAL(started, 1);
+}
+
+/* What the worker reports is not written to the nodes of the next device. */
+static void drained_beside_the_next(void)
+{
+	remove_by_force();
+	attach_nodes("r");
+	CU_ASSERT_EQUAL(message_at(1100), 0);
+	worker_sends(BLKBACK_FAULT_SET);
+	CU_ASSERT_PTR_NULL(fake_xs_get(BACK "/fault-active"));
+	CU_ASSERT_STRING_EQUAL(back_state(), "1");
+	CU_ASSERT_EQUAL(message_at(6000), BLKBACK_END);
+	worker_dies(0);
+	CU_ASSERT_EQUAL(started, 2); /* the next device's */
+	CU_ASSERT_EQUAL(dev->config.writable, 0);
 	teardown();
 }
 
@@ -392,11 +479,11 @@ static void starts_while_locked(void)
 
 static void stubborn_worker(void)
 {
-	setup_connected();
-	fake_xs_rm(BACK);
-	run_device();
+	remove_by_force();
+	CU_ASSERT_EQUAL(message_at(6000), BLKBACK_END);
+	blkback_device_run(dev, 6000 + 4999);
 	CU_ASSERT_EQUAL(killed, 0);
-	blkback_device_run(dev, 1000 + 5000);
+	blkback_device_run(dev, 6000 + 5000);
 	CU_ASSERT_EQUAL(killed, 1);
 	worker_dies(SIGKILL);
 	CU_ASSERT_TRUE(is_over);
@@ -458,6 +545,12 @@ int main(void)
 		{ "the frontend is removed", frontend_removed },
 		{ "the frontend is not there yet", frontend_not_there_yet },
 		{ "the backend is removed", backend_removed },
+		{ "drained for a while", drained_for_a_while },
+		{ "drained until the domain ends",
+		  drained_until_the_domain_ends },
+		{ "drained by a worker that dies",
+		  drained_by_a_worker_that_dies },
+		{ "drained beside the next device", drained_beside_the_next },
 		{ "the attach fails", attach_fails },
 		{ "the ring is in error", ring_error },
 		{ "failures are events", failures_are_events },

@@ -27,12 +27,13 @@ static void check_path(const char *path)
 {
 	static const char *const parents[] = {
 		"/local/domain/0/backend/ramdisk",
-		"/local/domain/0/backend/ramdisk/5"
+		"/local/domain/0/backend/ramdisk/5",
+		"/local/domain/5" /* whether it exists */
 	};
 
 	if (!strncmp(path, BACK, strlen(BACK)) ||
 	    !strncmp(path, FRONT, strlen(FRONT)) || !strcmp(path, parents[0]) ||
-	    !strcmp(path, parents[1]))
+	    !strcmp(path, parents[1]) || !strcmp(path, parents[2]))
 		return;
 	if (!foreign_paths++)
 		printf("# touched %s\n", path);
@@ -286,6 +287,10 @@ static bool end_walk(unsigned how)
 		break;
 	}
 	run_device();
+	play(false);
+	/* A frontend that was connected had its requests answered meanwhile. */
+	if (!is_over)
+		is_over = !blkback_device_run(dev, 6000);
 	play(false);
 	return is_over && !fake_xs_get(BACK) && played == NO_WORKER;
 }

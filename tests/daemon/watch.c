@@ -26,6 +26,7 @@ static const char *program, *preload;
 static char dir[] = "/tmp/xen-ramdisk-watch-XXXXXX";
 static struct xs_handle *xs;
 static struct rd_store *store;
+static const char *name_of_domain = "g";
 
 /* ---- what a toolstack and its script make  ------------------------------ */
 
@@ -34,7 +35,8 @@ static void write_device(unsigned domid, unsigned devid)
 	char path[96];
 
 	snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
-	xs_write(xs, XBT_NULL, path, "g", 1);
+	xs_write(xs, XBT_NULL, path, name_of_domain,
+		 (unsigned)strlen(name_of_domain));
 	snprintf(path, sizeof(path), BACK "/%u/%u/state", domid, devid);
 	xs_write(xs, XBT_NULL, path, "4", 1);
 }
@@ -267,6 +269,43 @@ static void a_seed_is_replaced(void)
 	xs_rm(xs, XBT_NULL, BACK "/5");
 }
 
+static void write_uuid(unsigned domid)
+{
+	static const char vm[] = "/vm/12345678-1234-1234-1234-123456789abc";
+	char path[64];
+
+	snprintf(path, sizeof(path), "/local/domain/%u/vm", domid);
+	xs_write(xs, XBT_NULL, path, vm, sizeof(vm) - 1);
+}
+
+/*
+ * A domain that xl receives: from another host its contents are not here, not even if a
+ * disk of that seed is; within the host they are.
+ */
+static void a_domain_arrives(void)
+{
+	const char *seed = make_seed("arrives", MIB, 1);
+	char text[2048];
+
+	attach_as("vbd/6/51712", seed);
+	name_of_domain = "mover--incoming";
+	write_uuid(5);
+	CU_ASSERT_EQUAL(add_device(text, 51712, seed, ""), 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "mover comes from another host"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "'xm-ramdisk serve'"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "'xm-ramdisk attach --remote'"));
+	CU_ASSERT_EQUAL(attachments(store), 1);
+	write_uuid(6); /* the one that leaves, within this host */
+	CU_ASSERT_EQUAL(add_device(text, 51712, seed, ""), 0);
+	CU_ASSERT_EQUAL(attachments(store), 2);
+	name_of_domain = "g";
+	end_domain(6);
+	end_domain(5);
+	CU_ASSERT_EQUAL(rd_end(store, "vbd/6/51712"), 0);
+	CU_ASSERT_TRUE(await_attachments(0));
+	xs_rm(xs, XBT_NULL, BACK "/5");
+}
+
 /* fault takes a disk's id where names are ambiguous. */
 static void fault_by_id(void)
 {
@@ -305,6 +344,7 @@ int main(int argc, char **argv)
 		{ "devices that are removed", devices_removed },
 		{ "after a killed watcher", after_a_killed_watcher },
 		{ "a disk line whose seed is replaced", a_seed_is_replaced },
+		{ "a domain arrives from another host", a_domain_arrives },
 		{ "fault by a disk's id", fault_by_id },
 	};
 	char path[64];

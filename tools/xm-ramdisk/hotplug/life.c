@@ -14,6 +14,7 @@
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/xen/domain.h"
 #include "tools/xm-ramdisk/xen/saved.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
@@ -23,12 +24,13 @@
 
 /* ---- a domain that is back ------------------------------------------------ */
 
-static bool read_uuid(struct hotplug *h, char uuid[BLKBACK_UUID_MAX])
+static bool read_uuid(struct hotplug *h, unsigned domid,
+		      char uuid[BLKBACK_UUID_MAX])
 {
 	char dir[64], *vm, *slash;
 	bool ok;
 
-	snprintf(dir, sizeof(dir), "/local/domain/%u", h->domid);
+	snprintf(dir, sizeof(dir), "/local/domain/%u", domid);
 	vm = xenstore_read(h->xs, XBT_NULL, dir, "vm");
 	slash = vm ? strrchr(vm, '/') : NULL;
 	ok = slash && blkback_record_is_uuid(slash + 1);
@@ -42,7 +44,7 @@ bool life_find(struct hotplug *h, struct blkback_record *r, bool *mode_differs)
 {
 	char uuid[BLKBACK_UUID_MAX], label[RD_LABEL_MAX], id[RD_ID_MAX];
 
-	if (!read_uuid(h, uuid))
+	if (!read_uuid(h, h->domid, uuid))
 		return false;
 	snprintf(label, sizeof(label), RECORD_LABEL, uuid, h->devid);
 	if (rd_find_durable(h->store, label, id) ||
@@ -86,6 +88,54 @@ int life_take(struct hotplug *h, const struct blkback_record *r)
 			r->domain, strerror(-rc));
 	saved_forget(h->store, label);
 	return EXIT_DONE;
+}
+
+/* ---- a domain from another host --------------------------------------------- */
+
+/* xl receives a domain under its name with this behind it. */
+static bool is_arriving(struct hotplug *h, char name[DOMAIN_NAME_MAX])
+{
+	static const char mark[] = "--incoming";
+	size_t n;
+
+	domain_name(h->xs, h->domid, name);
+	n = strlen(name);
+	if (n <= strlen(mark) || strcmp(name + n - strlen(mark), mark))
+		return false;
+	name[n - strlen(mark)] = '\0';
+	return true;
+}
+
+/* Whether another domain has the UUID: then it migrates within this host. */
+static bool is_here_already(struct hotplug *h)
+{
+	char own[BLKBACK_UUID_MAX], uuid[BLKBACK_UUID_MAX];
+	unsigned n = 0, i;
+	char **list;
+	bool here = false;
+
+	if (!read_uuid(h, h->domid, own))
+		return false;
+	list = xs_directory(h->xs, XBT_NULL, "/local/domain", &n);
+	for (i = 0; list && i < n && !here; i++) {
+		unsigned domid = (unsigned)strtoul(list[i], NULL, 10);
+
+		here = domid != h->domid && read_uuid(h, domid, uuid) &&
+		       !strcmp(own, uuid);
+	}
+	free(list);
+	return here;
+}
+
+int life_check_arrival(struct hotplug *h)
+{
+	char name[DOMAIN_NAME_MAX];
+
+	if (!is_arriving(h, name) || is_here_already(h))
+		return EXIT_DONE;
+	return say_failed(
+		"%s comes from another host, and what it wrote to %s is in that host's memory; a disk that moves with a domain is served with 'xm-ramdisk serve' and attached with 'xm-ramdisk attach --remote'",
+		name, h->disk.seed);
 }
 
 /* ---- a domain that goes ----------------------------------------------------- */

@@ -20,6 +20,12 @@ bool life_find(struct hotplug *h, struct blkback_record *r, bool *mode_differs);
 /* The sentence for that. EXIT_FAILED. */
 int life_say_mode(const struct blkback_record *r);
 
+/*
+ * Refuse the disk to a domain that xl receives from another host: it has in its memory
+ * what it wrote there, and this host has other contents. An exit status.
+ */
+int life_check_arrival(struct hotplug *h);
+
 /* backend/vbd: take the kept attachment over as h->label. An exit status. */
 int life_take(struct hotplug *h, const struct blkback_record *r);
 

@@ -166,6 +166,9 @@ int hotplug_native_add(struct hotplug *h)
 		return rc;
 	if (life_find(h, &kept, &mode_differs))
 		return mode_differs ? life_say_mode(&kept) : add_kept(h, &kept);
+	rc = life_check_arrival(h);
+	if (rc)
+		return rc;
 	saved_await(h->store, &h->disk, h->stop);
 	journal = journal_reserve(h->store);
 	rc = disk_attach(h->store, &h->disk, "block-ramdisk", h->stop, &disk);

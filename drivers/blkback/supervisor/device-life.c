@@ -84,6 +84,14 @@ bool blkback_life_is_there(struct blkback_device *dev)
 	       blkback_return_is_there(dev->host, dev->domid, dev->life.uuid);
 }
 
+/* The domain may sleep already. */
+static void assume(struct blkback_life *life, bool assumed)
+{
+	life->assumed = assumed;
+	if (life->asked || assumed)
+		life->asked_at = life->halted_at = clock_now_ms();
+}
+
 void blkback_life_learn(struct blkback_device *dev, bool adopted)
 {
 	struct blkback_life *life = &dev->life;
@@ -94,14 +102,15 @@ void blkback_life_learn(struct blkback_device *dev, bool adopted)
 		return;
 	there = read_uuid(dev, uuid);
 	known = dev->host->lives->recall(dev->host, dev);
-	if (!there)
+	if (!there) {
+		/* It goes just now, and nobody sees why. */
+		if (known)
+			assume(life, adopted && !dev->host->saw_all);
 		return;
+	}
 	/* The record may be of an earlier device of the same number. */
 	if (known && !strcmp(life->uuid, uuid)) {
-		/* It may sleep already. */
-		life->assumed = adopted && !dev->host->saw_all;
-		if (life->asked || life->assumed)
-			life->asked_at = life->halted_at = clock_now_ms();
+		assume(life, adopted && !dev->host->saw_all);
 		if (read_names(dev))
 			dev->host->lives->note(dev->host, dev);
 	} else {

@@ -18,6 +18,11 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+#ifndef MADV_GUARD_INSTALL /* Linux 6.13 */
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
 #ifndef STATX_BTIME
 #include <linux/stat.h>
 

@@ -157,6 +157,9 @@ static const struct rule rules[] = {
 	ALLOW_IF(madvise, 2, WORD, MADV_FREE, "malloc"),
 	ALLOW_IF(madvise, 2, WORD, MADV_POPULATE_READ, "populate.h"),
 	ALLOW_IF(madvise, 2, WORD, MADV_POPULATE_WRITE, "populate.h"),
+	/* Of this process's page tables, also where the memory is shared. */
+	ALLOW_IF(madvise, 2, WORD, MADV_GUARD_INSTALL, "stacks, glibc 2.42"),
+	ALLOW_IF(madvise, 2, WORD, MADV_GUARD_REMOVE, "stacks, glibc 2.42"),
 	ALLOW_IF(mmap, 2, PROT_EXEC, 0, "no memory that is executable"),
 	ALLOW_IF(mprotect, 2, PROT_EXEC, 0, "no memory becomes executable"),
 

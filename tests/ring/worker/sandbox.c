@@ -25,6 +25,7 @@
 
 #include "drivers/blkback/common/log.h"
 #include "drivers/blkback/worker/sandbox.h"
+#include "include/private/linux-calls.h"
 #include "tests/cunit.h"
 
 enum {
@@ -104,6 +105,12 @@ static int works(void)
 	if (memory == MAP_FAILED || memcmp((char *)memory + 4096, "data", 4) ||
 	    madvise(memory, 4096, MADV_DONTNEED) || munmap(memory, 4100))
 		return 4;
+	/* glibc 2.42 guards stacks so; older kernels do not know it. */
+	memory = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
+	if ((madvise(memory, 4096, MADV_GUARD_INSTALL) && errno != EINVAL) ||
+	    (madvise(memory, 4096, MADV_GUARD_REMOVE) && errno != EINVAL))
+		return 8;
 	if (send(pair[0], &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1 ||
 	    recv(pair[1], &byte, 1, MSG_DONTWAIT) != 1)
 		return 5;

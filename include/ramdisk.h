@@ -214,6 +214,7 @@ struct rd_attach_request {
  *   -ENOSYS   a URI, and libnbd is not installed
  *   -ETIMEDOUT  the seed's server gave no answer for half a minute
  *   -EPROTO   the disk was made by a program with another RD_FORMAT
+ *   -ENOTSUP  the kernel's pages are not of RD_BLOCK bytes
  *   -ECANCELED  the progress function returned non-zero
  *   or an error of open(2) or read(2) for the seed
  */

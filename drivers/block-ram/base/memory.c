@@ -248,6 +248,16 @@ int rd_memory_write(int fd, const void *from, uint64_t off, size_t len)
 	return 0;
 }
 
+int rd_memory_check_pages(long size, struct rd_error *err)
+{
+	if (size == (long)RD_BLOCK)
+		return 0;
+	return rd_fail(
+		err, -ENOTSUP,
+		"this kernel has pages of %ld bytes, and RAM disks need pages of %u: boot a kernel that has those",
+		size, (unsigned)RD_BLOCK);
+}
+
 void *rd_memory_map_at(void *at, int fd, uint64_t size, int prot)
 {
 	void *p = mmap(at, size, PROT_NONE, MAP_SHARED | (at ? MAP_FIXED : 0),

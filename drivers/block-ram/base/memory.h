@@ -9,6 +9,12 @@
 #include "include/ramdisk.h"
 
 /*
+ * Refuse a kernel whose pages of @size bytes are not blocks: the files of a disk are mapped,
+ * and their memory is freed, in pieces of RD_BLOCK. 0 or -ENOTSUP.
+ */
+int rd_memory_check_pages(long size, struct rd_error *err);
+
+/*
  * Check that @need bytes for @what fit into the tmpfs of descriptor @dir, unless it
  * is negative, and, with the margin, into the machine's available memory. @path names
  * the tmpfs in the sentence. 0; -ENOSPC if the tmpfs is too small, -ENOMEM if the machine has too

@@ -265,8 +265,11 @@ static int attach_holding(struct rd_store *store,
 {
 	struct rd_target target;
 	struct rd_disk *d;
-	int rc = rd_lookup(store, req, &target, err);
+	int rc = rd_memory_check_pages(sysconf(_SC_PAGESIZE), err);
 
+	if (rc)
+		return rc;
+	rc = rd_lookup(store, req, &target, err);
 	if (!rc && store->dir < 0) /* of rd_store_open_existing() */
 		rc = rd_fail(err, -ENOENT, "no disk of %s is loaded",
 			     target.what);

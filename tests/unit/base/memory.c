@@ -388,7 +388,20 @@ static void no_mount_over_a_store(void)
 	CU_ASSERT_EQUAL(rmdir(dir), 0);
 }
 
+static void other_pages(void)
+{
+	struct rd_error err = { "" };
+
+	CU_ASSERT_EQUAL(rd_memory_check_pages(4096, &err), 0);
+	CU_ASSERT_EQUAL(rd_memory_check_pages(65536, &err), -ENOTSUP);
+	CU_ASSERT_EQUAL(rd_memory_check_pages(16384, &err), -ENOTSUP);
+	CU_ASSERT_STRING_EQUAL(
+		err.text,
+		"this kernel has pages of 16384 bytes, and RAM disks need pages of 4096: boot a kernel that has those");
+}
+
 static const struct test tests[] = {
+	{ "a kernel with other pages is refused", other_pages },
 	{ "an attach to a full store fails with the numbers", full_store },
 	{ "a reservation fails when memory is short", reserve_fails },
 	{ "a store that fills during a load", filled_while_loading },

@@ -46,6 +46,9 @@
 #define KERNEL_KIND "vbd"
 #define WATCH_NICE 19
 
+static const char *const kinds[] = { KERNEL_KIND, NODES_XL_KIND };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 static const char help[] =
 	"usage: xm-ramdisk hotplug add|remove XENBUS_PATH\n"
 	"       xm-ramdisk hotplug clean|watch\n\n"
@@ -65,7 +68,6 @@ static const char help[] =
  */
 static const char *parse_path(struct hotplug *h, const char *path)
 {
-	static const char *const kinds[] = { KERNEL_KIND, NODES_XL_KIND };
 	char format[48];
 	size_t i;
 	int end;
@@ -73,7 +75,7 @@ static const char *parse_path(struct hotplug *h, const char *path)
 	end = 0;
 	if (sscanf(path, "/local/domain/%*u/%n", &end) >= 0)
 		path += end;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (i = 0; i < KINDS; i++) {
 		end = 0;
 		snprintf(format, sizeof(format), "backend/%s/%%u/%%u%%n",
 			 kinds[i]);
@@ -124,13 +126,16 @@ static int read_wanted(struct hotplug *h)
 static bool device_is_there(struct xs_handle *xs, unsigned domid,
 			    unsigned devid)
 {
-	char dir[96], *state;
+	char dir[96], *state = NULL;
+	size_t i;
 
 	if (blkback_xenstore_domain_is_gone(xs, domid))
 		return false;
-	snprintf(dir, sizeof(dir), "backend/" KERNEL_KIND "/%u/%u", domid,
-		 devid);
-	state = xenstore_read(xs, XBT_NULL, dir, "state");
+	for (i = 0; i < KINDS && !state; i++) {
+		snprintf(dir, sizeof(dir), "backend/%s/%u/%u", kinds[i], domid,
+			 devid);
+		state = xenstore_read(xs, XBT_NULL, dir, "state");
+	}
 	free(state);
 	return state != NULL;
 }
@@ -247,6 +252,8 @@ static int on_device(struct rd_store *store, const char *action,
 		/* on backend/vbd3 the worker ends with the device */
 		if (!strcmp(kind, KERNEL_KIND))
 			hotplug_kernel_end(store, h.label, h.domid, h.devid);
+		else
+			nbd_remove(store, h.label); /* of emulated.c */
 		return EXIT_DONE;
 	}
 	if (strcmp(action, "add"))

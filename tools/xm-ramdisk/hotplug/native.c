@@ -13,6 +13,7 @@
  *   4. journal_publish(), name the journal, then write the disk's nodes
  *      offer_disk()
  *   5. wait_for_worker()  until the device's worker has attached
+ *      emulated_add()     and the disk of an HVM guest's firmware
  *   6. rd_detach()        this process's own attachment ends
  *
  * For a domain that was saved or is starting again, xen-ramdiskd has kept its
@@ -29,6 +30,7 @@
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/hotplug/emulated.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 #include "tools/xm-ramdisk/hotplug/life.h"
 #include "tools/xm-ramdisk/xen/daemon.h"
@@ -131,6 +133,18 @@ static int wait_for_worker(struct hotplug *h)
 	return rc;
 }
 
+static int offer_and_wait(struct hotplug *h, const char *seed, const char *id,
+			  const char *returned)
+{
+	int rc = offer_disk(h, seed, id, returned);
+
+	if (rc == EXIT_DONE)
+		rc = wait_for_worker(h);
+	if (rc == EXIT_DONE)
+		emulated_add(h, id);
+	return rc;
+}
+
 /* Steps 4 and 5. The caller is attached to @disk; @journal: journal_reserve(). */
 static int add_disk(struct hotplug *h, const struct rd_disk *disk, int journal)
 {
@@ -140,8 +154,7 @@ static int add_disk(struct hotplug *h, const struct rd_disk *disk, int journal)
 		return rc;
 	/* on failure libxl removes the device, and xen-ramdiskd then the journal */
 	journal_publish(h->store, journal, h->domid, h->devid);
-	rc = offer_disk(h, rd_seed(disk), rd_id(disk), NULL);
-	return rc == EXIT_DONE ? wait_for_worker(h) : rc;
+	return offer_and_wait(h, rd_seed(disk), rd_id(disk), NULL);
 }
 
 /* ---- a domain that is back ------------------------------------------------ */
@@ -150,9 +163,7 @@ static int add_kept(struct hotplug *h, const struct blkback_record *r)
 {
 	if (r->sector_size)
 		h->disk.sector_size = r->sector_size;
-	if (offer_disk(h, r->seed, r->disk, r->uuid))
-		return EXIT_FAILED;
-	return wait_for_worker(h);
+	return offer_and_wait(h, r->seed, r->disk, r->uuid);
 }
 
 int hotplug_native_add(struct hotplug *h)

@@ -9,7 +9,7 @@
  * So the attachment lasts as long as the NBD device is connected. Three files
  * in the store belong to a label, whose slashes become colons in their names:
  *
- *   LABEL.nbd   the path of the NBD device
+ *   LABEL.nbd   the path of the NBD device; there is none if QEMU is the client
  *   LABEL.sock  nbdkit's socket
  *   LABEL.pid   nbdkit's process
  *
@@ -37,10 +37,11 @@
 
 #define LOCK_FILE "nbd.lock"
 #define SUFFIX ".nbd"
+#define PID_SUFFIX ".pid"
 #define DEVICES_MAX 1024
 #define DRIVER_SECONDS 20 /* for the driver to make its devices */
 #define PARAMETER_MAX (RD_SEED_MAX + 32) /* KEY=URI, or a part of the URI */
-#define FILE_MAX (PATH_MAX + RD_LABEL_MAX + 16)
+#define FILE_MAX NBD_SOCKET_MAX
 
 /* The path of the file of @label that ends in @suffix. */
 static void file_of(struct rd_store *store, const char *label,
@@ -74,31 +75,30 @@ static int run_nbdkit(const char *const argv[], const char *plugin)
 	return EXIT_DONE;
 }
 
+/* @filter: of nbdkit, or NULL */
 static int serve(struct rd_store *store, const char *label, const char *id,
-		 bool writable, bool private_view, const char *at_point)
+		 bool writable, bool private_view, const char *at_point,
+		 const char *filter)
 {
 	char point[RD_NAME_MAX + 8];
 	char plugin[PATH_MAX], socket[FILE_MAX], pidfile[FILE_MAX];
 	char disk[RD_ID_MAX + 8], name[RD_LABEL_MAX + 8];
-	const char *const argv[] = {
-		"nbdkit",
-		"-U",
-		socket,
-		"-P",
-		pidfile,
-		plugin,
-		disk,
-		name,
-		writable ? "mode=w" : "mode=r",
-		private_view ? "private=true" : "private=false",
-		at_point ? point : NULL,
-		NULL,
-	};
+	const char *argv[13] = { "nbdkit", "-U", socket, "-P", pidfile };
+	size_t n = 5;
 
+	if (filter)
+		argv[n++] = filter;
+	argv[n++] = plugin;
+	argv[n++] = disk;
+	argv[n++] = name;
+	argv[n++] = writable ? "mode=w" : "mode=r";
+	argv[n++] = private_view ? "private=true" : "private=false";
+	if (at_point)
+		argv[n++] = point;
 	if (!program_beside("nbdkit-ramdisk-plugin.so", plugin))
 		strcpy(plugin, "ramdisk"); /* of nbdkit's folder of plugins */
 	file_of(store, label, ".sock", socket);
-	file_of(store, label, ".pid", pidfile);
+	file_of(store, label, PID_SUFFIX, pidfile);
 	snprintf(disk, sizeof(disk), "disk=%s", id);
 	snprintf(name, sizeof(name), "label=%s", label);
 	if (at_point)
@@ -218,7 +218,7 @@ static int serve_remote(struct rd_store *store, const char *label,
 	size_t n = 11;
 
 	file_of(store, label, ".sock", socket);
-	file_of(store, label, ".pid", pidfile);
+	file_of(store, label, PID_SUFFIX, pidfile);
 	nbd_remote_uri(remote, uri);
 	snprintf(parameter, sizeof(parameter), "uri=%s", uri);
 	move_parameter(parameter, "tls-psk-file", "tls-psk", psk);
@@ -248,7 +248,7 @@ static pid_t read_pid(struct rd_store *store, const char *label)
 	char path[FILE_MAX], line[64];
 	pid_t pid;
 
-	file_of(store, label, ".pid", path);
+	file_of(store, label, PID_SUFFIX, path);
 	if (!file_first_line(path, line, sizeof(line)) ||
 	    sscanf(line, "%d", &pid) != 1 || pid <= 1)
 		return 0;
@@ -375,8 +375,18 @@ int nbd_make(struct rd_store *store, const char *label, const char *id,
 	int rc;
 
 	nbd_remove(store, label);
-	rc = serve(store, label, id, writable, private_view, point);
+	rc = serve(store, label, id, writable, private_view, point, NULL);
 	return rc ? rc : make_device(store, label, 0, path);
+}
+
+int nbd_serve_client(struct rd_store *store, const char *label, const char *id,
+		     bool private_view, const char *point,
+		     char socket[NBD_SOCKET_MAX])
+{
+	nbd_remove(store, label);
+	file_of(store, label, ".sock", socket);
+	return serve(store, label, id, true, private_view, point,
+		     "--filter=exitlast");
 }
 
 /*
@@ -407,7 +417,7 @@ bool nbd_find(struct rd_store *store, const char *label,
 
 void nbd_remove(struct rd_store *store, const char *label)
 {
-	static const char *const suffixes[] = { ".sock", ".pid", SUFFIX };
+	static const char *const suffixes[] = { ".sock", PID_SUFFIX, SUFFIX };
 	char path[FILE_MAX], device[NBD_PATH_MAX];
 	pid_t pid = read_pid(store, label);
 	size_t i;
@@ -434,12 +444,12 @@ void nbd_walk(struct rd_store *store,
 
 	while (d && (e = readdir(d))) {
 		n = strlen(e->d_name);
-		if (n <= strlen(SUFFIX) ||
-		    n - strlen(SUFFIX) >= sizeof(label) ||
-		    strcmp(e->d_name + n - strlen(SUFFIX), SUFFIX))
+		if (n <= strlen(PID_SUFFIX) ||
+		    n - strlen(PID_SUFFIX) >= sizeof(label) ||
+		    strcmp(e->d_name + n - strlen(PID_SUFFIX), PID_SUFFIX))
 			continue;
-		memcpy(label, e->d_name, n - strlen(SUFFIX));
-		label[n - strlen(SUFFIX)] = 0;
+		memcpy(label, e->d_name, n - strlen(PID_SUFFIX));
+		label[n - strlen(PID_SUFFIX)] = 0;
 		for (p = label; *p; p++)
 			if (*p == ':')
 				*p = '/';

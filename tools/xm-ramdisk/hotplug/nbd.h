@@ -3,11 +3,13 @@
 #ifndef XM_RAMDISK_NBD_H
 #define XM_RAMDISK_NBD_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "include/ramdisk.h"
 
 #define NBD_PATH_MAX 32
+#define NBD_SOCKET_MAX (PATH_MAX + RD_LABEL_MAX + 16)
 
 /*
  * Serve disk @id with nbdkit for attachment @label and connect a free /dev/nbdN
@@ -17,6 +19,14 @@
 int nbd_make(struct rd_store *store, const char *label, const char *id,
 	     bool writable, bool private_view, const char *point,
 	     char path[NBD_PATH_MAX]);
+
+/*
+ * Serve disk @id for writing to one client, without a device: @socket is the path of
+ * nbdkit's socket. nbdkit ends when the client disconnects.
+ */
+int nbd_serve_client(struct rd_store *store, const char *label, const char *id,
+		     bool private_view, const char *point,
+		     char socket[NBD_SOCKET_MAX]);
 
 /* A disk that another host serves. */
 struct nbd_remote {
@@ -42,10 +52,10 @@ void nbd_remote_uri(const struct nbd_remote *remote, char uri[RD_SEED_MAX]);
 bool nbd_find(struct rd_store *store, const char *label,
 	      char path[NBD_PATH_MAX]);
 
-/* Disconnect the device of @label, end its nbdkit and remove its files. */
+/* Disconnect the device of @label, if it has one, end its nbdkit and remove its files. */
 void nbd_remove(struct rd_store *store, const char *label);
 
-/* Call @fn with the label of each device. */
+/* Call @fn with the label of each nbdkit. */
 void nbd_walk(struct rd_store *store,
 	      void (*fn)(struct rd_store *store, const char *label, void *arg),
 	      void *arg);

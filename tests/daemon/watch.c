@@ -18,6 +18,7 @@
 #include "include/private/clock.h"
 
 #define BACK "/local/domain/0/backend/vbd"
+#define MARK "/local/domain/0/data/xen-ramdisk-hotplug" /* hotplug/mark.h */
 #define PATIENCE \
 	20000 /* ms; less than the time after which the command checks without an event */
 #define SETTLE 1000 /* ms; to see that nothing happens */
@@ -41,7 +42,7 @@ static void write_device(unsigned domid, unsigned devid)
 	xs_write(xs, XBT_NULL, path, "4", 1);
 }
 
-/* Attach in a process that has ended, as the script has. */
+/* Set the mark of hotplug/mark.h, and attach in a process that has ended, as the script has. */
 static void attach_as(const char *label, const char *seed)
 {
 	struct rd_attach_request req = { .seed = seed,
@@ -49,9 +50,14 @@ static void attach_as(const char *label, const char *seed)
 					 .label = label,
 					 .flags = RD_DURABLE };
 	struct rd_disk *disk;
+	char path[96];
 	pid_t pid;
 	int status;
 
+	if (!strncmp(label, "xl/", 3)) {
+		snprintf(path, sizeof(path), MARK "/%s", label + 3);
+		xs_write(xs, XBT_NULL, path, "1", 1);
+	}
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
@@ -213,6 +219,47 @@ static int command(char text[2048], const char *arguments, ...)
 	return WEXITSTATUS(pclose(f));
 }
 
+static bool is_marked(unsigned domid)
+{
+	char path[96], *mark;
+	unsigned len;
+
+	snprintf(path, sizeof(path), MARK "/%u/51712", domid);
+	mark = xs_read(xs, XBT_NULL, path, &len);
+	free(mark);
+	return mark != NULL;
+}
+
+/* Xenstored was killed: all nodes are lost, and the domain may run on. */
+static void xenstored_lost_its_nodes(void)
+{
+	char text[2048];
+	pid_t pid;
+	int status;
+
+	write_device(7, 51712);
+	attach_as("xl/7/51712", make_seed("b", MIB, 1));
+	pid = start();
+	usleep(SETTLE * 1000);
+	xs_rm(xs, XBT_NULL, "/local/domain/0/data");
+	xs_rm(xs, XBT_NULL, BACK "/7");
+	end_domain(7);
+	usleep(SETTLE * 1000);
+	CU_ASSERT_EQUAL(attachments(store), 1);
+	CU_ASSERT_FALSE(has_ended(pid, &status));
+	/* A person ends it; then a toolstack makes another device of the number. */
+	CU_ASSERT_EQUAL(command(text, "hotplug remove backend/vbd/7/51712"), 0);
+	CU_ASSERT_TRUE(await_attachments(0));
+	CU_ASSERT_TRUE(ends(pid));
+	write_device(7, 51712);
+	attach_as("xl/7/51712", make_seed("b", MIB, 1));
+	CU_ASSERT_TRUE(is_marked(7));
+	end_domain(7);
+	CU_ASSERT_TRUE(ends(start()));
+	CU_ASSERT_EQUAL(attachments(store), 0);
+	CU_ASSERT_FALSE(is_marked(7));
+}
+
 /* The device @devid of domain 5, with the target @seed,@options in its disk line. */
 static int add_device(char text[2048], unsigned devid, const char *seed,
 		      const char *options)
@@ -249,8 +296,10 @@ static void a_seed_is_replaced(void)
 	const char *seed = make_seed("line", MIB, 1);
 	char text[2048], old[RD_ID_MAX], new[RD_ID_MAX], third[RD_ID_MAX];
 
+	CU_ASSERT_FALSE(is_marked(5));
 	CU_ASSERT_EQUAL(add_device(text, 51712, seed, ""), 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "device=/dev/loop"));
+	CU_ASSERT_TRUE(is_marked(5));
 	id_of("xl/5/51712", old);
 	CU_ASSERT_EQUAL(rename(make_seed("line2", MIB, 2), seed), 0);
 	CU_ASSERT_EQUAL(add_device(text, 51728, seed, ""), 1);
@@ -343,6 +392,7 @@ int main(int argc, char **argv)
 		{ "domains that end", domains_end },
 		{ "devices that are removed", devices_removed },
 		{ "after a killed watcher", after_a_killed_watcher },
+		{ "xenstored has lost its nodes", xenstored_lost_its_nodes },
 		{ "a disk line whose seed is replaced", a_seed_is_replaced },
 		{ "a domain arrives from another host", a_domain_arrives },
 		{ "fault by a disk's id", fault_by_id },

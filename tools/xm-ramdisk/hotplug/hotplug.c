@@ -38,6 +38,7 @@
 #include "tools/xm-ramdisk/disk/target.h"
 #include "tools/xm-ramdisk/hotplug/life.h"
 #include "tools/xm-ramdisk/hotplug/lock.h"
+#include "tools/xm-ramdisk/hotplug/mark.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/who.h"
@@ -175,9 +176,12 @@ static void clean_label(struct rd_store *store, const char *label, void *arg)
 	if (sscanf(label, HOTPLUG_LABEL, &domid, &devid) != 2)
 		return;
 	begin_cleaning(c, store);
-	/* A xenstored that ends answers no, too. */
-	if (c->xs && !device_is_there(c->xs, domid, devid) && answers(c->xs))
+	/* A xenstored that ends answers no, too; and one that has lost its nodes. */
+	if (c->xs && !device_is_there(c->xs, domid, devid) &&
+	    mark_is_set(c->xs, domid, devid) && answers(c->xs)) {
 		hotplug_kernel_remove(store, label);
+		mark_clear(c->xs, domid, devid);
+	}
 }
 
 /*
@@ -222,17 +226,38 @@ unsigned hotplug_clean(struct rd_store *store)
 
 static int add(struct hotplug *h, const char *kind)
 {
+	bool was_set = mark_is_set(h->xs, h->domid, h->devid);
 	int rc = read_wanted(h);
 
 	if (h->domid == 0)
 		host_load_frontend();
+	if (rc == EXIT_DONE && !mark_set(h->xs, h->domid, h->devid))
+		rc = say_failed("cannot write to xenstore: %m");
 	if (rc == EXIT_DONE)
 		rc = strcmp(kind, KERNEL_KIND) ? hotplug_native_add(h)
 					       : hotplug_kernel_add(h);
 	if (rc == EXIT_DONE && !strcmp(kind, KERNEL_KIND))
 		hotplug_watch_start(h->store);
+	if (rc && !was_set)
+		mark_clear(h->xs, h->domid, h->devid);
 	free(h->target);
 	return rc;
+}
+
+static void end_device(struct hotplug *h, const char *kind)
+{
+	struct xs_handle *xs;
+
+	/* on backend/vbd3 the worker ends with the device */
+	if (!strcmp(kind, KERNEL_KIND))
+		hotplug_kernel_end(h->store, h->label, h->domid, h->devid);
+	else
+		nbd_remove(h->store, h->label); /* of emulated.c */
+	xs = who_xenstore();
+	if (!xs)
+		return;
+	mark_clear(xs, h->domid, h->devid);
+	xs_close(xs);
 }
 
 static int on_device(struct rd_store *store, const char *action,
@@ -249,11 +274,7 @@ static int on_device(struct rd_store *store, const char *action,
 			"/1/51728",
 			path);
 	if (!strcmp(action, "remove")) {
-		/* on backend/vbd3 the worker ends with the device */
-		if (!strcmp(kind, KERNEL_KIND))
-			hotplug_kernel_end(store, h.label, h.domid, h.devid);
-		else
-			nbd_remove(store, h.label); /* of emulated.c */
+		end_device(&h, kind);
 		return EXIT_DONE;
 	}
 	if (strcmp(action, "add"))

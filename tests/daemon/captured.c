@@ -68,17 +68,22 @@ static void take_over(void)
 	struct blkif_request *req = &r->ring[0].req;
 	char stat[256] = "";
 	unsigned long ticks = 0, user = 0;
+	pid_t worker = worker_of("vbd/0/" EVIL);
 	int i;
 
-	CU_ASSERT_NOT_EQUAL_FATAL(worker_of("vbd/0/" EVIL), 0);
+	CU_ASSERT_NOT_EQUAL_FATAL(worker, 0);
 	memset(req, 0, sizeof(*req));
 	req->operation = BLKIF_OP_READ;
 	req->nr_segments = 1;
 	req->seg[0].gref = TAKEOVER_REF;
 	req->seg[0].last_sect = 7;
 	__atomic_store_n(&r->req_prod, 1, __ATOMIC_RELEASE);
-	/* The worker is busy from now on: it uses the processor. */
-	for (i = 0; i < 6000 && user < 20; i++) {
+	/*
+	 * The worker is busy from now on: it uses the processor. On a busy machine the
+	 * supervisor may kill it before, for its messages; the next one has the request.
+	 */
+	for (i = 0; i < 6000 && user < 20 && worker_of("vbd/0/" EVIL) == worker;
+	     i++) {
 		FILE *f = open_of(worker_of("vbd/0/" EVIL), "stat");
 
 		usleep(10000);
@@ -91,7 +96,7 @@ static void take_over(void)
 			user = ticks;
 		fclose(f);
 	}
-	CU_ASSERT_TRUE(user >= 20);
+	CU_ASSERT_TRUE(user >= 20 || worker_of("vbd/0/" EVIL) != worker);
 	CU_ASSERT_EQUAL(r->rsp_prod, 0); /* nothing is answered */
 }
 

@@ -87,7 +87,7 @@ for n in 4 5 6 8 12 20; do
 	ok "ulimit -n $n: no file is left" $?
 done
 if (ulimit -v 100000 && xm-ramdisk --version) >/dev/null 2>&1; then # a sanitizer needs more
-	refused "ulimit -v: load" 'cannot map .*: Cannot allocate memory$' limited -v 10000 load "$seed"
+	refused "ulimit -v: load" 'no memory to read seed .*' limited -v 10000 load "$seed"
 	nothing_left
 	ok "ulimit -v: no file is left" $?
 fi

@@ -21,7 +21,6 @@
  */
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,17 +140,6 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid,
 	return state != NULL;
 }
 
-static bool answers(struct xs_handle *xs)
-{
-	unsigned n;
-	char **names = xs_directory(xs, XBT_NULL, "/", &n);
-	/* a driver domain may not list it */
-	bool yes = names || errno == EACCES;
-
-	free(names);
-	return yes;
-}
-
 /* Lock and xenstore are opened for the first label: most commands find none. */
 struct cleaning {
 	struct xs_handle *xs; /* NULL: xenstore cannot be read, remove nothing */
@@ -176,9 +164,12 @@ static void clean_label(struct rd_store *store, const char *label, void *arg)
 	if (sscanf(label, HOTPLUG_LABEL, &domid, &devid) != 2)
 		return;
 	begin_cleaning(c, store);
-	/* A xenstored that ends answers no, too; and one that has lost its nodes. */
+	/*
+	 * A xenstored that ends has no device either, nor one that has lost its nodes;
+	 * but neither has the mark.
+	 */
 	if (c->xs && !device_is_there(c->xs, domid, devid) &&
-	    mark_is_set(c->xs, domid, devid) && answers(c->xs)) {
+	    mark_is_set(c->xs, domid, devid)) {
 		hotplug_kernel_remove(store, label);
 		mark_clear(c->xs, domid, devid);
 	}

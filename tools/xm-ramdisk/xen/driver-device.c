@@ -8,6 +8,7 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/xenstore.h"
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
@@ -15,6 +16,7 @@
 
 struct walk {
 	struct xs_handle *xs;
+	unsigned own; /* the number of this domain */
 	void (*fn)(const struct driver_device *, void *);
 	void *arg;
 };
@@ -51,18 +53,21 @@ static void report(const struct walk *w, struct device *d)
 	free(mode);
 }
 
-/* Sorts out most devices with one read. */
-static bool has_our_kind(const struct walk *w, const char *dir,
-			 const char *devid)
+/* Sorts out with one read what another driver or this domain serves. */
+static bool may_be_elsewhere(const struct walk *w, const char *dir,
+			     const char *devid)
 {
 	char path[96], *backend;
-	bool ours;
+	unsigned domid;
+	int end = 0;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, devid);
 	backend = xenstore_read(w->xs, XBT_NULL, path, "backend");
-	ours = backend && strstr(backend, "/" NODES_BACKEND "/");
+	if (backend)
+		sscanf(backend, DOMAINS "/%u/" NODES_BACKEND "/%n", &domid,
+		       &end);
 	free(backend);
-	return ours;
+	return end && domid != w->own;
 }
 
 static void walk_domain(const struct walk *w, const char *domid)
@@ -74,7 +79,7 @@ static void walk_domain(const struct walk *w, const char *domid)
 	snprintf(dir, sizeof(dir), DOMAINS "/%s/device/vbd", domid);
 	devids = xs_directory(w->xs, XBT_NULL, dir, &n);
 	for (i = 0; devids && i < n; i++) {
-		if (!has_our_kind(w, dir, devids[i]))
+		if (!may_be_elsewhere(w, dir, devids[i]))
 			continue;
 		device_of(&d, w->xs, (unsigned)strtoul(domid, NULL, 10),
 			  (unsigned)strtoul(devids[i], NULL, 10));
@@ -88,7 +93,7 @@ void driver_devices_each(struct xs_handle *xs,
 			 void (*fn)(const struct driver_device *, void *),
 			 void *arg)
 {
-	const struct walk w = { xs, fn, arg };
+	const struct walk w = { xs, blkback_xenstore_domid(xs), fn, arg };
 	unsigned n = 0, i;
 	char **domids = xs_directory(xs, XBT_NULL, DOMAINS, &n);
 

@@ -204,29 +204,31 @@ int rd_memory_take(int fd, uint64_t off, uint64_t len)
 	return 0;
 }
 
+/*
+ * Take *n bytes at @off, the first at most @most of @left, if the margin allows all
+ * of @left. The margin is asked again at each step: others take memory, too.
+ */
+static int take_step(int fd, uint64_t off, uint64_t left, uint64_t most,
+		     uint64_t *n)
+{
+	*n = left < most ? left : most;
+	return rd_memory_admit(left) ? rd_memory_take(fd, off, *n) : -ENOSPC;
+}
+
 int rd_memory_grow(int fd, uint64_t off, uint64_t len)
 {
 	uint64_t n;
 	int rc = 0;
 
-	while (!rc && len) {
-		/* Again after each step: others take memory, too. */
-		if (!rd_memory_admit(len))
-			return -ENOSPC;
-		n = len < STEP ? len : STEP;
-		rc = rd_memory_take(fd, off, n);
-		off += n;
-		len -= n;
-	}
+	for (; !rc && len; off += n, len -= n)
+		rc = take_step(fd, off, len, STEP, &n);
 	return rc;
 }
 
 int rd_memory_reserve(int fd, uint64_t size, uint64_t *taken)
 {
-	uint64_t left = size - *taken;
-	uint64_t n = left < RESERVE_STEP ? left : RESERVE_STEP;
-	int rc = rd_memory_admit(left) ? rd_memory_take(fd, *taken, n)
-				       : -ENOSPC;
+	uint64_t n;
+	int rc = take_step(fd, *taken, size - *taken, RESERVE_STEP, &n);
 
 	if (!rc)
 		*taken += n;

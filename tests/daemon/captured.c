@@ -11,8 +11,6 @@
  */
 #include "tests/daemon/nodes.h"
 
-#include <pthread.h>
-
 #define GOOD "51712"
 #define EVIL "51728"
 #define GOOD_RING 8u
@@ -20,7 +18,6 @@
 #define LIMIT_MS 5000
 
 static const char *seed;
-static pthread_t guest;
 
 static void both_connect(void)
 {
@@ -38,9 +35,7 @@ static void both_connect(void)
 	set_node(FRONT_OF(GOOD) "/state", "4");
 	set_node(FRONT_OF(EVIL) "/state", "4");
 	fill_disk();
-	pthread_create(&guest, NULL, run_guest, NULL);
-	guest_began = true;
-	CU_ASSERT_TRUE(guest_is_served());
+	guest_runs();
 }
 
 /* The worker of a device, by the label of its attachment; 0: there is none. */
@@ -181,9 +176,7 @@ static void detach_evil(void)
 
 static void end(void)
 {
-	stop = true;
-	pthread_join(guest, NULL);
-	CU_ASSERT_EQUAL(bad, 0);
+	guest_stops();
 	CU_ASSERT_EQUAL(run(program, "--stop"), 0);
 }
 

@@ -11,7 +11,6 @@
 #include "tests/daemon/socket.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 
 #define DEVICE "51712"
 #define HOME "/local/domain/7"
@@ -23,7 +22,6 @@
 
 static const char *command, *seed;
 static char said_file[64];
-static pthread_t guest;
 static unsigned page; /* of the guest's ring */
 
 /* ---- programs -------------------------------------------------------------- */
@@ -128,20 +126,6 @@ static void connect_frontend(void)
 	set_node(FRONT "/state", "4");
 }
 
-static void guest_runs(void)
-{
-	stop = false;
-	pthread_create(&guest, NULL, run_guest, NULL);
-	CU_ASSERT_TRUE(guest_is_served());
-}
-
-static void guest_stops(void)
-{
-	stop = true;
-	pthread_join(guest, NULL);
-	CU_ASSERT_EQUAL(bad, 0);
-}
-
 static void attach_one(void)
 {
 	pid_t pid = TOOL("attach", "--backend=storage", "one", seed, "xvda");
@@ -186,7 +170,6 @@ static void attaches(void)
 	CU_ASSERT_TRUE(node_is(BACK "/params", seed));
 	CU_ASSERT_TRUE(node_is(BACK "/disk", NULL));
 	fill_disk();
-	guest_began = true;
 	guest_runs();
 	CU_ASSERT_EQUAL(status_of(TOOL("list")), 0);
 	CU_ASSERT_TRUE(said("in driver domains:\n  one"));

@@ -17,7 +17,6 @@
 #define SAVED "saved/" UUID "/" DEVID
 
 static const char *seed;
-static pthread_t guest;
 static unsigned domid, page; /* of the domain; of its ring */
 
 /* ---- xenstore ------------------------------------------------------------ */
@@ -127,20 +126,6 @@ static void connect_frontend(void)
 	set_front("state", "4");
 }
 
-static void guest_runs(void)
-{
-	stop = false;
-	pthread_create(&guest, NULL, run_guest, NULL);
-	CU_ASSERT_TRUE(guest_is_served());
-}
-
-static void guest_stops(void)
-{
-	stop = true;
-	pthread_join(guest, NULL);
-	CU_ASSERT_EQUAL(bad, 0);
-}
-
 /* ---- the store ------------------------------------------------------------- */
 
 /* Whether the store has one attachment, and @label is its label; NULL: has none. */
@@ -220,7 +205,6 @@ static void a_domain_works(void)
 	CU_ASSERT_EQUAL_FATAL(run(program, NULL), 0);
 	connect_frontend();
 	fill_disk();
-	guest_began = true;
 	guest_runs();
 }
 

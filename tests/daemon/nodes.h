@@ -5,6 +5,7 @@
 
 #include "tests/daemon/processes.h"
 
+#include <pthread.h>
 #include <xenstore.h>
 
 #define BACK_OF(device) "/local/domain/0/backend/ramdisk/0/" device
@@ -100,6 +101,25 @@ static void fill_disk(void)
 		take_response(i);
 	}
 	filling = false;
+}
+
+static pthread_t guest; /* of guest.h */
+
+/* The guest sends requests from now on, and is served. */
+static inline void guest_runs(void)
+{
+	stop = false;
+	pthread_create(&guest, NULL, run_guest, NULL);
+	guest_began = true;
+	CU_ASSERT_TRUE(guest_is_served());
+}
+
+/* It has all answers; they were right. A guest that is not served never ends. */
+static inline void guest_stops(void)
+{
+	stop = true;
+	pthread_join(guest, NULL);
+	CU_ASSERT_EQUAL(bad, 0);
 }
 
 /* The start of a test's main(): its arguments are PROGRAM and PRELOAD. */

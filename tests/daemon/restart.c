@@ -16,7 +16,6 @@
 
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 
 #define DEVICE "51712"
 #define BACK BACK_OF(DEVICE)
@@ -24,7 +23,6 @@
 #define RING_REF 8u
 
 static char other[64], short_lived[64];
-static pthread_t guest;
 
 /* ---- tests, each on the state that the one before it left --------------- */
 
@@ -521,9 +519,7 @@ static void guest_detaches(void)
 	unsigned i;
 
 	CU_ASSERT_TRUE_FATAL(guest_began);
-	stop = true;
-	pthread_join(guest, NULL);
-	CU_ASSERT_EQUAL(bad, 0);
+	guest_stops();
 	printf("# %lu requests, the longest took %lu ms\n", answers,
 	       worst_us / 1000);
 	set_node(BACK "/online", "0");
@@ -593,9 +589,7 @@ static void guest_works(void)
 	start_and_connect();
 	fill_disk();
 	/* fill_disk() has used BLOCKS indices of the ring. */
-	pthread_create(&guest, NULL, run_guest, NULL);
-	guest_began = true;
-	CU_ASSERT_TRUE(guest_is_served());
+	guest_runs();
 }
 
 static void make_programs(void)

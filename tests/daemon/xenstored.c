@@ -10,7 +10,6 @@
 #include "tests/daemon/nodes.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 
 #define DEVICE "51712"
 #define OTHER "51728"
@@ -20,7 +19,6 @@
 
 static const char *seed;
 static char log_file[64];
-static pthread_t guest;
 
 /* The lines of the daemon's log with @text so far. */
 static unsigned lines_with(const char *text)
@@ -97,9 +95,7 @@ static void guest_works(void)
 	CU_ASSERT_TRUE_FATAL(await_node(BACK "/state", "4"));
 	set_node(FRONT "/state", "4");
 	fill_disk();
-	pthread_create(&guest, NULL, run_guest, NULL);
-	guest_began = true;
-	CU_ASSERT_TRUE(guest_is_served());
+	guest_runs();
 }
 
 /* Said once, although it is tried again and again. */
@@ -231,11 +227,8 @@ static void number_is_attached_again(void)
 {
 	pid_t worker = worker_pid();
 
-	/* A guest that is not served never ends. */
 	CU_ASSERT_TRUE_FATAL(guest_is_served());
-	stop = true;
-	pthread_join(guest, NULL);
-	CU_ASSERT_EQUAL(bad, 0);
+	guest_stops();
 	attach_nodes(DEVICE, seed, "w");
 	CU_ASSERT_TRUE(await_node(BACK "/state", "2"));
 	CU_ASSERT_TRUE(await_state(worker, true));

@@ -6,7 +6,7 @@
  * processes. Every attachment reads what any other has written, the seed is never
  * written, and the last detach discards the contents.
  *
- * DESIGN. No process owns a disk. A disk is five files in a store, a
+ * DESIGN. No process owns a disk. A disk is six files in a store, a
  * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
  * lock for each 4 KiB block, and which blocks are loaded and have memory; a
  * thin disk has memory for the locks of written blocks only),
@@ -14,8 +14,9 @@
  * (one page for each attachment) and ID.points (what points keep of changed blocks);
  * and ID.paths, if it was attached by paths that
  * lead through symbolic links. An attachment holds an open-file-description
- * lock on its slot's byte of the header, so the kernel counts the references: a
- * process that dies in any way is detached by the kernel. It has the header open
+ * lock on its slot's byte of the empty file ID.lock-0, or ID.lock-1 and following if
+ * there are more than 64, so the kernel counts the references: a
+ * process that dies in any way is detached by the kernel. It has the header mapped
  * for reading only. A private view adds two files of its own, ID.view-SLOT.data and
  * ID.view-SLOT.map. drivers/block-ram/format/header.h documents the format.
  *
@@ -51,7 +52,7 @@ extern "C" {
  * Version of the store's format and of what the command, the back end and the
  * store exchange. A disk of another format is refused (-EPROTO).
  */
-#define RD_FORMAT 3u
+#define RD_FORMAT 4u
 
 #define RD_SECTOR 512u /* bytes; smallest unit of a disk's size */
 #define RD_BLOCK 4096u /* bytes; unit of atomicity, aligned */
@@ -245,8 +246,9 @@ int rd_settle(struct rd_disk *disk);
  * descriptor is left through which a file of the store can be opened, or this
  * attachment's slot changed. rd_detach() then only frees @disk. The attachment ends
  * with the process, a durable one with rd_end(). rd_freeze() then fails (-EPERM).
+ * 0, or -errno: then nothing is given up.
  */
-void rd_confine(struct rd_disk *disk);
+int rd_confine(struct rd_disk *disk);
 
 /*
  * The longest file that requests of @disk write, bytes: for RLIMIT_FSIZE of a process

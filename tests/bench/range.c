@@ -2,8 +2,8 @@
 /*
  * Measures the store: random copies through rd_read, rd_write and ranges,
  * compared with memcpy on a mapping of the same bytes, by 1, 2 and 4 processes;
- * the time of attach and detach, also in a store of 1,000 disks and 10,000
- * attachments; and the memory that a disk takes beside its contents. Figures are
+ * the time of attach, detach and list, also in a store of 1,000 disks and 10,000
+ * attachments, and with 10,000 attachments to one disk; and the memory that a disk takes beside its contents. Figures are
  * medians of interleaved rounds, with the quartiles.
  */
 #include <fcntl.h>
@@ -215,20 +215,53 @@ static void copies(const char *seed, unsigned processes, size_t len)
 
 /* ---- attach and detach, and memory ------------------------------------- */
 
+#define TIMES 400u
+
+/* @what: the disk, in the name of the figures. */
 static void attach_detach(struct rd_store *s, const char *seed,
 			  const char *what)
 {
+	double attached[TIMES], detached[TIMES], start, end;
 	struct bench_spread us;
-	double v[400];
+	struct rd_disk *d;
+	char name[96];
 	unsigned i;
 
-	for (i = 0; i < 400; i++) {
-		v[i] = bench_now();
-		rd_detach(attach(s, seed));
-		v[i] = 1e6 * (bench_now() - v[i]);
+	for (i = 0; i < TIMES; i++) {
+		start = bench_now();
+		d = attach(s, seed);
+		end = bench_now();
+		rd_detach(d);
+		attached[i] = 1e6 * (end - start);
+		detached[i] = 1e6 * (bench_now() - end);
 	}
-	us = bench_spread(v, 400);
-	report(what, &us, "us");
+	us = bench_spread(attached, TIMES);
+	snprintf(name, sizeof(name), "attach, %s", what);
+	report(name, &us, "us");
+	us = bench_spread(detached, TIMES);
+	snprintf(name, sizeof(name), "detach, %s", what);
+	report(name, &us, "us");
+}
+
+/* rd_list(), which asks for each attachment whether it is alive. */
+static void list(struct rd_store *s, const char *what)
+{
+	struct rd_disk_info *l;
+	struct bench_spread ms;
+	double v[21], start;
+	char name[96];
+	unsigned i;
+	size_t n;
+
+	for (i = 0; i < 21; i++) {
+		start = bench_now();
+		must(rd_list(s, &l, &n, NULL), "list");
+		v[i] = 1e3 * (bench_now() - start);
+		rd_list_free(l, n);
+	}
+	ms = bench_spread(v, 21);
+	snprintf(name, sizeof(name), "rd_list, %s", what);
+	report(name, &ms, "ms");
 }
 
 static void memory(struct rd_store *s)
@@ -243,7 +276,7 @@ static void memory(struct rd_store *s)
 	rd_list_free(l, n);
 }
 
-#define HOLDERS 20u
+#define HOLDERS 100u
 
 /* One process's share: no process may open the descriptors of all attachments. */
 static void hold_share(unsigned holder, unsigned disks, unsigned each, int done)
@@ -279,9 +312,9 @@ static void attach_in_full_store(struct rd_store *s, unsigned disks,
 		/* One process at a time: all of them attach to the same disks. */
 		must(read(p[0], &c, 1) != 1, "holder");
 	}
-	snprintf(what, sizeof(what), "attach + detach, %u disks of %u", disks,
-		 each);
+	snprintf(what, sizeof(what), "%u disks of %u", disks, each);
 	attach_detach(s, make_seed("0", 4096), what);
+	list(s, what);
 	for (i = 0; i < HOLDERS; i++) {
 		kill(pid[i], SIGKILL);
 		waitpid(pid[i], NULL, 0);
@@ -320,11 +353,13 @@ int main(void)
 		copies(seed, processes[i], 4096);
 		copies(seed, processes[i], 65536);
 	}
-	attach_detach(s, seed, "attach + detach of a loaded disk");
+	attach_detach(s, seed, "a loaded disk");
 	memory(s);
 	rd_detach(d);
 	attach_in_full_store(s, 1000, 10);
+	attach_in_full_store(s, 1, 10);
 	attach_in_full_store(s, 1, 4000);
+	attach_in_full_store(s, 1, 10000);
 	rd_store_close(s);
 	nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	nftw(seeds, remove_entry, 8, FTW_DEPTH | FTW_PHYS);

@@ -58,7 +58,7 @@ static inline bool await_node(const char *path, const char *text)
 		set_node(BACK_OF(device) "/frontend", FRONT_OF(device)); \
 		set_node(BACK_OF(device) "/frontend-id", "0");           \
 		set_node(BACK_OF(device) "/online", "1");                \
-		set_node(BACK_OF(device) "/format", "3");                \
+		set_node(BACK_OF(device) "/format", "4");                \
 		set_node(BACK_OF(device) "/store", scratch_store);       \
 		set_node(BACK_OF(device) "/params", seed);               \
 		set_node(BACK_OF(device) "/mode", mode);                 \

@@ -126,7 +126,7 @@ static void fuzz_file(const uint8_t *data, size_t len, enum rd_file file,
 		      unsigned flags)
 {
 	struct rd_disk *d;
-	struct rd_filename name, header;
+	struct rd_filename name;
 	char id[RD_ID_MAX];
 	int fd, holder;
 
@@ -134,11 +134,10 @@ static void fuzz_file(const uint8_t *data, size_t len, enum rd_file file,
 	fuzz_must(!fuzz_attach(flags | RD_KEEP, "living", &d), "attach");
 	strcpy(id, rd_id(d));
 	name = rd_file_name(id, file);
-	header = rd_file_name(id, RD_FILE_HEADER);
 	rd_detach(d);
 	/* no mapping of this process exists while the file changes */
-	holder = openat(fuzz_rd->dir, header.text, O_RDWR | O_CLOEXEC);
-	fuzz_must(holder >= 0 && !rd_trylock_slot(holder, 0), "lock");
+	holder = rd_slot_lock(fuzz_rd->dir, id, 0);
+	fuzz_must(holder >= 0, "lock");
 	fd = openat(fuzz_rd->dir, name.text, O_RDWR | O_CLOEXEC);
 	fuzz_must(fd >= 0 && pwrite(fd, data, len, 0) == (ssize_t)len,
 		  name.text);

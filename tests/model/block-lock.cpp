@@ -31,7 +31,8 @@ struct rd_header {
 
 struct rd_disk {
 	struct rd_header *header;
-	int header_fd;
+	struct rd_lives {
+	} lives;
 	unsigned slot;
 	bool settling;
 	bool may_lock = true;
@@ -42,7 +43,7 @@ static struct rd_slot *rd_slot_at(struct rd_header *header, unsigned slot)
 	return &header->slot[slot];
 }
 
-static bool rd_slots_alive(int fd, unsigned first, unsigned count);
+static bool rd_slot_alive(rd_disk::rd_lives *, unsigned slot);
 
 static bool rd_may_lock(const struct rd_disk *disk, const rd_block_lock *)
 {
@@ -73,9 +74,9 @@ struct world {
 
 static struct world *current; /* of the execution that is being checked */
 
-static bool rd_slots_alive(int, unsigned first, unsigned)
+static bool rd_slot_alive(rd_disk::rd_lives *, unsigned slot)
 {
-	return current->alive[first].load(rl::mo_seq_cst, $) != 0;
+	return current->alive[slot].load(rl::mo_seq_cst, $) != 0;
 }
 
 /* The time that a dead owner's successor has. */

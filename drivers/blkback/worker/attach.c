@@ -213,7 +213,11 @@ static int enter_sandbox(struct worker *w, struct rd_error *err)
 	/* An open directory would be a way to other files. */
 	close(w->store);
 	w->store = -1;
-	rd_confine(w->disk);
+	rc = rd_confine(w->disk);
+	if (rc)
+		return blkback_fail(err, rc,
+				    "cannot open the disk's lock files: %s",
+				    strerror(-rc));
 	rc = blkback_sandbox_enter(rd_longest_file(w->disk), err);
 	w->inside = !rc;
 	return rc;

@@ -70,8 +70,7 @@ static bool is_dead(struct rd_disk *disk, uint64_t seen, struct rd_waiter *w)
 	if (!is_slot(disk, owner))
 		return true;
 	/* The own slot: another thread of this process has the lock. */
-	if (owner - 1 == disk->slot ||
-	    rd_slots_alive(disk->header_fd, owner - 1, 1)) {
+	if (owner - 1 == disk->slot || rd_slot_alive(&disk->lives, owner - 1)) {
 		w->dead_since = 0;
 		return false;
 	}

@@ -13,6 +13,7 @@
 
 #include "drivers/block-ram/format/block-lock.h"
 #include "drivers/block-ram/format/header.h"
+#include "drivers/block-ram/format/slot-lock.h"
 
 /*
  * State of one part (RD_PART bytes) of a lazy disk: owner and sequence number
@@ -62,8 +63,11 @@ struct rd_points {
 
 struct rd_disk {
 	int dir; /* the store's directory; -1 after rd_confine() */
-	/* Open for reading only; its open file description has the slot's lock. */
-	int header_fd;
+	/* The file of the slot's lock, for reading only; its description has the lock. */
+	int slot_fd;
+	struct rd_lives lives; /* which other attachments are alive */
+	dev_t header_dev; /* the header that the attachment belongs to */
+	ino_t header_inode;
 	int control_fd; /* see store/hold.h; -1: the disk's lock is not held */
 	unsigned slot; /* valid if counters is set */
 	bool writable;

@@ -107,25 +107,68 @@ int rd_slot_read(int fd, unsigned slot, struct rd_slot *s)
 	return n == (ssize_t)sizeof(*s) ? 0 : -EIO;
 }
 
-bool rd_disk_alive(int fd, const struct rd_header *header)
+/* FNV-1a, of which the upper 24 bits are kept. Never RD_BRIEF_ANY_LABEL. */
+static uint32_t label_hash(const char *label)
 {
-	struct rd_slot s;
-	unsigned i;
+	uint32_t hash = 2166136261u;
+	size_t i;
 
-	if (rd_slots_alive(fd, 0, RD_SLOTS))
-		return true;
-	if (!header || header->state != RD_READY)
-		return false;
-	if (header->flags & RD_DISK_KEEP)
-		return true;
-	for (i = 0; i < header->slots_used; i++)
-		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
-		    s.flags & RD_SLOT_DURABLE)
-			return true;
-	return false;
+	for (i = 0; i < RD_LABEL_MAX && label[i]; i++)
+		hash = (hash ^ (unsigned char)label[i]) * 16777619u;
+	hash &= RD_BRIEF_ANY_LABEL;
+	return hash == RD_BRIEF_ANY_LABEL ? 0 : hash;
 }
 
-static int lock(int fd, int command, short type, off_t start, off_t len)
+uint32_t rd_brief(unsigned flags, const char *label)
+{
+	return RD_BRIEF_TAKEN | (flags & (RD_BRIEF_TAKEN - 1)) |
+	       (label ? label_hash(label) : RD_BRIEF_ANY_LABEL);
+}
+
+bool rd_brief_fits(uint32_t brief, uint32_t wanted)
+{
+	uint32_t flags = wanted & ~RD_BRIEF_ANY_LABEL;
+	uint32_t has = brief & RD_BRIEF_ANY_LABEL;
+	uint32_t label = wanted & RD_BRIEF_ANY_LABEL;
+
+	return (brief & flags) == flags &&
+	       (has == label || has == RD_BRIEF_ANY_LABEL ||
+		label == RD_BRIEF_ANY_LABEL);
+}
+
+static bool slot_fits(int fd, unsigned slot, unsigned flags, const char *label)
+{
+	struct rd_slot s;
+
+	return !rd_slot_read(fd, slot, &s) && s.state == RD_SLOT_ATTACHED &&
+	       (s.flags & flags) == flags &&
+	       (!label || !strncmp(s.label, label, sizeof(s.label)));
+}
+
+int rd_slot_find(int fd, const struct rd_header *header, unsigned flags,
+		 const char *label)
+{
+	uint32_t brief[1024], wanted = rd_brief(flags, label);
+	unsigned first, i, n;
+
+	for (first = 0; first < header->slots_used; first += n) {
+		ssize_t got = pread(fd, brief, sizeof(brief),
+				    rd_brief_offset(first));
+
+		n = got > 0 ? (unsigned)got / sizeof(*brief) : 0;
+		if (n > header->slots_used - first)
+			n = header->slots_used - first;
+		if (!n)
+			return -1;
+		for (i = 0; i < n; i++)
+			if (rd_brief_fits(brief[i], wanted) &&
+			    slot_fits(fd, first + i, flags, label))
+				return (int)(first + i);
+	}
+	return -1;
+}
+
+int rd_lock(int fd, int command, short type, off_t start, off_t len)
 {
 	struct flock l = {
 		.l_type = type,
@@ -145,31 +188,20 @@ static int lock(int fd, int command, short type, off_t start, off_t len)
 
 int rd_lock_disk(int fd)
 {
-	return lock(fd, F_OFD_SETLKW, F_WRLCK, RD_LOCK_DISK, 1);
+	return rd_lock(fd, F_OFD_SETLKW, F_WRLCK, RD_LOCK_DISK, 1);
 }
 
 int rd_trylock_disk(int fd)
 {
-	return lock(fd, F_OFD_SETLK, F_WRLCK, RD_LOCK_DISK, 1);
+	return rd_lock(fd, F_OFD_SETLK, F_WRLCK, RD_LOCK_DISK, 1);
 }
 
 void rd_unlock_disk(int fd)
 {
-	lock(fd, F_OFD_SETLK, F_UNLCK, RD_LOCK_DISK, 1);
+	rd_lock(fd, F_OFD_SETLK, F_UNLCK, RD_LOCK_DISK, 1);
 }
 
-int rd_trylock_slot(int fd, unsigned slot)
-{
-	return lock(fd, F_OFD_SETLK, F_WRLCK, RD_LOCK_SLOT + slot, 1);
-}
-
-void rd_unlock_slot(int fd, unsigned slot)
-{
-	lock(fd, F_OFD_SETLK, F_UNLCK, RD_LOCK_SLOT + slot, 1);
-}
-
-/* Whether another description than that of @fd holds a lock on this byte. */
-static bool is_locked(int fd, off_t start, off_t len)
+bool rd_is_locked(int fd, off_t start, off_t len)
 {
 	struct flock l = {
 		.l_type = F_WRLCK,
@@ -185,18 +217,5 @@ static bool is_locked(int fd, off_t start, off_t len)
 
 bool rd_disk_locked(int fd)
 {
-	return is_locked(fd, RD_LOCK_DISK, 1);
-}
-
-bool rd_slots_alive(int fd, unsigned first, unsigned count)
-{
-	return is_locked(fd, RD_LOCK_SLOT + first, count);
-}
-
-/* Who claims a slot holds RD_LOCK_DISK: nobody does so between the two steps. */
-int rd_claim_slot(int fd, int reader, unsigned slot)
-{
-	if (rd_slots_alive(fd, slot, 1))
-		return -EWOULDBLOCK;
-	return lock(reader, F_OFD_SETLK, F_RDLCK, RD_LOCK_SLOT + slot, 1);
+	return rd_is_locked(fd, RD_LOCK_DISK, 1);
 }

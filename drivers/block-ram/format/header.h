@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The header of a disk: the format of ID.header and of ID.counters, and the two
- * kinds of locks on ID.header. The functions keep no state; any thread may call
- * them.
+ * The header of a disk: the format of ID.header and of ID.counters, and the lock of
+ * the disk. The functions keep no state; any thread may call them.
  *
  * A header is struct rd_header, which includes the seed's path and the table of
- * points, followed by RD_SLOTS slots. The file is sparse and has its full length from the start.
- * Only the first slots_used slots have memory and may be accessed through a
- * mapping. Accessing another slot takes memory, and on a full tmpfs raises
- * SIGBUS.
+ * points, followed by RD_SLOTS words (the slots in brief, see RD_BRIEF_TAKEN) and by
+ * RD_SLOTS slots. The file is sparse and has its full length from the start. Only the
+ * first slots_used words and slots have memory and may be accessed through a mapping.
+ * Accessing another one takes memory, and on a full tmpfs raises SIGBUS.
  *
  * WHO WRITES. The header decides what a disk is and who is attached. Only the
  * holder of RD_LOCK_DISK writes it, through a descriptor that is closed when the
@@ -18,13 +17,10 @@
  * ID.ranges, and counters in ID.counters, which has one page for each slot. Bytes
  * from there are input: check them at each use.
  *
- * Locks are open-file-description locks (fcntl F_OFD_*) on bytes far beyond
- * the contents. The positions are the same in every format, so that any version
- * of these programs can tell a disk in use from a dead one:
- *   RD_LOCK_DISK      held while the disk's state changes: load, attach, detach,
- *                     discard. Its holder waits for no other lock.
- *   RD_LOCK_SLOT + n  held by the attachment in slot n until it ends. The kernel
- *                     releases the lock when the attachment's process dies.
+ * RD_LOCK_DISK is an open-file-description lock (fcntl F_OFD_*) on a byte far beyond
+ * the contents, at the same position in every format. It is held while the disk's
+ * state changes: load, attach, detach, discard. Its holder waits for no other lock.
+ * The locks of the slots are on files of their own; see slot-lock.h.
  *
  * A process that waited for RD_LOCK_DISK may get the lock of a deleted file
  * (st_nlink is 0): the disk was discarded meanwhile. Open the name again then.
@@ -39,9 +35,8 @@
 #include "include/ramdisk.h"
 
 #define RD_MAGIC "RAMDISK\n" /* 8 bytes, no NUL */
-#define RD_SLOTS 4096u
+#define RD_SLOTS 16384u
 #define RD_LOCK_DISK ((off_t)1 << 40)
-#define RD_LOCK_SLOT ((off_t)1 << 41)
 
 #define RD_POINTS 64u /* most points of a disk */
 
@@ -90,7 +85,7 @@ struct rd_header {
 	/* Bytes of size that are loaded. A lazy disk counts in ID.ranges. */
 	_Atomic uint64_t loaded;
 	_Atomic uint32_t flags; /* enum rd_disk_flags */
-	uint32_t reserved0;
+	uint32_t search_at; /* where to look next for a dead attachment's slot */
 	char id[RD_ID_MAX];
 	char seed_id[RD_ID_MAX]; /* identity of the seed's file; see seed.h */
 	char name[RD_NAME_MAX]; /* chosen with name=; or empty */
@@ -152,20 +147,47 @@ _Static_assert(sizeof(struct rd_header) == 16384, "format");
 _Static_assert(sizeof(struct rd_slot) == 128, "format");
 _Static_assert(sizeof(struct rd_slot_counters) == RD_BLOCK, "format");
 
-#define RD_HEADER_BYTES \
-	(sizeof(struct rd_header) + (size_t)RD_SLOTS * sizeof(struct rd_slot))
+#define RD_HEADER_BYTES             \
+	(sizeof(struct rd_header) + \
+	 (size_t)RD_SLOTS * (sizeof(uint32_t) + sizeof(struct rd_slot)))
 
-/* A slot's offset in the file, and its address in a mapping. */
+/*
+ * A slot in brief, so that a search among thousands reads few of them: 0 if the slot is
+ * free; else RD_BRIEF_TAKEN, the slot's flags, and 24 bits of a hash of its label. The
+ * word is written before the slot is taken and cleared after it is freed, and a process
+ * may be killed in between: it tells which slots to look at, and the slot tells the
+ * truth. RD_SLOT_FREEZER and RD_SLOT_ENDED are not in it.
+ */
+#define RD_BRIEF_TAKEN 128u
+#define RD_BRIEF_ANY_LABEL 0xffffff00u /* also while the label changes */
+
+/* The word of a slot, or of what is searched. @label: NULL if any will do. */
+uint32_t rd_brief(unsigned flags, const char *label);
+/* Whether the slot of the word @brief may have all flags, and the label, of @wanted. */
+bool rd_brief_fits(uint32_t brief, uint32_t wanted);
+
+/* Offsets in the file of a slot and of its word, and their addresses in a mapping. */
+static inline off_t rd_brief_offset(unsigned slot)
+{
+	return (off_t)(sizeof(struct rd_header) + slot * sizeof(uint32_t));
+}
+
 static inline off_t rd_slot_offset(unsigned slot)
 {
-	return (off_t)(sizeof(struct rd_header) +
-		       slot * sizeof(struct rd_slot));
+	return rd_brief_offset(RD_SLOTS) +
+	       (off_t)(slot * sizeof(struct rd_slot));
+}
+
+static inline _Atomic uint32_t *rd_brief_at(struct rd_header *header,
+					    unsigned slot)
+{
+	return (_Atomic uint32_t *)(header + 1) + slot;
 }
 
 static inline struct rd_slot *rd_slot_at(struct rd_header *header,
 					 unsigned slot)
 {
-	return (struct rd_slot *)(header + 1) + slot;
+	return (struct rd_slot *)((char *)header + rd_slot_offset(0)) + slot;
 }
 
 /*
@@ -192,32 +214,27 @@ void rd_unlock_disk(int fd);
 /* Whether another description holds the lock. An error counts as yes. */
 bool rd_disk_locked(int fd);
 
-/* Lock slot @slot, or -EWOULDBLOCK if its attachment is alive. @fd is writable. */
-int rd_trylock_slot(int fd, unsigned slot);
-void rd_unlock_slot(int fd, unsigned slot);
 /*
- * Claim slot @slot, with RD_LOCK_DISK held by @fd's description: a shared lock of the
- * description of @reader, which is open for reading only. -EWOULDBLOCK if the slot's
- * attachment is alive; -errno.
+ * An open-file-description lock: @command is F_OFD_SETLK or F_OFD_SETLKW, @type one of
+ * F_RDLCK, F_WRLCK, F_UNLCK. 0, -EWOULDBLOCK or -errno.
  */
-int rd_claim_slot(int fd, int reader, unsigned slot);
+int rd_lock(int fd, int command, short type, off_t start, off_t len);
 /*
- * Whether another description than that of @fd holds the lock of one of @count
- * slots from @first. An unexpected error counts as yes.
+ * Whether another description than that of @fd holds a lock on one of @len bytes from
+ * @start. An unexpected error counts as yes.
  */
-bool rd_slots_alive(int fd, unsigned first, unsigned count);
-
-/*
- * Whether the disk behind header @fd is to stay: an attachment is alive or
- * durable, or the disk is kept. @header is a checked copy of the header, or NULL
- * if the header cannot be trusted. Call with RD_LOCK_DISK held.
- */
-bool rd_disk_alive(int fd, const struct rd_header *header);
+bool rd_is_locked(int fd, off_t start, off_t len);
 
 /* Read the header behind @fd and check it. Returns as rd_header_check(). */
 int rd_header_read(int fd, const char *path, struct rd_header *header,
 		   struct rd_error *err);
 int rd_slot_read(int fd, unsigned slot, struct rd_slot *s);
+/*
+ * The first attached slot, alive or not, with all of @flags, and with @label if that is
+ * not NULL, in the header behind @fd, of which @header is a copy; or -1.
+ */
+int rd_slot_find(int fd, const struct rd_header *header, unsigned flags,
+		 const char *label);
 
 /* The offset of slot @slot's page in ID.counters, and the file's size. */
 static inline off_t rd_counters_offset(unsigned slot)

@@ -118,7 +118,7 @@ void rd_blocks_written(struct rd_disk *disk, uint64_t first, uint64_t end)
 
 void rd_explain_no_memory(const struct rd_disk *disk, struct rd_error *why)
 {
-	rd_memory_explain(disk->header_fd, why);
+	rd_memory_explain(disk->slot_fd, why);
 }
 
 void rd_block_written(struct rd_disk *disk, uint64_t block)

@@ -124,7 +124,7 @@ static bool abandoned(struct rd_disk *disk, uint64_t seen)
 
 	return owner == 0 || owner > RD_SLOTS ||
 	       (owner - 1 != disk->slot &&
-		!rd_slots_alive(disk->header_fd, owner - 1, 1));
+		!rd_slot_alive(&disk->lives, owner - 1));
 }
 
 /* The part is not loaded, and no living attachment is loading it. */

@@ -47,7 +47,9 @@ static int make_header(struct rd_disk *disk, const struct rd_target *target,
 	/* With the first slots: without their memory a load would be in vain. */
 	if (ftruncate(fd, 0) < 0 || ftruncate(fd, RD_HEADER_BYTES) < 0)
 		return -errno;
-	rc = rd_memory_take(fd, 0, sizeof(*h) + RD_BLOCK);
+	rc = rd_memory_take(fd, 0, (uint64_t)rd_brief_offset(0) + RD_BLOCK);
+	if (!rc)
+		rc = rd_memory_take(fd, (uint64_t)rd_slot_offset(0), RD_BLOCK);
 	if (rc)
 		return rc;
 	h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -132,8 +134,9 @@ static void release(struct rd_disk *disk)
 	/* Closing a description releases its lock: RD_LOCK_DISK, or the slot's. */
 	if (disk->control_fd >= 0)
 		close(disk->control_fd);
-	if (disk->header_fd >= 0)
-		close(disk->header_fd);
+	if (disk->slot_fd >= 0)
+		close(disk->slot_fd);
+	rd_lives_close(&disk->lives);
 	if (disk->dir >= 0)
 		close(disk->dir);
 	pthread_mutex_destroy(&disk->damage_lock);
@@ -206,7 +209,8 @@ static int attach_locked(struct rd_store *store, struct rd_disk *disk,
 	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
 	struct rd_header h;
 	int rc = rd_header_read(disk->control_fd, name.text, &h, err);
-	bool alive = rd_disk_alive(disk->control_fd, rc ? NULL : &h);
+	bool alive = rd_disk_alive(&disk->lives, disk->control_fd,
+				   rc ? NULL : &h);
 	bool noted = false;
 
 	if (!rc)
@@ -242,7 +246,7 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 
 	if (!d)
 		return NULL;
-	d->header_fd = d->control_fd = -1;
+	d->slot_fd = d->control_fd = -1;
 	pthread_mutex_init(&d->damage_lock, NULL);
 	d->base.fd = d->view_layer.fd = -1;
 	d->points.fd = -1;
@@ -251,10 +255,12 @@ static struct rd_disk *new_disk(const struct rd_store *store,
 	d->quiet = req->flags & (RD_CONTROL | RD_QUIET);
 	memcpy(d->id, id, sizeof(d->id));
 	d->dir = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
-	if (d->dir >= 0)
-		return d;
-	free(d);
-	return NULL;
+	if (d->dir < 0) {
+		free(d);
+		return NULL;
+	}
+	rd_lives_init(&d->lives, d->dir, d->id);
+	return d;
 }
 
 /* @point: NULL, or the name of a point. Returns with RD_LOCK_DISK held. */
@@ -314,6 +320,8 @@ static int attach_at(struct rd_store *store,
 	rc = rd_unhold(*disk, err);
 	if (rc)
 		rd_detach_holding(*disk);
+	else
+		rd_lives_close(&(*disk)->lives); /* no thread asks yet */
 	return rc;
 }
 
@@ -338,11 +346,16 @@ int rd_attach_point(struct rd_store *store, const struct rd_attach_request *req,
 	return attach_at(store, &at, point, disk, err);
 }
 
-void rd_confine(struct rd_disk *disk)
+int rd_confine(struct rd_disk *disk)
 {
+	int rc = rd_lives_open_all(&disk->lives);
+
+	if (rc)
+		return rc;
 	if (disk->dir >= 0)
 		close(disk->dir);
 	disk->dir = -1;
+	return 0;
 }
 
 int rd_settle(struct rd_disk *disk)
@@ -370,7 +383,7 @@ void rd_detach_holding(struct rd_disk *disk)
 	rd_lazy_stop(disk);
 	rd_slot_free(disk);
 	rd_events_attachment(disk, "detached");
-	if (!rd_disk_alive(disk->control_fd, sound ? &h : NULL)) {
+	if (!rd_disk_alive(&disk->lives, disk->control_fd, sound ? &h : NULL)) {
 		rd_remove_disk(disk->dir, disk->id, disk->header);
 		rd_events_disk(disk->dir, disk->header, "discarded", NULL);
 	}

@@ -29,11 +29,17 @@
 
 /* ---- living disks ------------------------------------------------------ */
 
-/* Whether the disk of header @fd is loading, attached or kept. */
-static bool is_living(int fd, const struct rd_header *h)
+/* Whether the disk @id of header @fd is loading, attached or kept. */
+static bool is_living(const struct rd_store *store, int fd, const char *id,
+		      const struct rd_header *h)
 {
-	return rd_disk_alive(fd, h) ||
-	       (h->state == RD_LOADING && rd_disk_locked(fd));
+	struct rd_lives lives;
+	bool alive;
+
+	rd_lives_init(&lives, store->dir, id);
+	alive = rd_disk_alive(&lives, fd, h);
+	rd_lives_close(&lives);
+	return alive || (h->state == RD_LOADING && rd_disk_locked(fd));
 }
 
 /*
@@ -41,9 +47,10 @@ static bool is_living(int fd, const struct rd_header *h)
  * again after a lock was seen: a process that was making the disk during the first
  * read has written all of the header by then.
  */
-static bool reread_living(int fd, const char *id, struct rd_header *h)
+static bool reread_living(const struct rd_store *store, int fd, const char *id,
+			  struct rd_header *h)
 {
-	return is_living(fd, h) && !rd_header_read(fd, id, h, NULL);
+	return is_living(store, fd, id, h) && !rd_header_read(fd, id, h, NULL);
 }
 
 /* Whether disk @id is living; then its header is in *@h. */
@@ -51,7 +58,7 @@ static bool read_living(struct rd_store *store, const char *id,
 			struct rd_header *h)
 {
 	int fd = rd_store_header(store, id, h);
-	bool living = fd >= 0 && reread_living(fd, id, h);
+	bool living = fd >= 0 && reread_living(store, fd, id, h);
 
 	if (fd >= 0)
 		close(fd);
@@ -127,7 +134,7 @@ static int examine(struct rd_store *store, const char *id, void *arg)
 		return 0;
 	/* An empty disk may be one that is being made: its seed is not known yet. */
 	if ((h.state == RD_EMPTY || matches(store, s, &h)) &&
-	    reread_living(fd, id, &h) && matches(store, s, &h))
+	    reread_living(store, fd, id, &h) && matches(store, s, &h))
 		take_note(s, id, &h);
 	close(fd);
 	return 0;

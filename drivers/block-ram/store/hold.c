@@ -115,13 +115,14 @@ static int map_header(struct rd_disk *disk, int fd, int protection)
 
 int rd_hold_map(struct rd_disk *disk, struct rd_error *err)
 {
-	struct rd_filename name = rd_file_name(disk->id, RD_FILE_HEADER);
+	struct stat st;
 	int rc;
 
-	disk->header_fd = openat(disk->dir, name.text,
-				 O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (disk->header_fd < 0)
-		return rd_fail(err, -errno, "cannot open %s: %m", name.text);
+	if (fstat(disk->control_fd, &st) < 0)
+		return rd_fail(err, -errno,
+			       "cannot examine the header of %s: %m", disk->id);
+	disk->header_dev = st.st_dev;
+	disk->header_inode = st.st_ino;
 	rc = map_header(disk, disk->control_fd, PROT_READ | PROT_WRITE);
 	if (rc)
 		rd_fail(err, rc, "cannot map the disk's header: %s",
@@ -129,14 +130,14 @@ int rd_hold_map(struct rd_disk *disk, struct rd_error *err)
 	return rc;
 }
 
-/* Whether control_fd is the file that the attachment has open, and has a name. */
+/* Whether control_fd is the file that the attachment has mapped, and has a name. */
 static bool is_own_header(const struct rd_disk *disk)
 {
-	struct stat own, now;
+	struct stat now;
 
-	return fstat(disk->header_fd, &own) == 0 &&
-	       fstat(disk->control_fd, &now) == 0 && now.st_nlink &&
-	       own.st_dev == now.st_dev && own.st_ino == now.st_ino;
+	return fstat(disk->control_fd, &now) == 0 && now.st_nlink &&
+	       now.st_dev == disk->header_dev &&
+	       now.st_ino == disk->header_inode;
 }
 
 int rd_hold(struct rd_disk *disk, struct rd_error *err)
@@ -161,8 +162,7 @@ int rd_hold(struct rd_disk *disk, struct rd_error *err)
 
 /*
  * Map the header for reading, by a description of its own: a mapping keeps its
- * description, and header_fd's must end with the process, whoever looks at the
- * memory of the process at that moment.
+ * description, and control_fd's may write and has the disk's lock.
  */
 static int map_for_reading(struct rd_disk *disk)
 {

@@ -92,6 +92,7 @@ static int list_slots(struct rd_store *store, struct rd_disk_info *info, int fd,
 		      unsigned used)
 {
 	struct rd_filename name = rd_file_name(info->id, RD_FILE_COUNTERS);
+	struct rd_lives lives;
 	struct rd_slot s;
 	unsigned i;
 	int counters;
@@ -102,13 +103,15 @@ static int list_slots(struct rd_store *store, struct rd_disk_info *info, int fd,
 		return -ENOMEM;
 	counters = openat(store->dir, name.text,
 			  O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	rd_lives_init(&lives, store->dir, info->id);
 	for (i = 0; i < used; i++) {
 		if (rd_slot_read(fd, i, &s) || s.state != RD_SLOT_ATTACHED)
 			continue;
-		alive = rd_slots_alive(fd, i, 1);
+		alive = rd_slot_alive(&lives, i);
 		if (alive || s.flags & RD_SLOT_DURABLE)
 			copy_slot(store, info, counters, &s, i, alive);
 	}
+	rd_lives_close(&lives);
 	if (counters >= 0)
 		close(counters);
 	return 0;

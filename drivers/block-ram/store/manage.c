@@ -90,7 +90,7 @@ static int end_slot(struct rd_store *store, const char *id, int fd,
 	struct rd_slot s;
 	int rc;
 
-	if (rd_slots_alive(fd, slot, 1))
+	if (rd_slot_alive_in(store->dir, id, slot))
 		return -EBUSY;
 	rc = rd_slot_read(fd, slot, &s);
 	if (rc)
@@ -118,7 +118,7 @@ static int open_durable(struct rd_store *store, const char *id,
 
 	if (fd < 0)
 		return -1;
-	*slot = rd_slot_find_durable(fd, &h, label);
+	*slot = rd_slot_find(fd, &h, RD_SLOT_DURABLE, label);
 	if (*slot >= 0)
 		return fd;
 	close(fd);

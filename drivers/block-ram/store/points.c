@@ -137,7 +137,7 @@ static int check_name(const struct rd_disk *disk, const char *name,
 }
 
 /* Who does not lock blocks does not copy them either. */
-static int check_writers(const struct rd_disk *disk, struct rd_error *err)
+static int check_writers(struct rd_disk *disk, struct rd_error *err)
 {
 	unsigned n = rd_slot_bypassing(disk);
 
@@ -209,15 +209,19 @@ int rd_point(struct rd_store *store, const char *id, const char *name,
 
 /* ---- listing --------------------------------------------------------------- */
 
-static unsigned users(int fd, const struct rd_header *h, uint64_t number)
+static unsigned users(struct rd_store *store, int fd, const struct rd_header *h,
+		      uint64_t number)
 {
+	struct rd_lives lives;
 	struct rd_slot s;
 	unsigned i, n = 0;
 
+	rd_lives_init(&lives, store->dir, h->id);
 	for (i = 0; i < h->slots_used; i++)
 		n += !rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
 		     s.flags & RD_SLOT_POINT && s.point == number &&
-		     (s.flags & RD_SLOT_DURABLE || rd_slots_alive(fd, i, 1));
+		     (s.flags & RD_SLOT_DURABLE || rd_slot_alive(&lives, i));
+	rd_lives_close(&lives);
 	return n;
 }
 
@@ -228,8 +232,9 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-static void describe(struct rd_point_info *info, const struct rd_header *h,
-		     unsigned entry, int header_fd, int fd)
+static void describe(struct rd_store *store, struct rd_point_info *info,
+		     const struct rd_header *h, unsigned entry, int header_fd,
+		     int fd)
 {
 	const struct rd_point_entry *p = &h->point[entry];
 
@@ -237,7 +242,7 @@ static void describe(struct rd_point_info *info, const struct rd_header *h,
 	info->number = p->number;
 	info->taken = p->taken;
 	info->memory = fd >= 0 ? rd_points_memory(fd, h->size, entry) : 0;
-	info->attachments = users(header_fd, h, p->number);
+	info->attachments = users(store, header_fd, h, p->number);
 }
 
 int rd_point_list(struct rd_store *store, const char *id,
@@ -261,7 +266,7 @@ int rd_point_list(struct rd_store *store, const char *id,
 	fd = openat(store->dir, name.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	for (i = 0; i < RD_POINTS; i++)
 		if (rd_point_is_taken(&h, i))
-			describe(&list[n++], &h, i, header_fd, fd);
+			describe(store, &list[n++], &h, i, header_fd, fd);
 	if (fd >= 0)
 		close(fd);
 	close(header_fd);

@@ -53,25 +53,50 @@ static int write_label(int fd, unsigned slot, const char *label)
 	return n == (ssize_t)sizeof(text) ? 0 : n < 0 ? -errno : -EIO;
 }
 
+static int write_brief(int fd, unsigned slot, const char *label)
+{
+	struct rd_slot s;
+	uint32_t brief;
+	ssize_t n;
+	int rc = rd_slot_read(fd, slot, &s);
+
+	if (rc)
+		return rc;
+	brief = rd_brief(s.flags, label);
+	n = pwrite(fd, &brief, sizeof(brief), rd_brief_offset(slot));
+	return n == (ssize_t)sizeof(brief) ? 0 : n < 0 ? -errno : -EIO;
+}
+
+/* The slot is found by its label whenever the process is killed. */
+static int change_label(int fd, unsigned slot, const char *label)
+{
+	int rc = write_brief(fd, slot, NULL);
+
+	if (!rc)
+		rc = write_label(fd, slot, label);
+	return rc ? rc : write_brief(fd, slot, label);
+}
+
 struct relabel {
 	const char *from, *to;
 	int rc;
 };
 
 /* With RD_LOCK_DISK held. */
-static int relabel_locked(int fd, const char *id, const struct relabel *r)
+static int relabel_locked(int dir, int fd, const char *id,
+			  const struct relabel *r)
 {
 	struct rd_header h;
 	int slot, rc = rd_header_read(fd, id, &h, NULL);
 
 	if (rc)
 		return rc;
-	slot = rd_slot_find_durable(fd, &h, r->from);
+	slot = rd_slot_find(fd, &h, RD_SLOT_DURABLE, r->from);
 	if (slot < 0)
 		return -ENOENT;
-	if (rd_slots_alive(fd, (unsigned)slot, 1))
+	if (rd_slot_alive_in(dir, id, (unsigned)slot))
 		return -EBUSY;
-	return write_label(fd, (unsigned)slot, r->to);
+	return change_label(fd, (unsigned)slot, r->to);
 }
 
 static int relabel_in(struct rd_store *store, const char *id, void *arg)
@@ -84,14 +109,14 @@ static int relabel_in(struct rd_store *store, const char *id, void *arg)
 
 	if (fd < 0)
 		return 0;
-	has = rd_slot_find_durable(fd, &h, r->from) >= 0;
+	has = rd_slot_find(fd, &h, RD_SLOT_DURABLE, r->from) >= 0;
 	close(fd);
 	if (!has)
 		return 0;
 	fd = openat(store->dir, name.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	rc = fd < 0 ? -errno : lock_soon(fd);
 	if (!rc)
-		rc = relabel_locked(fd, id, r);
+		rc = relabel_locked(store->dir, fd, id, r);
 	if (fd >= 0)
 		close(fd);
 	r->rc = rc;

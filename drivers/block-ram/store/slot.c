@@ -19,13 +19,13 @@
 
 /* ---- counting ---------------------------------------------------------- */
 
-bool rd_slot_living(const struct rd_disk *disk, unsigned slot)
+bool rd_slot_living(struct rd_disk *disk, unsigned slot)
 {
 	const struct rd_slot *s = rd_slot_at(disk->header, slot);
 
 	return s->state == RD_SLOT_ATTACHED &&
 	       (s->flags & RD_SLOT_DURABLE ||
-		rd_slots_alive(disk->header_fd, slot, 1));
+		rd_slot_alive(&disk->lives, slot));
 }
 
 static struct rd_slot *own_slot(const struct rd_disk *disk)
@@ -38,12 +38,27 @@ static bool is_own(const struct rd_disk *disk, unsigned slot)
 	return disk->counters && slot == disk->slot;
 }
 
-/* Other living slots whose flags have all bits of @set and none of @clear. */
-static unsigned count(const struct rd_disk *disk, unsigned set, unsigned clear)
+/*
+ * The first slot from @slot on that may be attached with all of @flags, and with @label
+ * if it is not NULL; or slots_used.
+ */
+static unsigned search(const struct rd_disk *disk, unsigned slot,
+		       uint32_t wanted)
 {
+	while (slot < disk->header->slots_used &&
+	       !rd_brief_fits(*rd_brief_at(disk->header, slot), wanted))
+		slot++;
+	return slot;
+}
+
+/* Other living slots whose flags have all bits of @set and none of @clear. */
+static unsigned count(struct rd_disk *disk, unsigned set, unsigned clear)
+{
+	uint32_t wanted = rd_brief(set, NULL);
 	unsigned i, n = 0;
 
-	for (i = 0; i < disk->header->slots_used; i++) {
+	for (i = search(disk, 0, wanted); i < disk->header->slots_used;
+	     i = search(disk, i + 1, wanted)) {
 		const struct rd_slot *s = rd_slot_at(disk->header, i);
 
 		n += !is_own(disk, i) && (s->flags & set) == set &&
@@ -52,21 +67,23 @@ static unsigned count(const struct rd_disk *disk, unsigned set, unsigned clear)
 	return n;
 }
 
-unsigned rd_slot_other_writers(const struct rd_disk *disk)
+unsigned rd_slot_other_writers(struct rd_disk *disk)
 {
 	return count(disk, RD_SLOT_WRITABLE, RD_SLOT_PRIVATE);
 }
 
-unsigned rd_slot_bypassing(const struct rd_disk *disk)
+unsigned rd_slot_bypassing(struct rd_disk *disk)
 {
 	return count(disk, RD_SLOT_BYPASS | RD_SLOT_WRITABLE, 0);
 }
 
-unsigned rd_slot_at_point(const struct rd_disk *disk, uint64_t number)
+unsigned rd_slot_at_point(struct rd_disk *disk, uint64_t number)
 {
+	uint32_t wanted = rd_brief(RD_SLOT_POINT, NULL);
 	unsigned i, n = 0;
 
-	for (i = 0; i < disk->header->slots_used; i++) {
+	for (i = search(disk, 0, wanted); i < disk->header->slots_used;
+	     i = search(disk, i + 1, wanted)) {
 		const struct rd_slot *s = rd_slot_at(disk->header, i);
 
 		n += !is_own(disk, i) && s->flags & RD_SLOT_POINT &&
@@ -75,14 +92,13 @@ unsigned rd_slot_at_point(const struct rd_disk *disk, uint64_t number)
 	return n;
 }
 
-unsigned rd_slot_views(const struct rd_disk *disk)
+unsigned rd_slot_views(struct rd_disk *disk)
 {
 	return count(disk, RD_SLOT_PRIVATE, RD_SLOT_POINT);
 }
 
-int rd_slot_admit(const struct rd_disk *disk,
-		  const struct rd_attach_request *req, const char *name,
-		  struct rd_error *err)
+int rd_slot_admit(struct rd_disk *disk, const struct rd_attach_request *req,
+		  const char *name, struct rd_error *err)
 {
 	unsigned n;
 
@@ -112,16 +128,27 @@ int rd_slot_admit(const struct rd_disk *disk,
 	return 0;
 }
 
-#define SEARCH_EACH 64u /* slots; see reuse() */
+#define SEARCH_FEW 8u /* slots; see reuse_dead() */
+#define SEARCH_ALL 64u
 
 /* ---- claiming ---------------------------------------------------------- */
 
-static bool take(struct rd_disk *disk, unsigned slot)
+/* 0, -EWOULDBLOCK or -errno. */
+static int take(struct rd_disk *disk, unsigned slot)
 {
-	if (rd_claim_slot(disk->control_fd, disk->header_fd, slot))
-		return false;
+	int fd = rd_slot_lock(disk->dir, disk->id, slot);
+
+	if (fd < 0)
+		return fd;
+	disk->slot_fd = fd;
 	disk->slot = slot;
-	return true;
+	return 0;
+}
+
+static void untake(struct rd_disk *disk)
+{
+	rd_slot_unlock(disk->slot_fd, disk->slot);
+	disk->slot_fd = -1;
 }
 
 static unsigned wanted_flags(const struct rd_disk *disk,
@@ -146,21 +173,34 @@ static bool is_durable(const struct rd_slot *s, const char *label)
 	       (!label || !strncmp(s->label, label, sizeof(s->label)));
 }
 
+static int cannot_lock(const struct rd_disk *disk, unsigned slot, int rc,
+		       struct rd_error *err)
+{
+	return rd_fail(err, rc, "cannot lock slot %u of disk %s: %s", slot,
+		       disk->id, strerror(-rc));
+}
+
 /* Claim the slot of a durable attachment. -ENOENT if there is none. */
 static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 		   struct rd_error *err)
 {
+	uint32_t wanted = rd_brief(RD_SLOT_DURABLE, req->label);
 	unsigned i;
+	int rc;
 
-	for (i = 0; i < disk->header->slots_used; i++) {
+	for (i = search(disk, 0, wanted); i < disk->header->slots_used;
+	     i = search(disk, i + 1, wanted)) {
 		struct rd_slot *s = rd_slot_at(disk->header, i);
 
 		if (!is_durable(s, req->label))
 			continue;
-		if (!take(disk, i))
+		rc = take(disk, i);
+		if (rc == -EWOULDBLOCK)
 			return rd_fail(err, -EBUSY,
 				       "%s is attached already, by process %d",
 				       req->label, s->pid);
+		if (rc)
+			return cannot_lock(disk, i, rc, err);
 		/* Whoever ends the attachment takes it over as it is. */
 		if (req->flags & RD_CONTROL ||
 		    ((s->flags & ~(unsigned)RD_SLOT_FREEZER) ==
@@ -175,28 +215,42 @@ static int inherit(struct rd_disk *disk, const struct rd_attach_request *req,
 	return -ENOENT;
 }
 
+/* Claim the slot of a dead attachment, whose block locks are released first. */
+static bool take_dead(struct rd_disk *disk, unsigned slot)
+{
+	struct rd_slot *s = rd_slot_at(disk->header, slot);
+
+	if (!*rd_brief_at(disk->header, slot) || is_durable(s, NULL) ||
+	    rd_slot_alive(&disk->lives, slot) || take(disk, slot))
+		return false;
+	if (s->state == RD_SLOT_FREE) /* killed while it was claimed or freed */
+		return true;
+	if (rd_contents_sweep(disk, slot)) {
+		untake(disk); /* its number may be in locks: not reused */
+		return false;
+	}
+	if (s->flags & RD_SLOT_PRIVATE)
+		rd_remove_view(disk->dir, disk->id, slot);
+	return true;
+}
+
 /*
- * Claim a slot of a dead attachment, whose block locks are released first. Each try
- * of a lock walks the kernel's list of all locks of the header, so this takes time
- * with the square of the attachments.
+ * Whether an attachment is dead is a system call: with many of them an attach looks at
+ * a few, the next one at the next few, and at all when there can be no new slot.
  */
 static bool reuse_dead(struct rd_disk *disk)
 {
-	unsigned i, used = disk->header->slots_used;
+	struct rd_header *h = disk->header;
+	bool all = h->slots_used <= SEARCH_ALL || h->slots_used == RD_SLOTS;
+	unsigned slot, most = all ? h->slots_used : SEARCH_FEW;
 
-	for (i = 0; i < used; i++) {
-		struct rd_slot *s = rd_slot_at(disk->header, i);
-
-		if (s->state == RD_SLOT_FREE || is_durable(s, NULL) ||
-		    !take(disk, i))
-			continue;
-		if (rd_contents_sweep(disk, i)) {
-			rd_unlock_slot(disk->header_fd, i);
-			continue; /* its number may be in locks: not reused */
-		}
-		if (s->flags & RD_SLOT_PRIVATE)
-			rd_remove_view(disk->dir, disk->id, i);
-		return true;
+	if (all)
+		h->search_at = 0;
+	while (most--) {
+		slot = h->search_at % h->slots_used;
+		h->search_at = slot + 1;
+		if (take_dead(disk, slot))
+			return true;
 	}
 	return false;
 }
@@ -206,25 +260,9 @@ static bool reuse_free(struct rd_disk *disk)
 	unsigned i, used = disk->header->slots_used;
 
 	for (i = 0; i < used; i++)
-		if (rd_slot_at(disk->header, i)->state == RD_SLOT_FREE &&
-		    take(disk, i))
+		if (!*rd_brief_at(disk->header, i) && !take(disk, i))
 			return true;
 	return false;
-}
-
-/*
- * Claim a slot that is in use no more. With many attachments the dead ones are looked
- * for only once for every SEARCH_EACH new slots, and when there can be no new one.
- */
-static bool reuse(struct rd_disk *disk)
-{
-	unsigned used = disk->header->slots_used;
-
-	if (reuse_free(disk))
-		return true;
-	if (used > SEARCH_EACH && used % SEARCH_EACH && used < RD_SLOTS)
-		return false;
-	return reuse_dead(disk);
 }
 
 static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
@@ -237,16 +275,23 @@ static int extend(struct rd_disk *disk, const char *name, struct rd_error *err)
 			err, -EUSERS,
 			"%s has %u attachments, and a disk cannot have more",
 			name, used);
-	rc = rd_memory_take(disk->control_fd, (uint64_t)rd_slot_offset(used),
-			    sizeof(struct rd_slot));
+	rc = rd_memory_take(disk->control_fd, (uint64_t)rd_brief_offset(used),
+			    sizeof(uint32_t));
+	if (!rc)
+		rc = rd_memory_take(disk->control_fd,
+				    (uint64_t)rd_slot_offset(used),
+				    sizeof(struct rd_slot));
 	if (rc)
 		return rd_fail(err, rc, "no memory for an attachment to %s: %s",
 			       name, strerror(-rc));
-	if (!take(disk, used))
+	rc = take(disk, used);
+	if (rc == -EWOULDBLOCK)
 		return rd_fail(
 			err, -EUCLEAN,
 			"slot %u of %s is locked although it is not in use",
 			used, name);
+	if (rc)
+		return cannot_lock(disk, used, rc, err);
 	disk->header->slots_used = used + 1;
 	return 0;
 }
@@ -283,6 +328,9 @@ static void fill_in(const struct rd_disk *disk,
 {
 	struct rd_slot *s = own_slot(disk);
 
+	atomic_store(rd_brief_at(disk->header, disk->slot),
+		     rd_brief(wanted_flags(disk, req),
+			      req->label ? req->label : ""));
 	atomic_store(&s->state, RD_SLOT_FREE);
 	memset((void *)s, 0, sizeof(*s));
 	s->flags = wanted_flags(disk, req) & ~(unsigned)RD_SLOT_DURABLE;
@@ -305,12 +353,14 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 	if (!rc)
 		*inherited = true;
 	else if (rc == -ENOENT)
-		rc = reuse(disk) ? 0 : extend(disk, name, err);
+		rc = reuse_free(disk) || reuse_dead(disk)
+			     ? 0
+			     : extend(disk, name, err);
 	if (rc)
 		return rc;
 	rc = map_counters(disk, !*inherited);
 	if (rc) {
-		rd_unlock_slot(disk->header_fd, disk->slot);
+		untake(disk);
 		return rd_fail(err, rc, "no memory for an attachment to %s: %s",
 			       name, strerror(-rc));
 	}
@@ -321,19 +371,6 @@ int rd_slot_claim(struct rd_disk *disk, const struct rd_attach_request *req,
 	if (disk->parts)
 		rd_lazy_sweep(disk);
 	return 0;
-}
-
-int rd_slot_find_durable(int fd, const struct rd_header *h, const char *label)
-{
-	struct rd_slot s;
-	unsigned i;
-
-	for (i = 0; i < h->slots_used; i++)
-		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
-		    s.flags & RD_SLOT_DURABLE &&
-		    !strncmp(s.label, label, sizeof(s.label)))
-			return (int)i;
-	return -1;
 }
 
 void rd_slot_publish(struct rd_disk *disk, const struct rd_attach_request *req)
@@ -357,7 +394,8 @@ void rd_slot_free(struct rd_disk *disk)
 		rd_remove_view(disk->dir, disk->id, disk->slot);
 	disk->header->torn += disk->counters->torn;
 	atomic_store(&s->state, RD_SLOT_FREE);
-	rd_unlock_slot(disk->header_fd, disk->slot);
+	atomic_store(rd_brief_at(disk->header, disk->slot), 0);
+	untake(disk);
 }
 
 void rd_slot_unmap(struct rd_disk *disk)

@@ -9,9 +9,8 @@
  * Whether @req is compatible with the living attachments: 0, or -EBUSY with a
  * sentence. A private view needs a base that no attachment writes.
  */
-int rd_slot_admit(const struct rd_disk *disk,
-		  const struct rd_attach_request *req, const char *name,
-		  struct rd_error *err);
+int rd_slot_admit(struct rd_disk *disk, const struct rd_attach_request *req,
+		  const char *name, struct rd_error *err);
 
 /*
  * Claim a slot for @req and lock it: that of the durable attachment with the same
@@ -31,24 +30,17 @@ void rd_slot_free(struct rd_disk *disk);
 /* Unmap the counters. Needs no lock. */
 void rd_slot_unmap(struct rd_disk *disk);
 
-/*
- * The slot of the durable attachment @label in the header behind @fd, of which @header
- * is a copy; or -1. Needs no lock, but the slot may change.
- */
-int rd_slot_find_durable(int fd, const struct rd_header *header,
-			 const char *label);
-
 /* Whether @slot has a living or a durable attachment. */
-bool rd_slot_living(const struct rd_disk *disk, unsigned slot);
+bool rd_slot_living(struct rd_disk *disk, unsigned slot);
 
 /*
  * The number of living writers, of private views of the disk as it is, and of
  * attachments that see the point @number, without @disk itself.
  */
-unsigned rd_slot_other_writers(const struct rd_disk *disk);
-unsigned rd_slot_views(const struct rd_disk *disk);
-unsigned rd_slot_at_point(const struct rd_disk *disk, uint64_t number);
+unsigned rd_slot_other_writers(struct rd_disk *disk);
+unsigned rd_slot_views(struct rd_disk *disk);
+unsigned rd_slot_at_point(struct rd_disk *disk, uint64_t number);
 /* The number of living writers whose bytes go past the library (RD_BYPASS). */
-unsigned rd_slot_bypassing(const struct rd_disk *disk);
+unsigned rd_slot_bypassing(struct rd_disk *disk);
 
 #endif

@@ -282,6 +282,7 @@ void rd_remove_contents(int dir, const char *id, struct rd_header *header)
 void rd_remove_disk(int dir, const char *id, struct rd_header *header)
 {
 	rd_remove_contents(dir, id, header);
+	rd_remove_locks(dir, id);
 	remove_file(dir, rd_file_name(id, RD_FILE_HEADER));
 }
 
@@ -291,24 +292,25 @@ void rd_remove_disk(int dir, const char *id, struct rd_header *header)
 static void reap_views(struct rd_store *store, const char *id, int fd,
 		       const struct rd_header *h)
 {
+	struct rd_lives lives;
 	struct rd_slot s;
 	unsigned i;
 
-	for (i = 0; i < h->slots_used; i++) {
-		if (rd_slot_read(fd, i, &s) || s.state != RD_SLOT_ATTACHED ||
-		    !(s.flags & RD_SLOT_PRIVATE) || s.flags & RD_SLOT_DURABLE ||
-		    rd_trylock_slot(fd, i))
-			continue;
+	rd_lives_init(&lives, store->dir, id);
+	for (i = 0; i < h->slots_used; i++)
 		/* The slot is not freed: the next attachment that claims it does. */
-		rd_remove_view(store->dir, id, i);
-		rd_unlock_slot(fd, i);
-	}
+		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
+		    s.flags & RD_SLOT_PRIVATE && !(s.flags & RD_SLOT_DURABLE) &&
+		    !rd_slot_alive(&lives, i))
+			rd_remove_view(store->dir, id, i);
+	rd_lives_close(&lives);
 }
 
 /* Discard disk @id if it is dead, and count it in *arg, an int. */
 static int reap_one(struct rd_store *store, const char *id, void *arg)
 {
 	struct rd_filename name = rd_file_name(id, RD_FILE_HEADER);
+	struct rd_lives lives;
 	struct rd_header h;
 	struct stat st;
 	bool sound;
@@ -316,12 +318,13 @@ static int reap_one(struct rd_store *store, const char *id, void *arg)
 
 	if (fd < 0)
 		return 0; /* removed since the directory was read */
+	rd_lives_init(&lives, store->dir, id);
 	/* A process that holds the lock attaches, loads or detaches: not dead. */
 	if (!rd_trylock_disk(fd) && fstat(fd, &st) == 0 && st.st_nlink) {
 		sound = !rd_header_read(fd, name.text, &h, NULL);
 		if (sound)
 			rd_events_dead(store->dir, fd, &h);
-		if (!rd_disk_alive(fd, sound ? &h : NULL)) {
+		if (!rd_disk_alive(&lives, fd, sound ? &h : NULL)) {
 			/*
 			 * The state need not be changed: the lock keeps
 			 * others out, and the header is removed last.
@@ -335,6 +338,7 @@ static int reap_one(struct rd_store *store, const char *id, void *arg)
 			reap_views(store, id, fd, &h);
 		}
 	}
+	rd_lives_close(&lives);
 	close(fd);
 	return 0;
 }

@@ -133,9 +133,10 @@ void rd_detach(struct rd_disk *d)
 	fake_attached--;
 }
 
-void rd_confine(struct rd_disk *d)
+int rd_confine(struct rd_disk *d)
 {
 	(void)d;
+	return 0;
 }
 
 /* A worker that resumes finds the attachment that it asks for. */

@@ -115,7 +115,7 @@ static inline void attach_nodes(const char *mode)
 	fake_xs_set(BACK "/frontend-id", "5");
 	fake_xs_set(BACK "/online", "1");
 	fake_xs_set(BACK "/state", "1");
-	fake_xs_set(BACK "/format", "3");
+	fake_xs_set(BACK "/format", "4");
 	fake_xs_set(BACK "/store", "/fake");
 	fake_xs_set(BACK "/params", "/seed.img");
 	fake_xs_set(BACK "/mode", mode);

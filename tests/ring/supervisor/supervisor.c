@@ -117,7 +117,7 @@ static void second_guest(void)
 		{ "frontend-id", "6" },
 		{ "online", "1" },
 		{ "state", "4" },
-		{ "format", "3" },
+		{ "format", "4" },
 		{ "store", "/fake" },
 		{ "params", "/seed.img" },
 		{ "mode", "w" },

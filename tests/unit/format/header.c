@@ -2,7 +2,7 @@
 /* Damaged headers, and headers of another format version. */
 #include <errno.h>
 
-#include "drivers/block-ram/format/header.h"
+#include "drivers/block-ram/format/slot-lock.h"
 #include "tests/unit/scratch.h"
 
 static struct rd_header good(void)
@@ -102,7 +102,7 @@ static void another_format(void)
 	patch(path, 8, &other, 4);
 	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EPROTO);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "knows format 3"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "knows format 4"));
 	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, &err), 0);
 	CU_ASSERT_EQUAL(n, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "store format 8"));
@@ -152,9 +152,56 @@ static void damaged_with_attachments(void)
 	patch(path, 12, &bad, 4);
 	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EUCLEAN);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is damaged"));
-	CU_ASSERT_EQUAL(store_files(), 5);
+	CU_ASSERT_EQUAL(store_files(), 6);
 	patch(path, 12, &ready, 4);
 	rd_detach(d);
+	rd_store_close(s);
+}
+
+/* A word finds its slot by flags and label, and by either label while that changes. */
+static void slots_in_brief(void)
+{
+	uint32_t slot = rd_brief(RD_SLOT_WRITABLE | RD_SLOT_DURABLE, "vbd/1/2");
+
+	CU_ASSERT_NOT_EQUAL(rd_brief(0, ""), 0);
+	CU_ASSERT_TRUE(rd_brief_fits(slot, rd_brief(0, NULL)));
+	CU_ASSERT_TRUE(rd_brief_fits(slot, rd_brief(RD_SLOT_DURABLE, NULL)));
+	CU_ASSERT_TRUE(
+		rd_brief_fits(slot, rd_brief(RD_SLOT_WRITABLE, "vbd/1/2")));
+	CU_ASSERT_FALSE(
+		rd_brief_fits(slot, rd_brief(RD_SLOT_WRITABLE, "vbd/1/3")));
+	CU_ASSERT_FALSE(rd_brief_fits(slot, rd_brief(RD_SLOT_PRIVATE, NULL)));
+	CU_ASSERT_FALSE(rd_brief_fits(
+		slot, rd_brief(RD_SLOT_PRIVATE | RD_SLOT_DURABLE, "vbd/1/2")));
+	CU_ASSERT_TRUE(rd_brief_fits(rd_brief(RD_SLOT_DURABLE, NULL),
+				     rd_brief(RD_SLOT_DURABLE, "vbd/1/3")));
+	CU_ASSERT_FALSE(rd_brief_fits(0, rd_brief(0, NULL)));
+}
+
+/* A disk of a format up to 3, whose attachments have their locks on the header. */
+static void locks_on_the_header(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("format-3", MIB, 0);
+	struct rd_disk *d = attached(s, seed, true), *e;
+	uint32_t old = 3;
+	struct rd_error err;
+	char path[256];
+	int fd;
+
+	header_path(d, path);
+	rd_detach(d);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	CU_ASSERT_EQUAL(write(fd, RD_MAGIC, 8), 8);
+	CU_ASSERT_EQUAL(write(fd, &old, 4), 4);
+	CU_ASSERT_EQUAL(rd_lock(fd, F_OFD_SETLK, F_RDLCK, RD_LOCK_SLOT + 7, 1),
+			0);
+	CU_ASSERT_EQUAL(attach(s, seed, true, &e, &err), -EPROTO);
+	CU_ASSERT_EQUAL(rd_reap(s), 0);
+	CU_ASSERT_EQUAL(access(path, F_OK), 0);
+	close(fd);
+	CU_ASSERT_EQUAL(rd_reap(s), 1);
+	CU_ASSERT_EQUAL(store_files(), 0);
 	rd_store_close(s);
 }
 
@@ -162,6 +209,8 @@ static const struct test tests[] = {
 	{ "a good header", good_header },
 	{ "each field is checked", each_field },
 	{ "another format is refused", another_format },
+	{ "one with the locks on the header", locks_on_the_header },
+	{ "slots in brief", slots_in_brief },
 	{ "a damaged disk without attachments is loaded again",
 	  damaged_without_attachments },
 	{ "a damaged disk with attachments is refused",

@@ -70,7 +70,7 @@ static void views_are_private(void)
 				1)); /* the detach discarded the old view */
 	rd_detach(a);
 	rd_detach(b);
-	CU_ASSERT_EQUAL(store_files(), 5);
+	CU_ASSERT_EQUAL(store_files(), 6);
 	rd_detach(r);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	free(all);
@@ -200,11 +200,11 @@ static void view_of_killed_process_is_reaped(void)
 	struct rd_disk *r = attached(s, seed, false);
 	pid_t pid = child_start(attach_view_and_write, (void *)(uintptr_t)seed);
 
-	CU_ASSERT_EQUAL(store_files(), 7);
+	CU_ASSERT_EQUAL(store_files(), 8);
 	child_kill(pid);
-	CU_ASSERT_EQUAL(store_files(), 7);
+	CU_ASSERT_EQUAL(store_files(), 8);
 	CU_ASSERT_EQUAL(rd_reap(s), 0);
-	CU_ASSERT_EQUAL(store_files(), 5);
+	CU_ASSERT_EQUAL(store_files(), 6);
 	rd_detach(r);
 	/* rd_reap() also removes the disk when the view was its last attachment */
 	child_kill(child_start(attach_view_and_write, (void *)(uintptr_t)seed));

@@ -350,7 +350,7 @@ static void check_after_kill(struct rd_store *s, struct rd_disk *survivor)
 	CHECK(state.alive == (survivor != NULL));
 	CHECK(!survivor || state.disks);
 	CHECK(rd_reap(s) >= 0);
-	CHECK(store_files() == 5 * state.disks + 2 * state.views);
+	CHECK(store_files() == 6 * state.disks + 2 * state.views);
 	if (now->flags & RD_DURABLE)
 		check_durable(s, state.dead);
 	else

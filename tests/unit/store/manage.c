@@ -44,7 +44,7 @@ static void kept_until_dropped(void)
 	CU_ASSERT_EQUAL(rd_write(d, "K", 9, 1), 0);
 	rd_detach(d);
 	CU_ASSERT_EQUAL(rd_reap(s), 0);
-	CU_ASSERT_EQUAL(store_files(), 5);
+	CU_ASSERT_EQUAL(store_files(), 6);
 	d = attached(s, seed, true);
 	CU_ASSERT_EQUAL(byte_at(d, 9), 'K');
 	/* dropped while attached: the last detach removes the disk */
@@ -52,7 +52,7 @@ static void kept_until_dropped(void)
 	CU_ASSERT_EQUAL(byte_at(d, 9), 'K');
 	CU_ASSERT_EQUAL(rd_keep(s, id, true, &err), 0);
 	rd_detach(d);
-	CU_ASSERT_EQUAL(store_files(), 5);
+	CU_ASSERT_EQUAL(store_files(), 6);
 	CU_ASSERT_EQUAL(rd_keep(s, id, false, &err), 0);
 	CU_ASSERT_EQUAL(store_files(), 0);
 	CU_ASSERT_EQUAL(rd_keep(s, id, false, &err), -ENOENT);

@@ -318,7 +318,7 @@ static bool step_list(void)
 		      !l[0].loading && l[0].seed_now == RD_SEED_SAME;
 	}
 	rd_list_free(l, n);
-	return ok && store_files() == 5 * n + 2 * views;
+	return ok && store_files() == 6 * n + 2 * views;
 }
 
 static bool take(const struct step *s)

@@ -533,7 +533,7 @@ static void durable_view(void)
 	CU_ASSERT_EQUAL(rd_end(s, "vbd/1/51712"), -ENOENT);
 	CU_ASSERT_EQUAL(rd_point_drop(s, id, "p", NULL), 0);
 	CU_ASSERT_EQUAL(attachments(s), 1);
-	CU_ASSERT_EQUAL(store_files(), 5);
+	CU_ASSERT_EQUAL(store_files(), 6);
 	rd_detach(d);
 	rd_store_close(s);
 }

@@ -5,6 +5,7 @@
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/store/hold.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/store/steps.h"
 
 #define OLD "vbd/7/51728"
 #define NEW "saved/00000000-0000-0000-0000-000000000000/51728"
@@ -109,9 +110,50 @@ static void does_not_wait(void)
 	rd_store_close(s);
 }
 
+static void open_to_relabel(void *arg)
+{
+	if (rd_store_open((struct rd_store **)arg, scratch_store, NULL))
+		_exit(1);
+}
+
+static void relabel(void *arg)
+{
+	if (rd_try_relabel(*(struct rd_store **)arg, OLD, NEW))
+		_exit(1);
+}
+
+/* Wherever the process is killed, one of the labels finds the attachment. */
+static void killed_at_every_step(void)
+{
+	struct durable a = { make_seed("steps", MIB, 2), 0 };
+	struct rd_store *s = open_store(), *theirs = NULL;
+	struct steps steps = { open_to_relabel, relabel, &theirs };
+	char id[RD_ID_MAX];
+	enum steps_end end;
+	unsigned n = 0, old = 0, new = 0;
+
+	do {
+		child_kill(child_start(child, &a));
+		end = steps_kill(&steps, ++n, 0);
+		CU_ASSERT_NOT_EQUAL_FATAL(end, STEPS_FAILED);
+		if (!rd_find_durable(s, OLD, id)) {
+			old++;
+			CU_ASSERT_EQUAL(rd_find_durable(s, NEW, id), -ENOENT);
+			CU_ASSERT_EQUAL(rd_end(s, OLD), 0);
+		} else {
+			new ++;
+			CU_ASSERT_EQUAL_FATAL(rd_end(s, NEW), 0);
+		}
+		CU_ASSERT_EQUAL(store_files(), 0);
+	} while (end == STEPS_KILLED);
+	CU_ASSERT_TRUE(old > 1 && new > 1);
+	rd_store_close(s);
+}
+
 static const struct test tests[] = {
 	{ "a writer's attachment", of_a_writer },
 	{ "a private view's attachment", of_a_view },
+	{ "killed at every step", killed_at_every_step },
 	{ "a label that is too long", too_long },
 	{ "a locked disk is not waited for", does_not_wait },
 };

@@ -54,7 +54,7 @@ weaker block-lock $lock.h '/owner \| \(\(value \+ 1\)/,/;/s/memory_order_seq_cst
 weaker block-lock $lock.h '/\(value \+ 1\) & RD_SEQUENCE,/,/;/s/memory_order_release/memory_order_relaxed/' "the release of a lock"
 weaker block-lock $lock.c 's/(atomic_load_explicit\(lock, )memory_order_acquire/\1memory_order_relaxed/' "the acquire of a wait"
 weaker block-lock $lock.c 's/owned\(disk, value \+ 2\)/owned(disk, value)/' "the new sequence of an inherited lock"
-weaker block-lock $lock.c 's/rd_slots_alive\([^;{]*, 1\)\) \{/false) {/' "the question whether the owner lives"
+weaker block-lock $lock.c 's/rd_slot_alive\([^;{]*\)\) \{/false) {/' "the question whether the owner lives"
 ring=drivers/blkback/ring/ring.c
 weaker ring $ring '/->rsp_prod, now,/,/;/s/memory_order_release/memory_order_relaxed/' "the release of responses"
 weaker ring $ring '/^bool blkback_ring_push/,/^}/s/atomic_thread_fence\(memory_order_seq_cst\);/;/' "the fence after a push"

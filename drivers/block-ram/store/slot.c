@@ -38,10 +38,7 @@ static bool is_own(const struct rd_disk *disk, unsigned slot)
 	return disk->counters && slot == disk->slot;
 }
 
-/*
- * The first slot from @slot on that may be attached with all of @flags, and with @label
- * if it is not NULL; or slots_used.
- */
+/* The first slot from @slot on that may fit @wanted, of rd_brief(); or slots_used. */
 static unsigned search(const struct rd_disk *disk, unsigned slot,
 		       uint32_t wanted)
 {

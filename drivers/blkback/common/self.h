@@ -20,6 +20,12 @@ void blkback_self_set_title(char *title, const char *label);
 unsigned blkback_self_queues(void);
 
 /*
+ * Raise the limit of open files to what root may have: the daemon has two for each
+ * device, and many a shell's limit is 1024.
+ */
+void blkback_self_raise_files(void);
+
+/*
  * Refuse a kernel whose pages of @size bytes are not those of Xen: libxengnttab
  * maps grants at distances of 4096 bytes, which such a kernel cannot do. 0 or
  * -errno.

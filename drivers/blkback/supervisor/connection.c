@@ -12,6 +12,7 @@
 #include "drivers/blkback/supervisor/connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,25 @@ static void remove_old_marks(struct blkback_supervisor *sup)
 	for (i = 0; names && i < n; i++)
 		remove_mark(sup, names[i]);
 	free(names);
+}
+
+int blkback_connection_open(struct blkback_supervisor *sup)
+{
+	int fd;
+	bool by_socket;
+	struct xs_handle *xs = blkback_xenstore_open(&fd, &by_socket);
+
+	if (!xs)
+		return errno ? -errno : -EIO;
+	if (sup->host.xs)
+		xs_close(sup->host.xs);
+	if (sup->xenstore_end >= 0)
+		close(sup->xenstore_end);
+	sup->host.xs = xs;
+	sup->xenstore_fd = fd;
+	sup->by_socket = by_socket;
+	sup->xenstore_end = by_socket ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	return 0;
 }
 
 int blkback_connection_begin(struct blkback_supervisor *sup)
@@ -163,18 +183,11 @@ static bool has_contents(struct blkback_supervisor *sup)
  */
 static int open_again(struct blkback_supervisor *sup)
 {
-	int rc = blkback_xenstore_probe(PROBE_MS), fd;
-	struct xs_handle *xs;
+	int rc = blkback_xenstore_probe(PROBE_MS);
 
 	if (rc && (rc != -ENOENT || sup->by_socket))
 		return rc;
-	xs = blkback_xenstore_open(&fd, &sup->by_socket);
-	if (!xs)
-		return errno ? -errno : -EIO;
-	xs_close(sup->host.xs);
-	sup->host.xs = xs;
-	sup->xenstore_fd = fd;
-	return 0;
+	return blkback_connection_open(sup);
 }
 
 /*

@@ -13,6 +13,12 @@
 #include "drivers/blkback/supervisor/supervisor.h"
 
 /*
+ * Open the connection. libxenstore closes a socket that has ended; sup->xenstore_end
+ * stays open, to be polled for POLLRDHUP. -errno, and the connection of before stays.
+ */
+int blkback_connection_open(struct blkback_supervisor *sup);
+
+/*
  * Set the watches, and write the node that shows later whether xenstored still has
  * the contents of now. 0 or -errno.
  */

@@ -165,6 +165,7 @@ struct blkback_life {
 
 struct blkback_device {
 	struct blkback_device *next;
+	struct blkback_device *next_of_bucket; /* see watches.c */
 	struct blkback_host *host;
 	enum blkback_kind kind;
 	uint32_t domid, devid;

@@ -136,9 +136,7 @@ static void start_spare(struct blkback_supervisor *sup)
  */
 static int open_xenstore(struct blkback_supervisor *sup, struct rd_error *err)
 {
-	sup->host.xs = blkback_xenstore_open(&sup->xenstore_fd,
-					     &sup->by_socket);
-	if (!sup->host.xs) {
+	if (blkback_connection_open(sup)) {
 		return blkback_fail(
 			err, -EIO,
 			"xenstore does not answer: tried the socket /run/xenstored/socket and /dev/xen/xenbus (%s); is xenstored running?",
@@ -232,7 +230,7 @@ static int clear_leftovers(struct blkback_host *host,
 static int end_leftovers(struct blkback_host *host, struct blkback_device *dev)
 {
 	/* The attachment of a worker that died before it made it durable. */
-	rd_reap(store_of(host));
+	blkback_supervisor_reap_soon((struct blkback_supervisor *)host);
 	if (find_other(host, dev))
 		return 0;
 	return blkback_leftovers_end(store_of(host), dev->domid, dev->devid);
@@ -250,10 +248,11 @@ int blkback_supervisor_open(struct blkback_supervisor **out,
 	rc = blkback_self_check_pages(sysconf(_SC_PAGESIZE), err);
 	if (rc)
 		return rc;
+	blkback_self_raise_files();
 	sup = calloc(1, sizeof(*sup));
 	if (!sup)
 		return blkback_fail(err, -ENOMEM, "out of memory");
-	sup->lock = sup->signals = sup->xenstore_fd = -1;
+	sup->lock = sup->signals = sup->xenstore_fd = sup->xenstore_end = -1;
 	sup->options = *options;
 	blkback_spare_init(&sup->spare, blkback_spawn_worker);
 	sup->host.max_queues = blkback_self_queues();
@@ -311,6 +310,8 @@ void blkback_supervisor_close(struct blkback_supervisor *sup)
 		blkback_connection_end(sup);
 		xs_close(sup->host.xs);
 	}
+	if (sup->xenstore_end >= 0)
+		close(sup->xenstore_end);
 	if (sup->signals >= 0)
 		close(sup->signals);
 	if (sup->lock >= 0)

@@ -10,6 +10,7 @@
 #include "drivers/blkback/supervisor/supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,8 +32,12 @@
 
 #define RESUME_MS 4000 /* for a worker that takes over, before others go on */
 #define RETRY_MS 200 /* after a write of another process came in between */
-#define IDLE_MS 2000 /* poll()'s limit: the end of xenstored causes no event */
-#define NR_FIXED_POLLS 3 /* xenstore, signals, the spare; then the workers */
+#define IDLE_MS \
+	2000 /* poll()'s limit where the end of xenstored causes no event */
+#define REAP_MS 100 /* it looks at each disk, and no guest waits for it */
+#define SWEEP_MS 2000 /* between two sweeps, while a disk is locked */
+#define NR_FIXED_POLLS \
+	4 /* xenstore, its end, signals, the spare; then the workers */
 
 /* ---- workers and signals ------------------------------------------------ */
 
@@ -45,6 +50,22 @@ static struct blkback_device *device_of_worker(struct blkback_supervisor *sup,
 		if (dev->pid == pid)
 			return dev;
 	return NULL;
+}
+
+void blkback_supervisor_reap_soon(struct blkback_supervisor *sup)
+{
+	if (!sup->reap_at)
+		sup->reap_at = clock_now_ms() + REAP_MS;
+}
+
+/* The time of the next call, or 0. */
+static int64_t reap_if_due(struct blkback_supervisor *sup)
+{
+	if (sup->reap_at && clock_now_ms() >= sup->reap_at) {
+		sup->reap_at = 0;
+		rd_reap(sup->store);
+	}
+	return sup->reap_at;
 }
 
 static void reap_workers(struct blkback_supervisor *sup)
@@ -64,8 +85,7 @@ static void reap_workers(struct blkback_supervisor *sup)
 		blkback_device_worker_died(dev, status, clock_now_ms());
 	}
 	blkback_connection_guard(sup, false);
-	/* Last, since no guest waits for it. */
-	rd_reap(sup->store);
+	blkback_supervisor_reap_soon(sup);
 }
 
 /*
@@ -77,7 +97,7 @@ static void reap_adopted(struct blkback_supervisor *sup,
 {
 	blkback_device_message(dev, clock_now_ms());
 	blkback_device_worker_died(dev, -1, clock_now_ms());
-	rd_reap(sup->store);
+	blkback_supervisor_reap_soon(sup);
 }
 
 /*
@@ -235,6 +255,7 @@ static int64_t run_devices(struct blkback_supervisor *sup)
 			   !blkback_device_run(dev, now)) {
 			*link = dev->next;
 			sup->nr_devices--;
+			blkback_watches_forget(sup, dev);
 			blkback_device_free(dev);
 			continue;
 		}
@@ -268,12 +289,9 @@ static int64_t start_spare_if_due(struct blkback_supervisor *sup)
 static bool is_known(void *arg, uint32_t domid, uint32_t devid)
 {
 	struct blkback_supervisor *sup = arg;
-	const struct blkback_device *dev;
 
-	for (dev = sup->devices; dev; dev = dev->next)
-		if (dev->domid == domid && dev->devid == devid)
-			return true;
-	return blkback_parked_rescue(sup, domid, devid);
+	return blkback_watches_find(sup, domid, devid, NULL) ||
+	       blkback_parked_rescue(sup, domid, devid);
 }
 
 /* End the leftovers of devices that ended while no daemon ran. */
@@ -281,7 +299,7 @@ static void sweep(struct blkback_supervisor *sup)
 {
 	int rc = blkback_leftovers_sweep(sup->store, is_known, sup);
 
-	sup->sweep_at = rc ? clock_now_ms() + IDLE_MS : 0;
+	sup->sweep_at = rc ? clock_now_ms() + SWEEP_MS : 0;
 }
 
 /* Do all that it is time for. The time of the next deadline, or 0. */
@@ -298,22 +316,24 @@ static int64_t do_pending_work(struct blkback_supervisor *sup)
 	if (sup->parked_at && clock_now_ms() >= sup->parked_at)
 		blkback_parked_expire(sup);
 	deadline = earlier(deadline, sup->parked_at);
+	deadline = earlier(deadline, reap_if_due(sup));
 	replace_next_worker(sup);
 	if (sup->options.live_updated)
 		answer_live_update(sup);
 	return deadline;
 }
 
+/* ms; -1: until an event. */
 static int timeout(const struct blkback_supervisor *sup, int64_t deadline)
 {
-	int64_t left;
+	int64_t left, longest = sup->xenstore_end < 0 ? IDLE_MS : INT_MAX;
 
 	if (sup->more_watches)
 		return 0;
 	if (!deadline)
-		return IDLE_MS;
+		return sup->xenstore_end < 0 ? IDLE_MS : -1;
 	left = deadline - clock_now_ms();
-	return left < 0 ? 0 : left > IDLE_MS ? IDLE_MS : (int)left;
+	return left < 0 ? 0 : left > longest ? (int)longest : (int)left;
 }
 
 /*
@@ -337,8 +357,12 @@ static int fill_polls(struct blkback_supervisor *sup)
 		.fd = sup->xenstore_lost ? -1 : xs_fileno(sup->host.xs),
 		.events = POLLIN
 	};
-	sup->polls[1] = (struct pollfd){ .fd = sup->signals, .events = POLLIN };
-	sup->polls[2] = (struct pollfd){ .fd = blkback_spare_fd(&sup->spare),
+	sup->polls[1] = (struct pollfd){ .fd = sup->xenstore_lost
+						       ? -1
+						       : sup->xenstore_end,
+					 .events = POLLRDHUP };
+	sup->polls[2] = (struct pollfd){ .fd = sup->signals, .events = POLLIN };
+	sup->polls[3] = (struct pollfd){ .fd = blkback_spare_fd(&sup->spare),
 					 .events = POLLIN };
 	for (dev = sup->devices; dev; dev = dev->next) {
 		sup->polls[i++] = (struct pollfd){ .fd = dev->sock,
@@ -380,9 +404,9 @@ static int turn(struct blkback_supervisor *sup, int64_t *deadline)
 	}
 	blkback_connection_guard(sup, false);
 	/* Before SIGCHLD, which may report the spare's death. */
-	if (sup->polls[2].revents)
+	if (sup->polls[3].revents)
 		blkback_spare_readable(&sup->spare);
-	if (sup->polls[1].revents)
+	if (sup->polls[2].revents)
 		take_signals(sup);
 	*deadline = blkback_connection_retry(sup);
 	rc = sup->xenstore_lost ? 0 : blkback_watches_drain(sup);

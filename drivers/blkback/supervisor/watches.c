@@ -17,15 +17,45 @@
 
 #define MAX_EVENTS 4096 /* of one turn of the loop */
 
+static unsigned bucket(uint32_t domid, uint32_t devid)
+{
+	return (domid * 31u + devid) % BLKBACK_BUCKETS;
+}
+
+struct blkback_device *
+blkback_watches_find(const struct blkback_supervisor *sup, uint32_t domid,
+		     uint32_t devid, const struct blkback_device *after)
+{
+	struct blkback_device *dev =
+		after ? after->next_of_bucket
+		      : sup->by_number[bucket(domid, devid)];
+
+	while (dev && (dev->domid != domid || dev->devid != devid))
+		dev = dev->next_of_bucket;
+	return dev;
+}
+
+void blkback_watches_forget(struct blkback_supervisor *sup,
+			    const struct blkback_device *dev)
+{
+	struct blkback_device **link =
+		&sup->by_number[bucket(dev->domid, dev->devid)];
+
+	while (*link && *link != dev)
+		link = &(*link)->next_of_bucket;
+	if (*link)
+		*link = dev->next_of_bucket;
+}
+
 struct blkback_device *blkback_watches_device(struct blkback_supervisor *sup,
 					      enum blkback_kind kind,
 					      uint32_t domid, uint32_t devid)
 {
-	struct blkback_device *dev;
+	struct blkback_device **head = &sup->by_number[bucket(domid, devid)],
+			      *dev = NULL;
 
-	for (dev = sup->devices; dev; dev = dev->next)
-		if (dev->kind == kind && dev->domid == domid &&
-		    dev->devid == devid)
+	while ((dev = blkback_watches_find(sup, domid, devid, dev)))
+		if (dev->kind == kind)
 			return dev;
 	dev = blkback_device_new(&sup->host, kind, domid, devid);
 	if (!dev) {
@@ -33,6 +63,8 @@ struct blkback_device *blkback_watches_device(struct blkback_supervisor *sup,
 			    devid);
 		return NULL;
 	}
+	dev->next_of_bucket = *head;
+	*head = dev;
 	dev->next = sup->devices;
 	sup->devices = dev;
 	sup->nr_devices++;
@@ -131,26 +163,25 @@ static void mark_back(struct blkback_supervisor *sup, enum blkback_kind kind,
 /* A frontend's state has changed; @label is "domid/devid". */
 static void mark_front(struct blkback_supervisor *sup, const char *label)
 {
-	struct blkback_device *dev;
+	struct blkback_device *dev = NULL;
 	uint32_t domid, devid;
 
 	if (!take_number(&label, &domid) || !take_number(&label, &devid))
 		return;
-	for (dev = sup->devices; dev; dev = dev->next)
-		dev->front_dirty |= dev->domid == domid && dev->devid == devid;
+	while ((dev = blkback_watches_find(sup, domid, devid, dev)))
+		dev->front_dirty = true;
 }
 
 /* A domain's control/shutdown has changed; @label is "domid/devid". */
 static void mark_control(struct blkback_supervisor *sup, const char *label)
 {
-	struct blkback_device *dev;
+	struct blkback_device *dev = NULL;
 	uint32_t domid, devid;
 
 	if (!take_number(&label, &domid) || !take_number(&label, &devid))
 		return;
-	for (dev = sup->devices; dev; dev = dev->next)
-		dev->life.control_dirty |= dev->domid == domid &&
-					   dev->devid == devid;
+	while ((dev = blkback_watches_find(sup, domid, devid, dev)))
+		dev->life.control_dirty = true;
 }
 
 static void mark_domains(struct blkback_supervisor *sup)

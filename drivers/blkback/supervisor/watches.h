@@ -28,4 +28,16 @@ struct blkback_device *blkback_watches_device(struct blkback_supervisor *sup,
 					      enum blkback_kind kind,
 					      uint32_t domid, uint32_t devid);
 
+/*
+ * The devices of this number, which are of different kinds: the first one after @after,
+ * or the first of all when @after is NULL. NULL: there is none.
+ */
+struct blkback_device *
+blkback_watches_find(const struct blkback_supervisor *sup, uint32_t domid,
+		     uint32_t devid, const struct blkback_device *after);
+
+/* @dev, which is not in the list of devices any more, is about to be freed. */
+void blkback_watches_forget(struct blkback_supervisor *sup,
+			    const struct blkback_device *dev);
+
 #endif

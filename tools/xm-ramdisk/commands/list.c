@@ -4,6 +4,7 @@
  * Xen too; domains are shown by number then, not by name.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/xm-ramdisk/base/arguments.h"
@@ -48,7 +49,7 @@ static void print_attachment(struct xs_handle *xs,
 		printf("      fault: %s\n", faults);
 }
 
-static void print_disk(const struct disk_list *l, const struct rd_disk_info *d)
+static void print_disk(const struct rd_disk_info *d, bool ambiguous)
 {
 	printf("%s", text_shown(d->seed));
 	if (d->name[0])
@@ -63,12 +64,13 @@ static void print_disk(const struct disk_list *l, const struct rd_disk_info *d)
 		printf(", of a file that was replaced");
 	printf(", attached %u time%s\n", d->attachments,
 	       d->attachments == 1 ? "" : "s");
-	if (disk_is_ambiguous(l, d))
+	if (ambiguous)
 		printf("  id %s\n", d->id);
 }
 
 static void print_text(struct xs_handle *xs, const struct disk_list *l)
 {
+	bool *ambiguous;
 	size_t i;
 	unsigned j;
 
@@ -76,13 +78,15 @@ static void print_text(struct xs_handle *xs, const struct disk_list *l)
 		puts("no RAM disks");
 		return;
 	}
+	ambiguous = disk_ambiguous(l);
 	printf("%-22s %-8s %-4s %10s %10s %7s\n", "SEED / ATTACHED TO", "VDEV",
 	       "MODE", "READ", "WRITTEN", "PID");
 	for (i = 0; i < l->count; i++) {
-		print_disk(l, &l->disks[i]);
+		print_disk(&l->disks[i], ambiguous && ambiguous[i]);
 		for (j = 0; j < l->disks[i].attachments; j++)
 			print_attachment(xs, &l->disks[i].attachment[j]);
 	}
+	free(ambiguous);
 }
 
 static void print_driver_device(const struct driver_device *v, void *arg)

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,12 +33,19 @@ struct rates {
 	uint64_t errors; /* since the attach */
 };
 
-/* The same attachment in the earlier sample @before, or NULL. */
-static const struct rd_attachment_info *
-earlier(const struct disk_list *before, const struct rd_disk_info *disk,
-	const struct rd_attachment_info *a)
+/* The disk @id in the earlier sample, probably where it is now, at @i; or NULL. */
+static const struct rd_disk_info *before_of(const struct disk_list *before,
+					    const char *id, size_t i)
 {
-	const struct rd_disk_info *d = disk_in(before, disk->id);
+	if (i < before->count && !strcmp(before->disks[i].id, id))
+		return &before->disks[i];
+	return disk_in(before, id);
+}
+
+/* The same attachment of the disk in the earlier sample, which has @d; or NULL. */
+static const struct rd_attachment_info *
+earlier(const struct rd_disk_info *d, const struct rd_attachment_info *a)
+{
 	unsigned i;
 
 	for (i = 0; d && i < d->attachments; i++)
@@ -92,22 +100,21 @@ static void json_row(struct json *j, const struct rd_disk_info *d,
 }
 
 /* The last part of the seed's path; or the id, if another disk has the same. */
-static const char *column_name(const struct disk_list *list,
-			       const struct rd_disk_info *d)
+static const char *column_name(const struct rd_disk_info *d, bool ambiguous)
 {
 	const char *slash = strrchr(disk_shown_name(d), '/');
 
-	if (disk_is_ambiguous(list, d))
+	if (ambiguous)
 		return d->id;
 	return slash ? slash + 1 : disk_shown_name(d);
 }
 
-static void text_row(const struct disk_list *list, const struct rd_disk_info *d,
+static void text_row(const struct rd_disk_info *d, bool ambiguous,
 		     const struct who *w, const struct rates *r)
 {
 	printf("%s %-8s %s %8.0f %8.0f %11s %11s %7" PRIu64 "\n",
 	       text_column(w->domain, 18), w->vdev,
-	       text_column(column_name(list, d), 20), r->reads, r->writes,
+	       text_column(column_name(d, ambiguous), 20), r->reads, r->writes,
 	       text_size(whole(r->read_bytes)),
 	       text_size(whole(r->write_bytes)), r->errors);
 }
@@ -117,6 +124,7 @@ static int print_picture(struct xs_handle *xs, const struct disk_list *before,
 			 const struct disk_list *now, double seconds,
 			 struct json *json)
 {
+	bool *ambiguous = json ? NULL : disk_ambiguous(now);
 	size_t i;
 	unsigned k;
 
@@ -128,19 +136,20 @@ static int print_picture(struct xs_handle *xs, const struct disk_list *before,
 		       "RD BYTES/S", "WR BYTES/S", "ERRORS");
 	for (i = 0; i < now->count; i++) {
 		const struct rd_disk_info *d = &now->disks[i];
+		const struct rd_disk_info *b = before_of(before, d->id, i);
 
 		for (k = 0; k < d->attachments; k++) {
 			const struct rd_attachment_info *a = &d->attachment[k];
-			struct rates r = rates(earlier(before, d, a), a,
-					       seconds);
+			struct rates r = rates(earlier(b, a), a, seconds);
 			struct who w = who_is(xs, a->label);
 
 			if (json)
 				json_row(json, d, &w, a->label, &r);
 			else
-				text_row(now, d, &w, &r);
+				text_row(d, ambiguous && ambiguous[i], &w, &r);
 		}
 	}
+	free(ambiguous);
 	if (json) {
 		json_close(json);
 		putchar('\n');

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -224,21 +225,47 @@ const char *disk_shown_name(const struct rd_disk_info *disk)
 	return disk->name[0] ? disk->name : disk->seed;
 }
 
-bool disk_is_ambiguous(const struct disk_list *list,
-		       const struct rd_disk_info *disk)
-{
-	char name[RD_SEED_MAX], other[RD_SEED_MAX];
-	size_t i;
+struct short_name {
+	size_t disk;
+	char *text;
+};
 
-	if (disk->name[0])
-		return false;
-	rd_short_name(disk->seed, name);
+static int by_text(const void *a, const void *b)
+{
+	const struct short_name *x = a, *y = b;
+
+	return strcmp(x->text, y->text);
+}
+
+/* Of the disks without a name of their own. How many there is memory for. */
+static size_t short_names(const struct disk_list *list,
+			  struct short_name *names)
+{
+	char text[RD_SEED_MAX];
+	size_t i, n = 0;
+
 	for (i = 0; i < list->count; i++) {
-		if (&list->disks[i] == disk || list->disks[i].name[0])
+		if (list->disks[i].name[0])
 			continue;
-		rd_short_name(list->disks[i].seed, other);
-		if (!strcmp(name, other))
-			return true;
+		rd_short_name(list->disks[i].seed, text);
+		names[n] = (struct short_name){ i, strdup(text) };
+		n += names[n].text != NULL;
 	}
-	return false;
+	qsort(names, n, sizeof(*names), by_text);
+	return n;
+}
+
+bool *disk_ambiguous(const struct disk_list *list)
+{
+	struct short_name *names = calloc(list->count + 1, sizeof(*names));
+	bool *is = calloc(list->count + 1, sizeof(*is));
+	size_t i, n = is && names ? short_names(list, names) : 0;
+
+	for (i = 1; i < n; i++)
+		if (!strcmp(names[i - 1].text, names[i].text))
+			is[names[i - 1].disk] = is[names[i].disk] = true;
+	for (i = 0; i < n; i++)
+		free(names[i].text);
+	free(names);
+	return is;
 }

@@ -107,10 +107,9 @@ const struct rd_disk_info *disk_in(const struct disk_list *list,
 /* Its name if it has one, else its seed's path. */
 const char *disk_shown_name(const struct rd_disk_info *disk);
 /*
- * Whether another disk of the list is of the same path, or of a path with the
- * same last component: the disk's id tells them apart.
+ * For each disk of the list, whether another one is of the same path, or of a path with
+ * the same last component: the disk's id tells them apart. Allocated; NULL: out of memory.
  */
-bool disk_is_ambiguous(const struct disk_list *list,
-		       const struct rd_disk_info *disk);
+bool *disk_ambiguous(const struct disk_list *list);
 
 #endif

@@ -145,6 +145,7 @@ struct cleaning {
 	struct xs_handle *xs; /* NULL: xenstore cannot be read, remove nothing */
 	int locked; /* the descriptor that holds the lock, or -1 */
 	unsigned found; /* labels of any device */
+	unsigned waiting; /* attachments of domains that may start again */
 };
 
 static void begin_cleaning(struct cleaning *c, struct rd_store *store)
@@ -161,6 +162,7 @@ static void clean_label(struct rd_store *store, const char *label, void *arg)
 	struct cleaning *c = arg;
 	unsigned domid, devid;
 
+	c->waiting += life_expire_one(store, label);
 	if (sscanf(label, HOTPLUG_LABEL, &domid, &devid) != 2)
 		return;
 	begin_cleaning(c, store);
@@ -203,14 +205,14 @@ int hotplug_hold(struct rd_store *store)
 
 unsigned hotplug_clean(struct rd_store *store)
 {
-	struct cleaning c = { NULL, -1, 0 };
+	struct cleaning c = { NULL, -1, 0, 0 };
 
 	each_label(store, clean_label, &c);
 	if (c.xs)
 		xs_close(c.xs);
 	if (c.locked >= 0)
 		close(c.locked);
-	return c.found + life_expire(store);
+	return c.found + c.waiting;
 }
 
 /* ---- the command -------------------------------------------------------- */

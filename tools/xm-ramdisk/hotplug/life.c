@@ -218,7 +218,7 @@ bool life_keep(struct rd_store *store, const char *label, unsigned domid,
 
 /* ---- the end ------------------------------------------------------------------ */
 
-static unsigned expire(struct rd_store *store, const char *label)
+unsigned life_expire_one(struct rd_store *store, const char *label)
 {
 	struct blkback_record r;
 
@@ -241,7 +241,8 @@ unsigned life_expire(struct rd_store *store)
 		return 0;
 	for (i = 0; i < count; i++)
 		for (k = 0; k < disks[i].attachments; k++)
-			n += expire(store, disks[i].attachment[k].label);
+			n += life_expire_one(store,
+					     disks[i].attachment[k].label);
 	rd_list_free(disks, count);
 	return n;
 }

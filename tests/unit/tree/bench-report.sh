@@ -101,13 +101,26 @@ sed "s/>blkback</>a legend that is much too long</" "$scratch/picture.svg" >"$sc
 ! no_overlap "$scratch/long.svg" 40 && grep -q '^overlap: a legend' "$scratch/out"
 result $? "a text that is too long is found"
 
-build-aux/bench-report --draw docs/bench/results.json >"$scratch/committed.svg" 2>"$scratch/out" &&
-	cmp docs/bench/results.svg "$scratch/committed.svg" >"$scratch/out" 2>&1
-result $? "docs/bench/results.svg is drawn of docs/bench/results.json"
-no_overlap docs/bench/results.svg 300
-result $? "no two texts of it overlap"
-grep -qE '"cpu": "[^"]+"' docs/bench/results.json
-result $? "docs/bench/results.json has the CPU"
+for committed in docs/bench/results-*.json; do
+	picture=${committed%.json}.svg
+	build-aux/bench-report --draw "$committed" >"$scratch/committed.svg" 2>"$scratch/out" &&
+		cmp "$picture" "$scratch/committed.svg" >"$scratch/out" 2>&1
+	result $? "$picture is drawn of its record"
+	no_overlap "$picture" 200
+	result $? "no two texts of it overlap"
+	grep -qE '"cpu": "[^"]+"' "$committed"
+	result $? "$committed has the CPU"
+done
+build-aux/bench-report --table docs/bench/results-*.json >"$scratch/page" 2>"$scratch/out" &&
+	cmp docs/bench/README.md "$scratch/page" >"$scratch/out" 2>&1
+result $? "docs/bench/README.md has the figures of all CPUs"
+
+# Two kinds of CPU side by side; a figure of a benchmark that was not run again stays,
+# with its commit.
+sed 's/Some CPU/Other CPU/; s/91/12/' "$scratch/record.json" >"$scratch/other.json"
+build-aux/bench-report --table "$scratch/record.json" "$scratch/other.json" >"$scratch/out" 2>&1 &&
+	grep -qF '| read 4 KiB, 1 at a time, persistent | % of memcpy | 12 (86 to 97) | 91 (86 to 97) |' "$scratch/out"
+result $? "a row has the figures of both CPUs"
 
 # The same numbers go through the three implementations of the quartiles: in Python
 # as the log of a benchmark in the test bed, in shell and in C.
@@ -140,9 +153,16 @@ mkdir "$scratch/logs"
 : >"$scratch/logs/results"
 printf 'raw xvdb read:4k:1:alone %s\n' 5 1 9 3 8 2 >"$scratch/logs/disk-line.log"
 build-aux/bench-report "$scratch/logs" "$scratch/report" >"$scratch/out" 2>&1 &&
-	print_spread <"$scratch/report/results.json" >"$scratch/out" 2>&1 &&
+	print_spread <"$(echo "$scratch"/report/results-*.json)" >"$scratch/out" 2>&1 &&
 	grep -qx "$expected" "$scratch/out"
 result $? "a log of the test bed becomes figures"
+mkdir "$scratch/again"
+figure storm idle ratio 1 2 3 >"$scratch/again/results"
+sed -i 's/"commit": "[^"]*"/"commit": "earlier"/' "$scratch"/report/results-*.json
+build-aux/bench-report "$scratch/again" "$scratch/report" >"$scratch/out" 2>&1 &&
+	grep -q '"commit": "earlier"' "$scratch"/report/results-*.json &&
+	cp "$scratch/report/README.md" "$scratch/out" && grep -qF '| idle | ratio | 2 (1 to 3) |' "$scratch/out"
+result $? "figures of a benchmark that is not run again stay, with their commit"
 # shellcheck source=tests/vm/lib/spread.sh
 . tests/vm/lib/spread.sh
 BENCH_RESULTS=$scratch/shell keep_figure disk-line 'read:4k:1:alone direct' KiB/s 5 1 9 3 8 2 &&

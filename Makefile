@@ -263,16 +263,19 @@ $(B)/tests/ring/%: tests/ring/%.c $(call obj,$(BACK_SRC) $(FAKE_SRC)) \
 		$(if $(filter $@,$(RING_REAL)),$(B)/libramdisk.a $(LIB_LIBS)) -lcunit $(BACK_LIBS) -lpthread
 
 # The programs themselves, over fakes that are loaded before Xen's libraries.
-$(B)/tests/daemon/xen.so: tests/daemon/xen.c tests/daemon/xen.h | build-packages
-	$(call say,LD,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -shared -o $@ $<
-$(B)/tests/daemon/captured.so: tests/daemon/xen.c tests/daemon/takeover.c tests/daemon/xen.h | build-packages
+DAEMON_TESTS := $(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored driver-domain thousand)
+$(B)/tests/daemon/xen.so: tests/daemon/xen.c
+$(B)/tests/daemon/captured.so: tests/daemon/xen.c tests/daemon/takeover.c
+$(B)/tests/daemon/quiet.so: tests/daemon/events.c tests/daemon/events.h
+FAKE_XEN := $(addprefix $(B)/tests/daemon/,xen.so captured.so quiet.so)
+$(FAKE_XEN): tests/daemon/grants.c tests/daemon/xen.h | build-packages
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -shared -o $@ $(filter %.c,$^)
-$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored driver-domain): $(B)/%: %.c tests/daemon/xen.c $(wildcard tests/daemon/*.h) tests/cunit.h \
-		$(B)/libramdisk.a $(PROGRAMS) $(B)/tests/daemon/xen.so $(B)/tests/daemon/captured.so | test-packages
+$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored driver-domain): tests/daemon/xen.c
+$(B)/tests/daemon/thousand: tests/daemon/xenstore-server.c tests/daemon/events.c
+$(DAEMON_TESTS): $(B)/%: %.c tests/daemon/grants.c $(wildcard tests/daemon/*.h) tests/cunit.h \
+		$(B)/libramdisk.a $(PROGRAMS) $(FAKE_XEN) | test-packages
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(XEN_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ \
@@ -315,7 +318,7 @@ $(B)/tests/vm/hostile: $(wildcard tests/vm/guest/*.[ch]) | build-packages
 		$(filter %.c,$^) -lxenstore -lxengnttab -lxenevtchn -lxentoollog -lxentoolcore -lpthread
 
 # With the benchmarks, so that a change that breaks their build is seen.
-test-programs: $(if $(SAN),,$(addprefix $(B)/tests/daemon/,restart lives watch captured xenstored driver-domain) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
+test-programs: $(if $(SAN),,$(DAEMON_TESTS) $(BENCHES)) $(UNIT_TESTS) $(RING_TESTS) $(TAPDISK_TESTS) $(HELPERS) $(VM_PROGRAMS)
 
 # The programs and tests for arm64, where they are not this machine's: for tests/unit/tree/cross.sh
 # and the scenarios on arm64.
@@ -402,7 +405,7 @@ vm-shell: install-demo-packages
 
 # All of them, tables, record and picture; see build-aux/bench for the settings.
 bench: install-bench-packages
-	$(Q)$(MAKE) --no-print-directory all $(BENCHES) $(VM_PROGRAMS) $(NBDKIT_PLUGIN)
+	$(Q)$(MAKE) --no-print-directory all $(BENCHES) $(B)/tests/daemon/thousand $(VM_PROGRAMS) $(NBDKIT_PLUGIN)
 	$(Q)B=$(B) build-aux/bench
 
 # ---- what must be on the machine -------------------------------------------

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See xen.h. Xenstore is a table of paths and a ring of the last changes. Each
+ * See xen.h; the grants are in grants.c. Xenstore is a table of paths and a ring of the last changes. Each
  * process compares the changes with its watches every few milliseconds. An event
  * channel has an event every millisecond. There is one lock; since a process
  * may be killed while it holds the lock, others take it after half a second.
@@ -44,26 +44,8 @@ static struct {
 	_Atomic bool die_in_copy;
 } * shared;
 
-uint8_t (*fake_pages)[4096];
 _Atomic bool *fake_die_in_copy;
 static bool is_worker;
-
-static void *map(const char *suffix, size_t size)
-{
-	char path[256];
-	void *p;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s.%s", getenv("FAKE_XEN"), suffix);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, (off_t)size))
-		abort();
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (p == MAP_FAILED)
-		abort();
-	return p;
-}
 
 /*
  * While the file $FAKE_XEN.hold exists, new workers wait here, before main().
@@ -88,9 +70,9 @@ __attribute__((constructor)) void fake_xen_open(void)
 	if (!getenv("FAKE_XEN") || shared)
 		return;
 	hold_workers();
-	shared = map("xenstore", sizeof(*shared));
+	shared = fake_map("xenstore", sizeof(*shared));
 	fake_die_in_copy = &shared->die_in_copy;
-	fake_pages = map("pages", FAKE_PAGES * 4096u);
+	fake_grants_open();
 }
 
 static int ticks(long ns, int flags)
@@ -525,74 +507,6 @@ bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)
 	there = !domid || find(path) >= 0;
 	unlock();
 	return there;
-}
-
-/* ---- grants ------------------------------------------------------------- */
-
-xengnttab_handle *xengnttab_open(struct xentoollog_logger *l, unsigned flags)
-{
-	(void)l, (void)flags;
-	return (xengnttab_handle *)fake_pages;
-}
-
-int xengnttab_close(xengnttab_handle *g)
-{
-	(void)g;
-	return 0;
-}
-
-void *xengnttab_map_domain_grant_refs(xengnttab_handle *g, uint32_t count,
-				      uint32_t domid, uint32_t *refs, int prot)
-{
-	(void)g, (void)domid, (void)prot;
-	if (refs[0] < FAKE_PAGES && count <= FAKE_PAGES - refs[0])
-		return fake_pages[refs[0]];
-	errno = EINVAL;
-	return NULL;
-}
-
-void *xengnttab_map_grant_ref(xengnttab_handle *g, uint32_t domid, uint32_t ref,
-			      int prot)
-{
-	return xengnttab_map_domain_grant_refs(g, 1, domid, &ref, prot);
-}
-
-int xengnttab_unmap(xengnttab_handle *g, void *start, uint32_t count)
-{
-	(void)g, (void)start, (void)count;
-	return 0;
-}
-
-/* Only within one page of the guest, as in the hypervisor. */
-static int16_t copy(const xengnttab_grant_copy_segment_t *c)
-{
-	bool to_guest = c->flags & GNTCOPY_dest_gref;
-	const union xengnttab_copy_ptr *guest = to_guest ? &c->dest
-							 : &c->source;
-	uint8_t *page;
-
-	if (takeover && guest->foreign.ref == TAKEOVER_REF)
-		takeover();
-	if (guest->foreign.ref >= FAKE_PAGES ||
-	    guest->foreign.offset + c->len > (int)sizeof(fake_pages[0]))
-		return GNTST_bad_gntref;
-	page = fake_pages[guest->foreign.ref] + guest->foreign.offset;
-	if (to_guest)
-		memcpy(page, c->source.virt, c->len);
-	else
-		memcpy(c->dest.virt, page, c->len);
-	return GNTST_okay;
-}
-
-int xengnttab_grant_copy(xengnttab_handle *g, uint32_t count,
-			 xengnttab_grant_copy_segment_t *segs)
-{
-	(void)g;
-	while (count--) {
-		segs->status = copy(segs);
-		segs++;
-	}
-	return 0;
 }
 
 /* ---- event channels ----------------------------------------------------- */

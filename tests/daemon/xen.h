@@ -8,14 +8,19 @@
 #define TESTS_DAEMON_XEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define FAKE_PAGES 256u
+#define FAKE_PAGES 4096u
 
 /* The loader calls it; the test calls it again after it has set $FAKE_XEN. */
 void fake_xen_open(void);
 
 extern uint8_t (*fake_pages)[4096]; /* by grant reference */
+
+/* Map the file $FAKE_XEN.SUFFIX, which is made; and that of the pages. */
+void *fake_map(const char *suffix, size_t size);
+void fake_grants_open(void);
 
 /*
  * Xenstored ends: every handle that is open fails from now on, and none can be

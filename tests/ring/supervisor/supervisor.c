@@ -35,9 +35,9 @@ static int run(const char *path, const char *token, bool device)
 {
 	setup();
 	blkback_device_free(dev);
-	sup = (struct blkback_supervisor){ .host = host,
-					   .lock = -1,
-					   .signals = -1 };
+	sup = (struct blkback_supervisor){
+		.host = host, .xenstore_end = -1, .lock = -1, .signals = -1
+	};
 	if (!device)
 		fake_xs_rm(BACK);
 	return weather(path, token, EVENTS);
@@ -141,9 +141,9 @@ static uint32_t first_of_two(const char *label)
 	fake_xs_set(BACK "/state", "4");
 	fake_xs_set(FRONT "/state", "4");
 	second_guest();
-	sup = (struct blkback_supervisor){ .host = host,
-					   .lock = -1,
-					   .signals = -1 };
+	sup = (struct blkback_supervisor){
+		.host = host, .xenstore_end = -1, .lock = -1, .signals = -1
+	};
 	sup.host.adopt_worker = adopt_in_order;
 	nr_order = 0;
 	fake_store_waits = label;

@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "drivers/block-ram/base/error.h"
 #include "include/private/clock.h"
+#include "include/private/linux-calls.h"
 #include "include/private/text.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -27,6 +29,8 @@
  * the margin is checked.
  */
 #define STEP (32 * MIB)
+/* Bytes of a huge page, of every processor that has pages of RD_BLOCK bytes. */
+#define HUGE (2 * MIB)
 /* The same of rd_memory_reserve(): short, since requests end meanwhile. */
 #define RESERVE_STEP (8 * MIB)
 
@@ -208,11 +212,16 @@ int rd_memory_take(int fd, uint64_t off, uint64_t len)
  * Take *n bytes at @off, the first at most @most of @left, if the margin allows all
  * of @left. The margin is asked again at each step: others take memory, too.
  */
-static int take_step(int fd, uint64_t off, uint64_t left, uint64_t most,
-		     uint64_t *n)
+static int take_step(int fd, void *huge, uint64_t off, uint64_t left,
+		     uint64_t most, uint64_t *n)
 {
 	*n = left < most ? left : most;
-	return rd_memory_admit(left) ? rd_memory_take(fd, off, *n) : -ENOSPC;
+	if (!rd_memory_admit(left))
+		return -ENOSPC;
+	/* fallocate() adds what this could not take, and reports why it cannot. */
+	if (huge)
+		(void)madvise((char *)huge + off, *n, MADV_POPULATE_WRITE);
+	return rd_memory_take(fd, off, *n);
 }
 
 int rd_memory_grow(int fd, uint64_t off, uint64_t len)
@@ -221,18 +230,46 @@ int rd_memory_grow(int fd, uint64_t off, uint64_t len)
 	int rc = 0;
 
 	for (; !rc && len; off += n, len -= n)
-		rc = take_step(fd, off, len, STEP, &n);
+		rc = take_step(fd, NULL, off, len, STEP, &n);
 	return rc;
 }
 
-int rd_memory_reserve(int fd, uint64_t size, uint64_t *taken)
+int rd_memory_reserve(int fd, uint64_t size, void *huge, uint64_t *taken)
 {
 	uint64_t n;
-	int rc = take_step(fd, *taken, size - *taken, RESERVE_STEP, &n);
+	int rc = take_step(fd, huge, *taken, size - *taken, RESERVE_STEP, &n);
 
 	if (!rc)
 		*taken += n;
 	return rc;
+}
+
+/*
+ * Whether the first page of the mapping, which is written, is a huge one. The mount
+ * options are no answer: the kernel may have no huge pages, as a PV domain's.
+ */
+static bool gets_huge(int fd, void *map)
+{
+	struct stat st;
+
+	return !madvise(map, RD_BLOCK, MADV_POPULATE_WRITE) &&
+	       !fstat(fd, &st) && (uint64_t)st.st_blocks * 512 >= HUGE;
+}
+
+void *rd_memory_map_huge(int fd, uint64_t size)
+{
+	/* Not the last part: a huge page behind the end would be wasted. */
+	uint64_t whole = size / HUGE * HUGE;
+	void *map = NULL;
+
+	if (whole && rd_memory_admit(HUGE))
+		map = rd_memory_map(fd, size, PROT_READ | PROT_WRITE);
+	if (!map)
+		return NULL;
+	if (!madvise(map, whole, MADV_HUGEPAGE) && gets_huge(fd, map))
+		return map;
+	munmap(map, size);
+	return NULL;
 }
 
 int rd_memory_write(int fd, const void *from, uint64_t off, size_t len)

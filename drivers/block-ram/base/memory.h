@@ -41,10 +41,19 @@ int rd_memory_grow(int fd, uint64_t off, uint64_t len);
 /*
  * The next step of taking memory for the first @size bytes of file @fd, so that no
  * later write to them fails for lack of memory. *taken, 0 before the first step,
- * becomes @size with the last one. A step takes a few milliseconds. Holes still
- * read as holes until they are written. Returns as rd_memory_grow().
+ * becomes @size with the last one. A step takes a few milliseconds. @huge: the mapping
+ * of rd_memory_map_huge(), or NULL: then holes still read as holes until they are
+ * written. Returns as rd_memory_grow().
  */
-int rd_memory_reserve(int fd, uint64_t size, uint64_t *taken);
+int rd_memory_reserve(int fd, uint64_t size, void *huge, uint64_t *taken);
+
+/*
+ * Map file @fd of @size bytes, of which all will be reserved, if its file system gives
+ * it huge pages: a tmpfs with huge=advise, within_size or always. They save most misses
+ * of the TLB in every process that maps the file. NULL: small pages are to be taken.
+ * The first huge page has memory then, if the margin allows it.
+ */
+void *rd_memory_map_huge(int fd, uint64_t size);
 
 /*
  * Take memory without the margin and in one call of the kernel: for a few pages,

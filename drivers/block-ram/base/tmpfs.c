@@ -19,6 +19,8 @@
 
 /* An upper bound only: memory.h checks each disk against available memory. */
 #define MOUNT_OPTIONS "mode=0700,size=90%"
+/* Disks with all their memory ask for huge pages; thin disks do not. */
+#define HUGE_OPTIONS MOUNT_OPTIONS ",huge=advise"
 
 static bool on_tmpfs(int fd)
 {
@@ -111,6 +113,12 @@ static bool needs_mount(int fd, bool own_mount)
 	return own_mount && !is_mount(fd) && is_empty(fd);
 }
 
+static int mount_tmpfs(const char *path, const char *options)
+{
+	return mount("xen-ramdisk", path, "tmpfs",
+		     MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+}
+
 /* Mount a tmpfs on the directory behind @fd, which is locked. 0 or -errno. */
 static int mount_on(int fd, const char *dir, struct rd_error *err)
 {
@@ -124,8 +132,9 @@ static int mount_on(int fd, const char *dir, struct rd_error *err)
 			dir);
 	/* By descriptor: the directory that was checked, not another of its name. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (mount("xen-ramdisk", path, "tmpfs",
-		  MS_NOSUID | MS_NODEV | MS_NOEXEC, MOUNT_OPTIONS) == 0)
+	/* A kernel without huge pages refuses the option. */
+	if (mount_tmpfs(path, HUGE_OPTIONS) == 0 ||
+	    (errno == EINVAL && mount_tmpfs(path, MOUNT_OPTIONS) == 0))
 		return 0;
 	rc = -errno;
 	if (on_tmpfs(fd))

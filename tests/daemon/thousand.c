@@ -232,13 +232,13 @@ static void idle(void)
 	d2 = of_daemon();
 	w2 = of_workers();
 	asked = xenstore_requests() - asked;
-	keep_one("wakeups of all idle workers in 5 s", "",
+	keep_one("wakeups of all idle workers in 5 s", "count",
 		 (double)(w2.wakeups - w.wakeups));
-	keep_one("CPU ticks of all idle workers in 5 s", "",
+	keep_one("CPU ticks of all idle workers in 5 s", "count",
 		 (double)(w2.ticks - w.ticks));
-	keep_one("wakeups of the idle daemon in 5 s", "",
+	keep_one("wakeups of the idle daemon in 5 s", "count",
 		 (double)(d2.wakeups - d.wakeups));
-	keep_one("CPU ticks of the idle daemon in 5 s", "",
+	keep_one("CPU ticks of the idle daemon in 5 s", "count",
 		 (double)(d2.ticks - d.ticks));
 	CU_ASSERT_EQUAL(w2.wakeups - w.wakeups, 0);
 	CU_ASSERT_EQUAL(w2.ticks - w.ticks, 0);
@@ -403,7 +403,7 @@ static void restart(void)
 
 	CU_ASSERT_TRUE(end_process(daemon_pid(), SIGTERM));
 	keep_one("daemon restarts, all workers live on", "ms", restart_ms());
-	keep_one("CPU of the daemon for it", "ms", daemon_ms());
+	keep_one("CPU of the daemon for that restart", "ms", daemon_ms());
 	detach_device(devices);
 	for (i = 0; i < devices; i++)
 		send_request(i);

@@ -16,15 +16,16 @@
  *   2. rd_probe()             does the other host answer, and how large is the
  *                             disk? A failure is one line, and nothing is made
  *   3. hotplug_hold()         nothing is cleaned up until the nodes are written
- *   4. nbd_make_remote()      start nbdkit, connect /dev/nbdN to it
- *   5. device_create_kernel() write the nodes, for blkback
- *   6. device_wait()          until frontend and backend are Connected
- *   7. hotplug_watch_start()  a process that cleans up when the domain is gone
+ *   4. mark_set()             without the mark, step 8 removes nothing
+ *   5. nbd_make_remote()      start nbdkit, connect /dev/nbdN to it
+ *   6. device_create_kernel() write the nodes, for blkback
+ *   7. device_wait()          until frontend and backend are Connected
+ *   8. hotplug_watch_start()  a process that cleans up when the domain is gone
  *
  * A detach: device_ask_to_close(), device_wait(), device_remove(),
- * nbd_remove(). The label and the file in the store are those of a device that
- * block-ramdisk makes (hotplug/nbd.c), so 'xm-ramdisk hotplug clean' removes
- * what a domain leaves.
+ * nbd_remove(), mark_clear(). The label and the file in the store are those of a
+ * device that block-ramdisk makes (hotplug/nbd.c), so 'xm-ramdisk hotplug clean'
+ * removes what a domain leaves.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@
 #include "tools/xm-ramdisk/base/text.h"
 #include "tools/xm-ramdisk/disk/disk.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
+#include "tools/xm-ramdisk/hotplug/mark.h"
 #include "tools/xm-ramdisk/hotplug/nbd.h"
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 #include "tools/xm-ramdisk/xen/device.h"
@@ -114,6 +116,19 @@ static int say_attached(const struct attach *a, const struct device *d,
 	return process_flush();
 }
 
+static int connect_and_say(const struct attach *a, struct device *d,
+			   uint64_t size, const char *path)
+{
+	int rc = connect_device(a, d, path);
+
+	if (rc)
+		return rc;
+	rc = say_attached(a, d, size);
+	if (rc)
+		undo(d);
+	return rc;
+}
+
 static int attach_device(const struct attach *a, struct device *d,
 			 struct rd_store *store, uint64_t size,
 			 const char *description)
@@ -124,21 +139,19 @@ static int attach_device(const struct attach *a, struct device *d,
 	int rc;
 
 	label_of(d, label);
+	if (!mark_set(d->xs, d->domid, d->devid))
+		return say_failed("cannot write to xenstore: %m");
 	rc = nbd_make_remote(store, label, &remote, a->writable, path);
-	if (rc)
-		return rc;
-	rc = connect_device(a, d, path);
 	if (rc == EXIT_DONE) {
-		rc = say_attached(a, d, size);
+		rc = connect_and_say(a, d, size, path);
 		if (rc)
-			undo(d);
+			nbd_remove(store, label);
 	}
-	if (rc) {
-		nbd_remove(store, label);
-		return rc;
-	}
-	hotplug_watch_start(store);
-	return EXIT_DONE;
+	if (rc)
+		mark_clear(d->xs, d->domid, d->devid);
+	else
+		hotplug_watch_start(store);
+	return rc;
 }
 
 int toolstack_remote_attach(const struct attach *a)
@@ -224,6 +237,7 @@ static int detach_device(struct device *d, struct rd_store *store, bool force,
 	}
 	device_remove(d);
 	nbd_remove(store, label);
+	mark_clear(d->xs, d->domid, d->devid);
 	return EXIT_DONE;
 }
 

@@ -131,7 +131,7 @@ _xm_ramdisk_subcommands() {
 _xm_ramdisk_options() {
 	case $1 in
 	'') echo '--help --version' ;;
-	'attach') echo '--name= --fresh --thin --lazy --keep --private --point= --sector-size= --timeout= --remote --remote= --backend= --toolstack= --dry-run --help' ;;
+	'attach') echo '--name= --fresh --thin --lazy --keep --private --point= --sector-size= --timeout= --no-wait --remote --remote= --backend= --toolstack= --dry-run --help' ;;
 	'detach') echo '--force --timeout= --help' ;;
 	'list') echo '--json --help' ;;
 	'show') echo '--json --debug --help' ;;

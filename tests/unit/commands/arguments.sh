@@ -106,6 +106,9 @@ usage() {
 		"xm-ramdisk: option '--timeout' needs a value$see" "$tool" attach -t
 	says "attach with a value for a switch" 2 \
 		"xm-ramdisk: option '--thin' takes no value$see" "$tool" attach --thin=yes 0 seed xvdb
+	says "attach --no-wait of a disk of this host" 2 \
+		"xm-ramdisk: --no-wait is for a disk that another host serves: add --remote, or leave --no-wait out$see" \
+		"$tool" attach --no-wait 0 seed xvdb
 	says "attach with an unknown letter" 2 \
 		"xm-ramdisk: option '-x' is unknown$see" "$tool" attach -x 0 seed xvdb
 	fault_usage

@@ -38,6 +38,7 @@ static const char help[] =
 	"  --point=POINT  the disk as of this point; with --private, or read only\n"
 	"  --sector-size=512|4096  logical sector that DOMAIN sees (512)\n"
 	"  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
+	"  --no-wait    not for the frontend, since DOMAIN is paused: with --remote only\n"
 	"  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: load no copy of it,\n"
 	"               but share the disk of HOST; reconnect for so long (60)\n"
 	"  --backend=DOMAIN  xen-ramdiskd of this driver domain serves the disk; SEED is\n"
@@ -106,6 +107,10 @@ static int check_seed(const struct attach *a)
 		return say_usage(
 			"attach",
 			"--remote takes the disk as the other host serves it; --name, --fresh, --private, --point, --thin, --lazy, --keep, --sector-size, --backend and --toolstack are for disks of this host");
+	if (a->no_wait && !a->remote)
+		return say_usage(
+			"attach",
+			"--no-wait is for a disk that another host serves: add --remote, or leave --no-wait out");
 	if (a->disk.point && a->writable && !(a->disk.flags & RD_PRIVATE))
 		return say_usage(
 			"attach",
@@ -156,6 +161,7 @@ static int parse(struct attach *a, int argc, char **argv)
 		  .parse = parse_seconds,
 		  .to = &a->seconds,
 		  .expected = SECONDS_EXPECTED },
+		{ .name = "no-wait", .given = &a->no_wait },
 		{ .name = "remote",
 		  .optional = true,
 		  .given = &remote,

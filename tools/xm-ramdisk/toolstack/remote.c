@@ -19,7 +19,8 @@
  *   4. mark_set()             without the mark, step 8 removes nothing
  *   5. nbd_make_remote()      start nbdkit, connect /dev/nbdN to it
  *   6. device_create_kernel() write the nodes, for blkback
- *   7. device_wait()          until frontend and backend are Connected
+ *   7. device_wait()          until frontend and backend are Connected; with --no-wait
+ *                             until the backend waits for the frontend
  *   8. hotplug_watch_start()  a process that cleans up when the domain is gone
  *
  * A detach: device_ask_to_close(), device_wait(), device_remove(),
@@ -84,6 +85,12 @@ static void undo(struct device *d)
 	device_remove(d);
 }
 
+/* A domain that is not running yet has no frontend to wait for. */
+static bool offered_or_failed(const struct device_state *s)
+{
+	return s->back == XenbusStateInitWait || connected_or_failed(s);
+}
+
 static int connect_device(const struct attach *a, struct device *d,
 			  const char *path)
 {
@@ -97,9 +104,12 @@ static int connect_device(const struct attach *a, struct device *d,
 	rc = device_create_kernel(d, path, a->writable);
 	if (rc)
 		return rc;
-	rc = device_wait(d, connected_or_failed, &s, clock_deadline(a->seconds),
-			 a->stop);
-	if (rc == 0 && s.back == XenbusStateConnected && !s.domain_gone)
+	rc = device_wait(d,
+			 a->no_wait ? offered_or_failed : connected_or_failed,
+			 &s, clock_deadline(a->seconds), a->stop);
+	if (rc == 0 && !s.domain_gone &&
+	    (s.back == XenbusStateConnected ||
+	     (a->no_wait && s.back == XenbusStateInitWait)))
 		return EXIT_DONE;
 	undo(d);
 	return say_failed(

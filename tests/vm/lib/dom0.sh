@@ -10,9 +10,11 @@
 #   wait_for SECONDS COMMAND...           repeats COMMAND until it succeeds; fails after SECONDS,
 #                                         which are only to end a hang
 #   show COMMAND...                       runs COMMAND and prints its output indented
-#   guide FILE                            runs the commands of the guide docs/FILE as they are written:
+#   guide FILE [HEADING]                  runs the commands of the guide docs/FILE as they are written:
 #                                         each block is a check, in a shell of its own in Domain-0
-#                                         or in the guest that the block names
+#                                         or in the guest that the block names, or in hostb's
+#                                         Domain-0. HEADING: only those below it
+#   guide_done FILE                       true if every block of it was run
 #
 # COMMAND may be a function and runs in this shell. A failed check prints the
 # command's output, and the scenario goes on; with verbose=yes a passed check prints it too.
@@ -56,7 +58,9 @@ vm_ok() { # NAME SINCE
 # scenario, which tests/vm/run then starts again. See vm_emulator_lost.
 vm_end_if_lost() { # NAME
 	local faults
-	[ "$vm_failed" = 0 ] && faults=$(vm_triple_faults) || return
+	[ "$vm_failed" = 0 ] || return
+	faults=$(vm_triple_faults; vm_triple_faults_there)
+	[ -n "$faults" ] || return
 	echo "$1: result unknown, the emulator lost a guest (${faults//$'\n'/ }: triple fault)"
 	vm_indent "$vm_out"
 	: >/run/vm/lost
@@ -134,20 +138,27 @@ show() {
 	return $status
 }
 
-guide() { # FILE
-	local dir=/run/vm/${1%.md} f where
+guide() { # FILE [HEADING]
+	local dir=/run/vm/${1%.md}${2:+/${2// /-}} f where
 	mkdir -p "$dir"
-	awk -f /usr/lib/vm/guide-blocks dir="$dir" "/usr/lib/vm/docs/$1"
+	awk -f /usr/lib/vm/guide-blocks dir="$dir" part="${2-}" "/usr/lib/vm/docs/$1"
 	check "$1 has commands" test -n "$(ls "$dir")"
 	for f in "$dir"/*; do
 		where=${f##*.}
 		f=${f%.*}
 		case $where in
 		host) check "$1, line ${f##*/}" bash -eu -o pipefail "$f.host" ;;
+		hostb) check "$1, line ${f##*/}, on hostb" on_hostb bash -eu -o pipefail -c "$(cat "$f.hostb")" ;;
 		*)
 			[ "$(guest_state "$where")" = gone ] || guest_wait "$where"
 			check "$1, line ${f##*/}, in $where" guest_run "$where" "set -eu
 $(cat "$f.$where")" ;;
 		esac
 	done
+}
+
+guide_done() { # FILE
+	local dir=/run/vm/${1%.md}
+	mkdir "$dir.all" && awk -f /usr/lib/vm/guide-blocks dir="$dir.all" "/usr/lib/vm/docs/$1" &&
+		diff <(ls "$dir.all") <(find "$dir" -type f -printf '%f\n' | sort)
 }

@@ -138,6 +138,9 @@ vm_triple_faults() {
 		grep -vxFf /run/vm/made-again
 }
 
+# The same on the second host: see hosts.sh.
+vm_triple_faults_there() { :; }
+
 # QEMU's emulation of nested paging loses PVH guests: a guest goes on with the
 # hypervisor's instruction pointer, or gets a page fault without a cause, and ends
 # with a triple fault. This happens mostly while the guest's kernel starts, when each
@@ -235,7 +238,7 @@ guest_run() { # NAME COMMAND
 	local id dir parts cut status paths=() n
 	id=$(guest_domid "$1") || { echo "guest $1: not there" >&2; return 255; }
 	vm_run_id=$((vm_run_id + 1))
-	dir=/local/domain/$id/data/run/$BASHPID-$vm_run_id
+	dir=/local/domain/$id/data/run/${host:+$host-}$BASHPID-$vm_run_id
 	if [ ${#2} -gt 2500 ]; then
 		echo "guest_run: a command may have 2500 characters" >&2
 		return 255

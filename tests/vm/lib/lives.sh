@@ -25,9 +25,10 @@
 
 attach() { xm-ramdisk attach --timeout=120 "$@"; }
 
-# Writes numbered blocks from BASE on, and reads back the block of now and an older one.
+# Writes numbered blocks from BASE on, and reads back the block of now and an older one. Without
+# the disk, dd would make a file of its name in /dev.
 # shellcheck disable=SC2016 # for the guest
-verify='put() { printf "%-4096s" "$n" | dd of=/dev/xvdb bs=4096 seek=$((BASE + n % 64)) oflag=direct iflag=fullblock status=none; }
+verify='put() { printf "%-4096s" "$n" | dd of=/dev/xvdb bs=4096 seek=$((BASE + n % 64)) oflag=direct iflag=fullblock conv=nocreat status=none; }
 is() { [ "$(dd if=/dev/xvdb bs=4096 skip=$((BASE + $1 % 64)) count=1 iflag=direct status=none | tr -d " ")" = "$1" ] || echo "no $1 at $n" >/tmp/bad; }
 n=0; while ! [ -e /tmp/stop ] && ! [ -e /tmp/bad ]; do n=$((n + 1)); put || echo "write $n" >/tmp/bad; is $n
 	[ $n -le 40 ] || is $((n - 40)); echo $n >/tmp/n.new; mv /tmp/n.new /tmp/n; done'
@@ -113,7 +114,7 @@ read_back() { # NAME BLOCK
 }
 
 put_block() { # NAME BLOCK TEXT
-	guest_run "$1" "printf '%-4096s' $3 | dd of=/dev/xvdb bs=4096 seek=$2 oflag=direct iflag=fullblock status=none"
+	guest_run "$1" "printf '%-4096s' $3 | dd of=/dev/xvdb bs=4096 seek=$2 oflag=direct iflag=fullblock conv=nocreat status=none"
 }
 
 no_records() {

@@ -13,14 +13,17 @@
  *   4. toolstack_direct_connect()  until frontend and backend are Connected
  *
  * A detach is as for a device of this domain. xen-ramdiskd of a driver domain cannot
- * remove the frontend's directory; commands/detach.c does.
+ * remove the frontend's directory; commands/detach.c does. If the driver domain is
+ * gone, the device is closed by device_bury(), and removed with --force alone.
  */
+#include <glob.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "drivers/blkback/common/xenstore.h"
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/text.h"
@@ -31,6 +34,8 @@
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define MARKS "/local/domain/%u/" NODES_DATA
+/* of a frontend of this domain: Linux's Documentation/block/stat.rst */
+#define INFLIGHT "/sys/bus/xen/devices/vbd-%u/block/*/inflight"
 
 /* ---- the daemon there --------------------------------------------------- */
 
@@ -144,6 +149,49 @@ void toolstack_driver_show(const struct attach *a)
 
 /* ---- detach --------------------------------------------------------------- */
 
+/* The file has "READS WRITES", the requests under way. */
+static unsigned read_inflight(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned reads = 0, writes = 0;
+
+	if (f && fscanf(f, "%u %u", &reads, &writes) != 2)
+		reads = writes = 0;
+	if (f)
+		fclose(f);
+	return reads + writes;
+}
+
+/* How many requests wait in the frontend of this domain; 0 if it is another's. */
+static unsigned requests_waiting_here(const struct device *d)
+{
+	char pattern[96];
+	unsigned n = 0;
+	glob_t g;
+
+	if (d->domid != blkback_xenstore_domid(d->xs))
+		return 0;
+	snprintf(pattern, sizeof(pattern), INFLIGHT, d->devid);
+	if (glob(pattern, 0, NULL, &g))
+		return 0;
+	if (g.gl_pathc)
+		n = read_inflight(g.gl_pathv[0]);
+	globfree(&g);
+	return n;
+}
+
+/* An exit status. See device_bury(). */
+static int check_not_waiting(const struct device *d)
+{
+	unsigned n = requests_waiting_here(d);
+
+	return n ? say_failed(
+			   "%s of %s is closed, and not removed: %u of its requests wait for domain %u, which is gone, and Linux would wait for them in the thread that all Xen devices of %s need; restart %s",
+			   d->vdev, d->domain, n, d->backend, d->domain,
+			   d->domain)
+		 : EXIT_DONE;
+}
+
 int toolstack_driver_detach(struct device *d, bool force, int seconds,
 			    const volatile sig_atomic_t *stop)
 {
@@ -153,6 +201,8 @@ int toolstack_driver_detach(struct device *d, bool force, int seconds,
 	if (!s.backend_gone)
 		return -1;
 	device_bury(d, clock_deadline(seconds), stop);
+	if (force && check_not_waiting(d) != EXIT_DONE)
+		return EXIT_FAILED;
 	if (force)
 		device_remove_frontend(d);
 	say_note(

@@ -21,6 +21,10 @@ archive() { # FILE WHAT...
 	local file=$1 tree=/run/vm/tree what program path
 	shift
 	rm -rf $tree && mkdir -p $tree || return
+	# The C library loads it when libxenstore cancels the thread that reads watches.
+	for path in /usr/lib/*-linux-gnu/libgcc_s.so.1; do
+		vm_into $tree "$path" || return
+	done
 	for what in "$@"; do
 		case $what in
 		/*) vm_into $tree "$what" || return ;;

@@ -405,7 +405,7 @@ vm-shell: install-demo-packages
 
 # All of them, tables, record and picture; see build-aux/bench for the settings.
 bench: install-bench-packages
-	$(Q)$(MAKE) --no-print-directory all $(BENCHES) $(B)/tests/daemon/thousand $(VM_PROGRAMS) $(NBDKIT_PLUGIN)
+	$(Q)$(MAKE) --no-print-directory all $(BENCHES) $(B)/tests/daemon/thousand $(VM_PROGRAMS) $(NBDKIT_PLUGIN) other-programs
 	$(Q)B=$(B) build-aux/bench
 
 # ---- what must be on the machine -------------------------------------------

@@ -90,6 +90,12 @@ qemu-aarch64 -L "$sysroot" "$arm64/xm-ramdisk" interface list --svg "$tmp/svg" >
 	cmp "$tmp/svg" docs/interface-versions.svg >"$tmp/out" 2>&1
 result $? "xm-ramdisk for arm64 draws the same picture"
 
+# Wakeups, events and system calls of a request, as the kept table has them for amd64.
+qemu-aarch64 -L "$sysroot" "$arm64/tests/bench/costs" 2>"$tmp/out" |
+	awk '{printf "%s\t%.4f\t%.4f\t%.4f\t%.4f\n", $1, $3 / $2, $4 / $2, $5 / $2, $6 / $2}' >"$tmp/costs"
+grep -v '^#' docs/bench/request-costs.tsv | cut -f 1-5 | diff - "$tmp/costs" >>"$tmp/out"
+result $? "a request takes the same system calls and wakeups on arm64"
+
 # Not under qemu-user. ptrace: unit/store/crash, unit/store/point-crash, unit/store/first, ring/ring/restart,
 # unit/store/identity. Seccomp: ring/worker/sandbox,
 # ring/worker/captured; root's groups: ring/worker/inside. Mappings of 3 TiB and 256 GiB: unit/format/groups, unit/store/points. Which pages are mapped: unit/io/range. Crashes of qemu-user 7.2 itself

@@ -10,7 +10,9 @@
  * drivers/block/xen-blkfront.c; FreeBSD sys/dev/xen/blkfront/blkfront.c,
  * xbd_queue_cb(); NetBSD sys/arch/xen/xen/xbd_xenbus.c, xbdstart(); illumos
  * usr/src/uts/common/xen/io/xdf.c, XB_BSIZE; mini-os blkfront.c, blkfront_aio();
- * U-Boot drivers/xen/pvblock.c, blkfront_aio(); win-xenvbd, by the same table.
+ * U-Boot drivers/xen/pvblock.c, blkfront_aio(); OVMF (edk2)
+ * OvmfPkg/XenPvBlkDxe/XenPvBlkDxe.c, XenPvBlkDxeDriverBindingStart(), and BlockFront.c,
+ * XenPvBlockAsyncIo(); win-xenvbd, by the same table.
  */
 #include "drivers/blkback/ring/validate.h"
 #include "tests/cunit.h"
@@ -30,6 +32,7 @@ static const struct driver {
 	{ "illumos", 512, 512, 512, true, true },
 	{ "NetBSD", 0, 512, 512, false, true },
 	{ "mini-os", 0, 512, 512, false, true },
+	{ "OVMF", 0, 512, 512, false, true },
 	{ "FreeBSD", 0, 0, 512, false, false },
 	{ "U-Boot", 0, 0, 0, false, false },
 	{ "Windows", 0, 0, 0, false, false },

@@ -75,7 +75,9 @@ static void linux_driver(unsigned back)
 
 /*
  * mini-os, blkfront.c (init_blkfront(), shutdown_blkfront()), and with the same
- * order U-Boot, drivers/xen/pvblock.c. In one transaction with its ring it writes
+ * order U-Boot, drivers/xen/pvblock.c, and OVMF, which closes when a kernel starts (edk2,
+ * OvmfPkg/XenPvBlkDxe/BlockFront.c, XenPvBlockFrontInitialization() and
+ * XenPvBlockFrontShutdown()). In one transaction with its ring it writes
  * Connected, whatever the backend's state is, and waits for the backend. It
  * never looks at the backend's state after that, so that it does not notice a
  * detach. Its own close waits for each state in turn, ends in Initialising, and
@@ -228,7 +230,7 @@ static const struct driver {
 	bool comes_back; /* after a close of its own */
 } drivers[] = {
 	{ "Linux", linux_driver, 1, false, false, true },
-	{ "mini-os, U-Boot", minios_driver, 1, true, true, true },
+	{ "mini-os, OVMF, U-Boot", minios_driver, 1, true, true, true },
 	{ "FreeBSD", freebsd_driver, 4, false, false, false },
 	{ "NetBSD", netbsd_driver, 1, true, false, true },
 	{ "illumos", illumos_driver, 1, true, false, true },

@@ -11,6 +11,7 @@
 #include "tests/daemon/xenstore-server.h"
 
 #include "tests/bench/bench.h"
+#include "tests/format.h"
 #include "tests/unit/scratch.h"
 
 #include <sched.h>
@@ -106,8 +107,7 @@ static void make_device(unsigned i)
 	set_back(i, "/frontend", front);
 	set_back(i, "/frontend-id", domid);
 	set_back(i, "/online", "1");
-	snprintf(text, sizeof(text), "%u", RD_FORMAT);
-	set_back(i, "/format", text);
+	set_back(i, "/format", own_format());
 	set_back(i, "/store", scratch_store);
 	set_back(i, "/params", seed_of(i));
 	set_back(i, "/mode", "w");

@@ -95,8 +95,7 @@ static void attach_domain(const char *mode, const char *private_view)
 	snprintf(text, sizeof(text), "%s", front(""));
 	set_back("frontend", text);
 	set_back("online", "1");
-	snprintf(text, sizeof(text), "%u", RD_FORMAT);
-	set_back("format", text);
+	set_back("format", own_format());
 	set_back("store", scratch_store);
 	set_back("params", seed);
 	set_back("mode", mode);

@@ -4,6 +4,7 @@
 #define TESTS_DAEMON_NODES_H
 
 #include "tests/daemon/processes.h"
+#include "tests/format.h"
 
 #include <pthread.h>
 #include <xenstore.h>
@@ -58,7 +59,7 @@ static inline bool await_node(const char *path, const char *text)
 		set_node(BACK_OF(device) "/frontend", FRONT_OF(device)); \
 		set_node(BACK_OF(device) "/frontend-id", "0");           \
 		set_node(BACK_OF(device) "/online", "1");                \
-		set_node(BACK_OF(device) "/format", "4");                \
+		set_node(BACK_OF(device) "/format", own_format());       \
 		set_node(BACK_OF(device) "/store", scratch_store);       \
 		set_node(BACK_OF(device) "/params", seed);               \
 		set_node(BACK_OF(device) "/mode", mode);                 \

@@ -27,6 +27,7 @@
 
 #include "drivers/blkback/supervisor/device.h"
 #include "drivers/blkback/common/nodes.h"
+#include "tests/format.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/ring/fake/fake.h"
 
@@ -147,7 +148,7 @@ static void fuzz_attach_nodes(const char *seed, const char *mode)
 	fuzz_set("mode", mode);
 	if (nodes.kind == BLKBACK_KIND_XL)
 		fuzz_set("script", "/etc/xen/scripts/" NODES_XL_SCRIPT);
-	fuzz_tool_set("format", "3");
+	fuzz_tool_set("format", own_format());
 	fuzz_tool_set("store", "/fake");
 	fuzz_tool_set("params", seed);
 	fake_xs_set(FUZZ_FRONT "/backend", nodes.back);

@@ -103,7 +103,7 @@ struct block : rl::test_suite<test, threads>, world {
 
 	struct rd_disk disk(unsigned slot, bool settling = false)
 	{
-		return { &header, 0, slot, settling };
+		return { &header, {}, slot, settling };
 	}
 
 	void fill(int value)

@@ -17,6 +17,7 @@
 
 #include "drivers/blkback/supervisor/device.h"
 #include "tests/cunit.h"
+#include "tests/format.h"
 #include "tests/ring/fake/fake.h"
 
 #ifndef BACK /* xl.c defines its own */
@@ -115,7 +116,7 @@ static inline void attach_nodes(const char *mode)
 	fake_xs_set(BACK "/frontend-id", "5");
 	fake_xs_set(BACK "/online", "1");
 	fake_xs_set(BACK "/state", "1");
-	fake_xs_set(BACK "/format", "4");
+	fake_xs_set(BACK "/format", own_format());
 	fake_xs_set(BACK "/store", "/fake");
 	fake_xs_set(BACK "/params", "/seed.img");
 	fake_xs_set(BACK "/mode", mode);

@@ -112,12 +112,12 @@ static int adopt_in_order(struct blkback_host *h, struct blkback_device *d)
 static void second_guest(void)
 {
 	static const char back[] = "/local/domain/0/backend/ramdisk/6/51712";
-	static const char *const nodes[][2] = {
+	const char *const nodes[][2] = {
 		{ "frontend", "/local/domain/6/device/vbd/51712" },
 		{ "frontend-id", "6" },
 		{ "online", "1" },
 		{ "state", "4" },
-		{ "format", "4" },
+		{ "format", own_format() },
 		{ "store", "/fake" },
 		{ "params", "/seed.img" },
 		{ "mode", "w" },

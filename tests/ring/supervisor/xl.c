@@ -18,7 +18,7 @@ static void libxl_nodes(void)
 
 static void script_writes(void)
 {
-	fake_xs_set(BACK "/ramdisk/format", "4");
+	fake_xs_set(BACK "/ramdisk/format", own_format());
 	fake_xs_set(BACK "/ramdisk/store", "/fake");
 	fake_xs_set(BACK "/ramdisk/params", "/seed.img");
 	fake_xs_set(BACK "/ramdisk/disk", "1-2-3");

@@ -11,6 +11,7 @@ tool=$B/xm-ramdisk
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 out=$scratch/out
+format=$(sed -n 's/^#define RD_FORMAT \([0-9]*\)u$/\1/p' include/ramdisk.h)
 failed=0
 
 result() { # NAME PROBLEM
@@ -221,7 +222,7 @@ lists() {
 		.read_bytes == 4096 and .write_bytes == 4096 and .errors == 0'
 	printf '\143' | dd of="$(echo "$XEN_RAMDISK_DIR"/*.header)" bs=1 seek=8 conv=notrunc status=none
 	says "list with a header of another format" 1 \
-		'xm-ramdisk: f-.*\.header has store format 99 and this program knows format 3: .*' "$tool" list
+		'xm-ramdisk: f-.*\.header has store format 99 and this program knows format '"$format"': .*' "$tool" list
 	kill -KILL "$holder"
 	wait "$holder" 2>/dev/null
 	says "list after the process was killed" 0 'no RAM disks' "$tool" list

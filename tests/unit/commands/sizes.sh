@@ -38,7 +38,7 @@ prints "load 3000000 bytes" 'odd: 2\.9 MiB, kept' load "$seeds/odd"
 prints "list" 'block: 4 KiB, kept, attached 0 times$' list
 prints "show" '^size: +4 KiB \(4096 bytes\)$' show block
 prints "show, the padding" '^size: +2\.9 MiB \(3000320 bytes\), 320 bytes of them padding$' show odd
-prints "show, the memory" '^memory: +60 KiB, reserved$' show block
+prints "show, the memory" '^memory: +64 KiB, reserved$' show block
 prints "show, what is loaded" '^loaded: +4 KiB of 4 KiB$' show block
 prints "load of a large disk" 'large: 3 GiB, kept' load --thin "$seeds/large"
 prints "list of a large disk" 'large: 3 GiB, thin, kept' list

@@ -6,19 +6,18 @@
  * processes. Every attachment reads what any other has written, the seed is never
  * written, and the last detach discards the contents.
  *
- * DESIGN. No process owns a disk. A disk is six files in a store, a
- * directory on tmpfs: ID.data (exactly the disk's bytes), ID.ranges (one block
- * lock for each 4 KiB block, and which blocks are loaded and have memory; a
- * thin disk has memory for the locks of written blocks only),
- * ID.header (identity, state, points, and one slot for each attachment), ID.counters
- * (one page for each attachment) and ID.points (what points keep of changed blocks);
- * and ID.paths, if it was attached by paths that
- * lead through symbolic links. An attachment holds an open-file-description
- * lock on its slot's byte of the empty file ID.lock-0, or ID.lock-1 and following if
- * there are more than 64, so the kernel counts the references: a
- * process that dies in any way is detached by the kernel. It has the header mapped
- * for reading only. A private view adds two files of its own, ID.view-SLOT.data and
- * ID.view-SLOT.map. drivers/block-ram/format/header.h documents the format.
+ * DESIGN. No process owns a disk. A disk is files in a store, a directory on tmpfs:
+ * ID.data (exactly the disk's bytes), ID.ranges (one block lock for each 4 KiB block,
+ * and which blocks are loaded and have memory; a thin disk has memory for the locks
+ * of written blocks only), ID.header (identity, state, points, and one slot for each
+ * attachment), ID.counters (one page for each attachment), ID.points (what points
+ * keep of changed blocks), the empty files ID.lock-0 to ID.lock-15, as they are
+ * needed, and ID.paths, if the disk was attached by paths that lead through symbolic
+ * links. An attachment holds an open-file-description lock on its slot's byte of one
+ * of the empty files, so the kernel counts the references: a process that dies in any
+ * way is detached by the kernel. It has the header mapped for reading only. A private
+ * view adds two files of its own, ID.view-SLOT.data and ID.view-SLOT.map.
+ * drivers/block-ram/format/header.h documents the format.
  *
  * UNITS. Offsets and lengths are bytes. A disk's size is a multiple of
  * RD_SECTOR. Reads and writes need no alignment.

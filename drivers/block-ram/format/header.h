@@ -11,8 +11,8 @@
  *
  * WHO WRITES. The header decides what a disk is and who is attached. Only the
  * holder of RD_LOCK_DISK writes it, through a descriptor that is closed when the
- * lock is released. An attachment then has the header open and mapped for reading
- * only: a worker that its guest has taken over cannot change it. What attachments
+ * lock is released. An attachment then has the header mapped for reading only, and
+ * not open: a worker that its guest has taken over cannot change it. What attachments
  * write on the request path is elsewhere: block locks, bits and part states in
  * ID.ranges, and counters in ID.counters, which has one page for each slot. Bytes
  * from there are input: check them at each use.

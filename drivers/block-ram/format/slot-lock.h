@@ -6,7 +6,8 @@
  * lock when the attachment's process dies. The kernel keeps the locks of a file in a
  * list and walks it for each request, so the locks are spread over RD_LOCK_FILES empty
  * files, ID.lock-0 and following: RD_LOCK_RUN slots in a row belong to one file, the
- * next ones to the next file. A small disk has one of them.
+ * next ones to the next file. A file is made with its first lock, and a confined
+ * attachment (rd_confine()) makes all of them.
  *
  * The lock of slot n is a shared open-file-description lock (fcntl F_OFD_*) on byte
  * RD_LOCK_SLOT + n of its file. It is taken with RD_LOCK_DISK held, by a description
@@ -55,7 +56,7 @@ bool rd_slot_alive_in(int dir, const char *id, unsigned slot);
 
 /*
  * Claim @slot, with RD_LOCK_DISK held. Returns a descriptor that holds the lock, for
- * rd_slot_release(); -EWOULDBLOCK if the slot's attachment is alive; -errno.
+ * rd_slot_unlock(); -EWOULDBLOCK if the slot's attachment is alive; -errno.
  */
 int rd_slot_lock(int dir, const char *id, unsigned slot);
 /* Unlock, although a child process may have the description too; then close @fd. */

@@ -86,7 +86,7 @@ complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l private -d 'a copy-on-wri
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l point -r -f -d 'the disk as of this point'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l sector-size -r -f -a '512 4096' -d 'logical sector that DOMAIN sees'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l timeout -r -f -d 'for DOMAIN\'s frontend to connect'
-complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l no-wait -d 'not for the frontend, since DOMAIN is paused'
+complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l no-wait -d 'do not wait for the frontend'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l remote -d 'SEED is nbd://HOST/DISK or the like'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l backend -r -f -d 'xen-ramdiskd of this driver domain serves the disk'
 complete -c xm-ramdisk -n '__xen_ramdisk_in attach' -l toolstack -r -f -a 'direct xl xm' -d 'instead of the first that this host has'

@@ -73,7 +73,7 @@ _xm_ramdisk() {
 			'--point=[the disk as of this point]:POINT:' \
 			'--sector-size=[logical sector that DOMAIN sees]:512|4096:(512 4096)' \
 			'--timeout=[for DOMAIN'\''s frontend to connect]:SECONDS:' \
-			'--no-wait[not for the frontend, since DOMAIN is paused]' \
+			'--no-wait[do not wait for the frontend]' \
 			'--remote=-[SEED is nbd\://HOST/DISK or the like]::SECONDS:' \
 			'--backend=[xen-ramdiskd of this driver domain serves the disk]:DOMAIN:' \
 			'--toolstack=[instead of the first that this host has]:direct|xl|xm:(direct xl xm)' \

@@ -38,7 +38,7 @@ static const char help[] =
 	"  --point=POINT  the disk as of this point; with --private, or read only\n"
 	"  --sector-size=512|4096  logical sector that DOMAIN sees (512)\n"
 	"  --timeout=SECONDS  for DOMAIN's frontend to connect (60)\n"
-	"  --no-wait    not for the frontend, since DOMAIN is paused: with --remote only\n"
+	"  --no-wait    do not wait for the frontend (DOMAIN is paused); needs --remote\n"
 	"  --remote[=SECONDS]  SEED is nbd://HOST/DISK or the like: load no copy of it,\n"
 	"               but share the disk of HOST; reconnect for so long (60)\n"
 	"  --backend=DOMAIN  xen-ramdiskd of this driver domain serves the disk; SEED is\n"

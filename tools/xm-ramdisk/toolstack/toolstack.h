@@ -26,7 +26,7 @@ struct attach {
 	unsigned devid;
 	bool writable;
 	int seconds; /* to wait for the frontend */
-	bool no_wait; /* for the backend only; with @remote */
+	bool no_wait; /* do not wait for the frontend; only if @remote */
 	/* A disk of another host: seconds to reconnect for. 0: one of this host. */
 	int remote;
 	const char *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The store's format as a tool writes it to XenStore. */
+/* The store's format as the tool writes it to xenstore. */
 #ifndef TESTS_FORMAT_H
 #define TESTS_FORMAT_H
 

@@ -20,8 +20,8 @@ void blkback_self_set_title(char *title, const char *label);
 unsigned blkback_self_queues(void);
 
 /*
- * Raise the limit of open files to what root may have: the daemon has two for each
- * device, and many a shell's limit is 1024.
+ * Raise the limit of open files to the hard limit: the daemon has two for each device,
+ * and the limit of a shell is often 1024.
  */
 void blkback_self_raise_files(void);
 

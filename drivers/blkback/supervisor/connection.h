@@ -13,8 +13,9 @@
 #include "drivers/blkback/supervisor/supervisor.h"
 
 /*
- * Open the connection. libxenstore closes a socket that has ended; sup->xenstore_end
- * stays open, to be polled for POLLRDHUP. -errno, and the connection of before stays.
+ * Open the connection, in place of one that is open. libxenstore closes its socket when
+ * xenstored has ended; sup->xenstore_end is a duplicate that stays open, to be polled for
+ * the end (POLLRDHUP). 0, or -errno: then nothing has changed.
  */
 int blkback_connection_open(struct blkback_supervisor *sup);
 

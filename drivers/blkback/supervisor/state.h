@@ -25,7 +25,7 @@ struct blkback_supervisor {
 	bool more_watches; /* not all events of xenstore were read */
 	int xenstore_fd; /* of the connection, for the guard; -1: unknown */
 	bool by_socket; /* xenstored's, not the kernel's device */
-	int xenstore_end; /* that socket again, for poll(): its end; or -1 */
+	int xenstore_end; /* a duplicate of its socket, see connection.h; or -1 */
 	bool marked; /* the node NODES_MARK was written */
 	bool xenstore_lost; /* host.xs is a broken connection */
 	int64_t lost_at, reconnect_at; /* ms, monotonic; if xenstore_lost */

@@ -32,12 +32,12 @@
 
 #define RESUME_MS 4000 /* for a worker that takes over, before others go on */
 #define RETRY_MS 200 /* after a write of another process came in between */
-#define IDLE_MS \
-	2000 /* poll()'s limit where the end of xenstored causes no event */
+/* poll()'s limit where the end of xenstored causes no event */
+#define IDLE_MS 2000
 #define REAP_MS 100 /* it looks at each disk, and no guest waits for it */
 #define SWEEP_MS 2000 /* between two sweeps, while a disk is locked */
-#define NR_FIXED_POLLS \
-	4 /* xenstore, its end, signals, the spare; then the workers */
+/* xenstore, its end, signals, the spare; then the workers */
+#define NR_FIXED_POLLS 4
 
 /* ---- workers and signals ------------------------------------------------ */
 

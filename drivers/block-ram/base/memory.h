@@ -50,8 +50,8 @@ int rd_memory_reserve(int fd, uint64_t size, void *huge, uint64_t *taken);
 /*
  * Map file @fd of @size bytes, of which all will be reserved, if its file system gives
  * it huge pages: a tmpfs with huge=advise, within_size or always. They save most misses
- * of the TLB in every process that maps the file. NULL: small pages are to be taken.
- * The first huge page has memory then, if the margin allows it.
+ * of the TLB in every process that maps the file. The first huge page has memory then.
+ * NULL: small pages are to be taken.
  */
 void *rd_memory_map_huge(int fd, uint64_t size);
 

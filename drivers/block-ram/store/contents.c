@@ -242,10 +242,10 @@ static bool is_slow(int64_t us, uint64_t bytes)
 }
 
 /*
- * Take all memory before the first byte is written: a write to a hole takes a small
- * page. It is ten times as quick as taking small pages, unless memory is fragmented:
- * the kernel then makes room for each huge page. When that takes longer than small
- * pages, the rest has small pages, which are taken while the seed is read.
+ * Take all memory before the first byte is written, since a write to a hole takes a
+ * small page. Huge pages are taken ten times as quickly as small ones, unless memory is
+ * fragmented: the kernel then makes room for each of them. When that takes longer than
+ * small pages would, the rest has small pages, which are taken while the seed is read.
  */
 static int reserve_huge(struct making *m, struct rd_load *what,
 			struct rd_error *err)

@@ -14,7 +14,7 @@
  *
  * A detach is as for a device of this domain. xen-ramdiskd of a driver domain cannot
  * remove the frontend's directory; commands/detach.c does. If the driver domain is
- * gone, the device is closed by device_bury(), and removed with --force alone.
+ * gone, device_bury() closes the device, and only --force removes it.
  */
 #include <glob.h>
 #include <stdint.h>

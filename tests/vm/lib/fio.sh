@@ -6,16 +6,16 @@
 #
 #   fio_brd N            makes /images/seed of $mib MiB, and N RAM disks of the kernel
 #                        (brd) with the same contents
-#   fio_guest GUEST VCPUS BRD QDISK   starts a guest with three disks, on three backends
-#                        that keep their bytes in the memory of Domain-0: xvdb on
+#   fio_guest GUEST VCPUS BRD QDISK   starts a guest with disks on $backends, which
+#                        keep their bytes in the memory of Domain-0: xvdb on
 #                        xen-ramdiskd, xvdc on xen-blkback over /dev/ramBRD, xvdd on
 #                        QEMU over /dev/ramQDISK
 #   fio_cells GUEST DEVICES LABEL JOBS CELL...   runs each cell for $seconds s over the
 #                        first $mib MiB of each device, one device after the other;
 #                        prints a line "DEVICE CELL+LABEL KiB/s" for each
-#   fio_both GUEST GUEST DEVICES LABEL CELL...   runs the same in two guests at once and
-#                        prints the sum of both. Measures $seconds s, beginning $lead s
-#                        (5) after the start, when both guests are busy.
+#   fio_together GUESTS DEVICES LABEL CELL...   runs the same in several guests at once and
+#                        prints their sum. Measures $seconds s, beginning $lead s
+#                        (5) after the start, when all guests are busy.
 #   fio_turn ROUND DEVICE...   prints the devices; each round begins with another device
 #   fio_table FILE NAME=DEVICE...   prints a table of such lines of all rounds: for each
 #                        device the median, minimum and maximum; for the ratio of the
@@ -23,6 +23,13 @@
 
 # In the test bed and on the host the file is in the same folder.
 . "${BASH_SOURCE%/*}/spread.sh"
+
+# What is measured, and what a cell's label ends in. Debian's QEMU for arm64 is built without Xen:
+# there is no qdisk there.
+# shellcheck disable=SC2034 # the benchmarks read them
+backends='xvdb xvdc xvdd' on=
+# shellcheck disable=SC2034
+[ "$(uname -m)" != aarch64 ] || backends='xvdb xvdc' on=-arm64
 
 fio_brd() { # N
 	local n
@@ -37,11 +44,12 @@ fio_brd() { # N
 # A disk with a QEMU backend cannot be attached to a guest that was created without
 # one. QEMU opens its key map even without a screen; an empty file is enough.
 fio_guest() { # NAME VCPUS BRD QDISK
+	local disks="\"phy:/dev/ram$3,xvdc,w\""
+	[[ $backends != *xvdd* ]] || disks+=", \"format=raw,vdev=xvdd,access=rw,backendtype=qdisk,target=/dev/ram$4\""
 	mkdir -p /usr/share/qemu/keymaps && : >/usr/share/qemu/keymaps/en-us
-	guest_start "$1" fio "vcpus=$2" \
-		"disk=[\"phy:/dev/ram$3,xvdc,w\", \"format=raw,vdev=xvdd,access=rw,backendtype=qdisk,target=/dev/ram$4\"]" &&
+	guest_start "$1" fio "vcpus=$2" "disk=[$disks]" &&
 		cp /images/seed "/images/seed-$1" && xm-ramdisk attach "$1" "/images/seed-$1" xvdb &&
-		guest_run "$1" 'cmp /dev/xvdb /dev/xvdc && cmp /dev/xvdb /dev/xvdd'
+		guest_run "$1" "for disk in $backends; do cmp /dev/xvdb /dev/\$disk || exit; done"
 }
 
 # The options of every fio run, as text for a shell in the guest.
@@ -69,14 +77,14 @@ fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
 	$script"
 }
 
-fio_both() { # GUEST GUEST DEVICES LABEL CELL...
-	local one=$1 other=$2 devices=$3 label=$4 cell device guest rw bs depth at pids
-	shift 4
+fio_together() { # GUESTS DEVICES LABEL CELL...
+	local guests=$1 devices=$2 label=$3 cell device guest rw bs depth at pid pids results
+	shift 3
 	for cell in "$@"; do
 		IFS=: read -r rw bs depth <<<"$cell"
 		for device in $devices; do
-			at=$(($(date +%s) + ${lead:-5})) pids=()
-			for guest in "$one" "$other"; do
+			at=$(($(date +%s) + ${lead:-5})) pids=() results=()
+			for guest in $guests; do
 				guest_run "$guest" "sectors() { awk '\$3 == \"$device\" {print \$6 + \$10}' /proc/diskstats; }
 					uptime() { awk '{print \$1}' /proc/uptime; }
 					fio $(fio_options "$device" "$rw" "$bs" "$depth" 600) >/tmp/fio 2>&1 & fio=\$!
@@ -88,12 +96,13 @@ fio_both() { # GUEST GUEST DEVICES LABEL CELL...
 					wait \$fio
 					echo \$from \$since \$to \$end | awk '{print (\$3 - \$1) / 2 / (\$4 - \$2)}'" \
 					>"/run/vm/fio-$guest" &
-				pids+=($!)
+				pids+=($!) results+=("/run/vm/fio-$guest")
 			done
-			wait "${pids[0]}" && wait "${pids[1]}" || return
-			awk -v d="$device" -v c="$cell$label" '$1 < 1 {exit 1} {n++; sum += $1}
-				END {if (n != 2) exit 1; printf "%s %s %d\n", d, c, sum}' \
-				"/run/vm/fio-$one" "/run/vm/fio-$other" || return
+			for pid in "${pids[@]}"; do
+				wait "$pid" || return
+			done
+			awk -v d="$device" -v c="$cell$label" -v guests="${#pids[@]}" '$1 < 1 {exit 1} {n++; sum += $1}
+				END {if (n != guests) exit 1; printf "%s %s %d\n", d, c, sum}' "${results[@]}" || return
 		done
 	done
 }
@@ -122,19 +131,27 @@ fio_table() { # FILE NAME=DEVICE...
 			spread(a, m)
 		}
 		function print_head(    k) {
-			printf "%-10s %4s %5s %-6s", "operation", "size", "depth", "guest"
+			printf "%-10s %4s %5s %-11s", "operation", "size", "depth", "guest"
 			for (k = 1; k <= devices; k++) printf " %8s %17s", name[k], "min-max KiB/s"
 			for (k = 2; k <= devices; k++) printf " %8s %11s", "/" name[k], "middle half"
 			print ""
 		}
 		function print_cell(cell,    k, w) {
 			split(cell, w, ":")
-			printf "%-10s %4s %5s %-6s", w[1], w[2], w[3], w[4]
+			printf "%-10s %4s %5s %-11s", w[1], w[2], w[3], w[4]
 			for (k = 1; k <= devices; k++) {
+				if (!n[cell, device[k]]) {
+					printf " %8s %17s", "-", "-"
+					continue
+				}
 				spread_of(cell, device[k])
 				printf " %8d %17s", median, min "-" max
 			}
 			for (k = 2; k <= devices; k++) {
+				if (!n[cell, device[k]]) {
+					printf " %8s %11s", "-", "-"
+					continue
+				}
 				spread_of_ratios(cell, device[1], device[k])
 				printf " %8.2f   %.2f-%.2f", median, q1, q3
 			}

@@ -18,6 +18,11 @@ int label_config(const char *value)
 	return 0;
 }
 
+bool label_is_given(void)
+{
+	return given != NULL;
+}
+
 void label_of_client(char label[RD_LABEL_MAX])
 {
 	struct sockaddr_storage a;

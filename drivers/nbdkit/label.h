@@ -7,6 +7,7 @@
 
 /* label=. Before nbdkit serves. 0. */
 int label_config(const char *value);
+bool label_is_given(void);
 /*
  * The label of the connection that is being made: the one given, or else "nbd/" and
  * the client's address or process, as far as nbdkit knows it.

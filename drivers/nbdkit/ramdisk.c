@@ -36,7 +36,7 @@
 
 /* Set by parameters, before nbdkit serves. */
 static bool read_only;
-static unsigned flags; /* RD_PRIVATE, RD_THIN, RD_LAZY, RD_KEEP, RD_FRESH */
+static unsigned flags; /* RD_PRIVATE and the like, of switches */
 static const char *given_point; /* of point=: of every export; or NULL */
 
 /* ---- parameters -------------------------------------------------------- */
@@ -68,7 +68,7 @@ static int ramdisk_config(const char *key, const char *value)
 	} switches[] = {
 		{ "private", RD_PRIVATE }, { "thin", RD_THIN },
 		{ "lazy", RD_LAZY },       { "keep", RD_KEEP },
-		{ "fresh", RD_FRESH },
+		{ "fresh", RD_FRESH },     { "durable", RD_DURABLE },
 	};
 	static const char *const of_exports[] = { "seed", "disk", "name", "dir",
 						  "links" };
@@ -97,6 +97,16 @@ static int ramdisk_config(const char *key, const char *value)
 	nbdkit_error("unknown parameter '%s'; see nbdkit-ramdisk-plugin(1)",
 		     key);
 	return -1;
+}
+
+static int ramdisk_config_complete(void)
+{
+	if (flags & RD_DURABLE && !label_is_given()) {
+		nbdkit_error(
+			"durable=true needs label=, by which the attachment is found again");
+		return -1;
+	}
+	return exports_complete();
 }
 
 /* One thread for each connection where more of them end nbdkit. */
@@ -143,7 +153,9 @@ static int ramdisk_preconnect(int readonly)
 	"lazy=true        Read each part of the seed at its first use.\n"             \
 	"keep=true        Load at once, and keep when the last client goes.\n"        \
 	"fresh=true       Load the file that is there, although a disk of an\n"       \
-	"                 earlier file of the path is loaded."
+	"                 earlier file of the path is loaded.\n"                      \
+	"durable=true     The client's attachment outlives a killed nbdkit, and\n"    \
+	"                 the next one with the same label= goes on with it."
 
 static void ramdisk_dump(void)
 {
@@ -209,7 +221,7 @@ static int attach_point(struct rd_store *store,
 	at.seed = NULL;
 	at.name = rd_id(whole);
 	at.writable = false; /* RD_PRIVATE writes all the same */
-	at.flags &= RD_PRIVATE;
+	at.flags &= RD_PRIVATE | RD_DURABLE;
 	rc = rd_attach_point(store, &at, point, disk, err);
 	rd_detach(whole);
 	if (rc)
@@ -236,10 +248,12 @@ static int attach(const struct exported *e, const char *label, bool writable,
 
 	if (!writable)
 		req.flags &= ~RD_PRIVATE;
+	if (!step) /* of no client */
+		req.flags &= ~RD_DURABLE;
 	first = req;
 	if (point) { /* as a reader, beside any other attachment */
 		first.writable = false;
-		first.flags &= ~RD_PRIVATE;
+		first.flags &= ~(RD_PRIVATE | RD_DURABLE);
 	}
 	if (!e->seed)
 		first.flags &= ~RD_FRESH;
@@ -254,6 +268,9 @@ static int attach(const struct exported *e, const char *label, bool writable,
 			rc = check_instance(e, disk, &err);
 		if (!rc && point)
 			rc = attach_point(store, &req, point, disk, &err);
+		if (!rc && req.flags & RD_DURABLE)
+			rd_settle(
+				*disk); /* blocks that a killed nbdkit wrote */
 		rd_store_close(store);
 	}
 	if (rc) {
@@ -540,7 +557,7 @@ static struct nbdkit_plugin plugin = {
 		       "connections and with Xen domains",
 	.unload = ramdisk_unload,
 	.config = ramdisk_config,
-	.config_complete = exports_complete,
+	.config_complete = ramdisk_config_complete,
 	.config_help = CONFIG_HELP,
 	.magic_config_key = "seed",
 	.dump_plugin = ramdisk_dump,

@@ -368,5 +368,22 @@ for f in (lambda: h.pwrite(b\"x\", 0), lambda: h.zero(512, 0), lambda: h.trim(40
         assert e.errno == \"EPERM\", e.errno
     else:
         raise AssertionError(\"it wrote\")"'
+# ---- an attachment that outlives nbdkit ---------------------------------------
+
+does "nothing is attached" is_emptied
+says "durable=true without label=" 1 'durable=true needs label=' nbdkit "$plugin" durable=true "$seeds/odd.img"
+serve_durable() { serve "$seeds/$1" "$plugin" label=xl/5/51728 durable=true private=true "$seeds/odd.img"; }
+serve_durable first
+# The client has written when it kills nbdkit.
+nbdsh -u "$uri" -c "import os; h.pwrite(b'view' * 1024, 8192); os.kill($server, 9)" >"$out" 2>&1
+wait "$server" 2>/dev/null
+xm-ramdisk list >"$out"
+grep -qE '^  domain 5 +xvdb +p ' "$out"
+ok "durable=true: the attachment of a killed nbdkit stays" $?
+serve_durable second
+does "durable=true: the next one goes on with it" nbdsh -u "$uri" -c 'assert h.pread(4, 8192) == b"view"'
+wait_for 10 store_is_empty
+ok "durable=true: it ends with its client" $?
+end "$server"
 does "no disk is left at the end" is_emptied
 finish

@@ -64,8 +64,8 @@ static void put(FILE *f, const struct blkback_record *r)
 	put_text(f, "disk", r->disk);
 	put_text(f, "vdev", r->vdev);
 	put_text(f, "point", r->point);
-	fprintf(f, "writable=%d\nprivate=%d\nsector-size=%" PRIu32 "\n",
-		r->writable, r->private_view, r->sector_size);
+	fprintf(f, "writable=%d\nprivate=%d\nnbd=%d\nsector-size=%" PRIu32 "\n",
+		r->writable, r->private_view, r->nbd, r->sector_size);
 	put_text(f, "fault", blkback_fault_format(&r->faults, faults));
 	fprintf(f, "returning=%d\nsince=%" PRIu64 "\nuntil=%" PRIu64 "\n",
 		r->returning, r->since, r->until);
@@ -165,6 +165,8 @@ static bool take(struct blkback_record *r, const char *key, const char *value)
 		return take_bool(&r->writable, value);
 	if (!strcmp(key, "private"))
 		return take_bool(&r->private_view, value);
+	if (!strcmp(key, "nbd"))
+		return take_bool(&r->nbd, value);
 	if (!strcmp(key, "sector-size"))
 		return take_u32(&r->sector_size, value);
 	if (!strcmp(key, "fault"))

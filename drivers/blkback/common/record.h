@@ -40,6 +40,7 @@ struct blkback_record {
 	char vdev[32]; /* as the user typed it */
 	char point[RD_NAME_MAX]; /* of the disk, or empty */
 	bool writable, private_view;
+	bool nbd; /* of backend/vbd: it had an NBD device, else a loop device */
 	uint32_t sector_size;
 	struct blkback_fault_set faults;
 	/* only of an attachment whose domain is not there */

@@ -92,10 +92,10 @@ static int attach_loop(struct hotplug *h, const char *id)
 	return rc;
 }
 
-static int add_nbd(struct hotplug *h, const struct rd_disk *disk)
+static int add_nbd(struct hotplug *h, const char *id)
 {
 	char device[NBD_PATH_MAX];
-	int rc = nbd_make(h->store, h->label, rd_id(disk), h->writable,
+	int rc = nbd_make(h->store, h->label, id, h->writable,
 			  h->disk.flags & RD_PRIVATE, h->disk.point, device);
 
 	if (rc == EXIT_DONE)
@@ -128,12 +128,14 @@ static bool can_use_loop(struct hotplug *h, const struct rd_disk *disk)
 	       info.loaded == info.size;
 }
 
-/* A domain that was saved, or starts again: a loop device over what was kept. */
+/* A domain that was saved, or starts again: a device over what was kept. */
 static int add_kept(struct hotplug *h, const struct blkback_record *kept)
 {
 	int rc = life_take(h, kept);
 
-	return rc ? rc : attach_loop(h, kept->disk);
+	if (rc)
+		return rc;
+	return kept->nbd ? add_nbd(h, kept->disk) : attach_loop(h, kept->disk);
 }
 
 int hotplug_kernel_add(struct hotplug *h)
@@ -146,6 +148,10 @@ int hotplug_kernel_add(struct hotplug *h)
 	if (life_find(h, &kept, &mode_differs))
 		return mode_differs ? life_say_mode(&kept) : add_kept(h, &kept);
 	rc = life_check_arrival(h);
+	if (!rc)
+		rc = life_check_restore(h);
+	if (!rc)
+		rc = life_check_move(h);
 	if (rc)
 		return rc;
 	saved_await(h->store, &h->disk, h->stop);
@@ -161,7 +167,7 @@ int hotplug_kernel_add(struct hotplug *h)
 	if (can_use_loop(h, disk))
 		rc = attach_loop(h, rd_id(disk));
 	else
-		rc = add_nbd(h, disk);
+		rc = add_nbd(h, rd_id(disk));
 	rd_detach(disk);
 	return rc;
 }
@@ -173,6 +179,7 @@ void hotplug_kernel_remove(struct rd_store *store, const char *label)
 	rd_end(store, label);
 }
 
+/* nbdkit, if there is one, is ended by life_keep() or with the attachment. */
 void hotplug_kernel_end(struct rd_store *store, const char *label,
 			unsigned domid, unsigned devid)
 {

@@ -14,6 +14,8 @@
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/program.h"
+#include "tools/xm-ramdisk/hotplug/caller.h"
+#include "tools/xm-ramdisk/hotplug/nbd.h"
 #include "tools/xm-ramdisk/xen/domain.h"
 #include "tools/xm-ramdisk/xen/saved.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
@@ -50,8 +52,8 @@ bool life_find(struct hotplug *h, struct blkback_record *r, bool *mode_differs)
 	if (rd_find_durable(h->store, label, id) ||
 	    !saved_read(rd_store_path(h->store), label, r) || !r->disk[0])
 		return false;
-	*mode_differs = r->writable != h->writable ||
-			r->private_view != !!(h->disk.flags & RD_PRIVATE);
+	*mode_differs = r->private_view != !!(h->disk.flags & RD_PRIVATE) ||
+			(!r->private_view && r->writable != h->writable);
 	return true;
 }
 
@@ -138,6 +140,30 @@ int life_check_arrival(struct hotplug *h)
 		name, h->disk.seed);
 }
 
+int life_check_restore(struct hotplug *h)
+{
+	char name[DOMAIN_NAME_MAX];
+
+	if (!caller_restores())
+		return EXIT_DONE;
+	domain_name(h->xs, h->domid, name);
+	return say_failed(
+		"%s is restored, and what it had attached of %s is gone: the host was started again since, or the attachment was given up; start the domain again with 'xl create'",
+		name, h->disk.seed);
+}
+
+int life_check_move(struct hotplug *h)
+{
+	char name[DOMAIN_NAME_MAX];
+
+	if (!(h->disk.flags & RD_PRIVATE) || !is_arriving(h, name) ||
+	    !is_here_already(h))
+		return EXIT_DONE;
+	return say_failed(
+		"%s migrates within this host, where its private view of %s cannot go along; use 'xl save' and 'xl restore'",
+		name, h->disk.seed);
+}
+
 /* ---- a domain that goes ----------------------------------------------------- */
 
 /*
@@ -208,6 +234,7 @@ bool life_keep(struct rd_store *store, const char *label, unsigned domid,
 	if (r.returning)
 		r.until = (uint64_t)clock_now_ms() + BLKBACK_RETURN_MS;
 	snprintf(saved, sizeof(saved), RECORD_LABEL, r.uuid, devid);
+	r.nbd = nbd_leave(store, label);
 	if (blkback_record_save(rd_store_path(store), &r))
 		return false;
 	if (!relabel(store, label, saved))

@@ -25,13 +25,24 @@ int life_say_mode(const struct blkback_record *r);
  * what it wrote there, and this host has other contents. An exit status.
  */
 int life_check_arrival(struct hotplug *h);
+/*
+ * The same for a domain that `xl restore` makes, when nothing was kept for it: this host
+ * was started again since it was saved, or somebody gave the attachment up.
+ */
+int life_check_restore(struct hotplug *h);
+
+/*
+ * backend/vbd: refuse a private view to a domain that migrates within this host: its
+ * other half has the view, and goes on with it if the migration fails. An exit status.
+ */
+int life_check_move(struct hotplug *h);
 
 /* backend/vbd: take the kept attachment over as h->label. An exit status. */
 int life_take(struct hotplug *h, const struct blkback_record *r);
 
 /*
  * backend/vbd: the device of @label is being removed. If its domain sleeps or has
- * ended by itself, keep the attachment, which has no process. Whether it is kept.
+ * ended by itself, keep the attachment, without a process. Whether it is kept.
  */
 bool life_keep(struct rd_store *store, const char *label, unsigned domid,
 	       unsigned devid);

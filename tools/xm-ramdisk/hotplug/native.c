@@ -178,6 +178,8 @@ int hotplug_native_add(struct hotplug *h)
 	if (life_find(h, &kept, &mode_differs))
 		return mode_differs ? life_say_mode(&kept) : add_kept(h, &kept);
 	rc = life_check_arrival(h);
+	if (!rc)
+		rc = life_check_restore(h);
 	if (rc)
 		return rc;
 	saved_await(h->store, &h->disk, h->stop);

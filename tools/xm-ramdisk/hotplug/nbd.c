@@ -6,8 +6,9 @@
  * disk that another host serves.
  *
  * nbdkit attaches to the disk with the domain's label when the kernel connects.
- * So the attachment lasts as long as the NBD device is connected. Three files
- * in the store belong to a label, whose slashes become colons in their names:
+ * The attachment ends when the NBD device is disconnected, or stays if nbdkit was killed
+ * before that. Three files in the store belong to a label, whose slashes become colons
+ * in their names:
  *
  *   LABEL.nbd   the path of the NBD device; there is none if QEMU is the client
  *   LABEL.sock  nbdkit's socket
@@ -40,6 +41,7 @@
 #define PID_SUFFIX ".pid"
 #define DEVICES_MAX 1024
 #define DRIVER_SECONDS 20 /* for the driver to make its devices */
+#define END_SECONDS 5 /* for nbdkit to end */
 #define PARAMETER_MAX (RD_SEED_MAX + 32) /* KEY=URI, or a part of the URI */
 #define FILE_MAX NBD_SOCKET_MAX
 
@@ -75,7 +77,7 @@ static int run_nbdkit(const char *const argv[], const char *plugin)
 	return EXIT_DONE;
 }
 
-/* @filter: of nbdkit, or NULL */
+/* @filter: of nbdkit; NULL: the attachment is durable */
 static int serve(struct rd_store *store, const char *label, const char *id,
 		 bool writable, bool private_view, const char *at_point,
 		 const char *filter)
@@ -83,7 +85,7 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 	char point[RD_NAME_MAX + 8];
 	char plugin[PATH_MAX], socket[FILE_MAX], pidfile[FILE_MAX];
 	char disk[RD_ID_MAX + 8], name[RD_LABEL_MAX + 8];
-	const char *argv[13] = { "nbdkit", "-U", socket, "-P", pidfile };
+	const char *argv[14] = { "nbdkit", "-U", socket, "-P", pidfile };
 	size_t n = 5;
 
 	if (filter)
@@ -93,6 +95,8 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 	argv[n++] = name;
 	argv[n++] = writable ? "mode=w" : "mode=r";
 	argv[n++] = private_view ? "private=true" : "private=false";
+	if (!filter)
+		argv[n++] = "durable=true";
 	if (at_point)
 		argv[n++] = point;
 	if (!program_beside("nbdkit-ramdisk-plugin.so", plugin))
@@ -245,7 +249,7 @@ static int serve_remote(struct rd_store *store, const char *label,
 /* nbdkit's process, or 0 if it does not run any more. */
 static pid_t read_pid(struct rd_store *store, const char *label)
 {
-	char path[FILE_MAX], line[64];
+	char path[FILE_MAX], line[64], state;
 	pid_t pid;
 
 	file_of(store, label, PID_SUFFIX, path);
@@ -253,9 +257,10 @@ static pid_t read_pid(struct rd_store *store, const char *label)
 	    sscanf(line, "%d", &pid) != 1 || pid <= 1)
 		return 0;
 	/* after nbdkit has ended, its number may be another process's */
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	return file_first_line(path, line, sizeof(line)) &&
-			       !strcmp(line, "nbdkit")
+			       sscanf(line, "%*d (nbdkit) %c", &state) == 1 &&
+			       !strchr("ZX", state)
 		       ? pid
 		       : 0;
 }
@@ -415,22 +420,64 @@ bool nbd_find(struct rd_store *store, const char *label,
 	return file_first_line(file, path, NBD_PATH_MAX) && path[0];
 }
 
-void nbd_remove(struct rd_store *store, const char *label)
+static bool disconnect(struct rd_store *store, const char *label)
+{
+	char device[NBD_PATH_MAX];
+
+	if (!nbd_find(store, label, device))
+		return false;
+	program_run_quietly(
+		(const char *const[]){ "nbd-client", "-d", device, NULL });
+	return true;
+}
+
+/* Wait for the nbdkit of @label, which was told to end. It is no child of ours. */
+static void await_end(struct rd_store *store, const char *label)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	int64_t deadline = clock_deadline(END_SECONDS);
+
+	while (read_pid(store, label) && clock_now_ms() < deadline)
+		nanosleep(&pause, NULL);
+}
+
+static void remove_files(struct rd_store *store, const char *label)
 {
 	static const char *const suffixes[] = { ".sock", PID_SUFFIX, SUFFIX };
-	char path[FILE_MAX], device[NBD_PATH_MAX];
-	pid_t pid = read_pid(store, label);
+	char path[FILE_MAX];
 	size_t i;
 
-	if (nbd_find(store, label, device))
-		program_run_quietly((const char *const[]){ "nbd-client", "-d",
-							   device, NULL });
-	if (pid)
-		kill(pid, SIGTERM);
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		file_of(store, label, suffixes[i], path);
 		unlink(path);
 	}
+}
+
+void nbd_remove(struct rd_store *store, const char *label)
+{
+	pid_t pid = read_pid(store, label);
+
+	disconnect(store, label);
+	if (pid) {
+		kill(pid, SIGTERM);
+		await_end(store, label);
+	}
+	remove_files(store, label);
+}
+
+/* nbdkit must not see the end of the connection, at which it detaches. */
+bool nbd_leave(struct rd_store *store, const char *label)
+{
+	pid_t pid = read_pid(store, label);
+	bool had;
+
+	if (pid) {
+		kill(pid, SIGKILL);
+		await_end(store, label);
+	}
+	had = disconnect(store, label);
+	remove_files(store, label);
+	return had;
 }
 
 void nbd_walk(struct rd_store *store,

@@ -12,8 +12,8 @@
 #define NBD_SOCKET_MAX (PATH_MAX + RD_LABEL_MAX + 16)
 
 /*
- * Serve disk @id with nbdkit for attachment @label and connect a free /dev/nbdN
- * to it, whose path is stored in @path. EXIT_DONE, or EXIT_FAILED after a
+ * Serve disk @id with nbdkit for attachment @label, which is durable, and connect a free
+ * /dev/nbdN to it, whose path is stored in @path. EXIT_DONE, or EXIT_FAILED after a
  * message. An earlier device of @label is removed first.
  */
 int nbd_make(struct rd_store *store, const char *label, const char *id,
@@ -52,8 +52,16 @@ void nbd_remote_uri(const struct nbd_remote *remote, char uri[RD_SEED_MAX]);
 bool nbd_find(struct rd_store *store, const char *label,
 	      char path[NBD_PATH_MAX]);
 
-/* Disconnect the device of @label, if it has one, end its nbdkit and remove its files. */
+/*
+ * Disconnect the device of @label, if it has one, end its nbdkit and remove its files.
+ * The attachment ends.
+ */
 void nbd_remove(struct rd_store *store, const char *label);
+/*
+ * The same, but the attachment of nbd_make() stays, without a process, for the next
+ * nbd_make() with its label. No request may be on the way. Whether there was a device.
+ */
+bool nbd_leave(struct rd_store *store, const char *label);
 
 /* Call @fn with the label of each nbdkit. */
 void nbd_walk(struct rd_store *store,

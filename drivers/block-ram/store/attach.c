@@ -164,6 +164,8 @@ static int map_and_claim(struct rd_disk *disk,
 		rc = rd_slot_claim(disk, req, target->what, &inherited, err);
 	if (rc)
 		return rc;
+	/* Not later: the loader thread of a lazy disk asks as well. */
+	rd_lives_close(&disk->lives);
 	if (private && !control)
 		rc = rd_view_map(disk, !inherited, err);
 	if (!rc && disk->parts && !control)
@@ -320,8 +322,6 @@ static int attach_at(struct rd_store *store,
 	rc = rd_unhold(*disk, err);
 	if (rc)
 		rd_detach_holding(*disk);
-	else
-		rd_lives_close(&(*disk)->lives); /* no thread asks yet */
 	return rc;
 }
 

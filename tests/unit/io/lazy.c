@@ -3,7 +3,11 @@
  * Lazy loading: parts of a seed are read when a request needs them, and by a
  * background thread.
  */
+#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
 
 #include "drivers/block-ram/format/disk.h"
 #include "drivers/block-ram/io/lazy.h"
@@ -214,6 +218,74 @@ static void another_file_instead_of_the_seed(void)
 	rd_store_close(s);
 }
 
+/* ---- a loader thread that asks while its attach ends ------------------------ */
+
+#define ASK_TRIES 3000u /* of a millisecond */
+
+static _Atomic bool attaching, asks, was_replaced; /* the descriptor was */
+
+/* As the C library's, but a question of the loader thread lasts for the attach. */
+int fcntl(int fd, int command, ...)
+{
+	struct stat before, after;
+	unsigned tries = 0;
+	va_list list;
+	void *arg;
+
+	va_start(list, command);
+	arg = va_arg(list, void *);
+	va_end(list);
+	if (command == F_OFD_GETLK && attaching && gettid() != getpid() &&
+	    !asks) {
+		was_replaced = fstat(fd, &before);
+		asks = true;
+		while (attaching && tries++ < ASK_TRIES)
+			usleep(1000);
+		was_replaced |= fstat(fd, &after) ||
+				after.st_ino != before.st_ino;
+	}
+	return (int)syscall(SYS_fcntl, fd, command, arg);
+}
+
+/* As the C library's, but the new thread gets to its first question meanwhile. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+		   void *(*run)(void *), void *arg)
+{
+	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+		      void *) = dlsym(RTLD_NEXT, "pthread_create");
+	int rc = create(thread, attributes, run, arg);
+	unsigned tries = 0;
+
+	while (attaching && !asks && tries++ < ASK_TRIES)
+		usleep(1000);
+	return rc;
+}
+
+/*
+ * An attachment that loads a part lives: the loader thread of the next one asks the
+ * kernel, by a descriptor that stays open until the answer.
+ */
+static void attach_while_a_part_is_loaded(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("asked", SIZE, 11);
+	struct rd_disk *d = attached_lazy(s, seed, 0), *e;
+
+	rd_lazy_stop(d);
+	*d->loaded = 1;
+	d->parts[5] = (uint64_t)(d->slot + 1) << RD_OWNER_SHIFT |
+		      RD_PART_LOADING;
+	attaching = true;
+	e = attached_lazy(s, seed, 0);
+	attaching = false;
+	rd_lazy_stop(e);
+	CU_ASSERT_TRUE(asks);
+	CU_ASSERT_FALSE(was_replaced);
+	rd_detach(e);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
 static const struct test tests[] = {
 	{ "contents of reserved, thin and private lazy disks",
 	  contents_are_right },
@@ -224,6 +296,8 @@ static const struct test tests[] = {
 	{ "a read error of the seed, and recovery", seed_read_error },
 	{ "another file in the place of the seed is refused",
 	  another_file_instead_of_the_seed },
+	{ "a loader thread asks whether another one lives while its attach ends",
+	  attach_while_a_part_is_loaded },
 };
 
 int main(void)

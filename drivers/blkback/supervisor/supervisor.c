@@ -464,6 +464,8 @@ int blkback_supervisor_run(struct blkback_supervisor *sup)
 	while (!rc && !sup->leaving &&
 	       (!sup->host.stopping || has_workers(sup)))
 		rc = turn(sup, &deadline);
+	if (sup->reap_at) /* nobody else may look at the store for long */
+		rd_reap(sup->store);
 	if (rc)
 		blkback_log(BLKBACK_ERROR,
 			    "the daemon ends (%s), and its workers serve on",

@@ -79,6 +79,7 @@ extern _Atomic bool fake_attach_waits; /* as for a disk's lock */
 extern int fake_attached;
 extern const char *
 	fake_store_waits; /* label of a durable attachment whose process is dead; NULL */
+extern unsigned fake_reaps; /* calls of rd_reap() */
 struct rd_disk;
 struct rd_disk *fake_disk_new(bool writable);
 uint64_t fake_disk_hash(void);

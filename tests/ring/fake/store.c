@@ -180,9 +180,12 @@ uint64_t rd_damage(struct rd_disk *d, struct rd_damage *damage)
 	return fake_damage.torn.n + fake_damage.stuck.n;
 }
 
+unsigned fake_reaps;
+
 int rd_reap(struct rd_store *store)
 {
 	(void)store;
+	fake_reaps++;
 	return 0;
 }
 

@@ -194,6 +194,20 @@ static void strange_events(void)
 	end();
 }
 
+/* A worker dies, and the daemon ends before it is time to remove what is left. */
+static void reap_before_the_end(void)
+{
+	CU_ASSERT_EQUAL(run("nothing", "front/7/1", false), 0);
+	fake_reaps = 0;
+	CU_ASSERT_EQUAL(weather("nothing", "front/7/1", 1), 0);
+	CU_ASSERT_EQUAL(fake_reaps, 0);
+	blkback_supervisor_reap_soon(&sup);
+	blkback_supervisor_reap_soon(&sup);
+	CU_ASSERT_EQUAL(weather("nothing", "front/7/1", 1), 0);
+	CU_ASSERT_EQUAL(fake_reaps, 1);
+	end();
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -202,6 +216,8 @@ int main(void)
 		{ "events that match no device", strange_events },
 		{ "10^6 writes while its disk is locked", storm_while_locked },
 		{ "a waiting guest is served first", waiting_guest_is_first },
+		{ "what a dead worker has left goes before the daemon",
+		  reap_before_the_end },
 	};
 
 	blkback_log_open(true, BLKBACK_ERROR, NULL);

@@ -38,8 +38,21 @@ static void write_device(unsigned domid, unsigned devid)
 	snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
 	xs_write(xs, XBT_NULL, path, name_of_domain,
 		 (unsigned)strlen(name_of_domain));
+	snprintf(path, sizeof(path), BACK "/%u/%u/script", domid, devid);
+	xs_write(xs, XBT_NULL, path, "block-ramdisk", 13);
 	snprintf(path, sizeof(path), BACK "/%u/%u/state", domid, devid);
 	xs_write(xs, XBT_NULL, path, "4", 1);
+}
+
+static bool has_nodes(unsigned domid)
+{
+	char path[96], *state;
+	unsigned len;
+
+	snprintf(path, sizeof(path), BACK "/%u/51712/state", domid);
+	state = xs_read(xs, XBT_NULL, path, &len);
+	free(state);
+	return state != NULL;
 }
 
 /* Set the mark of hotplug/mark.h, and attach in a process that has ended, as the script has. */
@@ -178,6 +191,23 @@ static void devices_removed(void)
 	xs_rm(xs, XBT_NULL, BACK "/7/51728");
 	CU_ASSERT_TRUE(ends(pid));
 	CU_ASSERT_EQUAL(attachments(store), 0);
+}
+
+/* libxl removes the nodes of its own devices; nobody else those of attach --remote. */
+static void nodes_are_removed(void)
+{
+	write_device(5, 51712);
+	write_device(6, 51712);
+	xs_rm(xs, XBT_NULL, BACK "/6/51712/script");
+	attach_as("xl/5/51712", make_seed("d", MIB, 1));
+	attach_as("xl/6/51712", make_seed("d", MIB, 1));
+	end_domain(5);
+	end_domain(6);
+	CU_ASSERT_TRUE(ends(start()));
+	CU_ASSERT_EQUAL(attachments(store), 0);
+	CU_ASSERT_TRUE(has_nodes(5));
+	CU_ASSERT_FALSE(has_nodes(6));
+	xs_rm(xs, XBT_NULL, BACK "/5");
 }
 
 /* The kernel has released the lock of a killed watcher. */
@@ -392,6 +422,8 @@ int main(int argc, char **argv)
 		{ "domains that end", domains_end },
 		{ "devices that are removed", devices_removed },
 		{ "after a killed watcher", after_a_killed_watcher },
+		{ "the nodes of a device that libxl did not make",
+		  nodes_are_removed },
 		{ "xenstored has lost its nodes", xenstored_lost_its_nodes },
 		{ "a disk line whose seed is replaced", a_seed_is_replaced },
 		{ "a domain arrives from another host", a_domain_arrives },

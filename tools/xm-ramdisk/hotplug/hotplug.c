@@ -21,6 +21,7 @@
  */
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,19 @@ static bool device_is_there(struct xs_handle *xs, unsigned domid,
 	return state != NULL;
 }
 
+/* libxl removes the nodes of its own devices, which have a script. */
+static void remove_nodes(struct xs_handle *xs, unsigned domid, unsigned devid)
+{
+	char dir[96], *script;
+
+	snprintf(dir, sizeof(dir), "backend/" KERNEL_KIND "/%u/%u", domid,
+		 devid);
+	script = xenstore_read(xs, XBT_NULL, dir, "script");
+	if (!script && errno == ENOENT)
+		xs_rm(xs, XBT_NULL, dir);
+	free(script);
+}
+
 /* Lock and xenstore are opened for the first label: most commands find none. */
 struct cleaning {
 	struct xs_handle *xs; /* NULL: xenstore cannot be read, remove nothing */
@@ -172,6 +186,7 @@ static void clean_label(struct rd_store *store, const char *label, void *arg)
 	 */
 	if (c->xs && !device_is_there(c->xs, domid, devid) &&
 	    mark_is_set(c->xs, domid, devid)) {
+		remove_nodes(c->xs, domid, devid);
 		hotplug_kernel_remove(store, label);
 		mark_clear(c->xs, domid, devid);
 	}

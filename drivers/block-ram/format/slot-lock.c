@@ -41,6 +41,7 @@ void rd_lives_init(struct rd_lives *lives, int dir, const char *id)
 	unsigned i;
 
 	lives->dir = dir;
+	lives->opening = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	snprintf(lives->id, sizeof(lives->id), "%s", id);
 	for (i = 0; i < RD_LOCK_FILES; i++)
 		lives->fd[i] = -1;
@@ -60,17 +61,18 @@ void rd_lives_close(struct rd_lives *lives)
 /* The descriptor of a lock file, which is opened once; or -errno. */
 static int descriptor(struct rd_lives *lives, unsigned file, int flags)
 {
-	int none = -1, fd = atomic_load(&lives->fd[file]);
+	int fd = atomic_load(&lives->fd[file]);
 
 	if (fd >= 0)
 		return fd;
-	fd = open_file(lives->dir, lives->id, file, flags);
+	pthread_mutex_lock(&lives->opening);
+	fd = atomic_load(&lives->fd[file]);
 	if (fd < 0)
-		return fd;
-	if (atomic_compare_exchange_strong(&lives->fd[file], &none, fd))
-		return fd;
-	close(fd); /* another thread has opened it meanwhile */
-	return none;
+		fd = open_file(lives->dir, lives->id, file, flags);
+	if (fd >= 0)
+		atomic_store(&lives->fd[file], fd);
+	pthread_mutex_unlock(&lives->opening);
+	return fd;
 }
 
 int rd_lives_open_all(struct rd_lives *lives)

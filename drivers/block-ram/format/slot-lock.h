@@ -19,6 +19,8 @@
 #ifndef BLOCK_RAM_SLOT_LOCK_H
 #define BLOCK_RAM_SLOT_LOCK_H
 
+#include <pthread.h>
+
 #include "drivers/block-ram/format/header.h"
 
 #define RD_LOCK_FILES 16u
@@ -32,6 +34,7 @@
 struct rd_lives {
 	int dir; /* the store's directory, borrowed; -1: no more files are opened */
 	char id[RD_ID_MAX];
+	pthread_mutex_t opening; /* held while a file is opened */
 	/* The disk's lock files; -1: not opened yet. */
 	_Atomic int fd[RD_LOCK_FILES];
 };
@@ -41,7 +44,7 @@ void rd_lives_init(struct rd_lives *lives, int dir, const char *id);
 void rd_lives_close(struct rd_lives *lives);
 /*
  * Make and open all files, so that questions can be answered without the directory:
- * lives->dir is -1 then. 0 or -errno.
+ * lives->dir is -1 then, and no thread opens a file any more. 0 or -errno.
  */
 int rd_lives_open_all(struct rd_lives *lives);
 

@@ -286,6 +286,57 @@ static void attach_while_a_part_is_loaded(void)
 	rd_store_close(s);
 }
 
+static _Atomic bool confining, opens, confined, opened_late;
+
+/* As the C library's, but the loader thread opens a lock file while main confines. */
+int openat(int dir, const char *path, int flags, ...)
+{
+	unsigned tries = 0;
+	va_list list;
+	int mode;
+
+	va_start(list, flags);
+	mode = va_arg(list, int);
+	va_end(list);
+	if (confining && gettid() != getpid() && strstr(path, ".lock-")) {
+		opens = true;
+		while (!confined && tries++ < 300)
+			usleep(1000);
+		opened_late |= confined;
+	}
+	return (int)syscall(SYS_openat, dir, path, flags, mode);
+}
+
+static void *ask(void *arg)
+{
+	struct rd_disk *d = arg;
+
+	rd_slot_alive(&d->lives, 0);
+	return NULL;
+}
+
+/* A confined worker is killed if one of its threads opens a file. */
+static void confine_while_a_thread_asks(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = attached_lazy(s, make_seed("confine", SIZE, 12), 0);
+	pthread_t thread;
+
+	rd_lazy_stop(d);
+	confining = true;
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ask, d), 0);
+	while (!opens)
+		usleep(1000);
+	CU_ASSERT_EQUAL(rd_confine(d), 0);
+	confined = true;
+	pthread_join(thread, NULL);
+	confining = false;
+	CU_ASSERT_FALSE(opened_late);
+	rd_detach(d);
+	CU_ASSERT_EQUAL(rd_reap(s), 1);
+	rd_store_close(s);
+}
+
 static const struct test tests[] = {
 	{ "contents of reserved, thin and private lazy disks",
 	  contents_are_right },
@@ -298,6 +349,8 @@ static const struct test tests[] = {
 	  another_file_instead_of_the_seed },
 	{ "a loader thread asks whether another one lives while its attach ends",
 	  attach_while_a_part_is_loaded },
+	{ "no thread opens a file after rd_confine()",
+	  confine_while_a_thread_asks },
 };
 
 int main(void)

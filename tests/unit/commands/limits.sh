@@ -81,7 +81,7 @@ ok "ulimit -f: no file is left" $?
 refused "ulimit -f 0: load" '.*: File too large$' limited -f 0 load "$seed"
 nothing_left
 ok "ulimit -f 0: no file is left" $?
-for n in 4 5 6 8 12 20; do
+for n in 4 5 6 8 12 20 63; do
 	refused "ulimit -n $n: load" 'the limit of open files is too low, .*ulimit -n' limited -n $n load "$seed"
 	nothing_left
 	ok "ulimit -n $n: no file is left" $?
@@ -100,8 +100,8 @@ refused "ulimit -f: save" 'cannot save to .*: File too large; no part of it was 
 	limited -f 100 save seed.img "$seeds/dir/copy"
 [ "$(ls "$seeds/dir")" = seed.img ]
 ok "ulimit -f: nothing is left of the save" $?
-(ulimit -n 32 && xm-ramdisk save seed.img "$seeds/copy" && xm-ramdisk reset seed.img && xm-ramdisk diff seed.img) >"$out" 2>&1
-ok "32 open files are enough" $?
+(ulimit -n 64 && xm-ramdisk save seed.img "$seeds/copy" && xm-ramdisk reset seed.img && xm-ramdisk diff seed.img) >"$out" 2>&1
+ok "64 open files are enough" $?
 
 # ---- standard output ----------------------------------------------------------
 
@@ -258,7 +258,7 @@ every() {
 every "no limit" timeout 60 xm-ramdisk
 every "ulimit -f 0" limited -f 0
 every "ulimit -n 5" limited -n 5
-every "ulimit -n 32" limited -n 32
+every "ulimit -n 64" limited -n 64
 if (ulimit -v 100000 && xm-ramdisk --version) >/dev/null 2>&1; then
 	every "ulimit -v 10000" limited -v 10000
 	every "ulimit -v 20000" limited -v 20000

@@ -14,7 +14,7 @@
 #include "tools/xm-ramdisk/base/message.h"
 
 /* The store takes a file for missing if the process cannot open it. */
-#define FILES_NEEDED 32
+#define FILES_NEEDED 64
 
 static void on_file_too_large(int signal)
 {

@@ -150,14 +150,16 @@ void rd_slot_unlock(int fd, unsigned slot)
 bool rd_disk_alive(struct rd_lives *lives, int fd,
 		   const struct rd_header *header)
 {
+	bool ready = header && header->state == RD_READY;
+
+	/* First what is known without system calls. */
+	if (ready && header->flags & RD_DISK_KEEP)
+		return true;
 	/* The second: a disk of a format up to 3. */
 	if (rd_any_slot_alive(lives) ||
 	    rd_is_locked(fd, RD_LOCK_SLOT, LOCK_SLOTS))
 		return true;
-	if (!header || header->state != RD_READY)
-		return false;
-	return header->flags & RD_DISK_KEEP ||
-	       rd_slot_find(fd, header, RD_SLOT_DURABLE, NULL) >= 0;
+	return ready && rd_slot_find(fd, header, RD_SLOT_DURABLE, NULL) >= 0;
 }
 
 void rd_remove_locks(int dir, const char *id)

@@ -159,7 +159,6 @@ static int open_uri(struct rd_seed *seed, const char *uri, struct rd_error *err)
 
 static int examine(struct rd_seed *seed, const char *path, struct rd_error *err)
 {
-	char *real;
 	int rc = check_type(seed, path, err);
 
 	if (rc)
@@ -170,26 +169,25 @@ static int examine(struct rd_seed *seed, const char *path, struct rd_error *err)
 	if (rc)
 		return rd_fail(err, rc, "cannot examine seed %s: %s", path,
 			       strerror(-rc));
-	rc = check_bytes(seed, path, err);
-	if (rc)
-		return rc;
-	real = realpath(path, NULL);
+	return check_bytes(seed, path, err);
+}
+
+static void prepare_to_read(struct rd_seed *seed, const char *path)
+{
+	char *real = realpath(path, NULL);
+
 	snprintf(seed->path, sizeof(seed->path), "%s", real ? real : path);
 	free(real);
 	posix_fadvise(seed->fd, 0, 0, POSIX_FADV_RANDOM); /* no readahead */
 	open_direct(seed);
-	return 0;
 }
 
-int rd_seed_open(struct rd_seed *seed, const char *path, struct rd_error *err)
+/* Of a file: what it is now. It is not prepared for reading, and has no path. */
+static int open_file(struct rd_seed *seed, const char *path,
+		     struct rd_error *err)
 {
 	int rc;
 
-	memset(seed, 0, sizeof(*seed));
-	seed->fd = seed->direct = -1;
-	seed->align = 1;
-	if (rd_nbd_is_uri(path))
-		return open_uri(seed, path, err);
 	/* O_NONBLOCK: opening a FIFO must not wait; it is refused below. */
 	seed->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (seed->fd < 0)
@@ -197,6 +195,26 @@ int rd_seed_open(struct rd_seed *seed, const char *path, struct rd_error *err)
 	rc = examine(seed, path, err);
 	if (rc)
 		rd_seed_close(seed);
+	return rc;
+}
+
+static void clear(struct rd_seed *seed)
+{
+	memset(seed, 0, sizeof(*seed));
+	seed->fd = seed->direct = -1;
+	seed->align = 1;
+}
+
+int rd_seed_open(struct rd_seed *seed, const char *path, struct rd_error *err)
+{
+	int rc;
+
+	clear(seed);
+	if (rd_nbd_is_uri(path))
+		return open_uri(seed, path, err);
+	rc = open_file(seed, path, err);
+	if (!rc)
+		prepare_to_read(seed, path);
 	return rc;
 }
 
@@ -220,7 +238,8 @@ enum rd_seed_now rd_seed_compare(const char *path, const char *id,
 
 	if (rd_nbd_is_uri(path))
 		return RD_SEED_REMOTE;
-	rc = rd_seed_open(&seed, path, NULL);
+	clear(&seed);
+	rc = open_file(&seed, path, NULL);
 	if (rc)
 		return rc == -EINVAL ? RD_SEED_REPLACED : RD_SEED_GONE;
 	if (!rd_seed_is(&seed, id, size, mtime))

@@ -97,14 +97,15 @@ grep -v '^#' docs/bench/request-costs.tsv | cut -f 1-5 | diff - "$tmp/costs" >>"
 result $? "a request takes the same system calls and wakeups on arm64"
 
 # Not under qemu-user. ptrace: unit/store/crash, unit/store/point-crash, unit/store/first, ring/ring/restart,
-# unit/store/identity. Seccomp: ring/worker/sandbox,
+# unit/store/identity, unit/store/relabel. Seccomp: ring/worker/sandbox,
 # ring/worker/captured; root's groups: ring/worker/inside. Mappings of 3 TiB and 256 GiB: unit/format/groups, unit/store/points. Which pages are mapped: unit/io/range,
 # unit/base/huge-pages. A shell of this machine starts the program again: unit/hotplug/caller. Crashes of qemu-user 7.2 itself
 # when a process with threads forks: unit/store/model. Takes minutes because
 # a wait for an event is not interrupted as it is on a kernel: ring/ring/busy-poll.
 not_here='unit/store/crash ring/ring/restart ring/worker/sandbox ring/worker/inside unit/io/range
 	unit/store/model ring/ring/busy-poll ring/worker/captured unit/store/identity unit/format/groups
-	unit/store/first unit/store/point-crash unit/store/points unit/base/huge-pages unit/hotplug/caller'
+	unit/store/first unit/store/point-crash unit/store/points unit/base/huge-pages unit/hotplug/caller
+	unit/store/relabel'
 # Long, and with nothing that depends on the processor:
 not_here+=' ring/supervisor/sequences ring/supervisor/supervisor ring/worker/connections unit/interface/parse'
 for t in tests/unit/*/*.c tests/ring/{common,ring,worker,supervisor}/*.c; do

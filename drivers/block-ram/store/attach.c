@@ -184,12 +184,12 @@ static int map_and_claim(struct rd_disk *disk,
 }
 
 /* What the attach found: attachments that died, and contents that it discards. */
-static void report_found(const struct rd_disk *disk, const struct rd_header *h,
+static void report_found(struct rd_disk *disk, const struct rd_header *h,
 			 bool alive)
 {
 	if (!rd_events_wanted(disk->dir))
 		return;
-	rd_events_dead(disk->dir, disk->control_fd, h);
+	rd_events_dead(&disk->lives, disk->dir, disk->control_fd, h);
 	if (!alive && h->state == RD_READY)
 		rd_events_disk(disk->dir, h, "discarded", NULL);
 }

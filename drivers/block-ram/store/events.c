@@ -190,19 +190,17 @@ static void report_dead(int dir, int fd, const struct rd_header *h,
 	rd_events_put(dir, &e);
 }
 
-void rd_events_dead(int dir, int fd, const struct rd_header *header)
+void rd_events_dead(struct rd_lives *lives, int dir, int fd,
+		    const struct rd_header *header)
 {
-	struct rd_lives lives;
 	struct rd_slot s;
 	unsigned i;
 
-	rd_lives_init(&lives, dir, header->id);
 	for (i = 0; i < header->slots_used; i++)
 		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
 		    !(s.flags & (RD_SLOT_DURABLE | RD_SLOT_ENDED)) &&
-		    !rd_slot_alive(&lives, i))
+		    !rd_slot_alive(lives, i))
 			report_dead(dir, fd, header, i, &s);
-	rd_lives_close(&lives);
 }
 
 void rd_events_refused(int dir, const struct rd_attach_request *req, int rc,

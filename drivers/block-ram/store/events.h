@@ -54,10 +54,11 @@ void rd_events_disk(int dir, const struct rd_header *header, const char *what,
 		    const char *text);
 
 /*
- * Report attachments whose process has died: "detached", once each. @fd: the disk's
- * header, open for writing, with RD_LOCK_DISK held; @header: a checked copy.
+ * Report attachments whose process has died: "detached", once each. @lives, @fd: of the
+ * disk, its header open for writing, with RD_LOCK_DISK held; @header: a checked copy.
  */
-void rd_events_dead(int dir, int fd, const struct rd_header *header);
+void rd_events_dead(struct rd_lives *lives, int dir, int fd,
+		    const struct rd_header *header);
 
 /* "memory-short", if @rc says so: the sentence in @err, about @req. */
 void rd_events_refused(int dir, const struct rd_attach_request *req, int rc,

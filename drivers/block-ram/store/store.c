@@ -289,21 +289,18 @@ void rd_remove_disk(int dir, const char *id, struct rd_header *header)
 /* ---- reaping ----------------------------------------------------------- */
 
 /* Remove the views of dead attachments of a living disk. RD_LOCK_DISK is held. */
-static void reap_views(struct rd_store *store, const char *id, int fd,
-		       const struct rd_header *h)
+static void reap_views(struct rd_store *store, struct rd_lives *lives,
+		       const char *id, int fd, const struct rd_header *h)
 {
-	struct rd_lives lives;
 	struct rd_slot s;
 	unsigned i;
 
-	rd_lives_init(&lives, store->dir, id);
 	for (i = 0; i < h->slots_used; i++)
 		/* The slot is not freed: the next attachment that claims it does. */
 		if (!rd_slot_read(fd, i, &s) && s.state == RD_SLOT_ATTACHED &&
 		    s.flags & RD_SLOT_PRIVATE && !(s.flags & RD_SLOT_DURABLE) &&
-		    !rd_slot_alive(&lives, i))
+		    !rd_slot_alive(lives, i))
 			rd_remove_view(store->dir, id, i);
-	rd_lives_close(&lives);
 }
 
 /* Discard disk @id if it is dead, and count it in *arg, an int. */
@@ -323,7 +320,7 @@ static int reap_one(struct rd_store *store, const char *id, void *arg)
 	if (!rd_trylock_disk(fd) && fstat(fd, &st) == 0 && st.st_nlink) {
 		sound = !rd_header_read(fd, name.text, &h, NULL);
 		if (sound)
-			rd_events_dead(store->dir, fd, &h);
+			rd_events_dead(&lives, store->dir, fd, &h);
 		if (!rd_disk_alive(&lives, fd, sound ? &h : NULL)) {
 			/*
 			 * The state need not be changed: the lock keeps
@@ -335,7 +332,7 @@ static int reap_one(struct rd_store *store, const char *id, void *arg)
 					       NULL);
 			++*(int *)arg;
 		} else if (sound) {
-			reap_views(store, id, fd, &h);
+			reap_views(store, &lives, id, fd, &h);
 		}
 	}
 	rd_lives_close(&lives);

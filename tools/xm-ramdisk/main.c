@@ -78,7 +78,7 @@ static bool is(const char *arg, const char *a, const char *b)
 /* Remove attachments and aliases of domains that do not exist any more. */
 static void clean_up(struct rd_store *store)
 {
-	hotplug_clean(store);
+	hotplug_clean(store, NULL);
 	toolstack_xm_clean(store);
 }
 

@@ -176,7 +176,7 @@ static void clean_label(struct rd_store *store, const char *label, void *arg)
 	struct cleaning *c = arg;
 	unsigned domid, devid;
 
-	c->waiting += life_expire_one(store, label);
+	c->waiting += life_expire(store, label);
 	if (sscanf(label, HOTPLUG_LABEL, &domid, &devid) != 2)
 		return;
 	begin_cleaning(c, store);
@@ -218,7 +218,7 @@ int hotplug_hold(struct rd_store *store)
 	return hotplug_lock(store, NULL, LOCK_SH);
 }
 
-unsigned hotplug_clean(struct rd_store *store)
+unsigned hotplug_clean(struct rd_store *store, unsigned *waiting)
 {
 	struct cleaning c = { NULL, -1, 0, 0 };
 
@@ -227,6 +227,8 @@ unsigned hotplug_clean(struct rd_store *store)
 		xs_close(c.xs);
 	if (c.locked >= 0)
 		close(c.locked);
+	if (waiting)
+		*waiting = c.waiting;
 	return c.found + c.waiting;
 }
 

@@ -59,7 +59,8 @@ int hotplug_native_add(struct hotplug *h);
  * Remove the block devices and attachments of devices that xenstore does not
  * have. Returns how many labels were found, of these and of other devices; 0
  * means that nothing is attached. A label of an NBD device counts twice.
+ * *waiting, unless that is NULL: how many of them are of domains that may start again.
  */
-unsigned hotplug_clean(struct rd_store *store);
+unsigned hotplug_clean(struct rd_store *store, unsigned *waiting);
 
 #endif

@@ -245,7 +245,7 @@ bool life_keep(struct rd_store *store, const char *label, unsigned domid,
 
 /* ---- the end ------------------------------------------------------------------ */
 
-unsigned life_expire_one(struct rd_store *store, const char *label)
+unsigned life_expire(struct rd_store *store, const char *label)
 {
 	struct blkback_record r;
 
@@ -256,20 +256,4 @@ unsigned life_expire_one(struct rd_store *store, const char *label)
 		return 1;
 	saved_end(store, label);
 	return 0;
-}
-
-unsigned life_expire(struct rd_store *store)
-{
-	struct rd_disk_info *disks;
-	unsigned k, n = 0;
-	size_t count, i;
-
-	if (rd_list(store, &disks, &count, NULL))
-		return 0;
-	for (i = 0; i < count; i++)
-		for (k = 0; k < disks[i].attachments; k++)
-			n += life_expire_one(store,
-					     disks[i].attachment[k].label);
-	rd_list_free(disks, count);
-	return n;
 }

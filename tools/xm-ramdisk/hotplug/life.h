@@ -47,9 +47,10 @@ int life_take(struct hotplug *h, const struct blkback_record *r);
 bool life_keep(struct rd_store *store, const char *label, unsigned domid,
 	       unsigned devid);
 
-/* End those that were kept for a restart that did not come. How many still wait. */
-unsigned life_expire(struct rd_store *store);
-/* The same for the attachment @label, of any kind. 1: it still waits; else 0. */
-unsigned life_expire_one(struct rd_store *store, const char *label);
+/*
+ * End the attachment @label, of any kind, if it was kept for a restart that did not
+ * come. 1: it still waits; else 0.
+ */
+unsigned life_expire(struct rd_store *store, const char *label);
 
 #endif

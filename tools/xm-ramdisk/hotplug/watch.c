@@ -28,7 +28,6 @@
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/signals.h"
 #include "tools/xm-ramdisk/hotplug/hotplug.h"
-#include "tools/xm-ramdisk/hotplug/life.h"
 #include "tools/xm-ramdisk/hotplug/lock.h"
 #include "tools/xm-ramdisk/xen/host.h"
 
@@ -80,15 +79,16 @@ static void clean_at_events(struct rd_store *store, struct xs_handle *xs,
 			    const volatile sig_atomic_t *stop)
 {
 	bool came = true;
+	unsigned waiting;
 
 	while (!*stop) {
 		rd_reap(store);
-		if (!hotplug_clean(store))
+		if (!hotplug_clean(store, &waiting))
 			return;
 		/* an nbdkit that was told to end is attached for a moment */
 		came = wait_event(xs,
-				  came || life_expire(store) ? AGAIN_SECONDS
-							     : IDLE_SECONDS,
+				  came || waiting ? AGAIN_SECONDS
+						  : IDLE_SECONDS,
 				  stop);
 	}
 }
@@ -108,7 +108,7 @@ static void watch(struct rd_store *store, struct xs_handle *xs,
 			return;
 		clean_at_events(store, xs, stop);
 		close(locked);
-	} while (!*stop && hotplug_clean(store));
+	} while (!*stop && hotplug_clean(store, NULL));
 }
 
 int hotplug_watch(struct rd_store *store)

@@ -35,7 +35,7 @@ store_is_empty() { [ -z "$(ls -A "$XEN_RAMDISK_DIR")" ]; }
 # ---- parameters -------------------------------------------------------------
 
 does "--dump-plugin" nbdkit "$plugin" --dump-plugin
-for line in version=0.1 "ramdisk_format=$(sed -n 's/^#define RD_FORMAT \([0-9]*\)u$/\1/p' include/ramdisk.h)" "ramdisk_store=$XEN_RAMDISK_DIR" max_thread_model=parallel \
+for line in version=0.1 "ramdisk_format=$(tests/store-format)" "ramdisk_store=$XEN_RAMDISK_DIR" max_thread_model=parallel \
 	"ramdisk_threads=$([[ $(nbdkit --version) =~ ^nbdkit\ 1\.(32\.([4-9]|[1-9][0-9])|33\.[0-9])$ ]] && echo one || echo many) for each connection"; do
 	grep -qx "$line" "$out"
 	ok "--dump-plugin has $line" $?

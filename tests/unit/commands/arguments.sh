@@ -11,7 +11,7 @@ tool=$B/xm-ramdisk
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 out=$scratch/out
-format=$(sed -n 's/^#define RD_FORMAT \([0-9]*\)u$/\1/p' include/ramdisk.h)
+format=$(tests/store-format)
 failed=0
 
 result() { # NAME PROBLEM

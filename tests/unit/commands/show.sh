@@ -50,7 +50,7 @@ journal_is "its queues: only requests without an answer count" \
 	'[.queues[] | .entries_taken, .entries_begun, .entries_done] == [1, 1, 1, 0, 0, 0]'
 [ "$before" = "$(sha256sum "$journal")" ]
 ok "the journal is not changed" $?
-jq -e ".store == \"$XEN_RAMDISK_DIR\" and .store_format == $(sed -n 's/^#define RD_FORMAT \([0-9]*\)u$/\1/p' include/ramdisk.h)" "$out" >/dev/null
+jq -e ".store == \"$XEN_RAMDISK_DIR\" and .store_format == $(tests/store-format)" "$out" >/dev/null
 ok "the store and its format" $?
 "$B/xm-ramdisk" show --json seed >"$out" 2>&1 &&
 	jq -e '(.attachments[0] | has("journal") | not) and (has("store") | not)' "$out" >/dev/null

@@ -85,7 +85,7 @@ static int serve(struct rd_store *store, const char *label, const char *id,
 	char point[RD_NAME_MAX + 8];
 	char plugin[PATH_MAX], socket[FILE_MAX], pidfile[FILE_MAX];
 	char disk[RD_ID_MAX + 8], name[RD_LABEL_MAX + 8];
-	const char *argv[14] = { "nbdkit", "-U", socket, "-P", pidfile };
+	const char *argv[13] = { "nbdkit", "-U", socket, "-P", pidfile };
 	size_t n = 5;
 
 	if (filter)
@@ -431,12 +431,15 @@ static bool disconnect(struct rd_store *store, const char *label)
 	return true;
 }
 
-/* Wait for the nbdkit of @label, which was told to end. It is no child of ours. */
-static void await_end(struct rd_store *store, const char *label)
+/* End the nbdkit of @label, and wait for that: it is no child of ours. */
+static void end_nbdkit(struct rd_store *store, const char *label, int signal)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };
 	int64_t deadline = clock_deadline(END_SECONDS);
+	pid_t pid = read_pid(store, label);
 
+	if (pid)
+		kill(pid, signal);
 	while (read_pid(store, label) && clock_now_ms() < deadline)
 		nanosleep(&pause, NULL);
 }
@@ -455,26 +458,17 @@ static void remove_files(struct rd_store *store, const char *label)
 
 void nbd_remove(struct rd_store *store, const char *label)
 {
-	pid_t pid = read_pid(store, label);
-
 	disconnect(store, label);
-	if (pid) {
-		kill(pid, SIGTERM);
-		await_end(store, label);
-	}
+	end_nbdkit(store, label, SIGTERM);
 	remove_files(store, label);
 }
 
 /* nbdkit must not see the end of the connection, at which it detaches. */
 bool nbd_leave(struct rd_store *store, const char *label)
 {
-	pid_t pid = read_pid(store, label);
 	bool had;
 
-	if (pid) {
-		kill(pid, SIGKILL);
-		await_end(store, label);
-	}
+	end_nbdkit(store, label, SIGKILL);
 	had = disconnect(store, label);
 	remove_files(store, label);
 	return had;

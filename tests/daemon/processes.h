@@ -7,6 +7,7 @@
 #ifndef TESTS_DAEMON_PROCESSES_H
 #define TESTS_DAEMON_PROCESSES_H
 
+#include "tests/daemon/daemon-pid.h"
 #include "tests/daemon/guest.h"
 
 #include "tests/unit/scratch.h"
@@ -37,21 +38,6 @@ static int run(const char *file, const char *option)
 
 	waitpid(begin(file, option), &status, 0);
 	return status;
-}
-
-static pid_t daemon_pid(void)
-{
-	char path[128];
-	int pid = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/xen-ramdiskd.pid", scratch_store);
-	f = fopen(path, "r");
-	if (f && fscanf(f, "%d", &pid) != 1)
-		pid = 0;
-	if (f)
-		fclose(f);
-	return pid;
 }
 
 /* Of the only durable attachment: not of one that the test itself has. */

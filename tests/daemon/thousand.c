@@ -12,6 +12,7 @@
  * these.
  */
 #include "tests/daemon/activity.h"
+#include "tests/daemon/daemon-pid.h"
 #include "tests/daemon/guests.h"
 
 #include <pthread.h>
@@ -49,21 +50,6 @@ static int run_daemon(const char *option)
 	}
 	waitpid(pid, &status, 0);
 	return status;
-}
-
-static pid_t daemon_pid(void)
-{
-	char path[128];
-	int pid = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/xen-ramdiskd.pid", scratch_store);
-	f = fopen(path, "r");
-	if (f && fscanf(f, "%d", &pid) != 1)
-		pid = 0;
-	if (f)
-		fclose(f);
-	return pid;
 }
 
 static unsigned nr_workers;

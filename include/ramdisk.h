@@ -497,6 +497,12 @@ struct rd_disk_info {
  */
 int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
 	    struct rd_error *err);
+/*
+ * The same without what other files say: seed_now, loaded, memory, torn, view_bytes
+ * and the counters are 0. Takes half the time.
+ */
+int rd_list_brief(struct rd_store *store, struct rd_disk_info **disks,
+		  size_t *count, struct rd_error *err);
 void rd_list_free(struct rd_disk_info *disks, size_t count);
 
 /*

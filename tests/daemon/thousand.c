@@ -281,18 +281,22 @@ static void commands(void)
 	static const struct {
 		const char *what, *cpu, *arguments;
 		double asleep;
+		unsigned questions; /* to xenstore, for a device */
 	} command[] = {
-		{ "xm-ramdisk list", "CPU of xm-ramdisk list", "list", 0 },
+		/* name, nodes of the backend, devices of the domain */
+		{ "xm-ramdisk list", "CPU of xm-ramdisk list", "list", 0, 3 },
 		{ "xm-ramdisk list --json", "CPU of xm-ramdisk list --json",
-		  "list --json", 0 },
+		  "list --json", 0, 2 },
 		{ "xm-ramdisk top --once, less its second",
-		  "CPU of xm-ramdisk top --once", "top --once", 1000 },
+		  "CPU of xm-ramdisk top --once", "top --once", 1000, 1 },
 	};
+	unsigned long asked;
 	double ms[5], cpu;
 	unsigned i, k, lines;
 
 	for (i = 0; i < 3; i++) {
 		cpu = children_ms();
+		asked = xenstore_requests();
 		for (k = 0; k < 5; k++) {
 			ms[k] = command_ms(command[i].arguments,
 					   command[i].asleep, &lines);
@@ -302,6 +306,9 @@ static void commands(void)
 		keep(command[i].what, "ms", ms, 5);
 		keep_one(command[i].cpu, "ms", cpu / 5);
 		CU_ASSERT_TRUE(cpu / 5 < COMMAND_MS);
+		asked = (xenstore_requests() - asked) / 5;
+		CU_ASSERT_TRUE(asked >= devices);
+		CU_ASSERT_TRUE(asked <= command[i].questions * devices + FEW);
 	}
 }
 

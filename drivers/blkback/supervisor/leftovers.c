@@ -206,7 +206,7 @@ static void for_each_attachment(struct rd_store *store, bool dead_only,
 	unsigned domid, devid;
 	size_t n = 0, i, k;
 
-	if (rd_list(store, &disks, &n, NULL))
+	if (rd_list_brief(store, &disks, &n, NULL))
 		return;
 	for (i = 0; i < n; i++)
 		for (k = 0; k < disks[i].attachments; k++) {

@@ -23,6 +23,7 @@ struct listing {
 	struct rd_disk_info *disks;
 	size_t count;
 	struct rd_error *err;
+	bool brief; /* what header and slots say */
 };
 
 static void copy_counters(struct rd_counters *c,
@@ -57,14 +58,10 @@ static uint64_t memory_of(struct rd_store *store, struct rd_filename name)
 		       : (uint64_t)st.st_blocks * 512;
 }
 
-/* A slot of the disk @id. @counters: descriptor of its counters, or -1. */
-static void copy_slot(struct rd_store *store, struct rd_disk_info *info,
-		      int counters, const struct rd_slot *s, unsigned slot,
-		      bool alive)
+static void copy_slot(struct rd_disk_info *info, const struct rd_slot *s,
+		      unsigned slot, bool alive)
 {
 	struct rd_attachment_info *a = &info->attachment[info->attachments++];
-	const char *id = info->id;
-	struct rd_slot_counters c;
 
 	a->slot = slot;
 	a->pid = s->pid;
@@ -76,45 +73,57 @@ static void copy_slot(struct rd_store *store, struct rd_disk_info *info,
 	a->restarts = s->restarts;
 	memcpy(a->label, s->label, sizeof(a->label));
 	a->label[sizeof(a->label) - 1] = 0;
-	if (pread(counters, &c, sizeof(c), rd_counters_offset(slot)) ==
-	    (ssize_t)sizeof(c)) {
-		copy_counters(&a->counters, &c);
-		info->torn += c.torn;
-	}
-	if (a->private_view)
-		a->view_bytes =
-			memory_of(store, rd_view_name(id, slot, RD_FILE_DATA)) +
-			memory_of(store,
-				  rd_view_name(id, slot, RD_FILE_RANGES));
 }
 
 static int list_slots(struct rd_store *store, struct rd_disk_info *info, int fd,
 		      unsigned used)
 {
-	struct rd_filename name = rd_file_name(info->id, RD_FILE_COUNTERS);
 	struct rd_lives lives;
 	struct rd_slot s;
 	unsigned i;
-	int counters;
 	bool alive;
 
 	info->attachment = calloc(used ? used : 1, sizeof(*info->attachment));
 	if (!info->attachment)
 		return -ENOMEM;
-	counters = openat(store->dir, name.text,
-			  O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	rd_lives_init(&lives, store->dir, info->id);
 	for (i = 0; i < used; i++) {
 		if (rd_slot_read(fd, i, &s) || s.state != RD_SLOT_ATTACHED)
 			continue;
 		alive = rd_slot_alive(&lives, i);
 		if (alive || s.flags & RD_SLOT_DURABLE)
-			copy_slot(store, info, counters, &s, i, alive);
+			copy_slot(info, &s, i, alive);
 	}
 	rd_lives_close(&lives);
-	if (counters >= 0)
-		close(counters);
 	return 0;
+}
+
+/* What other files than the header say of the attachments. */
+static void count_attachments(struct rd_store *store, struct rd_disk_info *info)
+{
+	struct rd_filename name = rd_file_name(info->id, RD_FILE_COUNTERS);
+	int fd = openat(store->dir, name.text,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct rd_slot_counters c;
+	unsigned i;
+
+	for (i = 0; i < info->attachments; i++) {
+		struct rd_attachment_info *a = &info->attachment[i];
+
+		if (pread(fd, &c, sizeof(c), rd_counters_offset(a->slot)) ==
+		    (ssize_t)sizeof(c)) {
+			copy_counters(&a->counters, &c);
+			info->torn += c.torn;
+		}
+		if (a->private_view)
+			a->view_bytes =
+				memory_of(store, rd_view_name(info->id, a->slot,
+							      RD_FILE_DATA)) +
+				memory_of(store, rd_view_name(info->id, a->slot,
+							      RD_FILE_RANGES));
+	}
+	if (fd >= 0)
+		close(fd);
 }
 
 static int describe(struct rd_store *store, struct rd_disk_info *info,
@@ -130,14 +139,23 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 	info->seed_size = h->seed_size;
 	/* A load whose process died holds no lock. */
 	info->loading = h->state == RD_LOADING && rd_disk_locked(fd);
-	info->loaded = rd_contents_loaded(store->dir, h);
-	info->torn = h->torn;
 	info->thin = h->flags & RD_DISK_THIN;
 	info->lazy = h->flags & RD_DISK_LAZY;
 	info->keep = h->flags & RD_DISK_KEEP;
 	info->half_reset = h->flags & RD_DISK_HALF_RESET;
 	for (i = 0; i < RD_POINTS; i++)
 		info->points += rd_point_is_taken(h, i);
+	return list_slots(store, info, fd, h->slots_used);
+}
+
+/* What is not in the header. */
+static void describe_rest(struct rd_store *store, struct rd_disk_info *info,
+			  const struct rd_header *h)
+{
+	const char *id = info->id;
+
+	info->loaded = rd_contents_loaded(store->dir, h);
+	info->torn = h->torn;
 	info->seed_now = rd_seed_compare(h->seed, h->seed_id, h->seed_size,
 					 h->seed_mtime);
 	info->memory = memory_of(store, rd_file_name(id, RD_FILE_HEADER)) +
@@ -146,7 +164,7 @@ static int describe(struct rd_store *store, struct rd_disk_info *info,
 		       memory_of(store, rd_file_name(id, RD_FILE_RANGES)) +
 		       memory_of(store, rd_file_name(id, RD_FILE_POINTS)) +
 		       memory_of(store, rd_file_name(id, RD_FILE_DATA));
-	return list_slots(store, info, fd, h->slots_used);
+	count_attachments(store, info);
 }
 
 enum rd_seed_now rd_seed_now(const struct rd_disk *disk)
@@ -160,21 +178,25 @@ enum rd_seed_now rd_seed_now(const struct rd_disk *disk)
 static int list_header(struct rd_store *store, struct listing *l,
 		       const char *id, int fd, const struct rd_header *h)
 {
-	struct rd_disk_info *more;
+	struct rd_disk_info *more, *info;
 	int rc;
 
 	more = realloc(l->disks, (l->count + 1) * sizeof(*more));
 	if (!more)
 		return -ENOMEM;
 	l->disks = more;
-	rc = describe(store, &more[l->count], id, fd, h);
+	info = &more[l->count];
+	rc = describe(store, info, id, fd, h);
 	if (rc)
 		return rc;
-	if (more[l->count].attachments || more[l->count].loading ||
-	    (more[l->count].keep && h->state == RD_READY))
-		l->count++;
-	else
-		free(more[l->count].attachment); /* dead: rd_reap() removes it */
+	if (!info->attachments && !info->loading &&
+	    !(info->keep && h->state == RD_READY)) {
+		free(info->attachment); /* dead: rd_reap() removes it */
+		return 0;
+	}
+	if (!l->brief)
+		describe_rest(store, info, h);
+	l->count++;
 	return 0;
 }
 
@@ -207,10 +229,10 @@ static int by_seed(const void *a, const void *b)
 	return c ? c : strcmp(x->name, y->name);
 }
 
-int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
-	    struct rd_error *err)
+static int list(struct rd_store *store, bool brief, struct rd_disk_info **disks,
+		size_t *count, struct rd_error *err)
 {
-	struct listing l = { .err = err };
+	struct listing l = { .err = err, .brief = brief };
 	int rc;
 
 	if (err)
@@ -226,6 +248,18 @@ int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
 	*disks = l.disks;
 	*count = l.count;
 	return 0;
+}
+
+int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
+	    struct rd_error *err)
+{
+	return list(store, false, disks, count, err);
+}
+
+int rd_list_brief(struct rd_store *store, struct rd_disk_info **disks,
+		  size_t *count, struct rd_error *err)
+{
+	return list(store, true, disks, count, err);
 }
 
 void rd_list_free(struct rd_disk_info *disks, size_t count)

@@ -263,8 +263,8 @@ int rd_try_end(struct rd_store *store, const char *label)
 
 const char *fake_store_waits;
 
-int rd_list(struct rd_store *store, struct rd_disk_info **disks, size_t *count,
-	    struct rd_error *err)
+int rd_list_brief(struct rd_store *store, struct rd_disk_info **disks,
+		  size_t *count, struct rd_error *err)
 {
 	static struct rd_attachment_info dead = { .durable = true };
 	static struct rd_disk_info only = { .attachments = 1,

@@ -290,6 +290,45 @@ static void too_few_descriptors(void)
 	rd_store_close(s);
 }
 
+/* All of a disk but what other files say. */
+static void a_brief_list(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = attached(s, make_seed("brief", MIB, 1), true);
+	struct rd_disk *e = attached(s, make_seed("two", MIB, 2), false);
+	struct rd_disk_info *disks, *brief;
+	size_t n, m, i;
+
+	CU_ASSERT_EQUAL(rd_write(d, "x", 0, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(rd_list_brief(s, &brief, &m, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(n, 2);
+	CU_ASSERT_EQUAL_FATAL(m, 2);
+	CU_ASSERT_EQUAL(disks[0].attachment[0].counters.writes, 1);
+	CU_ASSERT_EQUAL(brief[0].attachment[0].counters.writes, 0);
+	for (i = 0; i < n; i++) {
+		CU_ASSERT_TRUE(disks[i].memory > 0);
+		CU_ASSERT_EQUAL(brief[i].memory, 0);
+		CU_ASSERT_EQUAL(disks[i].loaded, MIB);
+		CU_ASSERT_EQUAL(brief[i].loaded, 0);
+		CU_ASSERT_EQUAL(brief[i].size, MIB);
+		CU_ASSERT_STRING_EQUAL(disks[i].id, brief[i].id);
+		CU_ASSERT_STRING_EQUAL(disks[i].seed, brief[i].seed);
+		CU_ASSERT_EQUAL(brief[i].attachments, 1);
+		memset(&disks[i].attachment[0].counters, 0,
+		       sizeof(disks[i].attachment[0].counters));
+		CU_ASSERT_EQUAL(memcmp(&disks[i].attachment[0],
+				       &brief[i].attachment[0],
+				       sizeof(disks[i].attachment[0])),
+				0);
+	}
+	rd_list_free(disks, n);
+	rd_list_free(brief, m);
+	rd_detach(d);
+	rd_detach(e);
+	rd_store_close(s);
+}
+
 static void the_seed_now(void)
 {
 	struct rd_store *s = open_store();
@@ -354,7 +393,7 @@ static void a_block_device(void)
 	FILE *f;
 
 	snprintf(command, sizeof(command),
-		 "losetup -f --show --sector-size 4096 %s", seed);
+		 "/sbin/losetup -f --show --sector-size 4096 %s", seed);
 	f = popen(command, "r");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
 	CU_ASSERT_EQUAL(fscanf(f, "%63s", path), 1);
@@ -369,7 +408,7 @@ static void a_block_device(void)
 	CU_ASSERT_EQUAL(x, pattern(MIB + 4000, 6));
 	rd_detach(a);
 	rd_detach(b);
-	snprintf(command, sizeof(command), "losetup -d %s", path);
+	snprintf(command, sizeof(command), "/sbin/losetup -d %s", path);
 	CU_ASSERT_EQUAL(system(command), 0);
 	rd_store_close(s);
 }
@@ -389,6 +428,7 @@ static const struct test tests[] = {
 	{ "finding a disk by text", finding },
 	{ "the instance of a disk", instances },
 	{ "too few descriptors to list the disks", too_few_descriptors },
+	{ "a brief list", a_brief_list },
 	{ "a seed that changes under its disk", the_seed_now },
 };
 

@@ -29,13 +29,35 @@ static const char help[] =
 
 /* ---- text -------------------------------------------------------------- */
 
-static void print_attachment(struct xs_handle *xs,
+struct text_list {
+	struct xs_handle *xs;
+	uint64_t *here; /* the devices with a process here, ordered: see key() */
+	size_t count;
+	bool said; /* the headline of driver domains */
+};
+
+static uint64_t key(unsigned domid, unsigned devid)
+{
+	return (uint64_t)domid << 32 | devid;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void print_attachment(struct text_list *t,
 			     const struct rd_attachment_info *a)
 {
+	struct xs_handle *xs = t->xs;
 	struct who w = who_is(xs, a->label);
 	char faults[FAULT_TEXT_MAX];
 	char pid[16] = "-"; /* a loop device's attachment has no process */
 
+	if (w.vbd && a->alive && t->here)
+		t->here[t->count++] = key(w.domid, w.devid);
 	if (w.saved)
 		strcpy(pid, w.returning ? "ended" : "saved");
 	else if (a->alive)
@@ -68,34 +90,37 @@ static void print_disk(const struct rd_disk_info *d, bool ambiguous)
 		printf("  id %s\n", d->id);
 }
 
-static void print_text(struct xs_handle *xs, const struct disk_list *l)
+static void print_disks(struct text_list *t, const struct disk_list *l)
 {
-	bool *ambiguous;
+	bool *ambiguous = disk_ambiguous(l);
 	size_t i;
 	unsigned j;
 
-	if (l->count == 0) {
-		puts("no RAM disks");
-		return;
-	}
-	ambiguous = disk_ambiguous(l);
 	printf("%-22s %-8s %-4s %10s %10s %7s\n", "SEED / ATTACHED TO", "VDEV",
 	       "MODE", "READ", "WRITTEN", "PID");
 	for (i = 0; i < l->count; i++) {
 		print_disk(&l->disks[i], ambiguous && ambiguous[i]);
 		for (j = 0; j < l->disks[i].attachments; j++)
-			print_attachment(xs, &l->disks[i].attachment[j]);
+			print_attachment(t, &l->disks[i].attachment[j]);
 	}
 	free(ambiguous);
 }
 
+static bool is_here(unsigned domid, unsigned devid, void *arg)
+{
+	const struct text_list *t = arg;
+	uint64_t k = key(domid, devid);
+
+	return bsearch(&k, t->here, t->count, sizeof(k), by_key);
+}
+
 static void print_driver_device(const struct driver_device *v, void *arg)
 {
-	bool *said = arg;
+	struct text_list *t = arg;
 
-	if (!*said)
+	if (!t->said)
 		puts("in driver domains:");
-	*said = true;
+	t->said = true;
 	printf("  %-20s %-8s %-4s ", text_shown(v->domain), v->vdev, v->mode);
 	if (v->backend_gone)
 		printf("domain %u, which had the disk, is gone; %s\n",
@@ -104,6 +129,25 @@ static void print_driver_device(const struct driver_device *v, void *arg)
 		printf("%s in %s, %s\n", text_shown(v->seed),
 		       text_shown(v->backend_domain),
 		       v->connected ? "connected" : "not connected");
+}
+
+static void print_text(struct xs_handle *xs, const struct disk_list *l)
+{
+	struct text_list t = { .xs = xs };
+	size_t i, n = 0;
+
+	for (i = 0; i < l->count; i++)
+		n += l->disks[i].attachments;
+	t.here = calloc(n + 1, sizeof(*t.here));
+	if (l->count)
+		print_disks(&t, l);
+	else
+		puts("no RAM disks");
+	if (t.count)
+		qsort(t.here, t.count, sizeof(*t.here), by_key);
+	if (xs)
+		driver_devices_each(xs, is_here, print_driver_device, &t);
+	free(t.here);
 }
 
 static void print_json(struct xs_handle *xs, const struct disk_list *l)
@@ -122,7 +166,7 @@ static void print_json(struct xs_handle *xs, const struct disk_list *l)
 
 static int list(struct disk_job *job)
 {
-	bool json = *(const bool *)job->arg, said = false;
+	bool json = *(const bool *)job->arg;
 	struct disk_list l;
 	struct xs_handle *xs;
 	int rc = disk_list(job->store, &l);
@@ -132,8 +176,6 @@ static int list(struct disk_job *job)
 	/* after an error "no RAM disks" could be wrong: there may be one */
 	if (json || l.count || !rc)
 		(json ? print_json : print_text)(xs, &l);
-	if (xs && !json)
-		driver_devices_each(xs, print_driver_device, &said);
 	who_guard(false);
 	who_close(xs);
 	rd_list_free(l.disks, l.count);

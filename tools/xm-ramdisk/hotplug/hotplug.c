@@ -204,7 +204,7 @@ static void each_label(struct rd_store *store,
 	size_t count, i;
 	unsigned k;
 
-	if (rd_list(store, &disks, &count, NULL))
+	if (rd_list_brief(store, &disks, &count, NULL))
 		return;
 	for (i = 0; i < count; i++)
 		for (k = 0; k < disks[i].attachments; k++)

@@ -198,7 +198,7 @@ static bool describe(struct rd_store *store, const char *label,
 	size_t count, i;
 	unsigned k;
 
-	if (rd_list(store, &disks, &count, NULL))
+	if (rd_list_brief(store, &disks, &count, NULL))
 		return false;
 	for (i = 0; i < count; i++)
 		for (k = 0; k < disks[i].attachments; k++) {

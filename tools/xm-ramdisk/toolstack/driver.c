@@ -23,7 +23,6 @@
 #include <string.h>
 
 #include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/common/xenstore.h"
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/base/text.h"
@@ -31,6 +30,7 @@
 #include "tools/xm-ramdisk/toolstack/toolstack.h"
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/domain.h"
+#include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define MARKS "/local/domain/%u/" NODES_DATA
@@ -169,7 +169,7 @@ static unsigned requests_waiting_here(const struct device *d)
 	unsigned n = 0;
 	glob_t g;
 
-	if (d->domid != blkback_xenstore_domid(d->xs))
+	if (d->domid != host_domid(d->xs))
 		return 0;
 	snprintf(pattern, sizeof(pattern), INFLIGHT, d->devid);
 	if (glob(pattern, 0, NULL, &g))

@@ -45,18 +45,25 @@
 
 #define DOMAIN "/local/domain/%u/"
 
-void device_of(struct device *d, struct xs_handle *xs, unsigned domid,
-	       unsigned devid)
+/* All but the domain's name, which is a question to xenstore. */
+static void set_paths(struct device *d, struct xs_handle *xs, unsigned domid,
+		      unsigned devid)
 {
 	memset(d, 0, sizeof(*d));
 	d->xs = xs;
 	d->domid = domid;
 	d->devid = devid;
-	domain_name(xs, domid, d->domain);
 	vdev_name(devid, d->vdev);
 	snprintf(d->front, sizeof(d->front), DOMAIN "device/vbd/%u", domid,
 		 devid);
-	device_use_backend(d, blkback_xenstore_domid(xs));
+	device_use_backend(d, host_domid(xs));
+}
+
+void device_of(struct device *d, struct xs_handle *xs, unsigned domid,
+	       unsigned devid)
+{
+	set_paths(d, xs, domid, devid);
+	domain_name(xs, domid, d->domain);
 }
 
 void device_use_backend(struct device *d, unsigned domid)
@@ -144,15 +151,13 @@ bool device_in_driver_domain(struct device *d)
 
 /*
  * Set d->back to the directory that the device has, if xl attached it to xen-ramdiskd,
- * or if its backend is in a driver domain.
+ * or if its backend is in a driver domain. Not called for others.
  */
-static void find_backend(struct device *d)
+static void find_other_backend(struct device *d)
 {
 	char path[sizeof(d->back)], *there;
 
-	there = read_node(d, XBT_NULL, d->back, "state");
-	free(there);
-	if (there || device_in_driver_domain(d))
+	if (device_in_driver_domain(d))
 		return;
 	snprintf(path, sizeof(path), DOMAIN NODES_XL_BACKEND "/%u/%u",
 		 d->backend, d->domid, d->devid);
@@ -164,8 +169,13 @@ static void find_backend(struct device *d)
 
 void device_select(struct device *d, unsigned devid)
 {
+	char *there;
+
 	device_of(d, d->xs, d->domid, devid);
-	find_backend(d);
+	there = read_node(d, XBT_NULL, d->back, "state");
+	free(there);
+	if (!there)
+		find_other_backend(d);
 }
 
 static void read_faults(struct device *d, xs_transaction_t t, const char *node,
@@ -182,14 +192,22 @@ void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
 		   unsigned devid, struct blkback_fault_set *set)
 {
 	struct device d;
+	unsigned n = 0, i;
+	char **nodes;
 
 	memset(set, 0, sizeof(*set));
 	if (!xs)
 		return;
-	d.xs = xs;
-	d.domid = domid;
-	device_select(&d, devid);
-	read_faults(&d, t, NODES_FAULT, set);
+	set_paths(&d, xs, domid, devid);
+	/* For most devices, which have no faults, this is the only question. */
+	nodes = xs_directory(xs, t, d.back, &n);
+	if (!nodes)
+		find_other_backend(&d);
+	for (i = 0; i < n && strcmp(nodes[i], NODES_FAULT); i++)
+		;
+	if (!nodes || i < n)
+		read_faults(&d, t, NODES_FAULT, set);
+	free(nodes);
 }
 
 void device_read(struct device *d, struct device_state *state)

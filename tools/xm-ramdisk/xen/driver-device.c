@@ -8,8 +8,8 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
-#include "drivers/blkback/common/xenstore.h"
 #include "tools/xm-ramdisk/xen/device.h"
+#include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define DOMAINS "/local/domain"
@@ -17,6 +17,7 @@
 struct walk {
 	struct xs_handle *xs;
 	unsigned own; /* the number of this domain */
+	bool (*here)(unsigned domid, unsigned devid, void *);
 	void (*fn)(const struct driver_device *, void *);
 	void *arg;
 };
@@ -53,7 +54,7 @@ static void report(const struct walk *w, struct device *d)
 	free(mode);
 }
 
-/* Sorts out with one read what another driver or this domain serves. */
+/* Sorts out with one read what another driver serves. */
 static bool may_be_elsewhere(const struct walk *w, const char *dir,
 			     const char *devid)
 {
@@ -70,19 +71,20 @@ static bool may_be_elsewhere(const struct walk *w, const char *dir,
 	return end && domid != w->own;
 }
 
-static void walk_domain(const struct walk *w, const char *domid)
+static void walk_domain(const struct walk *w, const char *text)
 {
+	unsigned domid = (unsigned)strtoul(text, NULL, 10), devid, n = 0, i;
 	char dir[64], **devids;
 	struct device d;
-	unsigned n = 0, i;
 
-	snprintf(dir, sizeof(dir), DOMAINS "/%s/device/vbd", domid);
+	snprintf(dir, sizeof(dir), DOMAINS "/%s/device/vbd", text);
 	devids = xs_directory(w->xs, XBT_NULL, dir, &n);
 	for (i = 0; devids && i < n; i++) {
-		if (!may_be_elsewhere(w, dir, devids[i]))
+		devid = (unsigned)strtoul(devids[i], NULL, 10);
+		if (w->here(domid, devid, w->arg) ||
+		    !may_be_elsewhere(w, dir, devids[i]))
 			continue;
-		device_of(&d, w->xs, (unsigned)strtoul(domid, NULL, 10),
-			  (unsigned)strtoul(devids[i], NULL, 10));
+		device_of(&d, w->xs, domid, devid);
 		if (device_in_driver_domain(&d))
 			report(w, &d);
 	}
@@ -90,10 +92,11 @@ static void walk_domain(const struct walk *w, const char *domid)
 }
 
 void driver_devices_each(struct xs_handle *xs,
+			 bool (*here)(unsigned domid, unsigned devid, void *),
 			 void (*fn)(const struct driver_device *, void *),
 			 void *arg)
 {
-	const struct walk w = { xs, blkback_xenstore_domid(xs), fn, arg };
+	const struct walk w = { xs, host_domid(xs), here, fn, arg };
 	unsigned n = 0, i;
 	char **domids = xs_directory(xs, XBT_NULL, DOMAINS, &n);
 

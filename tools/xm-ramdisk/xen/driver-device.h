@@ -20,8 +20,12 @@ struct driver_device {
 		*seed; /* in the driver domain; or what the disk was named by */
 };
 
-/* Call @fn for each device. Reads a node of each device of all domains. */
+/*
+ * Call @fn for each device. Reads a node of each device of all domains for which @here
+ * is false: true says that a process of this host serves it.
+ */
 void driver_devices_each(struct xs_handle *xs,
+			 bool (*here)(unsigned domid, unsigned devid, void *),
 			 void (*fn)(const struct driver_device *, void *),
 			 void *arg);
 

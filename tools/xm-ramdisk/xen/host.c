@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What this host is: whether it is a Xen control domain, whether this process
- * is root's, and whether xenstore answers. One thread; no state beside the
- * alarm signal, which host_open() uses and restores.
+ * is root's, and whether xenstore answers. One thread; no state beside this domain's
+ * number and the alarm signal, which host_open() uses and restores.
  */
 #include "tools/xm-ramdisk/xen/host.h"
 
@@ -160,4 +160,15 @@ void host_load_frontend(void)
 	 * loaded, or built in, modprobe does nothing or fails; both are fine.
 	 */
 	program_start_quietly(argv);
+}
+
+unsigned host_domid(struct xs_handle *xs)
+{
+	static unsigned domid;
+	static bool asked;
+
+	if (!asked)
+		domid = blkback_xenstore_domid(xs);
+	asked = true;
+	return domid;
 }

@@ -19,6 +19,8 @@ int host_open(const char *what, struct xs_handle **xs);
 bool host_has_xenstore(void);
 /* The limit: 2, or $XEN_RAMDISK_XENSTORE_SECONDS. */
 unsigned host_xenstore_seconds(void);
+/* The number of this domain. xenstore is asked the first time. */
+unsigned host_domid(struct xs_handle *xs);
 bool host_is_xen(void); /* any domain of Xen */
 /*
  * Load the block frontend's driver of this kernel, without waiting: for disks

@@ -54,7 +54,7 @@ int saved_find(struct rd_store *store, const char *domain, uint32_t devid,
 	struct rd_disk_info *disks;
 	size_t count, i;
 	unsigned k;
-	int rc = rd_list(store, &disks, &count, NULL);
+	int rc = rd_list_brief(store, &disks, &count, NULL);
 
 	if (rc)
 		return rc;
@@ -121,7 +121,7 @@ static bool must_wait(struct rd_store *store, const struct disk_options *o,
 	const char *found = NULL;
 	size_t count, i;
 
-	if (rd_list(store, &disks, &count, NULL))
+	if (rd_list_brief(store, &disks, &count, NULL))
 		return false;
 	for (i = 0; i < count && !found; i++)
 		if (is_meant(&disks[i], o))

@@ -326,8 +326,11 @@ other-programs:
 	$(Q)$(MAKE) --no-print-directory ARCH=arm64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar \
 		SAN= B=$(if $(SAN),build,$(B))/arm64 all test-programs
 
+# One compiler for each processor, unless make was called with -j.
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 check: install-test-packages
-	$(Q)$(MAKE) --no-print-directory all test-programs other-programs
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory all test-programs other-programs
 	$(Q)B=$(B) tests/run
 
 # The parsers of untrusted input, the store and the backend under libFuzzer, for
@@ -377,18 +380,18 @@ fuzz-blkback: $(call fuzzers,blkback)
 
 # The tests that need no virtual machine: a few minutes, after each edit.
 check-quick:
-	$(Q)$(MAKE) --no-print-directory all test-programs other-programs
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory all test-programs other-programs
 	$(Q)B=$(B) tests/run --no-vm
 
 # The scenarios in tests/vm/long and the tests in tests/nbd/long, which take longer.
 check-long: install-long-packages
-	$(Q)$(MAKE) --no-print-directory all test-programs other-programs deb
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory all test-programs other-programs deb
 	$(Q)B=$(B) tests/run --long
 
 # A hundred rounds of the scenario restart, and the ring's crash test with a kill at
 # every step: hours.
 check-restart: install-demo-packages
-	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory all test-programs
 	$(Q)RESTART_EVERY=1 $(B)/tests/ring/ring/restart
 	$(Q)RESTART_ROUNDS=100 $(B)/tests/daemon/restart $(B)/xen-ramdiskd $(B)/tests/daemon/xen.so
 	$(Q)sed 's/^rounds=.*/rounds=100/; s/timeout=[0-9]*/timeout=28800/' \
@@ -396,16 +399,16 @@ check-restart: install-demo-packages
 	$(Q)B=$(B) tests/vm/run --line=1 $(B)/restart-hundred
 
 demo: install-demo-packages
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory all
 	$(Q)B=$(NATIVE_B) tests/vm/demo $(ARCH)
 
 vm-shell: install-demo-packages
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory all
 	$(Q)B=$(NATIVE_B) tests/vm/run $(if $(ARCH),--arch=$(ARCH)) --shell
 
 # All of them, tables, record and picture; see build-aux/bench for the settings.
 bench: install-bench-packages
-	$(Q)$(MAKE) --no-print-directory all $(BENCHES) $(B)/tests/daemon/thousand $(VM_PROGRAMS) $(NBDKIT_PLUGIN) other-programs
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory all $(BENCHES) $(B)/tests/daemon/thousand $(VM_PROGRAMS) $(NBDKIT_PLUGIN) other-programs
 	$(Q)B=$(B) build-aux/bench
 
 # ---- what must be on the machine -------------------------------------------

@@ -131,7 +131,9 @@ static void print_driver_device(const struct driver_device *v, void *arg)
 		       v->connected ? "connected" : "not connected");
 }
 
-static void print_text(struct xs_handle *xs, const struct disk_list *l)
+/* Without @whole, "no RAM disks" could be wrong: there may be one. */
+static void print_text(struct xs_handle *xs, const struct disk_list *l,
+		       bool whole)
 {
 	struct text_list t = { .xs = xs };
 	size_t i, n = 0;
@@ -141,7 +143,7 @@ static void print_text(struct xs_handle *xs, const struct disk_list *l)
 	t.here = calloc(n + 1, sizeof(*t.here));
 	if (l->count)
 		print_disks(&t, l);
-	else
+	else if (whole)
 		puts("no RAM disks");
 	if (t.count)
 		qsort(t.here, t.count, sizeof(*t.here), by_key);
@@ -173,9 +175,10 @@ static int list(struct disk_job *job)
 
 	xs = l.count || !json ? who_open() : NULL;
 	who_guard(xs != NULL);
-	/* after an error "no RAM disks" could be wrong: there may be one */
-	if (json || l.count || !rc)
-		(json ? print_json : print_text)(xs, &l);
+	if (json)
+		print_json(xs, &l);
+	else
+		print_text(xs, &l, !rc);
 	who_guard(false);
 	who_close(xs);
 	rd_list_free(l.disks, l.count);

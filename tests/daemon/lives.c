@@ -490,12 +490,25 @@ static void shown_and_ended(void)
 	CU_ASSERT_TRUE(only_attachment_is(NULL));
 }
 
+/* Some supervisor has written a record of the domain with @name. */
+static bool await_record(const char *name)
+{
+	char command[256];
+
+	snprintf(
+		command, sizeof(command),
+		"timeout 60 sh -c 'until grep -qsx domain=%s %s/*.domain; do sleep 0.02; done'",
+		name, scratch_store);
+	return system(command) == 0;
+}
+
 /* Renamed while it runs: a supervisor that starts later knows the new name. */
 static void renamed(void)
 {
 	set_domain(domid, "name", "due");
 	killed(false, true);
 	CU_ASSERT_TRUE(guest_is_served());
+	CU_ASSERT_TRUE(await_record("due"));
 	guest_stops();
 	CU_ASSERT_TRUE(ends(daemon_pid(), SIGKILL));
 	remove_domain();

@@ -188,14 +188,20 @@ static inline void device_file(char path[DEVICE_FILE], const char *format)
 	snprintf(path + n, DEVICE_FILE - (size_t)n, format, 5u, 51712u);
 }
 
-/* Connect as the next supervisor. */
+/* Connect as the next supervisor. The file is there a moment before the worker listens. */
 static inline int reconnect(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), rc, i;
 
 	device_file(addr.sun_path, NODES_SOCKET);
-	CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	for (i = 0; i < 5000; i++) {
+		rc = connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+		if (!rc || errno != ECONNREFUSED)
+			break;
+		usleep(1000);
+	}
+	CU_ASSERT_EQUAL(rc, 0);
 	return fd;
 }
 

@@ -84,13 +84,32 @@ static int lock_piece(struct rd_disk *disk, const struct piece *p,
 }
 
 /*
- * Whether a piece reads as zeros and has no memory to free, which is also known
- * without its locks: a write that comes at this moment comes after it.
+ * Whether @block is a hole at a moment at which nobody writes it. A write that comes at
+ * this moment comes after the caller's request. Not so a write that has begun: a point may
+ * have been taken since, which will have the bytes of that write, and the request comes
+ * after the point. In a group without memory no write has begun.
  */
-static bool is_zero(const struct rd_disk *disk, const struct piece *p)
+static bool is_quiet_hole(struct rd_disk *disk, uint64_t block)
+{
+	const struct rd_layer *top = rd_top(disk);
+	rd_block_lock *lock;
+	uint64_t before;
+
+	if (!rd_present(top, block))
+		return rd_block_is_hole(disk, block);
+	lock = rd_block_lock_of(top, block);
+	before = atomic_load(lock);
+	if (rd_block_lock_held(before) || !rd_block_is_hole(disk, block))
+		return false;
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(lock, memory_order_relaxed) == before;
+}
+
+/* Whether a piece reads as zeros and has no memory to free, without its locks. */
+static bool is_zero(struct rd_disk *disk, const struct piece *p)
 {
 	return p->punch ? !rd_present(&disk->base, first_block(p))
-			: rd_block_is_hole(disk, first_block(p));
+			: is_quiet_hole(disk, first_block(p));
 }
 
 /* Take over a piece's locks from the dead process: all of them or none. */
@@ -313,10 +332,10 @@ int rd_extent(struct rd_disk *disk, uint64_t off, uint64_t *len, bool *hole)
 	end = (off + *len - 1) / RD_BLOCK + 1;
 	b = off / RD_BLOCK;
 	/* The contents of a part that is not loaded are unknown. */
-	*hole = !disk->parts && rd_block_is_hole(disk, b);
+	*hole = !disk->parts && is_quiet_hole(disk, b);
 	do
 		b++;
-	while (b < end && (disk->parts || rd_block_is_hole(disk, b) == *hole));
+	while (b < end && (disk->parts || is_quiet_hole(disk, b) == *hole));
 	*len = min64(b * RD_BLOCK, off + *len) - off;
 	return 0;
 }

@@ -5,12 +5,15 @@
  * under load are in tests/unit/io/linear.c, kills in tests/unit/store/crash.c.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
 #include <time.h>
 
 #include "drivers/block-ram/format/points.h"
+#include "drivers/block-ram/io/block.h"
+#include "include/private/memory-access.h"
 #include "tests/unit/scratch.h"
 
 #define SIZE \
@@ -790,6 +793,66 @@ static void events(void)
 	rd_store_close(s);
 }
 
+struct zeroing {
+	struct rd_disk *disk;
+	_Atomic bool done;
+};
+
+static void *zero_a_sector(void *arg)
+{
+	struct zeroing *z = arg;
+
+	CU_ASSERT_EQUAL(rd_zero(z->disk, RD_BLOCK + 512, 512, false), 0);
+	z->done = true;
+	return NULL;
+}
+
+/*
+ * A first write to a block is under way when a point is taken, which will have its bytes.
+ * Zeros that come after the point come after that write, although the block still is a hole.
+ */
+static void zeros_beside_a_first_write(void)
+{
+	struct rd_store *s = open_store();
+	const char *seed = make_seed("beside", 0, 0);
+	rd_block_lock *lock;
+	struct rd_disk *d;
+	struct zeroing z;
+	uint64_t len = RD_BLOCK;
+	unsigned char *to;
+	pthread_t id;
+	bool hole;
+
+	CU_ASSERT_EQUAL(truncate(seed, SIZE), 0);
+	d = load(s, seed, RD_THIN);
+	lock = rd_block_lock_of(&d->base, 1);
+	z = (struct zeroing){ .disk = d };
+	memset(want, 0, SIZE);
+	memset(want + RD_BLOCK, 'x', RD_BLOCK);
+	CU_ASSERT_EQUAL(rd_write(d, "y", 0, 1), 0);
+	want[0] = 'y';
+	CU_ASSERT_TRUE(rd_block_is_hole(d, 1));
+	CU_ASSERT_TRUE(rd_block_lock_take(lock, rd_block_lock_owner(d->slot)));
+	CU_ASSERT_EQUAL(rd_point(s, rd_id(d), "p", NULL), 0);
+	CU_ASSERT_EQUAL(pthread_create(&id, NULL, zero_a_sector, &z), 0);
+	usleep(50000);
+	CU_ASSERT_FALSE(z.done);
+	CU_ASSERT_EQUAL(rd_extent(d, RD_BLOCK, &len, &hole), 0);
+	CU_ASSERT_FALSE(hole);
+	to = rd_block_write(d, 1, true);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(to);
+	racy_copy(to, want + RD_BLOCK, RD_BLOCK);
+	rd_block_written(d, 1);
+	rd_block_lock_release(lock);
+	pthread_join(id, NULL);
+	CU_ASSERT_TRUE(holds(s, rd_id(d), "p", want));
+	CU_ASSERT_EQUAL(byte_at(d, RD_BLOCK + 511), 'x');
+	CU_ASSERT_EQUAL(byte_at(d, RD_BLOCK + 512), 0);
+	CU_ASSERT_EQUAL(byte_at(d, RD_BLOCK + 1024), 'x');
+	rd_detach(d);
+	rd_store_close(s);
+}
+
 /* The least time of 20 points of a new thin disk of @size, in seconds. */
 static double time_of_a_point(const char *seed_name, off_t size)
 {
@@ -852,6 +915,7 @@ static const struct test tests[] = {
 	{ "no memory", no_memory },
 	{ "what is refused", refused },
 	{ "events", events },
+	{ "zeros beside a first write", zeros_beside_a_first_write },
 	{ "taken in constant time", constant_time },
 };
 

@@ -120,7 +120,7 @@ BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 TAPDISK_TESTS := $(foreach g,0 1 2 3,$(foreach k,$(g) $(g)-joined,$(patsubst \
 	tests/tapdisk/%.c,$(B)/tests/tapdisk/%-gen$(k),$(TAPDISK_SRC))))
 BENCHES  += $(addprefix $(B)/tests/bench/,tapdisk ring costs)
-# what tests/vm/scenarios/tapdisk runs inside
+# what tests/vm/long/tapdisk runs inside
 VM_PROGRAMS := $(addprefix $(B)/tests/vm/,unaligned driver-gen3-joined requests-gen3-joined \
 	vbd-gen3-joined sectors-gen1-joined sectors-gen2-joined sectors-gen3-joined) \
 	$(B)/tests/vm/hostile

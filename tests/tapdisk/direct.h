@@ -62,7 +62,7 @@ static inline bool loop_4k(const char *image, char device[64])
 		close(loop);
 	}
 	if (!done)
-		printf("# this test needs root and a loop device with 4 KiB sectors: tests/vm/scenarios/tapdisk runs it in the test bed\n");
+		printf("# this test needs root and a loop device with 4 KiB sectors: tests/vm/long/tapdisk runs it in the test bed\n");
 	CU_ASSERT_TRUE(done);
 	close(file);
 	close(control);

@@ -95,8 +95,11 @@ static bool is_quiet_hole(struct rd_disk *disk, uint64_t block)
 	rd_block_lock *lock;
 	uint64_t before;
 
+	/* First: most blocks, and all of a disk that is not thin, need no look at locks. */
+	if (!rd_block_is_hole(disk, block))
+		return false;
 	if (!rd_present(top, block))
-		return rd_block_is_hole(disk, block);
+		return true;
 	lock = rd_block_lock_of(top, block);
 	before = atomic_load(lock);
 	if (rd_block_lock_held(before) || !rd_block_is_hole(disk, block))

@@ -83,6 +83,8 @@ struct rd_disk {
 	/* RD_HEADER_BYTES, shared; writable only while the disk's lock is held. */
 	struct rd_header *header;
 	struct rd_slot_counters *counters; /* of the own slot */
+	/* Which thread (rd_this_thread()) adds to counters->thread[n]; 0: none yet. */
+	_Atomic uintptr_t counting[RD_COUNTING_THREADS];
 	uint64_t size;
 	/*
 	 * False: block locks are mapped for reading only, for an attachment that

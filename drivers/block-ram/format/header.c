@@ -219,3 +219,19 @@ bool rd_disk_locked(int fd)
 {
 	return rd_is_locked(fd, RD_LOCK_DISK, 1);
 }
+
+void rd_slot_requests(const struct rd_slot_counters *s, struct rd_counters *sum)
+{
+	unsigned i;
+
+	sum->reads = s->reads;
+	sum->writes = s->writes;
+	sum->read_bytes = s->read_bytes;
+	sum->write_bytes = s->write_bytes;
+	for (i = 0; i < RD_COUNTING_THREADS; i++) {
+		sum->reads += s->thread[i].of[0].requests;
+		sum->read_bytes += s->thread[i].of[0].bytes;
+		sum->writes += s->thread[i].of[1].requests;
+		sum->write_bytes += s->thread[i].of[1].bytes;
+	}
+}

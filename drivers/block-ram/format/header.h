@@ -124,7 +124,25 @@ struct rd_slot {
 	uint8_t reserved1[32];
 };
 
-/* One page of ID.counters: what the attachment in a slot counts. */
+/*
+ * What one thread of an attachment's process counts, in a cache line that no other
+ * thread writes: so it adds without a locked instruction, which would wait until all
+ * bytes that the request wrote are out of the processor's store buffer.
+ */
+struct rd_thread_counters {
+	struct rd_count {
+		_Atomic uint64_t requests, bytes;
+	} of[2]; /* reads; writes */
+	uint8_t reserved[32];
+};
+
+#define RD_COUNTING_THREADS \
+	32u /* further threads count in rd_slot_counters itself */
+
+/*
+ * One page of ID.counters: what the attachment in a slot counts. rd_slot_requests()
+ * adds up its reads and writes.
+ */
 struct rd_slot_counters {
 	_Atomic uint64_t reads, writes, flushes, discards;
 	_Atomic uint64_t read_bytes, write_bytes, discard_bytes, errors;
@@ -133,7 +151,9 @@ struct rd_slot_counters {
 	_Atomic uint64_t torn; /* blocks; see rd_damage() */
 	_Atomic uint64_t read_us, write_us; /* sums of the latencies */
 	_Atomic uint64_t no_memory; /* of errors: -ENOSPC */
-	uint8_t reserved[RD_BLOCK - 8 * 8 - 8 * RD_LATENCIES - 4 * 8];
+	uint8_t reserved1[32];
+	struct rd_thread_counters thread[RD_COUNTING_THREADS];
+	uint8_t reserved2[RD_BLOCK - 320 - 64 * RD_COUNTING_THREADS];
 };
 
 _Static_assert(offsetof(struct rd_header, size) == 24, "format");
@@ -145,6 +165,8 @@ _Static_assert(offsetof(struct rd_header, point) == 8192, "format");
 _Static_assert(sizeof(struct rd_point_entry) == 128, "format");
 _Static_assert(sizeof(struct rd_header) == 16384, "format");
 _Static_assert(sizeof(struct rd_slot) == 128, "format");
+_Static_assert(offsetof(struct rd_slot_counters, thread) == 320, "format");
+_Static_assert(sizeof(struct rd_thread_counters) == 64, "format");
 _Static_assert(sizeof(struct rd_slot_counters) == RD_BLOCK, "format");
 
 #define RD_HEADER_BYTES             \
@@ -242,5 +264,9 @@ static inline off_t rd_counters_offset(unsigned slot)
 	return (off_t)slot * RD_BLOCK;
 }
 #define RD_COUNTERS_BYTES ((off_t)RD_SLOTS * RD_BLOCK)
+
+/* Store the reads and writes of all threads, and their bytes, in *@sum. */
+void rd_slot_requests(const struct rd_slot_counters *s,
+		      struct rd_counters *sum);
 
 #endif

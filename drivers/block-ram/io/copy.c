@@ -174,6 +174,7 @@ int rd_read(struct rd_disk *disk, void *buf, uint64_t off, size_t len)
 	if (rc)
 		return rc;
 	rd_populate(disk, off, len);
+	rd_prefetch_bytes(rd_top(disk), off);
 	for (left = len; left; left -= n, off += n, to += n) {
 		n = in_run(off, left);
 		if (rd_readers_lock(disk) && !disk->point) {
@@ -233,6 +234,7 @@ int rd_write(struct rd_disk *disk, const void *buf, uint64_t off, size_t len)
 	if (rc)
 		return rc;
 	rd_populate(disk, off, len);
+	rd_prefetch_bytes(rd_top(disk), off);
 	for (left = len; left; left -= n, off += n, from += n) {
 		n = in_run(off, left);
 		rc = write_run(disk, from, off, &n, &w);

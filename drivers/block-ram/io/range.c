@@ -18,21 +18,13 @@
 
 /* ---- ranges that the caller copies ------------------------------------- */
 
-#define LINE 64u
-
-/* Prefetches a hole's own address: looking up where it reads from costs more. */
 void rd_prefetch(struct rd_disk *disk, uint64_t off)
 {
 	const struct rd_layer *top = rd_top(disk);
-	const unsigned char *data = top->data + off;
 
 	__builtin_prefetch((const void *)rd_block_lock_of(top, off / RD_BLOCK),
 			   1);
-	/* After four lines the processor's own prefetcher takes over. */
-	__builtin_prefetch(data);
-	__builtin_prefetch(data + LINE);
-	__builtin_prefetch(data + 2 * LINE);
-	__builtin_prefetch(data + 3 * LINE);
+	rd_prefetch_bytes(top, off);
 }
 
 static inline uint64_t first_block(const struct rd_range *range)
@@ -406,6 +398,7 @@ int rd_range_begin(struct rd_disk *disk, uint64_t off, size_t len,
 	if (rc)
 		return rc;
 	rd_populate(disk, off, len);
+	rd_prefetch_bytes(rd_top(disk), off);
 	*range = (struct rd_range){
 		.disk = disk,
 		.off = off,

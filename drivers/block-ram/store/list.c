@@ -31,12 +31,9 @@ static void copy_counters(struct rd_counters *c,
 {
 	unsigned i;
 
-	c->reads = s->reads;
-	c->writes = s->writes;
+	rd_slot_requests(s, c);
 	c->flushes = s->flushes;
 	c->discards = s->discards;
-	c->read_bytes = s->read_bytes;
-	c->write_bytes = s->write_bytes;
 	c->discard_bytes = s->discard_bytes;
 	c->errors = s->errors;
 	for (i = 0; i < RD_LATENCIES; i++) {

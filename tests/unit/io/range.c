@@ -266,6 +266,62 @@ static void counters(void)
 	rd_store_close(s);
 }
 
+#define COUNTERS_THREADS (RD_COUNTING_THREADS + 8)
+#define COUNTED 2000
+
+static pthread_barrier_t all_live;
+
+static void *count_some(void *disk)
+{
+	char buf[16];
+	unsigned i;
+
+	pthread_barrier_wait(&all_live);
+	for (i = 0; i < COUNTED; i++) {
+		rd_read(disk, buf, 0, 2);
+		rd_write(disk, buf, 4096, 3);
+	}
+	return NULL;
+}
+
+/* Threads with counters of their own, and more of them; twice, so that some inherit. */
+static void counters_of_threads(void)
+{
+	struct rd_store *s = open_store();
+	struct rd_disk *d = attached(s, make_seed("threads", MIB, 0), true);
+	const uint64_t all = 2 * COUNTERS_THREADS * COUNTED;
+	pthread_t thread[COUNTERS_THREADS];
+	struct rd_disk_info *disks;
+	const struct rd_counters *c;
+	unsigned round, i, own = 0;
+	size_t n;
+
+	pthread_barrier_init(&all_live, NULL, COUNTERS_THREADS);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < COUNTERS_THREADS; i++)
+			CU_ASSERT_EQUAL_FATAL(pthread_create(&thread[i], NULL,
+							     count_some, d),
+					      0);
+		for (i = 0; i < COUNTERS_THREADS; i++)
+			pthread_join(thread[i], NULL);
+	}
+	for (i = 0; i < RD_COUNTING_THREADS; i++)
+		own += d->counters->thread[i].of[0].requests > 0;
+	CU_ASSERT_EQUAL(own, RD_COUNTING_THREADS);
+	CU_ASSERT_TRUE(d->counters->reads > 0);
+	pthread_barrier_destroy(&all_live);
+	CU_ASSERT_EQUAL_FATAL(rd_list(s, &disks, &n, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(n, 1);
+	c = &disks[0].attachment[0].counters;
+	CU_ASSERT_EQUAL(c->reads, all);
+	CU_ASSERT_EQUAL(c->writes, all);
+	CU_ASSERT_EQUAL(c->read_bytes, 2 * all);
+	CU_ASSERT_EQUAL(c->write_bytes, 3 * all);
+	rd_list_free(disks, n);
+	rd_detach(d);
+	rd_store_close(s);
+}
+
 /* ---- atomic blocks ----------------------------------------------------- */
 
 #define BLOCKS 4 /* few, so that requests overlap */
@@ -471,6 +527,7 @@ static const struct test tests[] = {
 	{ "a write that waits holds no block", waiting_holds_nothing },
 	{ "a read range notices writers", read_range_notices_writers },
 	{ "counters", counters },
+	{ "counters of more threads than have their own", counters_of_threads },
 	{ "a request maps all its pages at once", request_maps_all_pages },
 	{ "blocks are atomic between processes", atomic_between_processes },
 	{ "blocks are atomic between threads", atomic_between_threads },

@@ -116,13 +116,19 @@ static void open_rings(void)
 
 /* ---- requests ---------------------------------------------------------- */
 
+/* The guest's page @i of the request of @n pages in @slot. */
+static unsigned data_page(unsigned slot, unsigned n, unsigned i)
+{
+	return FIRST_PAGE + (slot * n + i) % PAGES;
+}
+
 static void put_segments(struct blkif_request_segment *seg, unsigned n,
 			 unsigned slot)
 {
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		seg[i].gref = FIRST_PAGE + (slot * n + i) % PAGES;
+		seg[i].gref = data_page(slot, n, i);
 		seg[i].first_sect = 0;
 		seg[i].last_sect = 7;
 	}
@@ -194,7 +200,9 @@ static double copy_plain(bool write, unsigned pages, unsigned depth, unsigned n)
 		start = bench_now();
 		for (i = 0; i < depth * pages; i++) {
 			/* page by page: a guest's pages are not adjacent */
-			uint8_t *guest = fake_page[FIRST_PAGE + i % PAGES];
+			unsigned slot = (done + i / pages) % SLOTS;
+			uint8_t *guest =
+				fake_page[data_page(slot, pages, i % pages)];
 			uint8_t *ours = map +
 					4096 * (block[i / pages] + i % pages);
 

@@ -18,9 +18,10 @@
 
 #include "include/private/clock.h"
 
-#define LONGEST_ANSWER 4096u /* bytes; more of it is not needed */
+#define AT_ONCE \
+	8192u /* bytes of questions that are sent before their answers are read */
 
-/* ---- the probe ----------------------------------------------------------- */
+/* ---- time limits ----------------------------------------------------------- */
 
 /* Wait until @fd is ready for @events. 0 or -ETIMEDOUT. */
 static int wait_ready(int fd, short events, int64_t deadline)
@@ -60,38 +61,145 @@ static int connect_until(int fd, const char *path, int64_t deadline)
 	return 0;
 }
 
-static int ask(int fd, int64_t deadline)
+/* ---- questions ------------------------------------------------------------ */
+
+struct connection {
+	int fd; /* does not block */
+	int64_t deadline;
+	/* Bytes from @at to @end came and were not used yet. */
+	char in[AT_ONCE];
+	size_t at, end;
+};
+
+static int send_all(struct connection *c, const char *data, size_t n)
 {
-	struct {
-		struct xsd_sockmsg header;
-		char path[2];
-	} request = { { .type = XS_DIRECTORY, .len = 2 }, "/" };
-	char answer[LONGEST_ANSWER];
-	ssize_t n;
+	ssize_t sent;
 	int rc;
 
-	/* Fits into an empty socket. */
-	if (send(fd, &request, sizeof(request.header) + 2, MSG_NOSIGNAL) < 0)
-		return errno == EPIPE ? -ECONNREFUSED : -errno;
-	rc = wait_ready(fd, POLLIN, deadline);
+	for (; n; data += sent, n -= (size_t)sent) {
+		sent = send(c->fd, data, n, MSG_NOSIGNAL);
+		if (sent >= 0)
+			continue;
+		if (errno != EAGAIN)
+			return errno == EPIPE ? -ECONNREFUSED : -errno;
+		sent = 0;
+		rc = wait_ready(c->fd, POLLOUT, c->deadline);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int receive(struct connection *c, char *to, size_t n)
+{
+	ssize_t got;
+	size_t some;
+	int rc;
+
+	while (n) {
+		some = c->end - c->at < n ? c->end - c->at : n;
+		memcpy(to, c->in + c->at, some);
+		c->at += some;
+		to += some;
+		n -= some;
+		if (!n)
+			break;
+		rc = wait_ready(c->fd, POLLIN, c->deadline);
+		if (rc)
+			return rc;
+		got = recv(c->fd, c->in, sizeof(c->in), 0);
+		if (got <= 0)
+			return -ECONNREFUSED;
+		c->at = 0;
+		c->end = (size_t)got;
+	}
+	return 0;
+}
+
+/* Send as many of @n questions as fit into the buffer; *sent is their number. */
+static int send_questions(struct connection *c,
+			  const struct blkback_question *q, size_t n,
+			  size_t *sent)
+{
+	char out[AT_ONCE];
+	size_t used = 0, i, len;
+
+	for (i = 0; i < n; i++) {
+		struct xsd_sockmsg h = {
+			.type = q[i].directory ? XS_DIRECTORY : XS_READ,
+		};
+
+		len = strlen(q[i].path) + 1;
+		if (sizeof(h) + len > sizeof(out) - used)
+			break;
+		h.len = (uint32_t)len;
+		memcpy(out + used, &h, sizeof(h));
+		memcpy(out + used + sizeof(h), q[i].path, len);
+		used += sizeof(h) + len;
+	}
+	*sent = i;
+	return i ? send_all(c, out, used) : -EINVAL;
+}
+
+static int take_answer(struct connection *c, struct blkback_question *q)
+{
+	struct xsd_sockmsg h;
+	char *answer;
+	int rc = receive(c, (char *)&h, sizeof(h));
+
 	if (rc)
 		return rc;
-	n = recv(fd, answer, sizeof(answer), 0);
-	return n > 0 ? 0 : -ECONNREFUSED;
+	if (h.len > XENSTORE_PAYLOAD_MAX ||
+	    (h.type != XS_ERROR &&
+	     h.type != (q->directory ? XS_DIRECTORY : XS_READ)))
+		return -EPROTO;
+	answer = malloc(h.len + 1);
+	if (!answer)
+		return -ENOMEM;
+	rc = receive(c, answer, h.len);
+	answer[h.len] = 0;
+	if (!rc && h.type != XS_ERROR) {
+		q->answer = answer;
+		q->length = h.len;
+		q->answered = true;
+		return 0;
+	}
+	/* A long directory is read in parts, which libxenstore does. */
+	q->answered = !rc && strcmp(answer, "E2BIG") != 0;
+	free(answer);
+	return rc;
 }
+
+int blkback_xenstore_ask(struct blkback_question *q, size_t n, int ms)
+{
+	struct connection c = {
+		.fd = socket(AF_UNIX,
+			     SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+		.deadline = clock_now_ms() + ms,
+	};
+	size_t sent, i;
+	int rc;
+
+	if (c.fd < 0)
+		return -errno;
+	rc = connect_until(c.fd, xs_daemon_socket(), c.deadline);
+	for (; !rc && n; q += sent, n -= sent) {
+		rc = send_questions(&c, q, n, &sent);
+		for (i = 0; !rc && i < sent; i++)
+			rc = take_answer(&c, &q[i]);
+	}
+	close(c.fd);
+	return rc;
+}
+
+/* ---- the probe ----------------------------------------------------------- */
 
 int blkback_xenstore_probe(int ms)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int64_t deadline = clock_now_ms() + ms;
-	int rc;
+	struct blkback_question root = { .path = "/", .directory = true };
+	int rc = blkback_xenstore_ask(&root, 1, ms);
 
-	if (fd < 0)
-		return -errno;
-	rc = connect_until(fd, xs_daemon_socket(), deadline);
-	if (!rc)
-		rc = ask(fd, deadline);
-	close(fd);
+	free(root.answer);
 	return rc;
 }
 

@@ -14,6 +14,7 @@
 #define BLKBACK_XENSTORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <xenstore.h>
 
@@ -27,6 +28,23 @@
  *   -ETIMEDOUT     it has not answered
  */
 int blkback_xenstore_probe(int ms);
+
+/* What to read, and the answer. */
+struct blkback_question {
+	const char *path; /* absolute */
+	bool directory; /* its children, each name with a zero byte; else its value */
+	bool answered; /* false: ask in another way */
+	char *answer; /* with a zero byte behind it, to be freed; NULL: refused */
+	uint32_t length; /* of the answer */
+};
+
+/*
+ * Ask @n questions over a connection of its own, many at a time: libxenstore sends one and
+ * waits for its answer, which takes twenty times as long where two processors wake each
+ * other up. The questions have no answers yet. Waits for @ms at most. 0, an error of
+ * blkback_xenstore_probe(), -EPROTO or -ENOMEM; then some are not answered.
+ */
+int blkback_xenstore_ask(struct blkback_question *questions, size_t n, int ms);
 
 /*
  * As xs_open(0). *fd: the connection's descriptor for the guard, or -1 if unknown;

@@ -175,6 +175,7 @@ static int list(struct disk_job *job)
 
 	xs = l.count || !json ? who_open() : NULL;
 	who_guard(xs != NULL);
+	who_ahead(xs, l.disks, l.count, true);
 	if (json)
 		print_json(xs, &l);
 	else

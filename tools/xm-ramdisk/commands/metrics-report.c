@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 
 #include "tools/xm-ramdisk/commands/report.h"
+#include "tools/xm-ramdisk/xen/ahead.h"
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/who.h"
 
@@ -384,6 +385,7 @@ static int make_rows(struct rows *rows, struct xs_handle *xs,
 	*rows = (struct rows){ calloc(n ? n : 1, sizeof(*rows->row)), 0 };
 	if (!rows->row)
 		return -ENOMEM;
+	who_ahead(xs, disks->disks, disks->count, true);
 	for (i = 0; i < disks->count; i++)
 		for (k = 0; k < disks->disks[i].attachments; k++) {
 			struct row *r = &rows->row[rows->n++];
@@ -394,6 +396,7 @@ static int make_rows(struct rows *rows, struct xs_handle *xs,
 			device_faults(r->who.vbd ? xs : NULL, XBT_NULL,
 				      r->who.domid, r->who.devid, &r->faults);
 		}
+	ahead_forget();
 	return 0;
 }
 

@@ -175,6 +175,7 @@ static int show(struct disk_job *job)
 	d = disk_in(&list, job->id);
 	xs = who_open();
 	who_guard(xs != NULL);
+	who_ahead(xs, d, d ? 1 : 0, true);
 	if (d && (on->json || on->debug))
 		print_json(job, xs, d, on->debug);
 	else if (d)

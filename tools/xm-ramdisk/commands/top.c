@@ -134,6 +134,7 @@ static int print_picture(struct xs_handle *xs, const struct disk_list *before,
 		printf("%-18s %-8s %-20s %8s %8s %11s %11s %7s\n",
 		       "ATTACHED TO", "VDEV", "DISK", "READ/S", "WRITE/S",
 		       "RD BYTES/S", "WR BYTES/S", "ERRORS");
+	who_ahead(xs, now->disks, now->count, false);
 	for (i = 0; i < now->count; i++) {
 		const struct rd_disk_info *d = &now->disks[i];
 		const struct rd_disk_info *b = before_of(before, d->id, i);

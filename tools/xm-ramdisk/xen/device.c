@@ -200,7 +200,7 @@ void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
 		return;
 	set_paths(&d, xs, domid, devid);
 	/* For most devices, which have no faults, this is the only question. */
-	nodes = xs_directory(xs, t, d.back, &n);
+	nodes = xenstore_directory(xs, t, d.back, &n);
 	if (!nodes)
 		find_other_backend(&d);
 	for (i = 0; i < n && strcmp(nodes[i], NODES_FAULT); i++)

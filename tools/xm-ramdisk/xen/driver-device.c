@@ -8,11 +8,13 @@
 #include <xen/io/xenbus.h>
 
 #include "drivers/blkback/common/nodes.h"
+#include "tools/xm-ramdisk/xen/ahead.h"
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define DOMAINS "/local/domain"
+#define DEVICES DOMAINS "/%s/device/vbd"
 
 struct walk {
 	struct xs_handle *xs;
@@ -77,8 +79,8 @@ static void walk_domain(const struct walk *w, const char *text)
 	char dir[64], **devids;
 	struct device d;
 
-	snprintf(dir, sizeof(dir), DOMAINS "/%s/device/vbd", text);
-	devids = xs_directory(w->xs, XBT_NULL, dir, &n);
+	snprintf(dir, sizeof(dir), DEVICES, text);
+	devids = xenstore_directory(w->xs, XBT_NULL, dir, &n);
 	for (i = 0; devids && i < n; i++) {
 		devid = (unsigned)strtoul(devids[i], NULL, 10);
 		if (w->here(domid, devid, w->arg) ||
@@ -100,7 +102,12 @@ void driver_devices_each(struct xs_handle *xs,
 	unsigned n = 0, i;
 	char **domids = xs_directory(xs, XBT_NULL, DOMAINS, &n);
 
+	ahead_forget();
+	for (i = 0; domids && i < n; i++)
+		ahead_add(true, DEVICES, domids[i]);
+	ahead_ask();
 	for (i = 0; domids && i < n; i++)
 		walk_domain(&w, domids[i]);
+	ahead_forget();
 	free(domids);
 }

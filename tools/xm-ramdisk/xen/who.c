@@ -9,6 +9,7 @@
 #include "drivers/blkback/common/nodes.h"
 #include "drivers/blkback/common/xenstore.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/xen/ahead.h"
 #include "tools/xm-ramdisk/xen/device.h"
 #include "tools/xm-ramdisk/xen/domain.h"
 #include "tools/xm-ramdisk/xen/fault-set.h"
@@ -22,6 +23,12 @@ static bool is_device(const char *format, const char *label, struct who *w)
 
 	return sscanf(label, format, &w->domid, &w->devid, &end) == 2 &&
 	       label[end] == 0;
+}
+
+static bool is_vbd(const char *label, struct who *w)
+{
+	return is_device(NODES_LABEL "%n", label, w) ||
+	       is_device(HOTPLUG_LABEL "%n", label, w);
 }
 
 static bool is_saved(const char *label, struct who *w)
@@ -60,8 +67,7 @@ struct who who_is(struct xs_handle *xs, const char *label)
 {
 	struct who w = { .vdev = "-" };
 
-	w.vbd = is_device(NODES_LABEL "%n", label, &w) ||
-		is_device(HOTPLUG_LABEL "%n", label, &w);
+	w.vbd = is_vbd(label, &w);
 	if (w.vbd) {
 		domain_name(xs, w.domid, w.domain);
 		vdev_name(w.devid, w.vdev);
@@ -78,6 +84,29 @@ const char *who_faults(struct xs_handle *xs, const struct who *w,
 
 	device_faults(w->vbd ? xs : NULL, XBT_NULL, w->domid, w->devid, &set);
 	return fault_text(&set, text);
+}
+
+void who_ahead(struct xs_handle *xs, const struct rd_disk_info *disks,
+	       size_t count, bool faults)
+{
+	unsigned own = xs ? host_domid(xs) : 0, k;
+	struct who w;
+	size_t i;
+
+	ahead_forget();
+	for (i = 0; xs && i < count; i++)
+		for (k = 0; k < disks[i].attachments; k++) {
+			if (!is_vbd(disks[i].attachment[k].label, &w))
+				continue;
+			ahead_add(false, "/local/domain/%u/name", w.domid);
+			if (faults)
+				ahead_add(true,
+					  "/local/domain/%u/" NODES_BACKEND
+					  "/%u/%u",
+					  own, w.domid, w.devid);
+		}
+	if (xs)
+		ahead_ask();
 }
 
 struct xs_handle *who_xenstore(void)
@@ -99,6 +128,8 @@ struct xs_handle *who_open(void)
 void who_guard(bool on)
 {
 	blkback_xenstore_guard(guarded, on ? host_xenstore_seconds() : 0);
+	if (!on)
+		ahead_forget();
 	if (blkback_xenstore_hung())
 		say_note(
 			"xenstored has stopped to answer, and is not waited for: some names of domains are missing");

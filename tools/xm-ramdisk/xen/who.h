@@ -31,6 +31,13 @@ struct who {
 };
 /* @xs may be NULL: then @domain is "domain N". */
 struct who who_is(struct xs_handle *xs, const char *label);
+/*
+ * Ask xenstore for what who_is() will ask of all attachments of @count disks, and with
+ * @faults who_faults() and device_faults(), many questions at a time (ahead.h). They are
+ * forgotten in who_guard(false).
+ */
+void who_ahead(struct xs_handle *xs, const struct rd_disk_info *disks,
+	       size_t count, bool faults);
 /* "saved, UUID ..., since ...", for a person. Valid until the next call. */
 const char *who_saved(const struct who *who);
 /* The faults that are set for the device, as fault_text() prints them. */

@@ -1,21 +1,64 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See xenstore.h. Keeps nothing beside the handle, which is the caller's. */
+/* See xenstore.h. Keeps nothing; the handle is the caller's. */
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "tools/xm-ramdisk/xen/ahead.h"
 
 #define PATH_BYTES 192 /* the longest: a backend's directory and a node of it */
 
 char *xenstore_read(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 		    const char *name)
 {
+	const struct blkback_question *q;
 	char path[PATH_BYTES];
 	unsigned len;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return xs_read(xs, t, path, &len);
+	q = t == XBT_NULL ? ahead_answer(false, path) : NULL;
+	if (!q)
+		return xs_read(xs, t, path, &len);
+	errno = ENOENT;
+	return q->answer ? strdup(q->answer) : NULL;
+}
+
+/* In one piece of memory, as libxenstore does. */
+static char **names_of(const struct blkback_question *q, unsigned *n)
+{
+	size_t i, k, count = 0;
+	char **names, *text;
+
+	for (i = 0; i < q->length; i++)
+		count += q->answer[i] == 0;
+	names = malloc((count + 1) * sizeof(*names) + q->length);
+	if (!names)
+		return NULL;
+	text = (char *)&names[count + 1];
+	memcpy(text, q->answer, q->length);
+	for (k = 0; k < count; k++) {
+		names[k] = text;
+		text += strlen(text) + 1;
+	}
+	names[count] = NULL;
+	*n = (unsigned)count;
+	return names;
+}
+
+char **xenstore_directory(struct xs_handle *xs, xs_transaction_t t,
+			  const char *path, unsigned *n)
+{
+	const struct blkback_question *q = t == XBT_NULL
+						   ? ahead_answer(true, path)
+						   : NULL;
+
+	if (!q)
+		return xs_directory(xs, t, path, n);
+	errno = ENOENT;
+	return q->answer ? names_of(q, n) : NULL;
 }
 
 bool xenstore_write(struct xs_handle *xs, xs_transaction_t t, const char *dir,

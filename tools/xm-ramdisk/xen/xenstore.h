@@ -9,6 +9,9 @@
 /* The value of @dir/@name, for the caller to free; NULL and errno without. */
 char *xenstore_read(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 		    const char *name);
+/* As xs_directory(). */
+char **xenstore_directory(struct xs_handle *xs, xs_transaction_t t,
+			  const char *path, unsigned *n);
 /* False, and errno, if xenstore refuses. */
 bool xenstore_write(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 		    const char *name, const char *value);

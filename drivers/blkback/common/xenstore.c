@@ -18,8 +18,8 @@
 
 #include "include/private/clock.h"
 
-#define AT_ONCE \
-	8192u /* bytes of questions that are sent before their answers are read */
+/* Bytes of questions that are sent before their answers are read. */
+#define AT_ONCE 8192u
 
 /* ---- time limits ----------------------------------------------------------- */
 

@@ -40,8 +40,8 @@ struct blkback_question {
 
 /*
  * Ask @n questions over a connection of its own, many at a time: libxenstore sends one and
- * waits for its answer, which takes twenty times as long where two processors wake each
- * other up. The questions have no answers yet. Waits for @ms at most. 0, an error of
+ * waits for its answer, which takes ten times as long where two processors wake each
+ * other up for each. The questions have no answers yet. Waits for @ms at most. 0, an error of
  * blkback_xenstore_probe(), -EPROTO or -ENOMEM; then some are not answered.
  */
 int blkback_xenstore_ask(struct blkback_question *questions, size_t n, int ms);

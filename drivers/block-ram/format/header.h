@@ -136,8 +136,8 @@ struct rd_thread_counters {
 	uint8_t reserved[32];
 };
 
-#define RD_COUNTING_THREADS \
-	32u /* further threads count in rd_slot_counters itself */
+/* Further threads count in rd_slot_counters itself. */
+#define RD_COUNTING_THREADS 32u
 
 /*
  * One page of ID.counters: what the attachment in a slot counts. rd_slot_requests()

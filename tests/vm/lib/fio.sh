@@ -15,7 +15,8 @@
 #                        prints a line "DEVICE CELL+LABEL KiB/s" for each
 #   fio_together GUESTS DEVICES LABEL CELL...   runs the same in several guests at once and
 #                        prints their sum. Measures $seconds s, beginning $lead s
-#                        (5) after the start, when all guests are busy.
+#                        (5) after the start; again with three and nine times as long
+#                        if a guest was not busy yet.
 #   fio_turn ROUND DEVICE...   prints the devices; each round begins with another device
 #   fio_table FILE NAME=DEVICE...   prints a table of such lines of all rounds: for each
 #                        device the median, minimum and maximum; for the ratio of the
@@ -77,32 +78,44 @@ fio_cells() { # GUEST DEVICES LABEL JOBS CELL...
 	$script"
 }
 
+# One cell on one device, measured $1 s after its start. Status 2: a guest was not busy yet.
+fio_together_once() { # LEAD GUESTS DEVICE CELL LABEL
+	local guests=$2 device=$3 cell=$4 label=$5 guest rw bs depth at pid pids=() results=()
+	IFS=: read -r rw bs depth <<<"$cell"
+	at=$(($(date +%s) + $1))
+	for guest in $guests; do
+		guest_run "$guest" "sectors() { awk '\$3 == \"$device\" {print \$6 + \$10}' /proc/diskstats; }
+			uptime() { awk '{print \$1}' /proc/uptime; }
+			fio $(fio_options "$device" "$rw" "$bs" "$depth" 600) >/tmp/fio 2>&1 & fio=\$!
+			until [ \$(date +%s) -ge $at ]; do sleep 0.1; done
+			from=\$(sectors) since=\$(uptime)
+			sleep $seconds
+			to=\$(sectors) end=\$(uptime)
+			kill \$fio || exit
+			wait \$fio
+			echo \$from \$since \$to \$end | awk '{print (\$3 - \$1) / 2 / (\$4 - \$2)}'" \
+			>"/run/vm/fio-$guest" &
+		pids+=($!) results+=("/run/vm/fio-$guest")
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || return 1
+	done
+	awk -v d="$device" -v c="$cell$label" -v guests="${#pids[@]}" '$1 < 1 {idle = 1} {n++; sum += $1}
+		END {if (n != guests) exit 1; if (idle) exit 2; printf "%s %s %d\n", d, c, sum}' "${results[@]}"
+}
+
 fio_together() { # GUESTS DEVICES LABEL CELL...
-	local guests=$1 devices=$2 label=$3 cell device guest rw bs depth at pid pids results
+	local guests=$1 devices=$2 label=$3 cell device wait status
 	shift 3
 	for cell in "$@"; do
-		IFS=: read -r rw bs depth <<<"$cell"
 		for device in $devices; do
-			at=$(($(date +%s) + ${lead:-5})) pids=() results=()
-			for guest in $guests; do
-				guest_run "$guest" "sectors() { awk '\$3 == \"$device\" {print \$6 + \$10}' /proc/diskstats; }
-					uptime() { awk '{print \$1}' /proc/uptime; }
-					fio $(fio_options "$device" "$rw" "$bs" "$depth" 600) >/tmp/fio 2>&1 & fio=\$!
-					until [ \$(date +%s) -ge $at ]; do sleep 0.1; done
-					from=\$(sectors) since=\$(uptime)
-					sleep $seconds
-					to=\$(sectors) end=\$(uptime)
-					kill \$fio || exit
-					wait \$fio
-					echo \$from \$since \$to \$end | awk '{print (\$3 - \$1) / 2 / (\$4 - \$2)}'" \
-					>"/run/vm/fio-$guest" &
-				pids+=($!) results+=("/run/vm/fio-$guest")
+			# On a slow host a guest beside three busy ones takes longer to start fio.
+			for wait in 1 3 9; do
+				fio_together_once $((wait * ${lead:-5})) "$guests" "$device" "$cell" "$label"
+				status=$?
+				[ $status = 2 ] || break
 			done
-			for pid in "${pids[@]}"; do
-				wait "$pid" || return
-			done
-			awk -v d="$device" -v c="$cell$label" -v guests="${#pids[@]}" '$1 < 1 {exit 1} {n++; sum += $1}
-				END {if (n != guests) exit 1; printf "%s %s %d\n", d, c, sum}' "${results[@]}" || return
+			[ $status = 0 ] || return 1
 		done
 	done
 }

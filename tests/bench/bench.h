@@ -53,12 +53,19 @@ static int bench_by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Sorts @v. The quartiles are members of @v, not means of two. */
+/* Sorts @v. The outer quartiles are members of @v; the median of an even number is
+ * the mean of the middle two. */
 static inline struct bench_spread bench_spread(double *v, unsigned n)
 {
 	qsort(v, n, sizeof(*v), bench_by_value);
-	return (struct bench_spread){ n,        v[0],         v[n / 4],
-				      v[n / 2], v[3 * n / 4], v[n - 1] };
+	return (struct bench_spread){
+		.n = n,
+		.min = v[0],
+		.q1 = v[n / 4],
+		.median = (v[(n - 1) / 2] + v[n / 2]) / 2,
+		.q3 = v[3 * n / 4],
+		.max = v[n - 1],
+	};
 }
 
 /* The spread of the ratios @a[i] / @b[i] of @n rounds, times @scale. */

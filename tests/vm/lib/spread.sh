@@ -21,7 +21,7 @@ function spread(a, n,    i, j, t) {
 		for (j = i; j > 0 && a[j - 1] > t; j--) a[j] = a[j - 1]
 		a[j] = t
 	}
-	min = a[0]; q1 = a[int(n / 4)]; median = a[int(n / 2)]; q3 = a[int(3 * n / 4)]; max = a[n - 1]
+	min = a[0]; q1 = a[int(n / 4)]; median = (a[int((n - 1) / 2)] + a[int(n / 2)]) / 2; q3 = a[int(3 * n / 4)]; max = a[n - 1]
 }
 function keep_figure(file, bench, what, unit, a, n) {
 	spread(a, n)

@@ -10,15 +10,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xen/io/xs_wire.h>
 
 #include "drivers/blkback/common/xenstore.h"
 #include "include/private/clock.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/xen/xenstored.h"
 #include "tools/xm-ramdisk/xen/ahead.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
@@ -38,33 +36,20 @@ static char path[128];
 
 /* ---- xenstored ----------------------------------------------------------- */
 
-static bool take(int fd, void *data, size_t size)
-{
-	return recv(fd, data, size, MSG_WAITALL) == (ssize_t)size;
-}
-
-static void answer(int fd, uint32_t type, const char *text, uint32_t len)
-{
-	struct xsd_sockmsg m = { .type = type, .len = len };
-
-	if (write(fd, &m, sizeof(m)) < 0 || write(fd, text, len) < 0)
-		_exit(1);
-}
-
-static void answer_rightly(int fd, uint32_t type, const char *body)
+static void answer_rightly(int fd, struct xsd_sockmsg *m, const char *body)
 {
 	static const char names[] = "a\0bc\0def";
 	static const uint32_t length[] = { 0, 2, 5, 9 };
 	unsigned n;
 
-	if (type == XS_READ && sscanf(body, "/value/%u", &n) == 1)
-		answer(fd, type, body + 7, (uint32_t)strlen(body + 7));
-	else if (type == XS_DIRECTORY && sscanf(body, "/names/%u", &n) == 1)
-		answer(fd, type, names, length[n % 4]);
+	if (m->type == XS_READ && sscanf(body, "/value/%u", &n) == 1)
+		answer(fd, m, XS_READ, body + 7, (uint32_t)strlen(body + 7));
+	else if (m->type == XS_DIRECTORY && sscanf(body, "/names/%u", &n) == 1)
+		answer(fd, m, XS_DIRECTORY, names, length[n % 4]);
 	else if (!strcmp(body, "/long"))
-		answer(fd, XS_ERROR, "E2BIG", 6);
+		answer(fd, m, XS_ERROR, "E2BIG", 6);
 	else
-		answer(fd, XS_ERROR, "ENOENT", 7);
+		answer(fd, m, XS_ERROR, "ENOENT", 7);
 }
 
 static void serve(int fd, enum then then)
@@ -78,15 +63,15 @@ static void serve(int fd, enum then then)
 		    take(fd, body, m.len);
 	     n++) {
 		if (n < GOOD || then == SERVE)
-			answer_rightly(fd, m.type, body);
+			answer_rightly(fd, &m, body);
 		else if (then == END)
 			_exit(0);
 		else if (then == STOP)
 			pause();
 		else if (then == WRONG_TYPE)
-			answer(fd, XS_WRITE, "OK", 3);
+			answer(fd, &m, XS_WRITE, "OK", 3);
 		else
-			answer(fd, m.type, text, sizeof(text));
+			answer(fd, &m, m.type, text, sizeof(text));
 	}
 	_exit(0);
 }
@@ -94,14 +79,9 @@ static void serve(int fd, enum then then)
 /* For one connection. */
 static pid_t start_xenstored(enum then then)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = listen_at(path);
 	pid_t pid;
 
-	unlink(path);
-	strcpy(a.sun_path, path);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1))
-		abort();
 	fflush(stdout);
 	pid = fork();
 	if (!pid)

@@ -9,16 +9,14 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xen/io/xs_wire.h>
 
 #include "drivers/blkback/common/xenstore.h"
 #include "include/private/clock.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/xen/xenstored.h"
 #include "tools/xm-ramdisk/base/subcommands.h"
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/who.h"
@@ -38,20 +36,6 @@ int access(const char *file, int mode)
 }
 
 /* ---- xenstored ----------------------------------------------------------- */
-
-static bool take(int fd, void *data, size_t size)
-{
-	return recv(fd, data, size, MSG_WAITALL) == (ssize_t)size;
-}
-
-static void answer(int fd, struct xsd_sockmsg *m, uint32_t type,
-		   const char *text, uint32_t len)
-{
-	m->type = type;
-	m->len = len;
-	if (write(fd, m, sizeof(*m)) < 0 || write(fd, text, len) < 0)
-		_exit(1);
-}
 
 /* Every directory is empty, and no node exists. */
 static void serve(int fd)
@@ -73,14 +57,8 @@ static void serve(int fd)
 
 static void start_xenstored(void)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), client;
+	int fd = listen_at(path), client;
 
-	unlink(path);
-	strcpy(a.sun_path, path);
-	/* The queue of the real one is as short. */
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1))
-		abort();
 	xenstored = fork();
 	if (!xenstored)
 		setpgid(0, 0);

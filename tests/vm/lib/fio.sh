@@ -105,13 +105,13 @@ fio_together_once() { # LEAD GUESTS DEVICE CELL LABEL
 }
 
 fio_together() { # GUESTS DEVICES LABEL CELL...
-	local guests=$1 devices=$2 label=$3 cell device wait status
+	local guests=$1 devices=$2 label=$3 cell device times status
 	shift 3
 	for cell in "$@"; do
 		for device in $devices; do
 			# On a slow host a guest beside three busy ones takes longer to start fio.
-			for wait in 1 3 9; do
-				fio_together_once $((wait * ${lead:-5})) "$guests" "$device" "$cell" "$label"
+			for times in 1 3 9; do
+				fio_together_once $((times * ${lead:-5})) "$guests" "$device" "$cell" "$label"
 				status=$?
 				[ $status = 2 ] || break
 			done

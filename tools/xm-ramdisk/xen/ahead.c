@@ -10,7 +10,6 @@
 #include "tools/xm-ramdisk/xen/host.h"
 
 #define FEW 16u /* are not worth a connection */
-#define PATH_BYTES 192
 
 static struct blkback_question *questions;
 static size_t count, room;

@@ -12,6 +12,8 @@
 
 #include "drivers/blkback/common/xenstore.h"
 
+#define PATH_BYTES 192 /* the longest: a backend's directory and a node of it */
+
 /* Add the question for a value or, with @directory, for the names of a directory. */
 __attribute__((format(printf, 2, 3))) void ahead_add(bool directory,
 						     const char *format, ...);

@@ -38,6 +38,7 @@
 #include "include/private/clock.h"
 #include "tools/xm-ramdisk/base/message.h"
 #include "tools/xm-ramdisk/disk/disk.h"
+#include "tools/xm-ramdisk/xen/ahead.h"
 #include "tools/xm-ramdisk/xen/domain.h"
 #include "tools/xm-ramdisk/xen/host.h"
 #include "tools/xm-ramdisk/xen/vdev.h"
@@ -208,6 +209,14 @@ void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
 	if (!nodes || i < n)
 		read_faults(&d, t, NODES_FAULT, set);
 	free(nodes);
+}
+
+void device_faults_ahead(struct xs_handle *xs, unsigned domid, unsigned devid)
+{
+	struct device d;
+
+	set_paths(&d, xs, domid, devid);
+	ahead_add(true, "%s", d.back);
 }
 
 void device_read(struct device *d, struct device_state *state)

@@ -51,6 +51,8 @@ void device_select(struct device *d, unsigned devid);
 /* The faults that are set for a device; none if @xs is NULL. */
 void device_faults(struct xs_handle *xs, xs_transaction_t t, unsigned domid,
 		   unsigned devid, struct blkback_fault_set *set);
+/* Add the question that it asks of a device without faults (ahead.h). */
+void device_faults_ahead(struct xs_handle *xs, unsigned domid, unsigned devid);
 /*
  * EXIT_FAILED, after a message, if the vdev is in use. device_create() checks it
  * again; this check comes before a seed is loaded.

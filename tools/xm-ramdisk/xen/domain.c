@@ -10,6 +10,7 @@
 
 #include "drivers/blkback/common/xenstore.h"
 #include "tools/xm-ramdisk/base/message.h"
+#include "tools/xm-ramdisk/xen/ahead.h"
 #include "tools/xm-ramdisk/xen/xenstore.h"
 
 #define DOMAINS "/local/domain"
@@ -89,4 +90,9 @@ const char *domain_name(struct xs_handle *xs, unsigned domid,
 	if (!xs || !read_name(xs, domid, name))
 		snprintf(name, DOMAIN_NAME_MAX, "domain %u", domid);
 	return name;
+}
+
+void domain_name_ahead(unsigned domid)
+{
+	ahead_add(false, DOMAINS "/%u/name", domid);
 }

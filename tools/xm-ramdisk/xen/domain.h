@@ -21,5 +21,7 @@ bool domain_exists(struct xs_handle *xs, const char *text);
  */
 const char *domain_name(struct xs_handle *xs, unsigned domid,
 			char name[DOMAIN_NAME_MAX]);
+/* Add what domain_name() will ask xenstore (ahead.h). */
+void domain_name_ahead(unsigned domid);
 
 #endif

@@ -89,8 +89,8 @@ const char *who_faults(struct xs_handle *xs, const struct who *w,
 void who_ahead(struct xs_handle *xs, const struct rd_disk_info *disks,
 	       size_t count, bool faults)
 {
-	unsigned own = xs ? host_domid(xs) : 0, k;
 	struct who w;
+	unsigned k;
 	size_t i;
 
 	ahead_forget();
@@ -98,12 +98,9 @@ void who_ahead(struct xs_handle *xs, const struct rd_disk_info *disks,
 		for (k = 0; k < disks[i].attachments; k++) {
 			if (!is_vbd(disks[i].attachment[k].label, &w))
 				continue;
-			ahead_add(false, "/local/domain/%u/name", w.domid);
+			domain_name_ahead(w.domid);
 			if (faults)
-				ahead_add(true,
-					  "/local/domain/%u/" NODES_BACKEND
-					  "/%u/%u",
-					  own, w.domid, w.devid);
+				device_faults_ahead(xs, w.domid, w.devid);
 		}
 	if (xs)
 		ahead_ask();

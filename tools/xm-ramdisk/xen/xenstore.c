@@ -9,8 +9,6 @@
 
 #include "tools/xm-ramdisk/xen/ahead.h"
 
-#define PATH_BYTES 192 /* the longest: a backend's directory and a node of it */
-
 char *xenstore_read(struct xs_handle *xs, xs_transaction_t t, const char *dir,
 		    const char *name)
 {
